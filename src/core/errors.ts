@@ -1,0 +1,89 @@
+/** Every failure Glovebox reports, by code, and the one error class that carries it. */
+
+/**
+ * The closed list of error codes, as `area/problem`.
+ *
+ * `retryable` says that the same call may succeed later without anybody changing anything. It never means that code
+ * may be sent to a kernel again: a run is at most once, whatever its error says.
+ */
+export const ERROR_CODES = {
+  'input/invalid': { retryable: false, about: 'An argument is missing, of the wrong type or out of range.' },
+  'input/too-large': { retryable: false, about: 'An argument is larger than the kernel or the client can take.' },
+  'config/invalid': { retryable: false, about: 'An option, a profile or a configuration file is not valid.' },
+  'path/not-allowed': { retryable: false, about: 'A path leads outside the folder it must stay in.' },
+  'path/not-found': { retryable: false, about: 'A file or folder does not exist.' },
+  'storage/failed': { retryable: true, about: 'The disk refused a read or a write.' },
+  'record/damaged': { retryable: false, about: 'A record on disk cannot be read; it was set aside.' },
+  'lock/timeout': { retryable: true, about: 'Another process holds a lock for longer than expected.' },
+  'notebook/invalid': { retryable: false, about: 'The file is not a notebook that can be read.' },
+  'notebook/unsupported': { retryable: false, about: 'The notebook has a format that is not supported.' },
+  'notebook/conflict': { retryable: false, about: 'The same cell was changed here and by someone else.' },
+  'notebook/save-failed': { retryable: true, about: 'The notebook could not be written; outputs are kept in the run.' },
+  'cell/unknown': { retryable: false, about: 'No cell has that id or index.' },
+  'cell/wrong-type': { retryable: false, about: 'The operation does not fit the type of the cell.' },
+  'cell/running': { retryable: true, about: 'The cell is running and cannot be changed in that way.' },
+  'cell/no-match': { retryable: false, about: 'The text to replace is not in the cell, or is there several times.' },
+  'session/unknown': { retryable: false, about: 'No session has that id.' },
+  'session/ended': { retryable: false, about: 'The session was shut down.' },
+  'run/unknown': { retryable: false, about: 'No run has that id.' },
+  'run/queue-full': { retryable: true, about: 'Too many runs wait for the same kernel.' },
+  'kernel/spec-unknown': { retryable: false, about: 'The server has no kernel of that name.' },
+  'kernel/unknown': { retryable: false, about: 'The server has no running kernel with that id.' },
+  'kernel/start-failed': { retryable: false, about: 'The kernel did not start or did not answer in time.' },
+  'kernel/dead': { retryable: false, about: 'The kernel process ended and was not started again.' },
+  'kernel/gone': { retryable: false, about: 'Somebody deleted or culled the kernel.' },
+  'kernel/unresponsive': { retryable: true, about: 'The server is fine but the kernel does not answer.' },
+  'kernel/protocol': { retryable: false, about: 'The kernel or the server broke the Jupyter protocol.' },
+  'server/unreachable': { retryable: true, about: 'The Jupyter server does not answer; it may still be alive.' },
+  'server/refused': { retryable: false, about: 'The Jupyter server does not accept our credentials.' },
+  'server/error': { retryable: true, about: 'The Jupyter server answered with an error.' },
+  'sandbox/unknown': { retryable: false, about: 'No sandbox has that id or name.' },
+  'sandbox/pending': { retryable: true, about: 'The sandbox is still on its way; nothing is lost by waiting.' },
+  'sandbox/ended': { retryable: false, about: 'The sandbox has ended; variables in its kernels are lost.' },
+  'sandbox/start-failed': { retryable: false, about: 'The sandbox could not be started.' },
+  'sandbox/stop-failed': { retryable: true, about: 'The sandbox could not be stopped, or not be seen to end.' },
+  'backend/unknown': { retryable: false, about: 'No back end has that name.' },
+  'backend/unavailable': { retryable: false, about: 'The back end cannot work on this machine.' },
+  'python/missing': { retryable: false, about: 'No usable Python interpreter was found.' },
+  'python/kernel-missing': { retryable: false, about: 'The interpreter lacks ipykernel.' },
+  'python/setup-failed': { retryable: true, about: 'The managed Python environment could not be made.' },
+  'http/failed': { retryable: true, about: 'An HTTP request failed.' },
+  cancelled: { retryable: false, about: 'The caller cancelled the call.' },
+  timeout: { retryable: true, about: 'Something took longer than its limit.' },
+  internal: { retryable: false, about: 'A defect in Glovebox.' },
+} as const satisfies Record<string, { readonly retryable: boolean; readonly about: string }>;
+
+export type ErrorCode = keyof typeof ERROR_CODES;
+
+export interface GloveboxErrorOptions {
+  /** The exact next step: a tool, a command or a variable by its full name. */
+  readonly hint?: string;
+  readonly cause?: unknown;
+}
+
+/** The only error class that crosses a folder. Foreign errors are translated into it once, at the edge. */
+export class GloveboxError extends Error {
+  override readonly name = 'GloveboxError' as const;
+  readonly code: ErrorCode;
+  readonly hint: string | undefined;
+
+  constructor(code: ErrorCode, message: string, options: GloveboxErrorOptions = {}) {
+    super(message, { cause: options.cause });
+    this.code = code;
+    this.hint = options.hint;
+  }
+
+  get retryable(): boolean {
+    return ERROR_CODES[this.code].retryable;
+  }
+}
+
+/** True for a GloveboxError, narrowed to the given code when there is one. */
+export function isGloveboxError(error: unknown, code?: ErrorCode): error is GloveboxError {
+  return error instanceof GloveboxError && (code === undefined || error.code === code);
+}
+
+/** The message of anything that was thrown, for a sentence of ours. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

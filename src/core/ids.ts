@@ -1,0 +1,19 @@
+/** Makes the ids that Glovebox hands out. All are random, so that two processes never make the same one. */
+import { randomBytes, randomUUID } from 'node:crypto';
+
+/** No 0/o, 1/l/i: ids are read aloud and typed by people. */
+const ALPHABET = 'abcdefghjkmnpqrstuvwxyz23456789';
+
+function randomWord(length: number): string {
+  return Array.from(randomBytes(length), (byte) => ALPHABET[byte % ALPHABET.length]).join('');
+}
+
+export const newSessionId = (): string => `s-${randomWord(8)}`;
+export const newRunId = (): string => `r-${randomWord(10)}`;
+export const newSandboxSuffix = (): string => randomWord(6);
+
+/** Eight hexadecimal digits, a valid nbformat 4.5 cell id (`^[a-zA-Z0-9-_]{1,64}$`). */
+export const newCellId = (): string => randomBytes(4).toString('hex');
+
+/** For `msg_id` and the connection's `session_id` in the Jupyter protocol. */
+export const newUuid = (): string => randomUUID();

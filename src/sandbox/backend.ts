@@ -1,0 +1,207 @@
+/** The contract that every back end fulfils. `test/contract/backend-contract.ts` holds each of its sentences as a test. */
+import * as z from 'zod';
+import type { Endpoint } from '#core/endpoint.ts';
+import { GloveboxError } from '#core/errors.ts';
+import type { JsonObject } from '#core/json.ts';
+
+export const BACKEND_IDS = ['local', 'slurm', 'modal', 'huggingface'] as const;
+export type BackendId = (typeof BACKEND_IDS)[number];
+
+/**
+ * Where a sandbox stands, in words that hold for every back end. A back end's own word goes into `detail`.
+ *
+ * - `preparing`: something is made before the machine is asked for (a Python environment, an image, weights).
+ * - `queued`: asked for, waiting for hardware. Not an error, however long it takes.
+ * - `starting`: the machine is there, its Jupyter server does not answer yet.
+ * - `ready`: the Jupyter server answered with our credentials.
+ * - `unreachable`: it was ready, does not answer now, and nothing proves that it is gone. Variables may be intact.
+ * - `suspended`: the engine stopped its processes without ending them.
+ * - `stopping`: asked to end, not yet seen to be gone.
+ * - `ended`: proven to be gone; `end` says why. Final.
+ * - `unknown`: nobody could be asked. Never a reason to start a second one or to forget this one.
+ */
+export const SANDBOX_STATES = [
+  'preparing',
+  'queued',
+  'starting',
+  'ready',
+  'unreachable',
+  'suspended',
+  'stopping',
+  'ended',
+  'unknown',
+] as const;
+export type SandboxState = (typeof SANDBOX_STATES)[number];
+
+/** Why a sandbox is gone. */
+export interface SandboxEnd {
+  readonly cause:
+    | 'stopped'
+    | 'start-failed'
+    | 'time-limit'
+    | 'idle'
+    | 'out-of-memory'
+    | 'node-failure'
+    | 'preempted'
+    | 'cancelled'
+    | 'failed'
+    | 'unknown';
+  /** One sentence for a person, with exit code or signal where there is one. */
+  readonly message: string;
+  /** Milliseconds since the epoch, when known. */
+  readonly atMs?: number;
+  /** The last lines of the log, at most 40; always there for a failed start. */
+  readonly logTail?: readonly string[];
+}
+
+/** What is known about a sandbox at one moment. */
+export interface SandboxStatus {
+  readonly id: string;
+  readonly state: SandboxState;
+  /** The back end's own words: a step of preparation, a pending reason, an estimated start. */
+  readonly detail?: string;
+  /** Counts starts of the Jupyter server under the same id, from 1. A new number means that all variables are lost. */
+  readonly generation: number;
+  /** Present when, and only when, `state` is `ended`. */
+  readonly end?: SandboxEnd;
+  /** When the engine will end it, in milliseconds since the epoch; absent without a limit. */
+  readonly deadlineMs?: number;
+  /** What it runs on, for a person: host name, node, GPU. */
+  readonly host?: string;
+}
+
+/** One kind of hardware that can be asked for now. */
+export interface Offer {
+  /** The value to put into the options, e.g. a flavour, a GPU name or a partition. */
+  readonly name: string;
+  readonly description: string;
+  readonly cpus?: number;
+  readonly memoryMiB?: number;
+  readonly gpus?: readonly { readonly name: string; readonly count: number; readonly memoryMiB?: number }[];
+  /** US dollars per hour; 0 is free, absent is unknown and never counts as free. */
+  readonly usdPerHour?: number;
+  /** Where the price comes from. */
+  readonly priceSource?: string;
+  /** What is free at this moment, in the back end's words. */
+  readonly availability?: string;
+}
+
+/** One step of a start, for a progress line. */
+export interface Progress {
+  /** At most 200 characters; changes when something changes. */
+  readonly message: string;
+  /** Finished and total, when they are known. */
+  readonly done?: number;
+  readonly total?: number;
+}
+
+export interface StartContext {
+  /** The sandbox id. Remote names are derived from it, so that any later process finds the same thing. */
+  readonly id: string;
+  /** The project the sandbox belongs to, an absolute path on this machine. */
+  readonly projectDir: string;
+  readonly signal: AbortSignal;
+  report(progress: Progress): void;
+  /**
+   * Merges what is needed to find the sandbox again (process identity, job id, remote name; no secrets) into its record.
+   * Resolves when it is on disk. A back end calls it BEFORE the step that creates something, and again after.
+   */
+  remember(data: JsonObject): Promise<void>;
+}
+
+/** What a back end gets back of its own `remember` calls. */
+export interface SandboxHandle {
+  readonly id: string;
+  readonly projectDir: string;
+  readonly generation: number;
+  readonly data: JsonObject;
+}
+
+/** What must be on this machine for a back end to work; `doctor` checks and prints it. */
+export interface BackendNeeds {
+  /** Programs that must be on the PATH. */
+  readonly commands?: readonly string[];
+  /** Any one of these programs is enough. */
+  readonly anyCommand?: readonly string[];
+}
+
+/**
+ * A provider of sandboxes. Constructing one does no I/O.
+ *
+ * Every method takes an AbortSignal: when it fires, the method rejects with `cancelled` soon, and what already exists at
+ * the provider stays findable through the record. Foreign errors are translated inside the back end, once.
+ */
+export interface Backend {
+  readonly id: BackendId;
+  /** One line for a person. */
+  readonly summary: string;
+  readonly needs: BackendNeeds;
+  /** A strict object schema; its `.describe()` texts become the docs, the CLI's flags and the error texts. */
+  readonly optionsSchema: z.ZodObject;
+  /** True when the sandbox gives no isolation from the user's account. */
+  readonly sharesHost: boolean;
+
+  /** The hardware that can be asked for, with price and availability now. @throws `backend/unavailable`. */
+  offers(signal: AbortSignal): Promise<readonly Offer[]>;
+
+  /**
+   * Asks for a sandbox. Resolves as soon as the request is accepted and recorded: the status may be `queued` or `starting`,
+   * and `state()` follows it from there. Called again with the same id after a crash it resumes or finds what the first
+   * call made; it never makes a second one.
+   *
+   * @throws `config/invalid` for options it does not know, before anything is made. `sandbox/start-failed` (or a more
+   *   precise code) when it is certain that nothing runs; what was made on the way has been removed.
+   */
+  start(options: unknown, context: StartContext): Promise<SandboxStatus>;
+
+  /**
+   * Asks the engine, within 20 s. Trouble on the way to the engine is `unknown`, trouble on the way to the Jupyter server
+   * is `unreachable`; neither is ever `ended`. @throws nothing but `cancelled`.
+   */
+  state(handle: SandboxHandle, signal: AbortSignal): Promise<SandboxStatus>;
+
+  /** How to reach the Jupyter server, opening a tunnel if it takes one. @throws `sandbox/ended`, `sandbox/pending`, `server/unreachable`. */
+  endpoint(handle: SandboxHandle, signal: AbortSignal): Promise<Endpoint>;
+
+  /** The last `lines` lines of what the sandbox wrote to its log, oldest first; empty when there is none. */
+  logs(handle: SandboxHandle, lines: number, signal: AbortSignal): Promise<readonly string[]>;
+
+  /**
+   * Ends the sandbox and resolves when it is seen to be gone. Idempotent: of a sandbox that has ended, or that never came to
+   * be, it resolves too. @throws `sandbox/stop-failed` when it cannot be seen to be gone; the record is kept then.
+   */
+  stop(handle: SandboxHandle, signal: AbortSignal): Promise<void>;
+
+  /**
+   * Sandboxes that already run for this project and that no record names, e.g. after the state folder was lost.
+   * The caller records them. Absence of the method means that the back end cannot look.
+   */
+  discover?(projectDir: string, signal: AbortSignal): Promise<readonly SandboxHandle[]>;
+}
+
+interface BackendSpec<Schema extends z.ZodObject> extends Omit<Backend, 'optionsSchema' | 'start'> {
+  readonly options: Schema;
+  start(options: z.output<Schema>, context: StartContext): Promise<SandboxStatus>;
+}
+
+/** Declares a back end. Options are parsed here, so that the registry holds a plain `Backend` and no type parameter leaks. */
+export function defineBackend<Schema extends z.ZodObject>(spec: BackendSpec<Schema>): Backend {
+  const { options, start, ...rest } = spec;
+  return {
+    ...rest,
+    optionsSchema: options,
+    start: async (raw, context) => start(parseBackendOptions(spec.id, options, raw), context),
+  };
+}
+
+function parseBackendOptions<Schema extends z.ZodObject>(
+  id: BackendId,
+  schema: Schema,
+  raw: unknown,
+): z.output<Schema> {
+  const parsed = schema.safeParse(raw ?? {});
+  if (parsed.success) return parsed.data;
+  throw new GloveboxError('config/invalid', `Options of the ${id} back end: ${z.prettifyError(parsed.error)}`, {
+    hint: `Known options: ${Object.keys(schema.shape).join(', ')}. sandbox_options describes them.`,
+  });
+}
