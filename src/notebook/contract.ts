@@ -1,0 +1,111 @@
+/** The words of a notebook: cells, outputs, positions, and what an open notebook promises to the code above it. */
+
+/** One output as nbformat 4 stores it. Only the fields that are used are named; all others survive. */
+export type CellOutput = StreamOutput | DisplayOutput | ResultOutput | ErrorOutput;
+
+export interface StreamOutput {
+  readonly output_type: 'stream';
+  readonly name: 'stdout' | 'stderr';
+  readonly text: string;
+}
+/** Values are strings, or JSON for `application/*+json` and `application/json`. Multi-line strings are joined. */
+export type MimeBundle = Readonly<Record<string, unknown>>;
+export interface DisplayOutput {
+  readonly output_type: 'display_data';
+  readonly data: MimeBundle;
+  readonly metadata: Readonly<Record<string, unknown>>;
+}
+export interface ResultOutput {
+  readonly output_type: 'execute_result';
+  readonly data: MimeBundle;
+  readonly metadata: Readonly<Record<string, unknown>>;
+  readonly execution_count: number | null;
+}
+export interface ErrorOutput {
+  readonly output_type: 'error';
+  readonly ename: string;
+  readonly evalue: string;
+  readonly traceback: readonly string[];
+}
+
+export type CellType = 'code' | 'markdown' | 'raw';
+
+/** One cell as a reader sees it. */
+export interface CellView {
+  /** nbformat id, or a temporary `t-...` in files before 4.5. */
+  readonly id: string;
+  readonly index: number;
+  readonly type: CellType;
+  readonly source: string;
+  /** Empty for markdown and raw. */
+  readonly outputs: readonly CellOutput[];
+  readonly executionCount: number | null;
+  readonly metadata: Readonly<Record<string, unknown>>;
+}
+
+/** A cell named by its id, or by its index counted from 0, or from the end with -1. */
+export type CellRef = string | number;
+
+/** Where a new cell goes. The default everywhere is the end. */
+export type Position =
+  | { readonly at: 'end' }
+  | { readonly at: 'index'; readonly index: number }
+  | { readonly at: 'after' | 'before'; readonly cell: CellRef };
+
+/** What a save found out; every sentence is for the reader of the answer. */
+export interface SaveReport {
+  /** E.g. "2 cells were changed on disk meanwhile and kept". Empty when nothing happened. */
+  readonly notices: readonly string[];
+}
+
+export interface KernelSpecMetadata {
+  readonly name: string;
+  readonly display_name: string;
+  readonly language: string;
+}
+
+/**
+ * One notebook file, open. Edits apply to memory at once and in order; saving is merged, atomic and off the hot path:
+ * an edit is on disk at the latest when `flush()` resolves. Someone else's changes on disk are merged by cell id, never
+ * overwritten (D6). One instance per real path and process.
+ *
+ * Failures: `cell/unknown` (names the count of cells), `cell/wrong-type`, `cell/no-match`, `notebook/conflict`,
+ * `notebook/save-failed`; a refused edit changes nothing.
+ */
+export interface OpenNotebook {
+  /** The real path of the file. */
+  readonly path: string;
+  readonly cellCount: number;
+  readonly formatMinor: number;
+  /** Reads the file again when it changed on disk, merging. Cheap when it did not (one stat). */
+  refresh(): Promise<void>;
+  cells(): readonly CellView[];
+  cell(ref: CellRef): CellView;
+  /** @returns the new cell */
+  insertCell(cell: { readonly type: CellType; readonly source: string; readonly metadata?: Readonly<Record<string, unknown>> }, position: Position): CellView;
+  /** Clears outputs and count when the source of a code cell changes. */
+  setSource(ref: CellRef, source: string): CellView;
+  /** All or none. @returns the deleted cells as they were */
+  deleteCells(refs: readonly CellRef[]): readonly CellView[];
+  moveCell(ref: CellRef, position: Position): { readonly from: number; readonly to: number; readonly cell: CellView };
+  /** Silently does nothing when the cell has vanished or is no code cell any more, and then returns false (D2). */
+  setOutputs(cellId: string, outputs: readonly CellOutput[], executionCount: number | null): boolean;
+  /** Sets kernelspec and language_info; an existing kernelspec stays unless `replace`. */
+  setKernel(spec: KernelSpecMetadata, languageInfo: Readonly<Record<string, unknown>> | undefined, options?: { readonly replace?: boolean }): void;
+  /** Resolves when everything up to now is on disk. @throws `notebook/save-failed`; the changes stay in memory and are tried again. */
+  flush(): Promise<SaveReport>;
+  /**
+   * Asks for a save without waiting for it. Saves are coalesced; how soon depends on what the last one cost: a small
+   * notebook is written within milliseconds, a big one at most every 2 s.
+   */
+  scheduleSave(): void;
+  /** Resolves when the small-notebook save that is due now is done, and at once for a big one. For the end of a run. */
+  settle(): Promise<SaveReport>;
+  /** Flushes and forgets. */
+  close(): Promise<void>;
+}
+
+/** One block of a rendering, in the order a reader should see them. */
+export type Block =
+  | { readonly type: 'text'; readonly text: string }
+  | { readonly type: 'image'; readonly data: string; readonly mimeType: string };

@@ -1,0 +1,88 @@
+/** How a tool is declared: data for the model, a strict input, and one function that answers. */
+import * as z from 'zod';
+import { GloveboxError } from '#core/errors.ts';
+import type { JsonObject } from '#core/json.ts';
+import type { Block } from '#notebook/contract.ts';
+import type { Progress } from '#sandbox/backend.ts';
+import type { Sandboxes } from '#sandbox/sandboxes.ts';
+import type { Sessions } from '#session/sessions.ts';
+
+/** A group of tools that can be switched off as one. */
+export const TOOLSETS = ['notebook', 'sandbox'] as const;
+export type Toolset = (typeof TOOLSETS)[number];
+
+/** What a tool may use. Built once per server in `main`. */
+export interface ToolServices {
+  readonly sessions: Sessions;
+  readonly sandboxes: Sandboxes;
+  /** The user's project on this machine, an absolute path. */
+  readonly projectDir: string;
+  /** How long a call waits by default before it answers with a handle, in milliseconds. */
+  readonly waitMs: number;
+}
+
+export interface ToolContext extends ToolServices {
+  /** Fires when the client cancels the call. */
+  readonly signal: AbortSignal;
+  /** Tells the client how far the call is; nothing happens when the client did not ask for progress. */
+  report(progress: Progress): void;
+}
+
+/** An answer: blocks in reading order. A failure is thrown as a GloveboxError instead. */
+export interface ToolResult {
+  readonly blocks: readonly Block[];
+  /** For machines; no model sees it. */
+  readonly meta?: JsonObject;
+}
+
+/** The MCP annotations, all four, so that none is forgotten. Tools with `readOnly` run in parallel in some clients. */
+export interface ToolHints {
+  readonly readOnly: boolean;
+  readonly destructive: boolean;
+  readonly idempotent: boolean;
+  readonly openWorld: boolean;
+}
+
+export interface Tool {
+  /** Equals the file name with `_` for `-`. */
+  readonly name: string;
+  readonly toolset: Toolset;
+  /** A short title for people. */
+  readonly title: string;
+  /** For the model, at most 2 KB. */
+  readonly description: string;
+  /** A strict object without a union at its root; every field described, units in names. */
+  readonly input: z.ZodObject;
+  readonly hints: ToolHints;
+  /** Part of the daily loop: its schema is in every request of clients that load tools on demand. */
+  readonly alwaysLoad: boolean;
+  /** @throws GloveboxError; `input/invalid` for arguments that do not fit. */
+  run(rawInput: unknown, context: ToolContext): Promise<ToolResult>;
+}
+
+interface ToolSpec<Schema extends z.ZodObject> extends Omit<Tool, 'input' | 'run' | 'alwaysLoad'> {
+  readonly input: Schema;
+  readonly alwaysLoad?: boolean;
+  run(input: z.output<Schema>, context: ToolContext): Promise<ToolResult>;
+}
+
+export function defineTool<Schema extends z.ZodObject>(spec: ToolSpec<Schema>): Tool {
+  return {
+    ...spec,
+    alwaysLoad: spec.alwaysLoad ?? false,
+    run: async (rawInput, context) => spec.run(parseInput(spec.name, spec.input, rawInput), context),
+  };
+}
+
+function parseInput<Schema extends z.ZodObject>(name: string, schema: Schema, raw: unknown): z.output<Schema> {
+  const parsed = schema.safeParse(raw ?? {});
+  if (parsed.success) return parsed.data;
+  throw new GloveboxError('input/invalid', `Arguments of ${name}: ${z.prettifyError(parsed.error)}`, {
+    hint: `${name} takes: ${Object.keys(schema.shape).join(', ') || 'no arguments'}.`,
+  });
+}
+
+/** An answer of one text block. */
+export function textResult(text: string, meta?: JsonObject): ToolResult {
+  return { blocks: [{ type: 'text', text }], ...(meta !== undefined && { meta }) };
+}
