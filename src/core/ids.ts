@@ -9,7 +9,8 @@ function randomWord(length: number): string {
 }
 
 export const newSessionId = (): string => `s-${randomWord(8)}`;
-export const newRunId = (): string => `r-${randomWord(10)}`;
+/** `r-<word of the session>-<word>`: the id tells whose run it is. */
+export const newRunId = (sessionId: string): string => `r-${sessionId.slice(2)}-${randomWord(5)}`;
 export const newSandboxSuffix = (): string => randomWord(6);
 
 /** Eight hexadecimal digits, a valid nbformat 4.5 cell id (`^[a-zA-Z0-9-_]{1,64}$`). */

@@ -56,6 +56,8 @@ export type Position =
 export interface SaveReport {
   /** E.g. "2 cells were changed on disk meanwhile and kept". Empty when nothing happened. */
   readonly notices: readonly string[];
+  /** Everything up to the call is on disk. False only from `settle()`, when a big notebook is written later. */
+  readonly saved: boolean;
 }
 
 export interface KernelSpecMetadata {

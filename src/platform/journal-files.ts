@@ -1,0 +1,75 @@
+/**
+ * Files for what must survive the death of this process at once: every call returns after the system call, without fsync.
+ * What the kernel of the operating system has accepted outlives `kill -9`; a power cut within seconds may lose it.
+ */
+import { closeSync, mkdirSync, openSync, renameSync, writeFileSync, writeSync } from 'node:fs';
+import { GloveboxError, messageOf } from '#core/errors.ts';
+
+const PRIVATE_FILE = 0o600;
+const PRIVATE_FOLDER = 0o700;
+
+function translate<T>(what: string, work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    throw new GloveboxError('storage/failed', `${what}: ${messageOf(error)}`, {
+      hint: 'Free some space or repair the permissions of the folder, then call again.',
+      cause: error,
+    });
+  }
+}
+
+/** Makes a folder and its parents, 0700. Existing ones are left as they are. */
+export function makePrivateFolder(folder: string): void {
+  translate(`Cannot make ${folder}`, () => mkdirSync(folder, { recursive: true, mode: PRIVATE_FOLDER }));
+}
+
+/** Replaces a file in one step: a reader sees the old or the new text, never a part. @throws `storage/failed`. */
+export function replaceFile(file: string, text: string): void {
+  translate(`Cannot write ${file}`, () => {
+    const temporary = `${file}.${process.pid}.tmp`;
+    writeFileSync(temporary, text, { mode: PRIVATE_FILE });
+    renameSync(temporary, file);
+  });
+}
+
+/** A file that only grows. Text is gathered until `flush` or until `bufferBytes` have come together. */
+export class AppendFile {
+  readonly #file: string;
+  readonly #bufferChars: number;
+  #pending: string[] = [];
+  #pendingChars = 0;
+  #descriptor: number | undefined;
+
+  constructor(file: string, bufferChars = 256 * 1024) {
+    this.#file = file;
+    this.#bufferChars = bufferChars;
+  }
+
+  /** @throws `storage/failed` when the buffer is full and cannot be written; the text stays in the buffer. */
+  append(text: string): void {
+    this.#pending.push(text);
+    this.#pendingChars += text.length;
+    if (this.#pendingChars >= this.#bufferChars) this.flush();
+  }
+
+  /** Returns when everything appended so far was accepted by the system. */
+  flush(): void {
+    if (this.#pending.length === 0) return;
+    translate(`Cannot append to ${this.#file}`, () => {
+      this.#descriptor ??= openSync(this.#file, 'a', PRIVATE_FILE);
+      const bytes = Buffer.from(this.#pending.join(''));
+      for (let written = 0; written < bytes.length; ) {
+        written += writeSync(this.#descriptor, bytes, written);
+      }
+      this.#pending = [];
+      this.#pendingChars = 0;
+    });
+  }
+
+  close(): void {
+    this.flush();
+    if (this.#descriptor !== undefined) closeSync(this.#descriptor);
+    this.#descriptor = undefined;
+  }
+}

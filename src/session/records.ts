@@ -1,0 +1,56 @@
+/** Session records on disk: parsing what was stored, leniently enough that a later version's fields survive. */
+import * as z from 'zod';
+import type { Clock } from '#platform/clock.ts';
+import { RecordStore } from '#platform/records.ts';
+import path from 'node:path';
+import type { SessionRecord } from './contract.ts';
+
+const identity = z.looseObject({
+  host: z.string(),
+  bootId: z.string(),
+  pid: z.number(),
+  startTime: z.string(),
+  uid: z.number(),
+});
+
+const sessionRecord = z.looseObject({
+  id: z.string(),
+  sandboxId: z.string(),
+  projectDir: z.string(),
+  notebookPath: z.string(),
+  kernelId: z.string(),
+  kernel: z.object({ name: z.string(), display_name: z.string(), language: z.string() }),
+  interruptMode: z.enum(['signal', 'message']),
+  jupyterSessionId: z.string().exactOptional(),
+  connectionId: z.string(),
+  process: z.string().exactOptional(),
+  generation: z.number(),
+  serverGeneration: z.number(),
+  ownsKernel: z.boolean(),
+  owner: identity,
+  createdMs: z.number(),
+  loss: z
+    .object({
+      class: z.enum(['server_gone', 'kernel_dead', 'kernel_gone', 'kernel_restarted']),
+      message: z.string(),
+      atMs: z.number(),
+    })
+    .exactOptional(),
+  endedMs: z.number().exactOptional(),
+  endReason: z.string().exactOptional(),
+  scratch: z.boolean().exactOptional(),
+});
+
+export function createSessionRecords(
+  dir: string,
+  clock: Clock,
+  onDamaged: (message: string) => void,
+): RecordStore<SessionRecord> {
+  return new RecordStore<SessionRecord>({
+    folder: path.join(dir, 'sessions'),
+    name: 'session',
+    parse: (raw) => sessionRecord.parse(raw),
+    clock,
+    onDamaged,
+  });
+}
