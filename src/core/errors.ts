@@ -13,6 +13,8 @@ export const ERROR_CODES = {
   'path/not-allowed': { retryable: false, about: 'A path leads outside the folder it must stay in.' },
   'path/not-found': { retryable: false, about: 'A file or folder does not exist.' },
   'storage/failed': { retryable: true, about: 'The disk refused a read or a write.' },
+  'record/missing': { retryable: false, about: 'A record was removed meanwhile.' },
+  'record/exists': { retryable: false, about: 'A record with that id is already there.' },
   'record/damaged': { retryable: false, about: 'A record on disk cannot be read; it was set aside.' },
   'lock/timeout': { retryable: true, about: 'Another process holds a lock for longer than expected.' },
   'notebook/invalid': { retryable: false, about: 'The file is not a notebook that can be read.' },

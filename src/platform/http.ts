@@ -1,0 +1,141 @@
+/** One HTTP request with its own time limit: no proxy, no redirect, no retry that could do something twice. */
+import {
+  Agent as HttpAgent,
+  request as httpRequestOf,
+  type ClientRequest,
+  type IncomingMessage,
+} from 'node:http';
+import { Agent as HttpsAgent, request as httpsRequestOf } from 'node:https';
+import { cancelled, throwIfAborted } from '#core/abort.ts';
+import { GloveboxError, messageOf } from '#core/errors.ts';
+import { systemClock } from './clock.ts';
+import { errnoOf } from './files.ts';
+
+export interface HttpRequest {
+  readonly method: string;
+  readonly url: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body?: string | Uint8Array;
+  /** From the call to the last byte of the answer. */
+  readonly timeoutMs: number;
+  readonly signal?: AbortSignal;
+}
+
+export interface HttpResponse {
+  /** Any status: 3xx, 4xx and 5xx are answers, not errors. */
+  readonly status: number;
+  readonly headers: Headers;
+  /** The whole body as UTF-8. */
+  readonly text: string;
+}
+
+// Own agents, because Node's global ones may be told by the environment to use a proxy. Idle sockets keep no process alive.
+const reusing = {
+  'http:': new HttpAgent({ keepAlive: true }),
+  'https:': new HttpsAgent({ keepAlive: true }),
+};
+const fresh = { 'http:': new HttpAgent(), 'https:': new HttpsAgent() };
+
+/**
+ * Sends one request and reads the answer. Proxy variables are ignored. Redirects are answers with their 3xx status.
+ *
+ * A kept-alive connection that the server closed in the same moment is tried once more for GET and HEAD. Every other method
+ * gets a connection of its own, so a request is never sent twice.
+ *
+ * @throws GloveboxError `http/failed` (refused, reset, name unknown, cut short; Node's code is in the text), `timeout`, `cancelled`.
+ */
+export async function httpRequest(request: HttpRequest): Promise<HttpResponse> {
+  const url = new URL(request.url);
+  const safe = request.method === 'GET' || request.method === 'HEAD';
+  // Own controller: AbortSignal.any over AbortSignal.timeout can be garbage collected before it fires in Node 20.
+  const stop = new AbortController();
+  const limit = { passed: false };
+  const onAbort = (): void => stop.abort();
+  const cancelTimer = systemClock.after(request.timeoutMs, () => {
+    limit.passed = true;
+    stop.abort();
+  });
+  request.signal?.addEventListener('abort', onAbort, { once: true });
+  try {
+    throwIfAborted(request.signal);
+    if (!safe) return await exchange(request, url, fresh, stop.signal).answer;
+    const first = exchange(request, url, reusing, stop.signal);
+    return await first.answer.catch((error: unknown) => {
+      const raced =
+        first.outgoing.reusedSocket && ['ECONNRESET', 'EPIPE'].includes(errnoOf(error) ?? '');
+      if (!raced || stop.signal.aborted) throw error;
+      return exchange(request, url, fresh, stop.signal).answer;
+    });
+  } catch (error) {
+    throw translate(error, request, url, limit.passed);
+  } finally {
+    cancelTimer();
+    request.signal?.removeEventListener('abort', onAbort);
+  }
+}
+
+type Agents = { readonly 'http:': HttpAgent; readonly 'https:': HttpsAgent };
+interface Exchange {
+  readonly outgoing: ClientRequest;
+  readonly answer: Promise<HttpResponse>;
+}
+
+function exchange(request: HttpRequest, url: URL, agents: Agents, signal: AbortSignal): Exchange {
+  const { method, body } = request;
+  const headers = {
+    ...request.headers,
+    ...(body !== undefined && { 'content-length': String(Buffer.byteLength(body)) }),
+  };
+  const options = { method, headers, signal };
+  const outgoing =
+    url.protocol === 'https:'
+      ? httpsRequestOf(url, { ...options, agent: agents['https:'] })
+      : httpRequestOf(url, { ...options, agent: agents['http:'] });
+  const answer = new Promise<HttpResponse>((resolve, reject) => {
+    outgoing.on('error', reject);
+    outgoing.on('response', (incoming) => {
+      read(incoming).then(resolve, reject);
+    });
+  });
+  outgoing.end(body);
+  return { outgoing, answer };
+}
+
+async function read(incoming: IncomingMessage): Promise<HttpResponse> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of incoming) if (chunk instanceof Buffer) chunks.push(chunk);
+  const text = Buffer.concat(chunks).toString('utf8');
+  const pairs = incoming.rawHeaders;
+  return {
+    status: incoming.statusCode ?? 0,
+    // Made when asked for: the class costs 20 ms to load, and most callers read only status and text.
+    get headers() {
+      const headers = new Headers();
+      for (let at = 0; at + 1 < pairs.length; at += 2)
+        headers.append(pairs[at] ?? '', pairs[at + 1] ?? '');
+      return headers;
+    },
+    text,
+  };
+}
+
+function translate(
+  error: unknown,
+  request: HttpRequest,
+  url: URL,
+  tooLate: boolean,
+): GloveboxError {
+  if (request.signal?.aborted === true) return cancelled(request.signal);
+  // Without query and credentials: an address may carry a token.
+  const what = `${request.method} ${url.origin}${url.pathname}`;
+  if (tooLate) {
+    return new GloveboxError(
+      'timeout',
+      `No complete answer to ${what} within ${request.timeoutMs / 1000} s.`,
+      { cause: error },
+    );
+  }
+  const code = errnoOf(error);
+  const why = code === undefined ? messageOf(error) : `${code}, ${messageOf(error)}`;
+  return new GloveboxError('http/failed', `${what} failed (${why}).`, { cause: error });
+}
