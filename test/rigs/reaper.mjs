@@ -1,0 +1,60 @@
+/** Kills, when its parent is gone in any way, every process whose environment carries one of the marks it was told. */
+import { spawn } from 'node:child_process';
+import { readdirSync, readFileSync } from 'node:fs';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+
+export const MARK = 'GLOVEBOX_TEST_MARK';
+
+/** The pids of all processes that inherited this mark, whatever process group they moved to. */
+export function markedProcesses(mark) {
+  const wanted = `${MARK}=${mark}\0`;
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .filter((pid) => {
+      try {
+        return `${readFileSync(`/proc/${pid}/environ`, 'latin1')}\0`.includes(wanted);
+      } catch {
+        return false; // ended meanwhile, or not ours
+      }
+    })
+    .map(Number);
+}
+
+export function killMarked(mark) {
+  for (const pid of markedProcesses(mark)) {
+    try {
+      process.kill(pid, 'SIGKILL');
+    } catch {
+      // ended meanwhile
+    }
+  }
+}
+
+/** Starts the process that outlives this one for a moment. `watch` and `forget` take marks. */
+export function startReaper() {
+  const child = spawn(process.execPath, [fileURLToPath(import.meta.url)], {
+    stdio: ['pipe', 'ignore', 'inherit'],
+    env: {},
+    detached: true, // a Ctrl-C in the terminal must not end it before its parent
+  });
+  child.unref();
+  child.stdin.unref();
+  child.stdin.on('error', () => undefined);
+  return {
+    watch: (mark) => child.stdin.write(`+${mark}\n`),
+    forget: (mark) => child.stdin.write(`-${mark}\n`),
+  };
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const marks = new Set();
+  const lines = createInterface({ input: process.stdin });
+  lines.on('line', (line) => {
+    if (line.startsWith('+')) marks.add(line.slice(1));
+    else marks.delete(line.slice(1));
+  });
+  lines.on('close', () => {
+    for (const mark of marks) killMarked(mark);
+  });
+}
