@@ -79,12 +79,14 @@ export interface OpenNotebook {
   readonly path: string;
   readonly cellCount: number;
   readonly formatMinor: number;
+  /** `metadata.kernelspec.name`, when the file has one. */
+  readonly kernelName: string | undefined;
   /** Reads the file again when it changed on disk, merging. Cheap when it did not (one stat). */
   refresh(): Promise<void>;
   cells(): readonly CellView[];
   cell(ref: CellRef): CellView;
-  /** @returns the new cell */
-  insertCell(cell: { readonly type: CellType; readonly source: string; readonly metadata?: Readonly<Record<string, unknown>> }, position: Position): CellView;
+  /** `id` puts a cell back that was lost; a new one is minted without it. @returns the new cell */
+  insertCell(cell: { readonly type: CellType; readonly source: string; readonly metadata?: Readonly<Record<string, unknown>>; readonly id?: string }, position: Position): CellView;
   /** Clears outputs and count when the source of a code cell changes. */
   setSource(ref: CellRef, source: string): CellView;
   /** All or none. @returns the deleted cells as they were */

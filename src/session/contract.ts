@@ -106,7 +106,7 @@ export interface SessionRecord {
   /** The connection's identity at the server; only the owner uses it. */
   readonly connectionId: string;
   /** `header.session` of the kernel process when it was last seen. */
-  readonly process?: string;
+  readonly process: string | null;
   /** Counts kernel processes, from 1. A new number means that all variables are lost. */
   readonly generation: number;
   /** Generation of the sandbox's server in which the kernel lives. */
@@ -115,8 +115,10 @@ export interface SessionRecord {
   readonly ownsKernel: boolean;
   readonly owner: ProcessIdentity;
   readonly createdMs: number;
-  /** Why the kernel is lost, until `restart_kernel` makes a new one. */
-  readonly loss?: { readonly class: LossClass; readonly message: string; readonly atMs: number };
+  /** Why there is no kernel, until `restart_kernel` makes a new one. A kernel that Jupyter restarted is one, so it is not told here. */
+  readonly loss: { readonly class: LossClass; readonly message: string; readonly atMs: number } | null;
+  /** Address of the notebook in JupyterLab, without credentials. */
+  readonly browserUrl?: string;
   /** Set when the session was shut down. */
   readonly endedMs?: number;
   readonly endReason?: string;

@@ -23,7 +23,7 @@ const sessionRecord = z.looseObject({
   interruptMode: z.enum(['signal', 'message']),
   jupyterSessionId: z.string().exactOptional(),
   connectionId: z.string(),
-  process: z.string().exactOptional(),
+  process: z.string().nullable(),
   generation: z.number(),
   serverGeneration: z.number(),
   ownsKernel: z.boolean(),
@@ -35,7 +35,8 @@ const sessionRecord = z.looseObject({
       message: z.string(),
       atMs: z.number(),
     })
-    .exactOptional(),
+    .nullable(),
+  browserUrl: z.string().exactOptional(),
   endedMs: z.number().exactOptional(),
   endReason: z.string().exactOptional(),
   scratch: z.boolean().exactOptional(),

@@ -1,0 +1,67 @@
+/** What happens when a run has ended: its last outputs, its state, its cell, its record, in that order. */
+import { isRecord } from '#core/json.ts';
+import type { ExecuteReply } from '#jupyter/contract.ts';
+import type { Clock } from '#platform/clock.ts';
+import type { RunRecord, RunState } from './contract.ts';
+import type { OutputKeeper } from './output-keeper.ts';
+import type { Outcome } from './run-queue.ts';
+import type { Run } from './run.ts';
+
+/** The run is final, and what can be on disk is, when this resolves. */
+export async function finishRun(options: {
+  readonly run: Run;
+  readonly outcome: Outcome;
+  readonly outputs: OutputKeeper;
+  readonly clock: Clock;
+}): Promise<void> {
+  const { run, outcome, outputs, clock } = options;
+  if (outcome.kind === 'replied') takePayload(run, outcome.reply);
+  const ending: Partial<RunRecord> = {
+    ...(outcome.kind === 'replied' ? endingOf(run, outcome.reply) : settledEnding(outcome)),
+    endedMs: clock.now(),
+  };
+  run.note({ executionCount: ending.executionCount ?? null });
+  run.flush();
+  outputs.keep(run);
+  const saved = await outputs.settle(run);
+  run.update({ ...ending, saved });
+  outputs.markSavedLater(run);
+}
+
+function endingOf(run: Run, reply: ExecuteReply): Partial<RunRecord> {
+  const error = reply.error;
+  return {
+    state: stateOf(run, reply),
+    executionCount: reply.executionCount,
+    ...(error !== undefined && { error: { name: error.name, value: error.value.slice(0, 2000) } }),
+    ...(reply.status === 'aborted' && {
+      explanation:
+        'The kernel dropped the request because code before it, of another client, ended in an error. Nothing of it was executed.',
+    }),
+  };
+}
+
+function stateOf(run: Run, reply: ExecuteReply): RunState {
+  if (reply.status === 'error' && run.interruptRequested && reply.error?.name === 'KeyboardInterrupt') {
+    return 'interrupted';
+  }
+  return reply.status;
+}
+
+function settledEnding(outcome: Extract<Outcome, { kind: 'settled' }>): Partial<RunRecord> {
+  return {
+    state: outcome.state,
+    explanation: outcome.explanation,
+    ...(outcome.loss !== undefined && { loss: outcome.loss }),
+  };
+}
+
+/** O4: `obj?` comes as a pager payload and becomes output; suggested code is reported. */
+function takePayload(run: Run, reply: ExecuteReply): void {
+  for (const item of reply.payload) {
+    const source = item['source'];
+    if (source === 'page' && isRecord(item['data'])) run.receiveLocal('display_data', { data: item['data'], metadata: {} });
+    else if (source === 'set_next_input' && typeof item['text'] === 'string') run.suggestedCode = item['text'];
+    else if (typeof source === 'string') run.notices.push(`The kernel asked its user interface for "${source}", which was not done.`);
+  }
+}

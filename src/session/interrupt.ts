@@ -1,0 +1,50 @@
+/** Interrupts what a kernel runs, step by step, and says truthfully what came of it (C26). */
+import type { JupyterServer } from '#jupyter/contract.ts';
+import { sleep, type Clock } from '#platform/clock.ts';
+import type { KernelLink } from './kernel-link.ts';
+import type { Run } from './run.ts';
+
+const FIRST_WAIT_MS = 5_000;
+const SECOND_WAIT_MS = 10_000;
+const STEP_MS = 50;
+
+export type InterruptOutcome =
+  /** It was only queued and is out of the queue. */
+  | { readonly kind: 'removed' }
+  /** The run ended; `run` says how. */
+  | { readonly kind: 'stopped' }
+  /** Nothing of ours was running; the signal was sent all the same. */
+  | { readonly kind: 'sent' }
+  /** Two interrupts and 15 s later it still runs: usually one long native call. */
+  | { readonly kind: 'ignored' };
+
+export interface InterruptOptions {
+  readonly run: Run | undefined;
+  readonly clock: Clock;
+  readonly link: KernelLink | undefined;
+  readonly server: JupyterServer;
+  readonly kernelId: string;
+  readonly byMessage: boolean;
+}
+
+/** @throws what the server answers when it refuses the interrupt. */
+export async function interruptRun(options: InterruptOptions): Promise<InterruptOutcome> {
+  const { run } = options;
+  if (run !== undefined) run.interruptRequested = true;
+  await sendInterrupt(options);
+  if (run === undefined) return { kind: 'sent' };
+  if (await endsWithin(run, FIRST_WAIT_MS, options.clock)) return { kind: 'stopped' };
+  await sendInterrupt(options);
+  return { kind: (await endsWithin(run, SECOND_WAIT_MS, options.clock)) ? 'stopped' : 'ignored' };
+}
+
+async function sendInterrupt({ byMessage, link, server, kernelId }: InterruptOptions): Promise<void> {
+  if (byMessage && link !== undefined) link.channel.interruptByMessage();
+  else await server.interruptKernel(kernelId);
+}
+
+async function endsWithin(run: Run, limitMs: number, clock: Clock): Promise<boolean> {
+  const endMs = clock.monotonic() + limitMs;
+  while (!run.isFinal && clock.monotonic() < endMs) await sleep(clock, STEP_MS);
+  return run.isFinal;
+}

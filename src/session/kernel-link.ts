@@ -1,0 +1,216 @@
+/** Keeps one session connected to its kernel and finds out, from all layers, when the kernel is lost (C22-C24). */
+import { isGloveboxError } from '#core/errors.ts';
+import type {
+  ChannelEvent,
+  JupyterServer,
+  KernelChannel,
+  KernelInfo,
+  KernelMessage,
+} from '#jupyter/contract.ts';
+import { createKernelChannel } from '#jupyter/channel.ts';
+import type { Clock } from '#platform/clock.ts';
+import type { Log } from '#platform/log.ts';
+import type { SandboxStatus } from '#sandbox/backend.ts';
+import { kernelDead, kernelGone, kernelRestarted, serverGone, unreachable, type Loss } from './loss.ts';
+
+const WATCH_BUSY_MS = 15_000;
+const WATCH_DOWN_MS = 5_000;
+/** A socket that was silent for longer is asked before code is trusted to it (C21). */
+const SILENCE_MS = 30_000;
+const PING_MS = 2_000;
+
+export interface KernelLinkOptions {
+  readonly server: JupyterServer;
+  readonly kernelId: string;
+  readonly connectionId: string;
+  readonly lastProcess: string | undefined;
+  readonly serverGeneration: number;
+  readonly readyTimeoutMs: number;
+  readonly clock: Clock;
+  readonly log: Log;
+  sandboxStatus(signal: AbortSignal): Promise<SandboxStatus>;
+  /** Whether a run is in the kernel, so that the server is asked about the kernel now and then. */
+  hasRun(): boolean;
+  onLoss(loss: Loss): void;
+  /** The stamp of the kernel process that answers, for the record. */
+  onProcess(process: string): void;
+  onDown(): void;
+  /** The socket is open again; outputs may have been missed when `otherClients` kept the server from buffering. */
+  onUp(gap: { readonly downMs: number; readonly otherClients: number }): void;
+  onLateOutput(parentId: string, message: KernelMessage): void;
+}
+
+export class KernelLink {
+  readonly channel: KernelChannel;
+  readonly #options: KernelLinkOptions;
+  readonly #stop = new AbortController();
+  #info: KernelInfo | undefined;
+  #lostAlready = false;
+  #downSinceMs: number | undefined;
+  #restartSeenMs = Number.NEGATIVE_INFINITY;
+  #lastMemoryBytes: number | undefined;
+  #lastContactMs: number;
+  #cancelWatch: (() => void) | undefined;
+  /** Why the server cannot be asked at the moment. */
+  obstacle: string | undefined;
+
+  constructor(options: KernelLinkOptions) {
+    this.#options = options;
+    this.#lastContactMs = options.clock.monotonic();
+    this.channel = createKernelChannel({
+      server: options.server,
+      kernelId: options.kernelId,
+      connectionId: options.connectionId,
+      ...(options.lastProcess !== undefined && { lastProcess: options.lastProcess }),
+      clock: options.clock,
+      onEvent: (event) => this.#onEvent(event),
+    });
+  }
+
+  get isLost(): boolean {
+    return this.#lostAlready;
+  }
+
+  get isDown(): boolean {
+    return this.#downSinceMs !== undefined;
+  }
+
+  /** Connects and waits until the kernel answers. @throws as `KernelChannel.connect` and `ready`. */
+  async open(signal?: AbortSignal): Promise<KernelInfo> {
+    if (!this.channel.connected) await this.channel.connect(signal);
+    this.#info = await this.channel.ready(this.#options.readyTimeoutMs, signal);
+    this.touch();
+    this.#rememberProcess();
+    this.#scheduleWatch();
+    return this.#info;
+  }
+
+  /** Makes sure that a request sent now reaches the kernel. Resolves false when the kernel is lost. */
+  async isUsable(signal?: AbortSignal): Promise<boolean> {
+    if (this.#lostAlready) return false;
+    const silentMs = this.#options.clock.monotonic() - this.#lastContactMs;
+    if (this.channel.connected && silentMs < SILENCE_MS) return true;
+    if (this.channel.connected && (await this.channel.pingControl(PING_MS, signal))) {
+      this.touch();
+      return !this.#lostAlready;
+    }
+    return this.channel.connected && !this.#lostAlready;
+  }
+
+  /** Notes that the kernel was heard. */
+  touch(): void {
+    this.#lastContactMs = this.#options.clock.monotonic();
+  }
+
+  /** A restart of our own: the signs of it are not a loss. */
+  async close(): Promise<void> {
+    this.#lostAlready = true;
+    this.#cancelWatch?.();
+    this.#stop.abort();
+    await this.channel.close();
+  }
+
+  /** Keeps the last memory reading for the text of an out-of-memory death. */
+  async readMemory(): Promise<void> {
+    const usage = await this.channel.usage(PING_MS);
+    if (usage?.memoryBytes !== undefined) this.#lastMemoryBytes = usage.memoryBytes;
+  }
+
+  #onEvent(event: ChannelEvent): void {
+    const { clock, log } = this.#options;
+    switch (event.type) {
+      case 'connected': {
+        const downSinceMs = this.#downSinceMs;
+        this.#downSinceMs = undefined;
+        this.obstacle = undefined;
+        this.touch();
+        if (downSinceMs !== undefined) {
+          this.#options.onUp({ downMs: clock.now() - downSinceMs, otherClients: event.otherClients });
+        }
+        return;
+      }
+      case 'disconnected':
+        log.info(`kernel ${this.#options.kernelId}: connection lost: ${event.reason}`);
+        this.#downSinceMs ??= event.atMs;
+        this.#options.onDown();
+        this.#scheduleWatch();
+        return;
+      case 'kernel-gone':
+        return this.#lose(kernelGone(clock.now()));
+      case 'refused':
+        this.obstacle = 'the Jupyter server refuses our token: another server took over its address';
+        return this.#scheduleWatch();
+      case 'kernel-status':
+        this.#restartSeenMs = clock.monotonic();
+        if (event.state === 'dead') return this.#lose(kernelDead(event.atMs));
+        return this.#lose(kernelRestarted(event.atMs, this.#lastMemoryBytes));
+      case 'process-changed':
+        this.#options.onProcess(event.to);
+        // The broadcast about the same restart was told already.
+        if (clock.monotonic() - this.#restartSeenMs < SILENCE_MS) return;
+        return this.#lose(kernelRestarted(event.atMs, this.#lastMemoryBytes));
+      case 'foreign':
+        return this.touch();
+      case 'late-output':
+        return this.#options.onLateOutput(event.parentId, event.message);
+      case 'malformed':
+        log.warn(`kernel ${this.#options.kernelId}: a message could not be read and was left out: ${event.reason}`);
+        return;
+    }
+  }
+
+  #rememberProcess(): void {
+    const { process } = this.channel;
+    if (process !== undefined) this.#options.onProcess(process);
+  }
+
+  /** A restarted kernel is a kernel: the link goes on, without the variables. Everything else is the end of it. */
+  #lose(loss: Loss): void {
+    if (this.#lostAlready) return;
+    if (loss.class !== 'kernel_restarted') {
+      this.#lostAlready = true;
+      this.#cancelWatch?.();
+    }
+    this.#options.onLoss(loss);
+  }
+
+  #scheduleWatch(): void {
+    if (this.#lostAlready || this.#stop.signal.aborted) return;
+    this.#cancelWatch?.();
+    const ms = this.isDown || this.obstacle !== undefined ? WATCH_DOWN_MS : WATCH_BUSY_MS;
+    this.#cancelWatch = this.#options.clock.after(ms, () => void this.#watch(), { background: true });
+  }
+
+  /** Deleting a kernel elsewhere closes no socket, and a dead server says nothing: both have to be asked about. */
+  async #watch(): Promise<void> {
+    try {
+      if (this.isDown || this.obstacle !== undefined) await this.checkSandbox();
+      else if (this.#options.hasRun()) await this.#checkKernel();
+    } finally {
+      this.#scheduleWatch();
+    }
+  }
+
+  async #checkKernel(): Promise<void> {
+    try {
+      const model = await this.#options.server.kernel(this.#options.kernelId, this.#stop.signal);
+      if (model === undefined) this.#lose(kernelGone(this.#options.clock.now()));
+      else await this.readMemory();
+    } catch (error) {
+      // Any failure but 404 proves nothing about the kernel.
+      if (!isGloveboxError(error, 'cancelled')) this.#options.log.debug(`kernel check failed: ${String(error)}`);
+    }
+  }
+
+  /** Asks the engine whether the sandbox still exists, and declares the loss when it is proven. */
+  async checkSandbox(): Promise<void> {
+    const status = await this.#options.sandboxStatus(this.#stop.signal).catch(() => undefined);
+    if (status === undefined || this.#lostAlready) return;
+    if (status.state === 'ended' || status.generation !== this.#options.serverGeneration) {
+      return this.#lose(serverGone(status, this.#options.clock.now()));
+    }
+    this.obstacle = this.isDown
+      ? unreachable(status, this.#downSinceMs ?? this.#options.clock.now())
+      : undefined;
+  }
+}

@@ -1,0 +1,67 @@
+/** What is told when a kernel is lost or cannot be asked: facts filled in, nothing guessed, and the next step. */
+import { renderBytes } from '#core/units.ts';
+import type { SandboxStatus } from '#sandbox/backend.ts';
+import type { LossClass, SessionRecord } from './contract.ts';
+
+export interface Loss {
+  readonly class: LossClass;
+  readonly message: string;
+  readonly atMs: number;
+}
+
+/** `14:02:11`, local time: what a person compares with a clock on the wall. */
+export function renderTime(atMs: number): string {
+  return new Date(atMs).toTimeString().slice(0, 8);
+}
+
+const KEPT = 'The notebook and the files are kept.';
+
+export function kernelRestarted(atMs: number, lastMemoryBytes: number | undefined): Loss {
+  const memory =
+    lastMemoryBytes === undefined ? '' : ` (its last memory reading was ${renderBytes(lastMemoryBytes)})`;
+  return {
+    class: 'kernel_restarted',
+    atMs,
+    message:
+      `The kernel process ended about ${renderTime(atMs)}${memory} and Jupyter started a new, empty one. ` +
+      `Variables, imports and device memory are gone. ${KEPT}`,
+  };
+}
+
+export function kernelDead(atMs: number): Loss {
+  return {
+    class: 'kernel_dead',
+    atMs,
+    message: `The kernel process ended about ${renderTime(atMs)} and Jupyter gave up starting it. No kernel runs; all variables are lost. ${KEPT}`,
+  };
+}
+
+export function kernelGone(atMs: number): Loss {
+  return {
+    class: 'kernel_gone',
+    atMs,
+    message: `The server no longer has this kernel: somebody deleted it, or it was culled. All variables are lost. ${KEPT}`,
+  };
+}
+
+export function serverGone(status: SandboxStatus, atMs: number): Loss {
+  const end = status.end;
+  const tail = end?.logTail === undefined ? '' : `\nLast log lines:\n${end.logTail.slice(-15).join('\n')}`;
+  const why = end === undefined ? 'It was started anew since.' : end.message;
+  return {
+    class: 'server_gone',
+    atMs: end?.atMs ?? atMs,
+    message: `The Jupyter server of sandbox ${status.id} is gone: ${why} Kernel and variables are lost. ${KEPT}${tail}`,
+  };
+}
+
+/** The hint that goes with every loss. */
+export function lossHint(record: SessionRecord): string {
+  return `restart_kernel(session_id="${record.id}") starts a new kernel for the same notebook; then run the cells you need.`;
+}
+
+/** For a server that does not answer while nothing proves that it is gone. */
+export function unreachable(status: SandboxStatus, sinceMs: number): string {
+  const state = status.state === 'unknown' ? 'its state is not known' : `its sandbox is ${status.state}`;
+  return `no answer from the Jupyter server since ${renderTime(sinceMs)}; ${state}${status.detail === undefined ? '' : ` (${status.detail})`}. Whether variables survive is not known`;
+}

@@ -1,0 +1,152 @@
+/** Keeps the outputs of runs in their cells: throttled while they run, complete at their end, into earlier cells when a display is updated. */
+import { messageOf } from '#core/errors.ts';
+import { isRecord } from '#core/json.ts';
+import type { KernelMessage } from '#jupyter/contract.ts';
+import type { CellView, OpenNotebook } from '#notebook/contract.ts';
+import { applyDisplayUpdate } from '#notebook/output-collector.ts';
+import type { Clock } from '#platform/clock.ts';
+import type { Log } from '#platform/log.ts';
+import type { Run } from './run.ts';
+
+/** How often the cell of a running run is written (R7). */
+const KEEP_MS = 2_000;
+/** After a quiet moment, a big notebook that was not written at the end of a run is, and its runs are marked as saved. */
+const MARK_MS = 3_000;
+
+interface Display {
+  readonly cellId: string;
+  readonly indexes: readonly number[];
+}
+
+export class OutputKeeper {
+  readonly #notebook: OpenNotebook | undefined;
+  readonly #clock: Clock;
+  readonly #log: Log;
+  readonly #displays = new Map<string, Map<string, Display>>();
+  readonly #unmarked = new Set<Run>();
+  readonly #timers = new Map<Run, () => void>();
+  /** Runs whose cell has vanished; told once. */
+  readonly #homeless = new WeakSet<Run>();
+  #cancelMark: (() => void) | undefined;
+
+  constructor(options: { readonly notebook: OpenNotebook | undefined; readonly clock: Clock; readonly log: Log }) {
+    this.#notebook = options.notebook;
+    this.#clock = options.clock;
+    this.#log = options.log;
+  }
+
+  /** Called for each output of a run that goes on. */
+  onOutput(run: Run, message: KernelMessage): void {
+    if (message.header.msg_type === 'update_display_data') this.#updateEarlierCells(run, message);
+    if (this.#notebook === undefined || this.#timers.has(run)) return;
+    const cancel = this.#clock.after(
+      KEEP_MS,
+      () => {
+        this.#timers.delete(run);
+        if (run.isFinal) return;
+        this.#write(run);
+        this.#notebook?.scheduleSave();
+      },
+      { background: true },
+    );
+    this.#timers.set(run, cancel);
+  }
+
+  /** Puts what a run has given so far into its cell, in memory. */
+  keep(run: Run): void {
+    this.#timers.get(run)?.();
+    this.#timers.delete(run);
+    this.#write(run);
+    this.#rememberDisplays(run);
+  }
+
+  /** Writes the notebook if that is cheap. @returns whether the cell with its outputs is on disk now */
+  async settle(run: Run): Promise<boolean> {
+    if (this.#notebook === undefined || run.record.cellId === undefined) return true;
+    this.#notebook.scheduleSave();
+    try {
+      const report = await this.#notebook.settle();
+      run.notices.push(...report.notices);
+      return report.saved;
+    } catch (error) {
+      // A failed save never hides outputs (D7): they are in the run and in the answer.
+      run.notices.push(
+        `The notebook could not be saved: ${messageOf(error)}. The outputs are kept in the run and will be saved when it works again.`,
+      );
+      return false;
+    }
+  }
+
+  /** Sees to it that a run whose notebook was not written at its end is marked once it is. */
+  markSavedLater(run: Run): void {
+    if (run.record.saved) {
+      if (!this.#unmarked.has(run)) run.close();
+      return;
+    }
+    this.#unmarked.add(run);
+    this.#cancelMark?.();
+    this.#cancelMark = this.#clock.after(MARK_MS, () => void this.flush().catch(() => undefined), { background: true });
+  }
+
+  /** Writes everything. @throws `notebook/save-failed`. */
+  async flush(): Promise<void> {
+    this.#cancelMark?.();
+    for (const run of this.#timers.keys()) this.#write(run);
+    if (this.#notebook === undefined) return;
+    const runs = [...this.#unmarked];
+    try {
+      await this.#notebook.flush();
+    } catch (error) {
+      this.#log.warn(`notebook ${this.#notebook.path}: ${messageOf(error)}`);
+      throw error;
+    }
+    for (const run of runs) {
+      this.#unmarked.delete(run);
+      run.update({ saved: true });
+      run.close();
+    }
+  }
+
+  #write(run: Run): void {
+    const { cellId, executionCount } = run.record;
+    if (this.#notebook === undefined || cellId === undefined) return;
+    const isThere = this.#notebook.setOutputs(cellId, run.collector.outputs, executionCount ?? null);
+    if (isThere || this.#homeless.has(run)) return;
+    this.#homeless.add(run);
+    run.notices.push(
+      `Its cell ${cellId} is no longer in the notebook as code; the outputs are kept in the run: get_run(run_id="${run.id}").`,
+    );
+  }
+
+  #rememberDisplays(run: Run): void {
+    const { cellId } = run.record;
+    if (cellId === undefined) return;
+    for (const [displayId, indexes] of run.collector.displays) {
+      const cells = this.#displays.get(displayId) ?? new Map<string, Display>();
+      cells.set(cellId, { cellId, indexes });
+      this.#displays.set(displayId, cells);
+    }
+  }
+
+  /** O3: an update changes every stored output with that id, in any cell of the session. */
+  #updateEarlierCells(run: Run, message: KernelMessage): void {
+    const { transient, data, metadata } = message.content;
+    if (!isRecord(transient) || typeof transient['display_id'] !== 'string' || !isRecord(data)) return;
+    for (const { cellId, indexes } of this.#displays.get(transient['display_id'])?.values() ?? []) {
+      if (cellId === run.record.cellId) continue;
+      const cell = findCell(this.#notebook, cellId);
+      if (cell === undefined) continue;
+      const outputs = applyDisplayUpdate(cell.outputs, indexes, data, isRecord(metadata) ? metadata : {});
+      this.#notebook?.setOutputs(cellId, outputs, cell.executionCount);
+    }
+  }
+}
+
+/** The cell with that id, or undefined when it has vanished. */
+export function findCell(notebook: OpenNotebook | undefined, cellId: string): CellView | undefined {
+  try {
+    return notebook?.cell(cellId);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,70 @@
+/** Gives a session a new kernel process under the same id and notebook: a restart, or a new kernel where the old one is gone. */
+import { isGloveboxError } from '#core/errors.ts';
+import type { SandboxView, SandboxWait } from '#sandbox/sandboxes.ts';
+import type { SessionRecord } from './contract.ts';
+import { browserUrlOf, chooseKernel, serverPathOf, startNotebookKernel } from './kernel-start.ts';
+import type { Session } from './session.ts';
+import type { Sessions } from './sessions.ts';
+
+export interface Restarted {
+  /** A new kernel had to be started, because the old one was not there any more. */
+  readonly isNewKernel: boolean;
+  readonly lostRunId: string | undefined;
+}
+
+/**
+ * Always allowed, idle or busy: a run in the kernel becomes `lost`, queued ones are cancelled.
+ *
+ * @throws `sandbox/pending` while the sandbox comes up again, `kernel/start-failed`.
+ */
+export async function restartSession(sessions: Sessions, session: Session, wait: SandboxWait): Promise<Restarted> {
+  const { record, queue } = session;
+  const current = queue.current;
+  queue.clear('restart_kernel was called before its turn came; nothing of it was executed.');
+  queue.settleCurrent({
+    kind: 'settled',
+    state: 'lost',
+    loss: 'kernel_restarted',
+    explanation: 'restart_kernel ended the kernel while it ran. The cell did not finish.',
+  });
+  await queue.whenIdle();
+  await session.disconnect();
+  const sandbox = await sessions.sandboxFor(record, wait);
+  const isSameServer = sandbox.status.generation === record.serverGeneration;
+  const isRestarted = isSameServer && (await tryRestart(session, wait.signal));
+  await session.renewKernel(isRestarted ? {} : await newKernel(session, sandbox, wait));
+  await session.connect(record.connectionId, wait.signal);
+  await session.notebook.flush();
+  return { isNewKernel: !isRestarted, lostRunId: current?.id };
+}
+
+async function newKernel(session: Session, sandbox: SandboxView, wait: SandboxWait): Promise<Partial<SessionRecord>> {
+  wait.report({ message: 'starting a new kernel' });
+  const { server, record } = session;
+  const spec = await chooseKernel(server, record.kernel.name, wait.signal);
+  const serverPath = serverPathOf(sandbox.serverRootDir, record.notebookPath);
+  const { kernelId, jupyterSessionId } = await startNotebookKernel(server, spec, serverPath, wait.signal);
+  const browserUrl = browserUrlOf(sandbox, serverPath);
+  return {
+    kernelId,
+    jupyterSessionId,
+    ownsKernel: true,
+    serverGeneration: sandbox.status.generation,
+    ...(browserUrl !== undefined && { browserUrl }),
+  };
+}
+
+/** @returns false when the kernel is gone, before the call or during it. */
+async function tryRestart(session: Session, signal: AbortSignal): Promise<boolean> {
+  const { server, record } = session;
+  if ((await server.kernel(record.kernelId, signal)) === undefined) return false;
+  try {
+    await server.restartKernel(record.kernelId, signal);
+    return true;
+  } catch (error) {
+    if (isGloveboxError(error, 'cancelled')) throw error;
+    // Culled between the two calls, or hung: a new kernel takes its place, and the old one is removed if it is still there.
+    await server.deleteKernel(record.kernelId, signal).catch(() => undefined);
+    return false;
+  }
+}

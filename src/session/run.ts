@@ -1,0 +1,245 @@
+/** One run while this process has a hand in it: its state, its outputs, its journal, and who waits for it. */
+import type { KernelMessage } from '#jupyter/contract.ts';
+import { createOutputCollector, type OutputCollector } from '#notebook/output-collector.ts';
+import { sleep, type Clock } from '#platform/clock.ts';
+import type { Progress } from '#sandbox/backend.ts';
+import { newUuid } from '#core/ids.ts';
+import { renderDuration } from '#core/units.ts';
+import { cancelled } from '#core/abort.ts';
+import { isFinal, type RunRecord, type RunState, type RunView } from './contract.ts';
+import type { RunFiles, StoredMessage } from './journal.ts';
+
+/** How long output may lie in memory before it is in the journal (R7). */
+const FLUSH_MS = 250;
+const TICK_MS = 1000;
+
+const OUTPUT_TYPES: ReadonlySet<string> = new Set([
+  'stream',
+  'display_data',
+  'execute_result',
+  'error',
+  'update_display_data',
+  'clear_output',
+]);
+
+export interface RunOptions {
+  readonly record: RunRecord;
+  readonly files: RunFiles;
+  readonly clock: Clock;
+  /** Text of one cell that the notebook takes; the rest stays in the journal. */
+  readonly maxOutputBytes: number;
+  /** Where the cell is now; undefined when it has vanished or there is none. */
+  cellIndex(): number | undefined;
+  queuePosition(): number;
+}
+
+export class Run {
+  readonly collector: OutputCollector;
+  readonly notices: string[] = [];
+  /** Set when an interrupt was sent for this run, so that its KeyboardInterrupt is called by its name. */
+  interruptRequested = false;
+  inputPrompt: string | undefined;
+  suggestedCode: string | undefined;
+  /** What stands in its way, for the progress line: another client, a lost connection. */
+  obstacle: string | undefined;
+  #record: RunRecord;
+  readonly #options: RunOptions;
+  readonly #waiters = new Set<() => void>();
+  readonly #seen = new Set<string>();
+  #cancelFlush: (() => void) | undefined;
+  #lastText = '';
+
+  constructor(options: RunOptions) {
+    this.#options = options;
+    this.#record = options.record;
+    this.collector = createOutputCollector({ maxBytes: options.maxOutputBytes });
+  }
+
+  get record(): RunRecord {
+    return this.#record;
+  }
+
+  get id(): string {
+    return this.#record.id;
+  }
+
+  get state(): RunState {
+    return this.#record.state;
+  }
+
+  get isFinal(): boolean {
+    return isFinal(this.#record.state);
+  }
+
+  /** Changes the record and puts it on disk before it returns. Wakes those who wait when the run has ended. */
+  update(change: Partial<RunRecord>): void {
+    this.#record = { ...this.#record, ...change };
+    if (this.isFinal) this.flush();
+    this.#options.files.save(this.#record);
+    this.#wake();
+  }
+
+  /** Changes the record in memory only: for steps that a recovery finds out by itself. */
+  note(change: Partial<RunRecord>): void {
+    this.#record = { ...this.#record, ...change };
+  }
+
+  /** Takes in one iopub message and keeps it in the journal. @returns whether the outputs changed. */
+  receive(message: KernelMessage): boolean {
+    const type = message.header.msg_type;
+    if (!OUTPUT_TYPES.has(type)) return false;
+    const stored: StoredMessage = {
+      id: message.header.msg_id,
+      type,
+      content: message.content,
+      ...(Object.keys(message.metadata).length > 0 && { metadata: message.metadata }),
+    };
+    // Only a run that was carried over from another process has to expect a message twice.
+    if (this.#seen.size > 0 && this.#seen.has(stored.id)) return false;
+    this.#options.files.append(stored);
+    this.#flushSoon();
+    this.#take(stored);
+    return true;
+  }
+
+  /** Takes in an output that the kernel gave in its reply and not as a message of its own. */
+  receiveLocal(type: string, content: Readonly<Record<string, unknown>>): void {
+    const stored = { id: newUuid(), type, content };
+    this.#options.files.append(stored);
+    this.#take(stored);
+  }
+
+  /** Takes in what an earlier process has put into the journal already. */
+  replay(message: StoredMessage): void {
+    this.#seen.add(message.id);
+    this.#take(message);
+  }
+
+  #take(message: StoredMessage): void {
+    this.collector.add(message);
+    if (message.type === 'stream') {
+      const text = message.content['text'];
+      if (typeof text === 'string' && /\S/.test(text)) this.#lastText = text;
+    }
+  }
+
+  #flushSoon(): void {
+    this.#cancelFlush ??= this.#options.clock.after(FLUSH_MS, () => this.flush(), { background: true });
+  }
+
+  /** Puts all outputs so far into the journal. Called before anybody is told of them. */
+  flush(): void {
+    this.#cancelFlush?.();
+    this.#cancelFlush = undefined;
+    this.#options.files.flush();
+  }
+
+  /** Gives up the files; the run stays readable from disk. */
+  close(): void {
+    this.#cancelFlush?.();
+    this.#cancelFlush = undefined;
+    this.#options.files.close();
+  }
+
+  /**
+   * Waits until the run has ended, `waitMs` are over, or it wants input, whichever comes first. The run is not touched.
+   *
+   * @throws GloveboxError `cancelled` when the signal fires.
+   */
+  async wait(options: {
+    readonly waitMs: number;
+    readonly signal: AbortSignal;
+    report(progress: Progress): void;
+  }): Promise<void> {
+    const { clock } = this.#options;
+    const endMs = clock.monotonic() + options.waitMs;
+    while (!this.isFinal && this.state !== 'waiting_input') {
+      if (options.signal.aborted) throw cancelled(options.signal);
+      const leftMs = endMs - clock.monotonic();
+      if (leftMs <= 0) return;
+      options.report({ message: this.progressLine() });
+      await this.#woken(Math.min(leftMs, TICK_MS), options.signal);
+    }
+  }
+
+  /** Resolves when the run has ended, however long that takes. */
+  async whenFinal(): Promise<void> {
+    while (!this.isFinal) {
+      await new Promise<void>((resolve) => {
+        const wake = (): void => {
+          this.#waiters.delete(wake);
+          resolve();
+        };
+        this.#waiters.add(wake);
+      });
+    }
+  }
+
+  /** Resolves when something about the state changed or `limitMs` are over. */
+  async #woken(limitMs: number, signal: AbortSignal): Promise<void> {
+    const stop = new AbortController();
+    const stopOuter = (): void => stop.abort(signal.reason);
+    signal.addEventListener('abort', stopOuter, { once: true });
+    const wake = (): void => stop.abort();
+    this.#waiters.add(wake);
+    try {
+      await sleep(this.#options.clock, limitMs, stop.signal);
+    } catch {
+      // Woken or cancelled; the caller looks which.
+    } finally {
+      this.#waiters.delete(wake);
+      signal.removeEventListener('abort', stopOuter);
+    }
+  }
+
+  #wake(): void {
+    for (const wake of this.#waiters) wake();
+  }
+
+  /** At most 200 characters: how long it runs and what it said last, or what it waits for. */
+  progressLine(): string {
+    const elapsed = renderDuration(this.elapsedMs());
+    const position = this.#options.queuePosition();
+    const what =
+      this.state === 'queued' && position > 0
+        ? `queued behind ${position} run${position === 1 ? '' : 's'}`
+        : (this.obstacle ?? lastLine(this.#lastText) ?? 'running');
+    return `${elapsed} · ${what}`.slice(0, 200);
+  }
+
+  elapsedMs(): number {
+    const { createdMs, sentMs, endedMs } = this.#record;
+    return Math.max(0, (endedMs ?? this.#options.clock.now()) - (sentMs ?? createdMs));
+  }
+
+  view(): RunView {
+    const { record } = this;
+    return {
+      id: record.id,
+      sessionId: record.sessionId,
+      state: record.state,
+      ...(record.cellId !== undefined && {
+        cell: { id: record.cellId, index: this.#options.cellIndex() },
+      }),
+      executionCount: record.executionCount ?? null,
+      outputs: this.collector.outputs,
+      droppedBytes: this.collector.droppedBytes,
+      elapsedMs: this.elapsedMs(),
+      queuePosition: this.#options.queuePosition(),
+      ...(record.error !== undefined && { error: record.error }),
+      ...(record.loss !== undefined && { loss: record.loss }),
+      ...(record.explanation !== undefined && { explanation: record.explanation }),
+      ...(this.inputPrompt !== undefined && { inputPrompt: this.inputPrompt }),
+      ...(this.suggestedCode !== undefined && { suggestedCode: this.suggestedCode }),
+      notices: [...this.notices],
+    };
+  }
+}
+
+/** The last line with something in it, as a terminal would show it after carriage returns. */
+function lastLine(text: string): string | undefined {
+  const tail = text.slice(-2000);
+  const lines = tail.split('\n').map((line) => line.replace(/\r+$/, ''));
+  const line = lines.findLast((candidate) => candidate.trim() !== '');
+  return line?.slice(line.lastIndexOf('\r') + 1).trim();
+}

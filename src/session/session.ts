@@ -1,0 +1,411 @@
+/** One session: a notebook bound to a kernel. Code goes in by runs, outputs come back into the cells they belong to. */
+import { GloveboxError, messageOf } from '#core/errors.ts';
+import { newRunId, newUuid } from '#core/ids.ts';
+import type { JupyterServer, KernelMessage } from '#jupyter/contract.ts';
+import type { CellRef, CellView, OpenNotebook, Position } from '#notebook/contract.ts';
+import type { Clock } from '#platform/clock.ts';
+import type { Log } from '#platform/log.ts';
+import { currentIdentity } from '#platform/process-identity.ts';
+import type { SandboxStatus } from '#sandbox/backend.ts';
+import type { RunRecord, SessionRecord, SessionView } from './contract.ts';
+import { interruptRun, type InterruptOutcome } from './interrupt.ts';
+import type { RunJournal } from './journal.ts';
+import { KernelLink } from './kernel-link.ts';
+import { lossHint, type Loss } from './loss.ts';
+import { findCell, OutputKeeper } from './output-keeper.ts';
+import { RunQueue, type Outcome } from './run-queue.ts';
+import { Run } from './run.ts';
+import { finishRun } from './finish-run.ts';
+
+const MAX_CODE_BYTES = 8 * 1024 * 1024;
+/** Ended runs that are still at hand for late output and quick answers. */
+const RECENT_RUNS = 50;
+
+export interface SessionSettings {
+  readonly kernelReadyMs: number;
+  readonly maxOutputBytes: number;
+  readonly allowStdin: boolean;
+}
+
+export interface SessionOptions {
+  readonly record: SessionRecord;
+  /** Undefined for a scratch kernel. */
+  readonly notebook: OpenNotebook | undefined;
+  readonly server: JupyterServer;
+  readonly journal: RunJournal;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly settings: SessionSettings;
+  sandboxStatus(signal: AbortSignal): Promise<SandboxStatus>;
+  /** Changes the record on disk and answers it as it is then. */
+  updateRecord(change: Partial<SessionRecord>): Promise<SessionRecord>;
+}
+
+export interface ExecuteOptions {
+  readonly code: string;
+  readonly position?: Position;
+  readonly timeoutMs?: number;
+}
+
+export class Session {
+  readonly queue: RunQueue;
+  readonly outputs: OutputKeeper;
+  readonly #options: SessionOptions;
+  #record: SessionRecord;
+  #link: KernelLink | undefined;
+  #notices: string[] = [];
+  readonly #recent = new Map<string, Run>();
+
+  constructor(options: SessionOptions) {
+    this.#options = options;
+    this.#record = options.record;
+    this.outputs = new OutputKeeper({ notebook: options.notebook, clock: options.clock, log: options.log });
+    this.queue = new RunQueue({
+      clock: options.clock,
+      log: options.log,
+      allowStdin: options.settings.allowStdin,
+      link: () => this.#link,
+      blocked: () => this.#blocked(),
+      generation: () => this.#record.generation,
+      onMessage: (run, message) => this.#onMessage(run, message),
+      onEnd: (run, outcome) => this.#onEnd(run, outcome),
+    });
+  }
+
+  get id(): string {
+    return this.#record.id;
+  }
+
+  get record(): SessionRecord {
+    return this.#record;
+  }
+
+  get link(): KernelLink | undefined {
+    return this.#link;
+  }
+
+  get server(): JupyterServer {
+    return this.#options.server;
+  }
+
+  /** @throws `cell/wrong-type` for a scratch kernel. */
+  get notebook(): OpenNotebook {
+    const { notebook } = this.#options;
+    if (notebook === undefined) {
+      throw new GloveboxError('cell/wrong-type', 'A scratch kernel has no notebook.', {
+        hint: 'Start a notebook with start_new_notebook.',
+      });
+    }
+    return notebook;
+  }
+
+  /** Sentences that the next answer of this session begins with; each is told once. */
+  takeNotices(): readonly string[] {
+    return this.#notices.splice(0);
+  }
+
+  notify(text: string): void {
+    this.#notices.push(text);
+  }
+
+  async updateRecord(change: Partial<SessionRecord>): Promise<void> {
+    this.#record = { ...this.#record, ...change };
+    this.#record = await this.#options.updateRecord(change);
+  }
+
+  /** Changes the record without waiting for the disk: for what a later process finds out by itself. */
+  #updateSoon(change: Partial<SessionRecord>): void {
+    this.#record = { ...this.#record, ...change };
+    this.#options
+      .updateRecord(change)
+      .catch((error: unknown) => this.#options.log.warn(`session ${this.id}: ${messageOf(error)}`));
+  }
+
+  /** Connects to the kernel of the record. @throws as `KernelLink.open`; the session stays usable for another try. */
+  async connect(connectionId: string, signal?: AbortSignal): Promise<void> {
+    const { clock, log, server, settings, sandboxStatus } = this.#options;
+    const link = new KernelLink({
+      server,
+      kernelId: this.#record.kernelId,
+      connectionId,
+      lastProcess: this.#record.process ?? undefined,
+      serverGeneration: this.#record.serverGeneration,
+      readyTimeoutMs: settings.kernelReadyMs,
+      clock,
+      log,
+      sandboxStatus,
+      hasRun: () => this.queue.current !== undefined,
+      onLoss: (loss) => this.#onLoss(loss),
+      onProcess: (process) => {
+        if (process !== this.#record.process) this.#updateSoon({ process });
+      },
+      onDown: () => undefined,
+      onUp: (gap) => this.#onUp(gap),
+      onLateOutput: (parentId, message) => this.#onLateOutput(parentId, message),
+    });
+    this.#link = link;
+    try {
+      const info = await link.open(signal);
+      this.#options.notebook?.setKernel(this.#record.kernel, info.languageInfo);
+    } catch (error) {
+      await link.close();
+      if (this.#link === link) this.#link = undefined;
+      throw error;
+    }
+  }
+
+  /** Notes that a new kernel process takes over, of which nothing is known yet. */
+  renewKernel(change: Partial<SessionRecord>): Promise<void> {
+    return this.updateRecord({ ...change, loss: null, process: null, generation: this.#record.generation + 1 });
+  }
+
+  /** Closes the socket; the kernel lives on. */
+  async disconnect(): Promise<void> {
+    const link = this.#link;
+    this.#link = undefined;
+    await link?.close();
+  }
+
+  /** Inserts a cell and queues its code. Both are recorded when this returns. */
+  async execute({ code, position, timeoutMs }: ExecuteOptions): Promise<Run> {
+    checkCode(code);
+    this.#refuseWhenEnded();
+    await this.notebook.refresh();
+    const cell = this.notebook.insertCell({ type: 'code', source: code }, position ?? { at: 'end' });
+    const before = cell.index === 0 ? undefined : this.notebook.cell(cell.index - 1).id;
+    const run = this.#newRun({
+      code,
+      cellId: cell.id,
+      insertedCell: true,
+      ...(before !== undefined && { afterCellId: before }),
+    });
+    this.#enqueue(run, timeoutMs);
+    this.notebook.scheduleSave();
+    return run;
+  }
+
+  /** Queues the stored source of code cells, in order; they stop at the first that does not end well. */
+  async runCells(refs: readonly CellRef[], timeoutMs?: number): Promise<readonly { readonly cell: CellView; readonly run: Run | undefined }[]> {
+    this.#refuseWhenEnded();
+    await this.notebook.refresh();
+    const cells = refs.map((ref) => this.notebook.cell(ref));
+    const group = newUuid();
+    return cells.map((cell) => {
+      if (cell.type !== 'code' || cell.source.trim() === '') return { cell, run: undefined };
+      checkCode(cell.source);
+      const run = this.#newRun({ code: cell.source, cellId: cell.id, insertedCell: false, group });
+      this.#enqueue(run, timeoutMs);
+      return { cell, run };
+    });
+  }
+
+  /** Queues code that leaves no cell and no history. The variables are those of the session. */
+  scratch(code: string, timeoutMs?: number): Run {
+    checkCode(code);
+    this.#refuseWhenEnded();
+    const run = this.#newRun({ code, insertedCell: false, storeHistory: false });
+    this.#enqueue(run, timeoutMs);
+    return run;
+  }
+
+  /** Takes over a run of an earlier process that may still be in the kernel. */
+  adoptRun(run: Run): void {
+    this.#remember(run);
+    const link = this.#link;
+    if (link === undefined) return;
+    this.queue.adopt(run, link.channel);
+    void this.queue.settleGap(run);
+  }
+
+  createRun(record: RunRecord): Run {
+    const run: Run = new Run({
+      record,
+      files: this.#options.journal.open(record.id),
+      clock: this.#options.clock,
+      maxOutputBytes: this.#options.settings.maxOutputBytes,
+      cellIndex: () => this.#cellIndex(record.cellId),
+      queuePosition: () => this.queue.position(run),
+    });
+    return run;
+  }
+
+  /** A run of this process that is not older than the last fifty. */
+  recentRun(runId: string): Run | undefined {
+    return this.queue.runs.find(({ id }) => id === runId) ?? this.#recent.get(runId);
+  }
+
+  /** The run that belongs to a cell and has not ended. */
+  runOfCell(cellId: string): Run | undefined {
+    return this.queue.runs.find(({ record }) => record.cellId === cellId);
+  }
+
+  /** Removes a queued run, or interrupts the one in the kernel (C26). */
+  async cancelRun(run: Run): Promise<InterruptOutcome> {
+    if (this.queue.remove(run, 'It was removed from the queue; nothing of it was executed.')) {
+      return { kind: 'removed' };
+    }
+    return this.interrupt(run);
+  }
+
+  async interrupt(run: Run | undefined): Promise<InterruptOutcome> {
+    return interruptRun({
+      run,
+      clock: this.#options.clock,
+      link: this.#link,
+      server: this.#options.server,
+      kernelId: this.#record.kernelId,
+      byMessage: this.#record.interruptMode === 'message',
+    });
+  }
+
+  /** Puts everything into the notebook and onto the disk, for the end of the session or of the process. */
+  async flush(): Promise<void> {
+    for (const run of this.queue.runs) run.flush();
+    await this.outputs.flush();
+  }
+
+  view(): SessionView {
+    const record = this.#record;
+    return {
+      id: record.id,
+      sandboxId: record.sandboxId,
+      notebookPath: record.notebookPath,
+      kernelName: record.kernel.display_name,
+      kernelId: record.kernelId,
+      generation: record.generation,
+      state: this.#state(),
+      ...(record.loss !== null && { detail: record.loss.message }),
+      ownsKernel: record.ownsKernel,
+      runs: this.queue.runs.map((run) => ({ id: run.id, state: run.state, elapsedMs: run.elapsedMs() })),
+      ...(record.browserUrl !== undefined && { browserUrl: record.browserUrl }),
+    };
+  }
+
+  #state(): SessionView['state'] {
+    if (this.#record.endedMs !== undefined) return 'ended';
+    if (this.#blocked() !== undefined) return 'lost';
+    if (this.#link === undefined) return 'not-attached';
+    if (this.#link.isDown) return 'disconnected';
+    if (this.queue.current !== undefined) return 'busy';
+    return this.#link.channel.foreignBusy ? 'foreign-busy' : 'idle';
+  }
+
+  #blocked(): string | undefined {
+    const { loss } = this.#record;
+    return loss === null ? undefined : `${loss.message} ${lossHint(this.#record)}`;
+  }
+
+  #refuseWhenEnded(): void {
+    if (this.#record.endedMs === undefined) return;
+    throw new GloveboxError('session/ended', `Session ${this.id} was shut down.`, {
+      hint: `start_notebook(notebook_path="${this.#record.notebookPath}") opens the notebook again.`,
+    });
+  }
+
+  #newRun(part: Pick<RunRecord, 'code' | 'insertedCell'> & Partial<RunRecord>): Run {
+    const record: RunRecord = {
+      version: 1,
+      id: newRunId(this.id),
+      sessionId: this.id,
+      msgId: newUuid(),
+      storeHistory: true,
+      generation: this.#record.generation,
+      owner: currentIdentity(),
+      state: 'queued',
+      createdMs: this.#options.clock.now(),
+      saved: false,
+      ...part,
+    };
+    return this.createRun(record);
+  }
+
+  #enqueue(run: Run, timeoutMs: number | undefined): void {
+    this.queue.add(run);
+    this.#remember(run);
+    if (timeoutMs !== undefined) this.#interruptAfter(run, timeoutMs);
+  }
+
+  /** The caller's own limit; nothing else ever interrupts (R3). It counts from the sending. */
+  #interruptAfter(run: Run, timeoutMs: number): void {
+    const { clock, log } = this.#options;
+    const check = (): void => {
+      if (run.isFinal) return;
+      const leftMs = run.record.sentMs === undefined ? timeoutMs : timeoutMs - run.elapsedMs();
+      if (leftMs > 0) {
+        clock.after(Math.min(leftMs, 1000), check, { background: true });
+        return;
+      }
+      run.notices.push(`It was interrupted because its timeout_s of ${timeoutMs / 1000} s was over.`);
+      this.interrupt(run).catch((error: unknown) => log.warn(`interrupt of ${run.id}: ${messageOf(error)}`));
+    };
+    clock.after(Math.min(timeoutMs, 1000), check, { background: true });
+  }
+
+  #remember(run: Run): void {
+    this.#recent.set(run.id, run);
+    for (const [id, old] of this.#recent) {
+      if (this.#recent.size <= RECENT_RUNS) break;
+      if (old.isFinal) this.#recent.delete(id);
+    }
+  }
+
+  #cellIndex(cellId: string | undefined): number | undefined {
+    if (cellId === undefined) return undefined;
+    return findCell(this.#options.notebook, cellId)?.index;
+  }
+
+  #onMessage(run: Run, message: KernelMessage): void {
+    if (run.receive(message)) this.outputs.onOutput(run, message);
+  }
+
+  async #onEnd(run: Run, outcome: Outcome): Promise<void> {
+    await finishRun({ run, outcome, outputs: this.outputs, clock: this.#options.clock });
+  }
+
+  #onLateOutput(parentId: string, message: KernelMessage): void {
+    const run = [...this.#recent.values()].find(({ record }) => record.msgId === parentId);
+    if (run === undefined || !run.receive(message)) return;
+    run.flush();
+    this.outputs.keep(run);
+    const index = this.#cellIndex(run.record.cellId);
+    const text = message.content['text'];
+    const shown = typeof text === 'string' ? `: ${text.trimEnd().slice(0, 500)}` : '';
+    this.notify(`late output of ${index === undefined ? `run ${run.id}` : `cell ${index} (run ${run.id})`}${shown}`);
+  }
+
+  #onUp(gap: { readonly downMs: number; readonly otherClients: number }): void {
+    const { current } = this.queue;
+    if (current === undefined) return;
+    const missed =
+      gap.otherClients > 0
+        ? 'another client was connected, so output of that time may be missing'
+        : 'what was printed meanwhile was delivered afterwards';
+    current.notices.push(`The connection was down for ${Math.round(gap.downMs / 1000)} s; ${missed}.`);
+    void this.queue.settleGap(current);
+  }
+
+  #onLoss(loss: Loss): void {
+    const { current } = this.queue;
+    if (current === undefined) this.notify(`${loss.message} Next: ${lossHint(this.#record)}`);
+    const isKernelThere = loss.class === 'kernel_restarted';
+    this.#updateSoon({ loss: isKernelThere ? null : loss, generation: this.#record.generation + 1 });
+    this.queue.clear(`The kernel was lost before its turn came; nothing of it was executed. ${loss.message}`);
+    this.queue.settleCurrent({
+      kind: 'settled',
+      state: 'lost',
+      loss: loss.class,
+      explanation: `${loss.message} The cell did not finish.`,
+    });
+  }
+}
+
+function checkCode(code: string): void {
+  if (code.trim() === '') {
+    throw new GloveboxError('input/invalid', 'The code is empty.', { hint: 'Give the code to run.' });
+  }
+  const bytes = Buffer.byteLength(code);
+  if (bytes <= MAX_CODE_BYTES) return;
+  throw new GloveboxError('input/too-large', `The code has ${bytes} bytes; a kernel takes at most ${MAX_CODE_BYTES}.`, {
+    hint: 'Write the data to a file and read it from the code.',
+  });
+}
