@@ -97,10 +97,10 @@ const isArgument = (word: string): boolean =>
 /** Variables of the product, from the generated reference, and those of the tests, from the tests. */
 function knownVariables(): ReadonlySet<string> {
   const sources = [
-    read('docs/reference/options.md'),
-    read('.ci/run'),
-    read('test/rigs/variables.ts'),
-  ];
+    'docs/reference/options.md',
+    'test/rigs/variables.ts',
+    'test/rigs/require.ts',
+  ].map(read);
   return new Set(sources.flatMap((text) => text.match(/\bGLOVEBOX_[A-Z0-9_]*[A-Z0-9]\b/g) ?? []));
 }
 

@@ -1,0 +1,124 @@
+/** Makes the MCP server of one connection: the tools, the resources, and how a call runs. */
+import { McpServer, type CallToolResult, type ServerContext } from '@modelcontextprotocol/server';
+import type { Tool, ToolResult, ToolServices } from '#tools/define-tool.ts';
+import { inputSchemaOf } from '#tools/input-schema.ts';
+import type { McpClock, McpLog } from './contract.ts';
+import { ProgressReporter } from './progress.ts';
+import { renderToolError } from './render-error.ts';
+import { registerResources, type ResourceReaders } from './resources.ts';
+
+export interface McpServerOptions {
+  readonly version: string;
+  /** At most 2 KB; the only text about the tools that every model sees. */
+  readonly instructions: string;
+  readonly log: McpLog;
+  readonly clock: McpClock;
+  readonly resources: ResourceReaders;
+}
+
+/** What a client may show as a whole where it would cut other results: `get_run` is how one pages through the rest. */
+const RESULT_CHARS: Readonly<Record<string, number>> = { get_run: 100_000 };
+/** Claude Code replaces a longer result by a preview and a file (50,013 characters were, 49,993 were not). */
+const DEFAULT_RESULT_CHARS = 49_000;
+
+/**
+ * One server for one connection, for either era of the protocol. Nothing is loaded here: `loadServices` runs at the first
+ * call, and when it fails the handshake has succeeded all the same and each call says why.
+ */
+export function createMcpServer(
+  tools: readonly Tool[],
+  loadServices: () => Promise<ToolServices>,
+  options: McpServerOptions,
+): McpServer {
+  const server = new McpServer(
+    { name: 'glovebox', title: 'Glovebox', version: options.version },
+    {
+      instructions: options.instructions,
+      capabilities: {
+        tools: { listChanged: false },
+        resources: { subscribe: true, listChanged: false },
+      },
+    },
+  );
+  for (const tool of tools) {
+    server.registerTool(tool.name, publishedFormOf(tool), (input: unknown, context) =>
+      callTool(tool, input, context, loadServices, options),
+    );
+  }
+  registerResources(server, options.resources, options.log);
+  return server;
+}
+
+function publishedFormOf(tool: Tool) {
+  const { readOnly, destructive, idempotent, openWorld } = tool.hints;
+  const resultChars = RESULT_CHARS[tool.name];
+  return {
+    title: tool.title,
+    description: tool.description,
+    annotations: {
+      readOnlyHint: readOnly,
+      destructiveHint: destructive,
+      idempotentHint: idempotent,
+      openWorldHint: openWorld,
+    },
+    _meta: {
+      ...(tool.alwaysLoad && { 'anthropic/alwaysLoad': true }),
+      ...(resultChars !== undefined && { 'anthropic/maxResultSizeChars': resultChars }),
+    },
+    // Publishes the schema and lets every value through: the tool checks its arguments itself, with a text for a model.
+    inputSchema: {
+      '~standard': {
+        version: 1 as const,
+        vendor: 'glovebox',
+        validate: (value: unknown) => ({ value }),
+        jsonSchema: { input: () => inputSchemaOf(tool), output: () => inputSchemaOf(tool) },
+      },
+    },
+  };
+}
+
+async function callTool(
+  tool: Tool,
+  input: unknown,
+  { mcpReq }: ServerContext,
+  loadServices: () => Promise<ToolServices>,
+  { clock, log }: McpServerOptions,
+): Promise<CallToolResult> {
+  const progressToken = mcpReq._meta?.progressToken;
+  const progress =
+    progressToken === undefined
+      ? undefined
+      : new ProgressReporter({
+          clock,
+          title: tool.title,
+          send: (note) =>
+            mcpReq.notify({ method: 'notifications/progress', params: { progressToken, ...note } }),
+        });
+  try {
+    const services = await loadServices();
+    const result = await tool.run(input, {
+      ...services,
+      signal: mcpReq.signal,
+      report: (step) => progress?.report(step),
+    });
+    return toCallToolResult(result, RESULT_CHARS[tool.name] ?? DEFAULT_RESULT_CHARS);
+  } catch (error) {
+    return renderToolError(error, tool.name, log);
+  } finally {
+    await progress?.finish();
+  }
+}
+
+/** Tools keep to a budget of their own; this is the net below it. */
+function toCallToolResult(result: ToolResult, maxChars: number): CallToolResult {
+  let room = maxChars;
+  const content = result.blocks.map((block): CallToolResult['content'][number] => {
+    if (block.type === 'image') return { ...block };
+    const text = block.text.slice(0, room);
+    room -= text.length;
+    const cut = block.text.length - text.length;
+    if (cut === 0) return { type: 'text', text };
+    return { type: 'text', text: `${text}\n[${cut} more characters did not fit into one result.]` };
+  });
+  return { content, ...(result.meta !== undefined && { _meta: { ...result.meta } }) };
+}
