@@ -1,0 +1,158 @@
+/** Writes `docs/reference/` from the code: tools, options, errors, commands. With `--check` it only compares. */
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { createProgram } from '#cli/program.ts';
+import { OPTION_KEYS, OPTION_TABLE } from '#config/options.ts';
+import { ERROR_CODES } from '#core/errors.ts';
+import { isRecord } from '#core/json.ts';
+import { TOOLSETS, type Tool } from '#tools/define-tool.ts';
+import { tools } from '#tools/index.ts';
+import { inputSchemaOf } from '#tools/input-schema.ts';
+
+const root = path.resolve(import.meta.dirname, '..');
+const GENERATED = '<!-- Made by `npm run gen` from the code. Do not edit. -->';
+
+const pages: Readonly<Record<string, () => string>> = {
+  'tools.md': renderTools,
+  'options.md': renderOptions,
+  'errors.md': renderErrors,
+  'cli.md': renderCommands,
+};
+
+/** A cell of a table: one line, without the sign that ends it. */
+const inCell = (text: string): string => text.replaceAll(/\s*\n\s*/g, ' ').replaceAll('|', '\\|');
+
+function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  const line = (cells: readonly string[]): string => `| ${cells.map(inCell).join(' | ')} |`;
+  return [line(head), line(head.map(() => '---')), ...rows.map(line)].join('\n');
+}
+
+function renderTools(): string {
+  const parts = TOOLSETS.map((toolset) => {
+    const members = tools.filter((tool) => tool.toolset === toolset);
+    return [`## Toolset \`${toolset}\``, ...members.map(renderTool)].join('\n\n');
+  });
+  return [
+    '# Tools',
+    'What an agent can call. Arguments without a default are required unless they say otherwise.',
+    ...parts,
+  ].join('\n\n');
+}
+
+function renderTool(tool: Tool): string {
+  const { properties, required } = inputSchemaOf(tool);
+  const needed: readonly unknown[] = Array.isArray(required) ? required : [];
+  const fields = isRecord(properties) ? Object.entries(properties) : [];
+  const hints = [
+    tool.hints.readOnly && 'reads only',
+    tool.hints.destructive && 'may destroy',
+    tool.hints.idempotent && 'idempotent',
+    tool.hints.openWorld && 'reaches beyond this machine',
+    tool.alwaysLoad && 'always loaded',
+  ].filter((hint) => hint !== false);
+  const rows = fields.map(([name, field]) => [
+    `\`${name}\``,
+    typeNameOf(field),
+    needed.includes(name) ? 'required' : defaultOf(field),
+    isRecord(field) ? String(field['description'] ?? '') : '',
+  ]);
+  return [
+    `### ${tool.name}`,
+    `*${tool.title}*${hints.length > 0 ? ` (${hints.join(', ')})` : ''}`,
+    tool.description.trim(),
+    rows.length > 0 ? table(['argument', 'type', 'default', 'meaning'], rows) : 'No arguments.',
+  ].join('\n\n');
+}
+
+function typeNameOf(field: unknown): string {
+  if (!isRecord(field)) return '';
+  if (Array.isArray(field['enum']))
+    return field['enum'].map((value) => `\`${String(value)}\``).join(' ');
+  if ('const' in field) return `\`${String(field['const'])}\``;
+  for (const key of ['anyOf', 'oneOf']) {
+    const branches = field[key];
+    if (Array.isArray(branches)) return [...new Set(branches.map(typeNameOf))].join(' or ');
+  }
+  if (field['type'] === 'array') return `list of ${typeNameOf(field['items'])}`;
+  return String(field['type'] ?? 'any');
+}
+
+function defaultOf(field: unknown): string {
+  return isRecord(field) && 'default' in field ? `\`${JSON.stringify(field['default'])}\`` : '';
+}
+
+function renderOptions(): string {
+  const rows = OPTION_KEYS.map((key) => {
+    const { env, oldNames = [], flag, from, kind, about, defaultText } = OPTION_TABLE[key];
+    const names = [
+      `\`${env}\``,
+      ...oldNames.map((old) => `(\`${old.env}\`)`),
+      ...(flag ? [`\`${flag}\``] : []),
+    ];
+    const fileKey = from === 'outside' ? '' : `\`${key}\`${from === 'user' ? ' (user)' : ''}`;
+    return [
+      names.join(' '),
+      fileKey,
+      defaultText ?? constantDefault(key),
+      `${about} Accepts ${kind.accepts}.`,
+    ];
+  });
+  return [
+    '# Options',
+    'Stronger first: flag, environment variable, `glovebox.toml` of the project, `glovebox.toml` in `GLOVEBOX_DIR`, default. ' +
+      'A key such as `run.wait_s` is written as `wait_s` below `[run]`; keys marked (user) are not taken from the file of a project. ' +
+      'Names in parentheses are older ones that still work. A blank variable counts as unset. ' +
+      '`glovebox doctor` shows every value in force and where it comes from.',
+    table(['variable and flag', 'key in a file', 'default', 'meaning'], rows),
+  ].join('\n\n');
+}
+
+/** The default of a row that depends on nothing; a row whose default does must say it in words. */
+function constantDefault(key: (typeof OPTION_KEYS)[number]): string {
+  const facts = { home: '/home/you', dir: '/home/you/.glovebox', projectDir: '/home/you/project' };
+  const value: unknown = OPTION_TABLE[key].default(facts);
+  if (value === undefined) return 'none';
+  if (Array.isArray(value))
+    return value.length === 0 ? 'empty' : value.map((item) => `\`${String(item)}\``).join(' ');
+  return `\`${String(value)}\``;
+}
+
+function renderErrors(): string {
+  const rows = Object.entries(ERROR_CODES).map(([code, { retryable, about }]) => [
+    `\`${code}\``,
+    retryable ? 'yes' : 'no',
+    about,
+  ]);
+  return [
+    '# Errors',
+    'Every failure has one of these codes. An answer begins with it in brackets and ends with the next step. ' +
+      '"Retryable" says that the same call may succeed later without anybody changing anything; it never means that code may be sent to a kernel again.',
+    table(['code', 'retryable', 'meaning'], rows),
+  ].join('\n\n');
+}
+
+function renderCommands(): string {
+  const program = createProgram();
+  const parts = [program, ...program.commands].map((command) => {
+    const name = command === program ? 'glovebox' : `glovebox ${command.name()}`;
+    command.configureHelp({ helpWidth: 100 });
+    return [`## ${name}`, '```text', command.helpInformation().trim(), '```'].join('\n');
+  });
+  return ['# Command line', ...parts].join('\n\n');
+}
+
+const isCheck = process.argv.includes('--check');
+const folder = path.join(root, 'docs/reference');
+mkdirSync(folder, { recursive: true });
+const stale: string[] = [];
+for (const [name, render] of Object.entries(pages)) {
+  const file = path.join(folder, name);
+  const text = `${GENERATED}\n\n${render()}\n`;
+  if (existsSync(file) && readFileSync(file, 'utf8') === text) continue;
+  stale.push(`docs/reference/${name}`);
+  if (!isCheck) writeFileSync(file, text);
+}
+if (isCheck && stale.length > 0) {
+  console.error(`Not current: ${stale.join(', ')}. Run: npm run gen`);
+  process.exitCode = 1;
+}
