@@ -2,7 +2,18 @@
  * Files for what must survive the death of this process at once: every call returns after the system call, without fsync.
  * What the kernel of the operating system has accepted outlives `kill -9`; a power cut within seconds may lose it.
  */
-import { closeSync, mkdirSync, openSync, renameSync, writeFileSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  createReadStream,
+  existsSync,
+  mkdirSync,
+  openSync,
+  renameSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
+import { readdir, rm } from 'node:fs/promises';
+import { createInterface } from 'node:readline';
 import { GloveboxError, messageOf } from '#core/errors.ts';
 
 const PRIVATE_FILE = 0o600;
@@ -73,3 +84,15 @@ export class AppendFile {
     this.#descriptor = undefined;
   }
 }
+
+/** The lines of a file, read as they are asked for; none when the file does not exist. */
+export async function* readLines(file: string): AsyncGenerator<string> {
+  if (!existsSync(file)) return;
+  yield* createInterface({ input: createReadStream(file), crlfDelay: Infinity });
+}
+
+/** The names in a folder; none when it does not exist. */
+export const listFolder = (folder: string): Promise<readonly string[]> => readdir(folder).catch(() => []);
+
+/** Removes a folder and what is in it. */
+export const removeFolder = (folder: string): Promise<void> => rm(folder, { recursive: true, force: true });

@@ -7,14 +7,20 @@ import type { SessionRecord } from './contract.ts';
 import { chooseKernel, toMetadata } from './kernel-start.ts';
 import { isFree } from './lease.ts';
 import type { Run } from './run.ts';
+import type { Session } from './session.ts';
 import type { Sessions, StartRequest } from './sessions.ts';
+
+export interface ScratchRequest extends StartRequest {
+  readonly code: string;
+  readonly timeoutMs?: number;
+}
 
 /** The run; its kernel is deleted when it has ended, however long that takes and whoever still waits. */
 export async function runInScratchKernel(
   sessions: Sessions,
-  request: StartRequest & { readonly code: string; readonly timeoutMs?: number },
+  request: ScratchRequest,
   wait: SandboxWait,
-): Promise<Run> {
+): Promise<{ readonly session: Session; readonly run: Run }> {
   const sandbox = await sessions.sandbox(request.sandboxId, wait);
   const { records, clock, log, projectDir } = sessions.parts;
   const server = sessions.server(sandbox.id);
@@ -51,7 +57,7 @@ export async function runInScratchKernel(
     await session.connect(record.connectionId, wait.signal);
     const run = session.scratch(request.code, request.timeoutMs);
     sessions.keepScratch(session, run.whenFinal().then(cleanUpQuietly));
-    return run;
+    return { session, run };
   } catch (error) {
     await cleanUpQuietly();
     throw error;

@@ -25,6 +25,8 @@ export interface SessionSettings {
   readonly kernelReadyMs: number;
   readonly maxOutputBytes: number;
   readonly allowStdin: boolean;
+  /** What the client's cancelling of a call does to its run. */
+  readonly onCancel: 'interrupt' | 'detach';
 }
 
 export interface SessionOptions {
@@ -245,6 +247,18 @@ export class Session {
       return { kind: 'removed' };
     }
     return this.interrupt(run);
+  }
+
+  /** @throws `input/invalid` when the run does not wait for input. */
+  answerInput(run: Run, value: string): void {
+    if (run.state !== 'waiting_input' || this.#link === undefined) {
+      throw new GloveboxError('input/invalid', `Run ${run.id} does not wait for input; it is ${run.state}.`, {
+        hint: `get_run(run_id="${run.id}") shows how it stands.`,
+      });
+    }
+    this.#link.channel.sendInput(run.record.msgId, value);
+    run.inputPrompt = undefined;
+    run.update({ state: 'running' });
   }
 
   async interrupt(run: Run | undefined): Promise<InterruptOutcome> {

@@ -6,7 +6,7 @@ import type { JupyterServer, KernelSpec } from '#jupyter/contract.ts';
 import { createJupyterServer } from '#jupyter/rest.ts';
 import type { OpenNotebook } from '#notebook/contract.ts';
 import type { Notebooks } from '#notebook/open-notebook.ts';
-import type { Clock } from '#platform/clock.ts';
+import { sleep, type Clock } from '#platform/clock.ts';
 import type { Log } from '#platform/log.ts';
 import { currentIdentity } from '#platform/process-identity.ts';
 import type { RecordStore } from '#platform/records.ts';
@@ -15,10 +15,13 @@ import { isFinal, type RunRecord, type RunView, type SessionRecord, type Session
 import { RunJournal } from './journal.ts';
 import { browserUrlOf, chooseKernel, serverPathOf, startNotebookKernel, toMetadata } from './kernel-start.ts';
 import { isFree, leaseOf } from './lease.ts';
+import type { KernelLink } from './kernel-link.ts';
 import { kernelGone, serverGone } from './loss.ts';
 import { recoverRuns } from './recover-runs.ts';
+import { restartSession, type Restarted } from './restart.ts';
 import { readRunView } from './run-reader.ts';
 import type { Run } from './run.ts';
+import { runInScratchKernel, type ScratchRequest } from './scratch-kernel.ts';
 import { Session, type SessionSettings } from './session.ts';
 
 export interface SessionsOptions {
@@ -37,6 +40,15 @@ export interface StartRequest {
   /** Undefined takes the project's local sandbox, starting it if need be. */
   readonly sandboxId: string | undefined;
   readonly kernelName: string | undefined;
+}
+
+/** A kernel that runs in one of our sandboxes and that no session of ours has. */
+export interface ForeignKernel {
+  readonly id: string;
+  readonly sandboxId: string;
+  readonly name: string;
+  readonly executionState: string;
+  readonly notebook: string | undefined;
 }
 
 export class Sessions {
@@ -392,6 +404,135 @@ export class Sessions {
   keepScratch(session: Session, cleanedUp: Promise<void>): void {
     this.#open.set(session.id, Promise.resolve(session));
     void cleanedUp.finally(() => this.#open.delete(session.id));
+  }
+
+  /** The session for a notebook whose kernel Jupyter runs already, started by somebody else. Starts nothing. */
+  async adoptBound(file: string, sandboxId: string | undefined, wait: SandboxWait): Promise<Session | undefined> {
+    for (const sandbox of await this.#readySandboxes(sandboxId, wait.signal)) {
+      const serverPath = serverPathOf(sandbox.serverRootDir, file);
+      const bound = (await this.server(sandbox.id).listSessions(wait.signal)).find(({ path: at }) => at === serverPath);
+      if (bound !== undefined) return this.adoptKernel(sandbox, bound.kernel.id, file, wait.signal);
+    }
+    return undefined;
+  }
+
+  /** Attaches to a kernel by its id; a kernel without a notebook gets a new one in `folder`. */
+  async adoptKernelById(kernelId: string, sandboxId: string | undefined, folder: string, wait: SandboxWait): Promise<Session> {
+    const known = (await this.#records(false)).find((record) => record.kernelId === kernelId);
+    if (known !== undefined) return this.get(known.id, wait.signal);
+    const candidates = await this.#readySandboxes(sandboxId, wait.signal);
+    for (const sandbox of candidates) {
+      const server = this.server(sandbox.id);
+      if ((await server.kernel(kernelId, wait.signal)) === undefined) continue;
+      const bound = (await server.listSessions(wait.signal)).find(({ kernel }) => kernel.id === kernelId);
+      const file = bound === undefined || sandbox.serverRootDir === undefined ? undefined : path.join(sandbox.serverRootDir, bound.path);
+      const open = file?.endsWith('.ipynb') === true ? file : await this.#freshFile(folder, `kernel ${kernelId.slice(0, 8)}`);
+      return this.adoptKernel(sandbox, kernelId, open, wait.signal);
+    }
+    const asked = candidates.map(({ id }) => id).join(', ');
+    throw new GloveboxError('kernel/unknown', `There is no kernel ${kernelId}${asked === '' ? ': no sandbox is running' : ` in ${asked}`}.`, {
+      hint: 'list_sessions shows the kernels there are; start_new_notebook starts one.',
+    });
+  }
+
+  async #freshFile(folder: string, name: string): Promise<string> {
+    const notebook = await this.#options.notebooks.createFresh(folder, name, {});
+    const { path: file } = notebook;
+    await notebook.close();
+    return file;
+  }
+
+  async #readySandboxes(sandboxId: string | undefined, signal: AbortSignal): Promise<readonly SandboxView[]> {
+    const { sandboxes, projectDir } = this.#options;
+    const views = sandboxId === undefined ? await sandboxes.list({ projectDir }, signal) : [await sandboxes.get(sandboxId, signal)];
+    return views.filter(({ status }) => status.state === 'ready');
+  }
+
+  /** Kernels in the sandboxes of these sessions that no session of ours has. Silent about servers that do not answer. */
+  async foreignKernels(views: readonly SessionView[], signal: AbortSignal): Promise<readonly ForeignKernel[]> {
+    const own = new Set(views.map(({ kernelId }) => kernelId));
+    const sandboxes = await this.#readySandboxes(undefined, signal).catch(() => []);
+    const found = await Promise.all(
+      sandboxes.map(async ({ id: sandboxId }) => {
+        const server = this.server(sandboxId);
+        const [kernels, bound] = await Promise.all([server.listKernels(signal), server.listSessions(signal)]);
+        return kernels
+          .filter(({ id }) => !own.has(id))
+          .map((kernel) => ({
+            id: kernel.id,
+            sandboxId,
+            name: kernel.name,
+            executionState: kernel.executionState,
+            notebook: bound.find((session) => session.kernel.id === kernel.id)?.path,
+          }));
+      }).map((asked) => asked.catch(() => [])),
+    );
+    return found.flat();
+  }
+
+  /** The notebook of a session, for reading: needs no kernel and no server. */
+  async openNotebook(sessionId: string): Promise<OpenNotebook> {
+    const open = await this.openNotebookOf(sessionId);
+    if (open !== undefined) return open;
+    const record = await this.#record(sessionId);
+    return this.#options.notebooks.open(record.notebookPath);
+  }
+
+  /** The notebook as this process has it open, with what is not saved yet. */
+  async openNotebookOf(sessionId: string): Promise<OpenNotebook | undefined> {
+    return (await this.#open.get(sessionId)?.catch(() => undefined))?.notebook;
+  }
+
+  restart(session: Session, wait: SandboxWait): Promise<Restarted> {
+    return restartSession(this, session, wait);
+  }
+
+  runScratch(request: ScratchRequest, wait: SandboxWait): Promise<{ readonly session: Session; readonly run: Run }> {
+    return runInScratchKernel(this, request, wait);
+  }
+
+  /** What happens to a run whose call the client took back: it is cancelled, unless the user chose that only the waiting ends (R6). */
+  cancelAfterCall(session: Session, run: Run): void {
+    if (this.#options.settings().onCancel === 'detach') return;
+    session.cancelRun(run).catch((error: unknown) => this.#options.log.warn(`cancel of ${run.id}: ${String(error)}`));
+  }
+
+  /** @throws `input/invalid` when the run does not wait for input. */
+  async answerInput(run: Run, value: string): Promise<void> {
+    const session = await this.get(run.record.sessionId);
+    session.answerInput(run, value);
+  }
+
+  pause(ms: number, signal: AbortSignal): Promise<void> {
+    return sleep(this.#options.clock, ms, signal);
+  }
+
+  /** Saves and ends the sessions of a sandbox that is about to be stopped; their kernels go with it. */
+  async endAllIn(sandboxId: string): Promise<readonly SessionRecord[]> {
+    const records = (await this.#records(false)).filter((record) => record.sandboxId === sandboxId);
+    for (const record of records) {
+      const session = await this.#open.get(record.id)?.catch(() => undefined);
+      if (session !== undefined) {
+        session.queue.clear('The sandbox was stopped before its turn came; nothing of it was executed.');
+        session.queue.settleCurrent({ kind: 'settled', state: 'lost', loss: 'server_gone', explanation: 'The sandbox was stopped while it ran.' });
+        await session.queue.whenIdle();
+        await session.flush();
+        await session.disconnect();
+        await session.notebook.close();
+        this.#open.delete(record.id);
+      }
+      await this.#options.records.update(record.id, (current) => ({
+        ...current,
+        endedMs: this.#options.clock.now(),
+        endReason: 'its sandbox was stopped',
+      }));
+    }
+    return records;
+  }
+
+  /** The open connection of a session; undefined when this process has none. */
+  async openLink(sessionId: string): Promise<KernelLink | undefined> {
+    return (await this.#open.get(sessionId)?.catch(() => undefined))?.link;
   }
 
   /** For scratch kernels, which build on the parts. */

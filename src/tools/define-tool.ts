@@ -3,6 +3,7 @@ import * as z from 'zod';
 import { GloveboxError } from '#core/errors.ts';
 import type { JsonObject } from '#core/json.ts';
 import type { Block } from '#notebook/contract.ts';
+import type { ImageRenderer } from '#notebook/render/images.ts';
 import type { Progress } from '#sandbox/backend.ts';
 import type { Sandboxes } from '#sandbox/sandboxes.ts';
 import type { Sessions } from '#session/sessions.ts';
@@ -17,8 +18,20 @@ export interface ToolServices {
   readonly sandboxes: Sandboxes;
   /** The user's project on this machine, an absolute path. */
   readonly projectDir: string;
+  readonly settings: ToolSettings;
+  readonly images: ImageRenderer;
+}
+
+/** Options that tools read. Each is a call, so that a bad value fails the tool that needs it and nothing else. */
+export interface ToolSettings {
   /** How long a call waits by default before it answers with a handle, in milliseconds. */
-  readonly waitMs: number;
+  waitMs(): number;
+  /** The folder new notebooks go to, and the root that notebook paths must stay in (or in the project). */
+  notebookDir(): string;
+  /** Characters of text in one answer. */
+  outputChars(): number;
+  /** Longest edge of an image in an answer, in pixels. */
+  imageMaxPx(): number;
 }
 
 export interface ToolContext extends ToolServices {

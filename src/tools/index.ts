@@ -1,0 +1,51 @@
+/** The list of all tools, in the order clients see them. */
+import type { Tool } from './define-tool.ts';
+import { addMarkdown } from './notebook/add-markdown.ts';
+import { attachToSession } from './notebook/attach-to-session.ts';
+import { deleteCell } from './notebook/delete-cell.ts';
+import { editCell } from './notebook/edit-cell.ts';
+import { executeCode } from './notebook/execute-code.ts';
+import { executeScratch } from './notebook/execute-scratch.ts';
+import { getRun } from './notebook/get-run.ts';
+import { interruptKernel } from './notebook/interrupt-kernel.ts';
+import { listSessions } from './notebook/list-sessions.ts';
+import { moveCell } from './notebook/move-cell.ts';
+import { readNotebook } from './notebook/read-notebook.ts';
+import { restartKernel } from './notebook/restart-kernel.ts';
+import { runCell } from './notebook/run-cell.ts';
+import { shutdownSession } from './notebook/shutdown-session.ts';
+import { startNewNotebook } from './notebook/start-new-notebook.ts';
+import { startNotebook } from './notebook/start-notebook.ts';
+import { checkResources } from './sandbox/check-resources.ts';
+import { ping } from './sandbox/ping.ts';
+import { sandboxCreate } from './sandbox/sandbox-create.ts';
+import { sandboxList } from './sandbox/sandbox-list.ts';
+import { sandboxOptions } from './sandbox/sandbox-options.ts';
+import { sandboxStop } from './sandbox/sandbox-stop.ts';
+import { sandboxWait } from './sandbox/sandbox-wait.ts';
+
+export const tools: readonly Tool[] = [
+  startNewNotebook,
+  startNotebook,
+  attachToSession,
+  listSessions,
+  executeCode,
+  runCell,
+  getRun,
+  editCell,
+  addMarkdown,
+  deleteCell,
+  moveCell,
+  readNotebook,
+  executeScratch,
+  interruptKernel,
+  restartKernel,
+  shutdownSession,
+  sandboxOptions,
+  sandboxCreate,
+  sandboxList,
+  sandboxWait,
+  sandboxStop,
+  checkResources,
+  ping,
+];

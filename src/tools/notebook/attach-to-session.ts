@@ -1,0 +1,69 @@
+/** attach_to_session: a session, a notebook's kernel or any kernel of a sandbox that somebody else started. */
+import * as z from 'zod';
+import { GloveboxError } from '#core/errors.ts';
+import { resolveNotebookPath } from '#notebook/paths.ts';
+import type { Session } from '#session/session.ts';
+import { outline, sessionSummary } from '../answers.ts';
+import { defineTool, type ToolContext } from '../define-tool.ts';
+import { sandboxId, waitS } from '../parameters.ts';
+import { waitMsOf } from '../render-run.ts';
+
+export const attachToSession = defineTool({
+  name: 'attach_to_session',
+  toolset: 'notebook',
+  title: 'Attach to a running session or kernel',
+  description:
+    'Attaches to what already runs: a session by session_id, the live kernel of a notebook by notebook_path, or a kernel of a sandbox by kernel_id (also one that a person started; it is then borrowed and never deleted). ' +
+    'A busy kernel can be attached. Never starts anything.',
+  input: z.strictObject({
+    session_id: z.string().optional().describe('Session id (s-...), e.g. of a set-up script or an earlier conversation.'),
+    notebook_path: z.string().optional().describe('Notebook whose live kernel to use.'),
+    kernel_id: z.string().optional().describe('Jupyter kernel id, as list_sessions shows it.'),
+    sandbox_id: sandboxId,
+    wait_s: waitS,
+  }),
+  hints: { readOnly: false, destructive: false, idempotent: true, openWorld: false },
+  async run(input, context) {
+    const session = await attach(input, context);
+    await session.notebook.refresh();
+    const text = `${sessionSummary(session, 'Attached.')}\ncells:\n${outline(session.notebook.cells())}`;
+    return {
+      blocks: [{ type: 'text', text }],
+      meta: { session_id: session.id, notebook_path: session.record.notebookPath, sandbox_id: session.record.sandboxId },
+    };
+  },
+});
+
+interface AttachInput {
+  readonly session_id?: string | undefined;
+  readonly notebook_path?: string | undefined;
+  readonly kernel_id?: string | undefined;
+  readonly sandbox_id?: string | undefined;
+  readonly wait_s?: number | undefined;
+}
+
+async function attach(input: AttachInput, context: ToolContext): Promise<Session> {
+  const { sessions, signal } = context;
+  const given = [input.session_id, input.notebook_path, input.kernel_id].filter((value) => value !== undefined);
+  if (given.length !== 1) {
+    throw new GloveboxError('input/invalid', 'Give exactly one of session_id, notebook_path and kernel_id.', {
+      hint: 'list_sessions shows all three.',
+    });
+  }
+  const wait = { waitMs: waitMsOf(input.wait_s, context), signal, report: context.report };
+  if (input.session_id !== undefined) return sessions.get(input.session_id, signal);
+  if (input.notebook_path !== undefined) return attachNotebook(input.notebook_path, input.sandbox_id, context);
+  return sessions.adoptKernelById(input.kernel_id ?? '', input.sandbox_id, context.settings.notebookDir(), wait);
+}
+
+async function attachNotebook(requested: string, sandbox: string | undefined, context: ToolContext): Promise<Session> {
+  const { sessions, signal, settings, projectDir } = context;
+  const path = await resolveNotebookPath({ requested, notebookDir: settings.notebookDir(), projectDir });
+  const live = await sessions.ofNotebook(path);
+  if (live !== undefined) return sessions.get(live.id, signal);
+  const adopted = await sessions.adoptBound(path, sandbox, { waitMs: 0, signal, report: context.report });
+  if (adopted !== undefined) return adopted;
+  throw new GloveboxError('session/unknown', `No live kernel belongs to ${path}.`, {
+    hint: `start_notebook(notebook_path="${requested}") starts one.`,
+  });
+}

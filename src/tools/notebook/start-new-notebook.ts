@@ -1,0 +1,37 @@
+/** start_new_notebook: a new notebook with a fresh kernel. */
+import * as z from 'zod';
+import { sessionSummary } from '../answers.ts';
+import { defineTool, textResult } from '../define-tool.ts';
+import { sandboxId, waitS } from '../parameters.ts';
+import { waitMsOf } from '../render-run.ts';
+
+export const startNewNotebook = defineTool({
+  name: 'start_new_notebook',
+  toolset: 'notebook',
+  title: 'Start a new notebook',
+  alwaysLoad: true,
+  description:
+    'Creates a new Jupyter notebook in the project, starts a kernel for it and returns a session_id for all other calls. ' +
+    "Without sandbox_id it runs on this machine, in the project's own Python where there is one. The first start on a machine sets up Jupyter and may take a minute: " +
+    'when the answer says pending, call again with the same arguments. An existing file is never overwritten. Never end sessions unless the user asks.',
+  input: z.strictObject({
+    experiment_name: z.string().min(1).describe('Names the file, e.g. "probe layer 12". The notebook is <name>.ipynb in the notebooks folder.'),
+    sandbox_id: sandboxId,
+    kernel: z.string().optional().describe('Kernel name, e.g. python3 or ir. Default: the one of the sandbox.'),
+    wait_s: waitS,
+  }),
+  hints: { readOnly: false, destructive: false, idempotent: false, openWorld: true },
+  async run(input, context) {
+    const session = await context.sessions.startNew(
+      context.settings.notebookDir(),
+      input.experiment_name,
+      { sandboxId: input.sandbox_id, kernelName: input.kernel },
+      { waitMs: waitMsOf(input.wait_s, context), signal: context.signal, report: context.report },
+    );
+    return textResult(sessionSummary(session, 'New notebook, fresh kernel.'), {
+      session_id: session.id,
+      notebook_path: session.record.notebookPath,
+      sandbox_id: session.record.sandboxId,
+    });
+  },
+});

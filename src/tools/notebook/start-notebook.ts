@@ -1,0 +1,72 @@
+/** start_notebook: an existing notebook, with the kernel it has or a fresh one. */
+import { copyNotebook } from '#notebook/copy-notebook.ts';
+import { resolveNotebookPath } from '#notebook/paths.ts';
+import * as z from 'zod';
+import type { Session } from '#session/session.ts';
+import { outline, sessionSummary } from '../answers.ts';
+import { defineTool, type ToolContext } from '../define-tool.ts';
+import { sandboxId, waitS } from '../parameters.ts';
+import { waitMsOf } from '../render-run.ts';
+
+export const startNotebook = defineTool({
+  name: 'start_notebook',
+  toolset: 'notebook',
+  title: 'Open an existing notebook',
+  alwaysLoad: true,
+  description:
+    'Opens an existing notebook. If it has a live session, that one is returned with its variables; if a person has it open in Jupyter, their kernel is used; ' +
+    'otherwise a fresh kernel starts, without any variables. Nothing is run. Returns session_id and an outline of the cells.',
+  input: z.strictObject({
+    notebook_path: z.string().min(1).describe('Path of the .ipynb file, absolute or relative to the notebooks folder or the project.'),
+    sandbox_id: sandboxId,
+    kernel: z.string().optional().describe('Kernel for a fresh start. Default: the one the notebook names.'),
+    fork: z.boolean().optional().describe('Work on a copy named <name>_continued. Default: false.'),
+    wait_s: waitS,
+  }),
+  hints: { readOnly: false, destructive: false, idempotent: true, openWorld: true },
+  async run(input, context) {
+    const file = await resolveNotebookPath({
+      requested: input.notebook_path,
+      notebookDir: context.settings.notebookDir(),
+      projectDir: context.projectDir,
+    });
+    const path = input.fork === true ? await copyNotebook(file, '_continued') : file;
+    const { session, headline } = await open(path, input, context);
+    const cells = session.notebook.cells();
+    const text = `${sessionSummary(session, headline)}\ncells:\n${outline(cells)}`;
+    return {
+      blocks: [{ type: 'text', text }],
+      meta: { session_id: session.id, notebook_path: session.record.notebookPath, sandbox_id: session.record.sandboxId },
+    };
+  },
+});
+
+async function open(
+  path: string,
+  input: { readonly sandbox_id?: string | undefined; readonly kernel?: string | undefined; readonly wait_s?: number | undefined },
+  context: ToolContext,
+): Promise<{ readonly session: Session; readonly headline: string }> {
+  const { sessions, signal } = context;
+  const live = await sessions.ofNotebook(path);
+  if (live !== undefined) {
+    const session = await sessions.get(live.id, signal);
+    await session.notebook.refresh();
+    const ignored = [
+      ...(input.kernel !== undefined ? ['kernel'] : []),
+      ...(input.sandbox_id !== undefined && input.sandbox_id !== live.sandboxId ? ['sandbox_id'] : []),
+    ];
+    const remark = ignored.length === 0 ? '' : ` ${ignored.join(' and ')} had no effect.`;
+    const state =
+      session.record.loss === null
+        ? 'The notebook has a live session; its variables are kept.'
+        : `The notebook has a session whose kernel is lost: ${session.record.loss.message} Next: restart_kernel(session_id="${session.id}").`;
+    return { session, headline: `${state}${remark}` };
+  }
+  const wait = { waitMs: waitMsOf(input.wait_s, context), signal, report: context.report };
+  const adopted = await sessions.adoptBound(path, input.sandbox_id, wait);
+  if (adopted !== undefined) {
+    return { session: adopted, headline: 'Jupyter has a kernel for this notebook already, started by somebody else; the session uses it.' };
+  }
+  const session = await sessions.startFor(path, { sandboxId: input.sandbox_id, kernelName: input.kernel }, wait);
+  return { session, headline: 'Fresh kernel: no variables. Run the cells you need with run_cell.' };
+}

@@ -1,0 +1,47 @@
+/** How a sandbox is shown in answers. */
+import { renderDuration } from '#core/units.ts';
+import type { Offer } from '#sandbox/backend.ts';
+import type { SandboxView } from '#sandbox/sandboxes.ts';
+
+export function sandboxSummary(view: SandboxView, nowMs: number): string {
+  const { status } = view;
+  const tail = status.end?.logTail ?? [];
+  return [
+    `sandbox_id: ${view.id}`,
+    `backend: ${view.backend}${view.sharesHost ? ' (this machine, no isolation)' : ''}`,
+    `state: ${status.state}${status.detail === undefined ? '' : ` (${status.detail})`}`,
+    ...(status.host === undefined ? [] : [`host: ${status.host}`]),
+    ...(view.jupyterUrl === undefined ? [] : [`browser: ${view.jupyterUrl} (glovebox open ${view.id} signs a person in)`]),
+    ...(status.deadlineMs === undefined
+      ? []
+      : [`time left: ${renderDuration(Math.max(0, status.deadlineMs - nowMs))}`]),
+    ...(status.end === undefined ? [] : [`ended: ${status.end.cause}: ${status.end.message}`]),
+    ...(tail.length === 0 ? [] : ['last log lines:', ...tail]),
+  ].join('\n');
+}
+
+export const sandboxMeta = (view: SandboxView) =>
+  ({ sandbox_id: view.id, backend: view.backend, state: view.status.state }) as const;
+
+export function sandboxLine(view: SandboxView, nowMs: number): string {
+  const age = renderDuration(Math.max(0, nowMs - view.createdMs));
+  return `${view.id}  ${view.status.state}  ${view.backend}  started ${age} ago  ${view.projectDir}`;
+}
+
+export function offerLine(offer: Offer): string {
+  const gpus = (offer.gpus ?? []).map(({ name, count }) => `${count}x ${name}`).join(', ');
+  const price =
+    offer.usdPerHour === undefined
+      ? 'price unknown'
+      : offer.usdPerHour === 0
+        ? 'free'
+        : `$${offer.usdPerHour.toFixed(2)}/h${offer.priceSource === undefined ? '' : ` (${offer.priceSource})`}`;
+  return [
+    `${offer.name}: ${offer.description}`,
+    ...(offer.cpus === undefined ? [] : [`${offer.cpus} CPUs`]),
+    ...(offer.memoryMiB === undefined ? [] : [`${Math.round(offer.memoryMiB / 1024)} GiB memory`]),
+    gpus === '' ? 'no GPU' : gpus,
+    price,
+    ...(offer.availability === undefined ? [] : [offer.availability]),
+  ].join(', ');
+}

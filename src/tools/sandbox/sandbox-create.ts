@@ -1,0 +1,57 @@
+/** sandbox_create: a place where code runs. */
+import * as z from 'zod';
+import { BACKEND_IDS } from '#sandbox/backend.ts';
+import { defineTool, textResult } from '../define-tool.ts';
+import { waitS } from '../parameters.ts';
+import { waitMsOf } from '../render-run.ts';
+import { offerLine, sandboxMeta, sandboxSummary } from '../sandbox-answers.ts';
+
+export const sandboxCreate = defineTool({
+  name: 'sandbox_create',
+  toolset: 'sandbox',
+  title: 'Start a sandbox',
+  description:
+    'Starts a sandbox: a Jupyter server in which notebooks run. The local back end uses this machine, costs nothing and gives no isolation; it has one sandbox per project, which is reused. ' +
+    'With dry_run it only says what would be started and what it can cost. Answers when ready, or after wait_s with the state: then sandbox_wait follows.',
+  input: z.strictObject({
+    backend: z.enum(BACKEND_IDS).optional().describe('Default: the configured one, else local.'),
+    name: z.string().max(63).optional().describe('A name of your own for the sandbox.'),
+    options: z
+      .record(z.string(), z.json())
+      .optional()
+      .describe('Options of the back end, as sandbox_options lists them.'),
+    dry_run: z.boolean().optional().describe('Only check and price; start nothing. Default: false.'),
+    wait_s: waitS,
+  }),
+  hints: { readOnly: false, destructive: false, idempotent: true, openWorld: true },
+  async run(input, context) {
+    const { sandboxes, projectDir, signal, report } = context;
+    const id = input.backend ?? sandboxes.defaultBackend();
+    const backend = await sandboxes.backend(id);
+    if (input.dry_run === true) {
+      backend.checkOptions(input.options ?? {});
+      const offers = await backend.offers(signal);
+      return textResult(
+        [
+          `Dry run, nothing was started. Back end ${id}: ${backend.summary}`,
+          ...offers.map((offer) => `  ${offerLine(offer)}`),
+          `options: ${JSON.stringify(input.options ?? {})} are valid`,
+        ].join('\n'),
+      );
+    }
+    const view = await sandboxes.create(
+      {
+        backend: id,
+        projectDir,
+        ...(input.name !== undefined && { name: input.name }),
+        options: input.options ?? {},
+      },
+      { waitMs: waitMsOf(input.wait_s, context), signal, report },
+    );
+    const next =
+      view.status.state === 'ready'
+        ? `Next: start_new_notebook(experiment_name=..., sandbox_id="${view.id}").`
+        : `Next: sandbox_wait(sandbox_id="${view.id}").`;
+    return textResult(`${sandboxSummary(view, Date.now())}\n${next}`, sandboxMeta(view));
+  },
+});

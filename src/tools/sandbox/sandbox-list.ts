@@ -1,0 +1,49 @@
+/** sandbox_list: what runs, or one of them in detail. */
+import * as z from 'zod';
+import { BACKEND_IDS } from '#sandbox/backend.ts';
+import { sessionLine } from '../answers.ts';
+import { defineTool, textResult } from '../define-tool.ts';
+import { sandboxLine, sandboxMeta, sandboxSummary } from '../sandbox-answers.ts';
+
+const LOG_LINES = 20;
+
+export const sandboxList = defineTool({
+  name: 'sandbox_list',
+  toolset: 'sandbox',
+  title: 'List sandboxes',
+  description: 'Lists the sandboxes of this project (all_projects: of all), or shows one in detail with its sessions and log.',
+  input: z.strictObject({
+    sandbox_id: z.string().optional().describe('Show this one in detail.'),
+    backend: z.enum(BACKEND_IDS).optional().describe('Only of this back end.'),
+    all_projects: z.boolean().optional().describe('Also of other projects. Default: false.'),
+    include_ended: z.boolean().optional().describe('Also those that have ended. Default: false.'),
+  }),
+  hints: { readOnly: true, destructive: false, idempotent: true, openWorld: true },
+  async run(input, { sandboxes, sessions, projectDir, signal }) {
+    if (input.sandbox_id !== undefined) {
+      const view = await sandboxes.get(input.sandbox_id, signal);
+      const own = (await sessions.list(false)).filter(({ sandboxId }) => sandboxId === view.id);
+      const log = await sandboxes.logs(view.id, LOG_LINES, signal);
+      return textResult(
+        [
+          sandboxSummary(view, Date.now()),
+          own.length === 0 ? 'sessions: none' : `sessions:\n${own.map(sessionLine).join('\n')}`,
+          ...(log.length === 0 ? [] : ['log:', ...log]),
+        ].join('\n'),
+        sandboxMeta(view),
+      );
+    }
+    const views = await sandboxes.list(
+      {
+        ...(input.all_projects !== true && { projectDir }),
+        ...(input.backend !== undefined && { backend: input.backend }),
+        includeEnded: input.include_ended ?? false,
+      },
+      signal,
+    );
+    const lines = views.map((view) => sandboxLine(view, Date.now()));
+    return textResult(lines.length === 0 ? 'No sandbox is running.' : lines.join('\n'), {
+      sandboxes: views.map((view) => sandboxMeta(view)),
+    });
+  },
+});

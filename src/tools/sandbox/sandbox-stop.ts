@@ -1,0 +1,20 @@
+/** sandbox_stop: the end of a sandbox and of everything in it. */
+import * as z from 'zod';
+import { defineTool, textResult } from '../define-tool.ts';
+import { sandboxMeta, sandboxSummary } from '../sandbox-answers.ts';
+
+export const sandboxStop = defineTool({
+  name: 'sandbox_stop',
+  toolset: 'sandbox',
+  title: 'Stop a sandbox',
+  description:
+    'Ends a sandbox: ALL its kernels and their variables are lost; notebooks are saved first and kept. Resolves when it is seen to be gone. Call it only when the user asks for it.',
+  input: z.strictObject({ sandbox_id: z.string().describe('Sandbox id.') }),
+  hints: { readOnly: false, destructive: true, idempotent: true, openWorld: true },
+  async run(input, { sandboxes, sessions, signal }) {
+    const ended = await sessions.endAllIn(input.sandbox_id);
+    const view = await sandboxes.stop(input.sandbox_id, signal);
+    const lines = ended.map(({ id, notebookPath }) => `session ${id} ended; its notebook is saved: ${notebookPath}`);
+    return textResult([sandboxSummary(view, Date.now()), ...lines].join('\n'), sandboxMeta(view));
+  },
+});
