@@ -33,6 +33,7 @@ export class ProgressReporter {
   readonly #startedAt: number;
   readonly #value = new GrowingValue();
   #current: Progress;
+  #isRepeat = false;
   #sentAt: number | undefined;
   #cancelTimer: () => void;
   #sending: Promise<void> = Promise.resolve();
@@ -49,6 +50,7 @@ export class ProgressReporter {
   report(progress: Progress): void {
     if (this.#finished || isSame(progress, this.#current)) return;
     this.#current = progress;
+    this.#isRepeat = false;
     this.#cancelTimer();
     const waited = this.#sentAt === undefined ? MIN_GAP_MS : this.#clock.monotonic() - this.#sentAt;
     if (waited >= MIN_GAP_MS) this.#sendNow();
@@ -74,8 +76,9 @@ export class ProgressReporter {
     const note: ProgressNote = {
       progress,
       ...(total !== undefined && total >= progress && { total }),
-      message: withElapsed(this.#current.message, now - this.#startedAt),
+      message: toMessage(this.#current.message, this.#isRepeat ? now - this.#startedAt : undefined),
     };
+    this.#isRepeat = true;
     // A client that has gone away must not fail the call.
     this.#sending = this.#sending.then(() => this.#send(note)).catch(() => undefined);
     this.#cancelTimer = this.#sendIn(KEEP_ALIVE_MS);
@@ -104,8 +107,9 @@ function isSame(one: Progress, other: Progress): boolean {
   return one.message === other.message && one.done === other.done && one.total === other.total;
 }
 
-function withElapsed(message: string, elapsedMs: number): string {
-  const elapsed = elapsedMs < 1000 ? '' : ` (${renderDuration(elapsedMs)})`;
+/** A repeated step says how long the call lasts by now; a new one says what it wants to say itself. */
+function toMessage(message: string, elapsedMs: number | undefined): string {
+  const elapsed = elapsedMs === undefined ? '' : ` (${renderDuration(elapsedMs)})`;
   const room = MAX_MESSAGE_CHARS - elapsed.length;
   const short = message.length <= room ? message : `${message.slice(0, room - 1)}…`;
   return `${short}${elapsed}`;

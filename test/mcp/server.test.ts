@@ -208,8 +208,7 @@ describe.each(ERAS)('MCP server, %s era', (era) => {
     expect(textOf(await call)).toBe('done');
     expect(seen.map(({ progress }) => progress)).toEqual([1, 3]);
     expect(seen.map(({ total }) => total)).toEqual([3, 3]);
-    expect(seen[0]?.message).toBe('cell 1');
-    expect(seen[1]?.message).toMatch(/^cell 3 \(\d/);
+    expect(seen.map(({ message }) => message)).toEqual(['cell 1', 'cell 3']);
   });
 
   it('R6: a cancelled call aborts the signal of the tool', async () => {
