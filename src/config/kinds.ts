@@ -1,0 +1,151 @@
+/** The kinds of values an option can have: how text becomes one, what is valid, and how to say so. */
+import { realpathSync } from 'node:fs';
+import { isIP } from 'node:net';
+import path from 'node:path';
+import * as z from 'zod';
+import { Secret } from './secret.ts';
+
+/** Where a value was written, for what is relative. */
+export interface Place {
+  readonly base: string;
+  readonly home: string;
+}
+
+export interface Kind<T> {
+  /** Completes the sentence "must be ...". */
+  readonly accepts: string;
+  /** Values are never shown. */
+  readonly secret?: boolean;
+  /** The accepted words, where they can be listed. */
+  readonly known?: readonly string[];
+  /** Made when an option is first read: schemas cost start-up time. */
+  readonly schema: () => z.ZodType<T>;
+  /** What a variable or a flag says, in the type that a file would have. Text that makes no sense is returned as it is. */
+  fromText(text: string): unknown;
+  /** Makes a valid value absolute. */
+  settle?(value: T, place: Place): T;
+}
+
+const asText = (text: string): unknown => text;
+
+export function secret(accepts: string): Kind<Secret> {
+  return {
+    accepts,
+    secret: true,
+    schema: () =>
+      z.union([
+        z.instanceof(Secret),
+        z
+          .string()
+          .min(1)
+          .transform((value) => new Secret(value)),
+      ]),
+    fromText: (value) => new Secret(value),
+  };
+}
+
+export function choice<const T extends string>(values: readonly T[]): Kind<T> {
+  return {
+    accepts: `one of ${values.join(', ')}`,
+    known: values,
+    schema: () => z.enum(values),
+    fromText: asText,
+  };
+}
+
+export function wholeNumber(min: number, max: number): Kind<number> {
+  return {
+    accepts: `a whole number from ${min} to ${max}`,
+    schema: () => z.number().int().min(min).max(max),
+    fromText: (value) => (/^[+-]?\d+$/.test(value) ? Number(value) : value),
+  };
+}
+
+export function decimal(min: number, max: number): Kind<number> {
+  return {
+    accepts: `a number from ${min} to ${max}`,
+    schema: () => z.number().min(min).max(max),
+    fromText: (value) => (/^[+-]?(\d+(\.\d*)?|\.\d+)$/.test(value) ? Number(value) : value),
+  };
+}
+
+const WORDS: Readonly<Record<string, boolean>> = {
+  '1': true,
+  true: true,
+  yes: true,
+  on: true,
+  '0': false,
+  false: false,
+  no: false,
+  off: false,
+};
+
+export function onOff(): Kind<boolean> {
+  return {
+    accepts: '1, true, yes, on, 0, false, no or off (in a file true or false)',
+    schema: () => z.boolean(),
+    fromText: (value) => WORDS[value.toLowerCase()] ?? value,
+  };
+}
+
+/** Words in order; in text separated by blanks or commas. */
+export function list<const T extends string>(each: Kind<T>): Kind<readonly T[]> {
+  return {
+    accepts: `a list, each ${each.accepts} (in text separated by commas or blanks)`,
+    schema: () => z.array(each.schema()).readonly(),
+    fromText: (value) => value.split(/[\s,]+/).filter((word) => word !== ''),
+  };
+}
+
+export function words(accepts: string, pattern: RegExp): Kind<string> {
+  return { accepts, schema: () => z.string().regex(pattern), fromText: asText };
+}
+
+export function ipAddress(): Kind<string> {
+  return {
+    accepts: 'an IP address',
+    schema: () => z.string().refine((value) => isIP(value) !== 0),
+    fromText: asText,
+  };
+}
+
+/** A path; `~` is the home folder, and what is relative counts from the file or folder it was written in. */
+export function folder(): Kind<string> {
+  return {
+    accepts: 'a path',
+    schema: () =>
+      z
+        .string()
+        .min(1)
+        .refine((value) => !value.includes('\0')),
+    fromText: asText,
+    settle: absolute,
+  };
+}
+
+/** A folder by its real path, so that it has one name however it was reached. One that does not exist keeps its name. */
+export function realFolder(): Kind<string> {
+  return { ...folder(), settle: (value, place) => realPath(absolute(value, place)) };
+}
+
+/** A path, or a bare name that is looked up on the PATH. */
+export function program(): Kind<string> {
+  return {
+    ...folder(),
+    accepts: 'a path or the name of a program',
+    settle: (value, place) => (/[/\\]|^~/.test(value) ? absolute(value, place) : value),
+  };
+}
+
+export function absolute(value: string, { base, home }: Place): string {
+  if (value === '~' || /^~[/\\]/.test(value)) return path.join(home, value.slice(1));
+  return path.resolve(base, value);
+}
+
+export function realPath(dir: string): string {
+  try {
+    return realpathSync(dir);
+  } catch {
+    return dir;
+  }
+}

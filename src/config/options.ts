@@ -1,0 +1,241 @@
+/** The one table of options. A new option is one row; loading, `doctor`, the reference and the error texts follow it. */
+import path from 'node:path';
+import {
+  choice,
+  decimal,
+  folder,
+  ipAddress,
+  list,
+  onOff,
+  program,
+  realFolder,
+  secret,
+  wholeNumber,
+  words,
+} from './kinds.ts';
+import { option, type Option } from './option.ts';
+
+const LOOPBACK = /^(127\.|::1$)/;
+const variableName = words(
+  'the name of a variable, with * for any ending',
+  /^[A-Za-z_][A-Za-z0-9_]*\*?$/,
+);
+const requirement = words(
+  'a Python requirement such as numpy or pandas>=2',
+  /^[A-Za-z0-9][^\s,;]*$/,
+);
+
+/** By key: `output.max_chars` is `max_chars` below `[output]` in a `glovebox.toml`. */
+export const OPTIONS = {
+  dir: option({
+    kind: folder(),
+    default: ({ home }) => path.join(home, '.glovebox'),
+    defaultText: '~/.glovebox',
+    env: 'GLOVEBOX_DIR',
+    oldNames: [{ env: 'JLAB_MCP_DIR' }],
+    from: 'outside',
+    about:
+      'Folder of all state: records, logs, environments, the glovebox.toml of the user. Only its owner may enter it.',
+  }),
+  project_dir: option({
+    kind: realFolder(),
+    default: ({ projectDir }) => projectDir,
+    defaultText: 'detected',
+    env: 'GLOVEBOX_PROJECT_DIR',
+    oldNames: [{ env: 'JLAB_MCP_PROJECT_DIR' }],
+    from: 'outside',
+    about:
+      'The project, instead of the nearest folder above with .glovebox, .git, pyproject.toml or glovebox.toml.',
+  }),
+  backend: option({
+    kind: choice(['local', 'slurm', 'modal', 'huggingface']),
+    default: undefined,
+    defaultText: 'asked for',
+    env: 'GLOVEBOX_BACKEND',
+    oldNames: [{ env: 'JLAB_MCP_RUN_MODE', kind: choice(['local', 'slurm']) }],
+    flag: '--backend',
+    about: 'Where sandboxes run when a call does not say it.',
+  }),
+  offline: option({
+    kind: onOff(),
+    default: false,
+    env: 'GLOVEBOX_OFFLINE',
+    about: 'Never install anything: the managed Python environment must be there already.',
+  }),
+  'notebook.dir': option({
+    kind: folder(),
+    default: ({ projectDir }) => path.join(projectDir, 'notebooks'),
+    defaultText: 'notebooks below the project',
+    env: 'GLOVEBOX_NOTEBOOK_DIR',
+    oldNames: [{ env: 'JLAB_MCP_NOTEBOOK_DIR' }],
+    about: 'Folder of notebooks: new ones are made in it. It is made with the first one.',
+  }),
+  'server.root_dir': option({
+    kind: folder(),
+    default: ({ projectDir }) => projectDir,
+    defaultText: 'the project',
+    env: 'GLOVEBOX_SERVER_ROOT_DIR',
+    oldNames: [{ env: 'JLAB_MCP_SERVER_ROOT_DIR' }],
+    about: 'Root folder of the Jupyter server, which its file browser shows.',
+  }),
+  'log.dir': option({
+    kind: folder(),
+    default: ({ dir }) => path.join(dir, 'logs'),
+    defaultText: 'logs below GLOVEBOX_DIR',
+    env: 'GLOVEBOX_LOG_DIR',
+    oldNames: [{ env: 'JLAB_MCP_LOG_DIR' }],
+    from: 'user',
+    about: 'Folder of log files.',
+  }),
+  'log.debug': option({
+    kind: onOff(),
+    default: false,
+    env: 'GLOVEBOX_DEBUG',
+    flag: '--debug',
+    about: 'Log every step.',
+  }),
+  'python.interpreter': option({
+    kind: program(),
+    default: undefined,
+    defaultText: 'the .venv of the project, else the active environment, else a managed one',
+    env: 'GLOVEBOX_PYTHON',
+    oldNames: [{ env: 'JLAB_MCP_PYTHON' }],
+    about: 'Python interpreter of kernels.',
+  }),
+  'python.packages': option({
+    kind: list(requirement),
+    default: ['numpy', 'pandas', 'matplotlib'],
+    env: 'GLOVEBOX_PACKAGES',
+    about: 'Packages in the managed environment, beside what kernels need themselves.',
+  }),
+  'kernel.ready_s': option({
+    kind: wholeNumber(1, 3600),
+    default: 60,
+    env: 'GLOVEBOX_KERNEL_READY_S',
+    about: 'Seconds a new kernel may take until it answers.',
+  }),
+  'kernel.env': option({
+    kind: list(variableName),
+    default: [],
+    env: 'GLOVEBOX_KERNEL_ENV',
+    from: 'user',
+    about:
+      'Names of variables that kernels get besides the harmless ones; secrets pass only when they are named here.',
+  }),
+  'kernel.stdin': option({
+    kind: choice(['refuse', 'ask']),
+    default: 'refuse',
+    env: 'GLOVEBOX_STDIN',
+    about: 'What input() in a cell does: fail at once, or ask.',
+  }),
+  'run.wait_s': option({
+    kind: wholeNumber(0, 600),
+    default: 45,
+    env: 'GLOVEBOX_WAIT_S',
+    about:
+      'Seconds a call waits for a run before it answers with a handle; the run goes on. Many clients stop waiting after 60.',
+  }),
+  'run.on_cancel': option({
+    kind: choice(['interrupt', 'detach']),
+    default: 'interrupt',
+    env: 'GLOVEBOX_ON_CANCEL',
+    about: 'What cancelling a call does to its run: interrupt it, or only stop waiting.',
+  }),
+  'output.max_chars': option({
+    kind: wholeNumber(1000, 45_000),
+    default: 10_000,
+    env: 'GLOVEBOX_OUTPUT_CHARS',
+    about: 'Characters of text in one answer; the rest can be read with get_run.',
+  }),
+  'output.cell_mb': option({
+    kind: wholeNumber(1, 1000),
+    default: 50,
+    env: 'GLOVEBOX_CELL_OUTPUT_MB',
+    about:
+      'Megabytes of output that one cell keeps in the notebook; the rest goes into a file beside it.',
+  }),
+  'output.image_max_px': option({
+    kind: wholeNumber(16, 2000),
+    default: 1568,
+    env: 'GLOVEBOX_IMAGE_MAX_PX',
+    about: 'Pixels of the longer edge of an image in an answer; the notebook keeps the original.',
+  }),
+  'local.port_min': option({
+    kind: wholeNumber(1, 65_535),
+    default: undefined,
+    defaultText: 'any free port',
+    env: 'GLOVEBOX_PORT_MIN',
+    oldNames: [{ env: 'JLAB_MCP_PORT_MIN' }],
+    about: 'Lowest port of a local Jupyter server.',
+    check: (min, other) => portRange(min, other('local.port_max')),
+  }),
+  'local.port_max': option({
+    kind: wholeNumber(1, 65_535),
+    default: undefined,
+    defaultText: 'any free port',
+    env: 'GLOVEBOX_PORT_MAX',
+    oldNames: [{ env: 'JLAB_MCP_PORT_MAX' }],
+    about: 'Highest port of a local Jupyter server.',
+    check: (max, other) => portRange(other('local.port_min'), max),
+  }),
+  'local.bind_ip': option({
+    kind: ipAddress(),
+    default: '127.0.0.1',
+    env: 'GLOVEBOX_LOCAL_BIND_IP',
+    oldNames: [{ env: 'JLAB_MCP_LOCAL_BIND_IP' }],
+    from: 'user',
+    about: 'Address a local Jupyter server listens on. Anything but loopback lets the network in.',
+    check: (ip, other) =>
+      LOOPBACK.test(ip) || other('local.allow_public_bind') === true
+        ? undefined
+        : 'which lets others on the network run code here: set GLOVEBOX_ALLOW_PUBLIC_BIND=1 as well if that is meant',
+  }),
+  'local.allow_public_bind': option({
+    kind: onOff(),
+    default: false,
+    env: 'GLOVEBOX_ALLOW_PUBLIC_BIND',
+    from: 'user',
+    about: 'Allow a local Jupyter server to listen beyond loopback.',
+  }),
+  'local.idle_h': option({
+    kind: decimal(0.01, 8760),
+    default: 24,
+    env: 'GLOVEBOX_LOCAL_IDLE_H',
+    about:
+      'Hours without any contact, with all kernels idle, after which a local Jupyter server ends itself.',
+  }),
+  'network.proxy': option({
+    kind: secret('the URL of a proxy'),
+    default: undefined,
+    defaultText: 'none',
+    env: 'GLOVEBOX_PROXY',
+    from: 'user',
+    about:
+      'Proxy for remote services, never for Jupyter servers. Other proxy variables are ignored. May hold credentials.',
+  }),
+  'tools.toolsets': option({
+    kind: list(choice(['notebook', 'sandbox'])),
+    default: ['notebook', 'sandbox'],
+    env: 'GLOVEBOX_TOOLSETS',
+    about: 'The groups of tools that are switched on.',
+  }),
+};
+
+type Table = typeof OPTIONS;
+export type OptionKey = keyof Table;
+export type OptionValues = { readonly [K in OptionKey]: ReturnType<Table[K]['default']> };
+export type OptionValue<K extends OptionKey> = OptionValues[K];
+
+/** The same table in a form in which key and value type stay together. */
+export const OPTION_TABLE: { readonly [K in OptionKey]: Option<OptionValues[K]> } = OPTIONS;
+
+export const OPTION_KEYS: readonly OptionKey[] = Object.keys(OPTIONS).filter(isOptionKey);
+
+export function isOptionKey(key: string): key is OptionKey {
+  return Object.hasOwn(OPTIONS, key);
+}
+
+function portRange(min: unknown, max: unknown): string | undefined {
+  if (typeof min !== 'number' || typeof max !== 'number' || min <= max) return undefined;
+  return `but the lowest port ${min} must not be above the highest port ${max}`;
+}
