@@ -77,7 +77,11 @@ export interface Offer {
   readonly description: string;
   readonly cpus?: number;
   readonly memoryMiB?: number;
-  readonly gpus?: readonly { readonly name: string; readonly count: number; readonly memoryMiB?: number }[];
+  readonly gpus?: readonly {
+    readonly name: string;
+    readonly count: number;
+    readonly memoryMiB?: number;
+  }[];
   /** US dollars per hour; 0 is free, absent is unknown and never counts as free. */
   readonly usdPerHour?: number;
   /** Where the price comes from. */
@@ -101,7 +105,7 @@ export interface StartContext {
   /** The project the sandbox belongs to, an absolute path on this machine. */
   readonly projectDir: string;
   readonly signal: AbortSignal;
-  report(progress: Progress): void;
+  readonly report: (progress: Progress) => void;
   /**
    * Merges what is needed to find the sandbox again (process identity, job id, remote name; no secrets) into its record.
    * Resolves when it is on disk. A back end calls it BEFORE the step that creates something, and again after.
@@ -115,6 +119,35 @@ export interface SandboxHandle {
   readonly projectDir: string;
   readonly generation: number;
   readonly data: JsonObject;
+}
+
+/** What a sandbox's host has and uses at one moment, as far as it can be asked without a kernel. */
+export interface Resources {
+  readonly host: string;
+  readonly cpus: number;
+  /** Load averages of 1, 5 and 15 minutes; empty where there are none. */
+  readonly load: readonly number[];
+  /** `limitBytes` is what holds for the sandbox: a control group's limit where there is one, else the machine's memory. */
+  readonly memory: {
+    readonly usedBytes: number;
+    readonly limitBytes: number;
+    readonly limitSource?: string;
+  };
+  readonly disk: readonly {
+    readonly path: string;
+    readonly freeBytes: number;
+    readonly totalBytes: number;
+  }[];
+  readonly gpus: readonly {
+    readonly index: number;
+    readonly name: string;
+    readonly usedBytes: number;
+    readonly totalBytes: number;
+    readonly utilizationPercent?: number;
+    readonly temperatureC?: number;
+  }[];
+  /** Sentences, e.g. that a tool for GPUs is missing. */
+  readonly remarks: readonly string[];
 }
 
 /** What must be on this machine for a back end to work; `doctor` checks and prints it. */
@@ -140,6 +173,9 @@ export interface Backend {
   readonly optionsSchema: z.ZodObject;
   /** True when the sandbox gives no isolation from the user's account. */
   readonly sharesHost: boolean;
+
+  /** @throws `config/invalid` for options that `start` would refuse. Makes nothing. */
+  checkOptions(options: unknown): void;
 
   /** The hardware that can be asked for, with price and availability now. @throws `backend/unavailable`. */
   offers(signal: AbortSignal): Promise<readonly Offer[]>;
@@ -177,11 +213,17 @@ export interface Backend {
    * The caller records them. Absence of the method means that the back end cannot look.
    */
   discover?(projectDir: string, signal: AbortSignal): Promise<readonly SandboxHandle[]>;
+
+  /** What the sandbox's host has and uses now; of this machine where the sandbox shares it. Absence means that it cannot be asked. */
+  resources?(handle: SandboxHandle | undefined, signal: AbortSignal): Promise<Resources>;
 }
 
-interface BackendSpec<Schema extends z.ZodObject> extends Omit<Backend, 'optionsSchema' | 'start'> {
+interface BackendSpec<Schema extends z.ZodObject> extends Omit<
+  Backend,
+  'optionsSchema' | 'start' | 'checkOptions'
+> {
   readonly options: Schema;
-  start(options: z.output<Schema>, context: StartContext): Promise<SandboxStatus>;
+  readonly start: (options: z.output<Schema>, context: StartContext) => Promise<SandboxStatus>;
 }
 
 /** Declares a back end. Options are parsed here, so that the registry holds a plain `Backend` and no type parameter leaks. */
@@ -190,18 +232,24 @@ export function defineBackend<Schema extends z.ZodObject>(spec: BackendSpec<Sche
   return {
     ...rest,
     optionsSchema: options,
+    checkOptions: (raw) => void parseBackendOptions(spec.id, options, raw),
     start: async (raw, context) => start(parseBackendOptions(spec.id, options, raw), context),
   };
 }
 
-function parseBackendOptions<Schema extends z.ZodObject>(
+/** Checks options without doing anything, so that a caller can refuse them before it writes a record. @throws `config/invalid`. */
+export function parseBackendOptions<Schema extends z.ZodObject>(
   id: BackendId,
   schema: Schema,
   raw: unknown,
 ): z.output<Schema> {
   const parsed = schema.safeParse(raw ?? {});
   if (parsed.success) return parsed.data;
-  throw new GloveboxError('config/invalid', `Options of the ${id} back end: ${z.prettifyError(parsed.error)}`, {
-    hint: `Known options: ${Object.keys(schema.shape).join(', ')}. sandbox_options describes them.`,
-  });
+  throw new GloveboxError(
+    'config/invalid',
+    `Options of the ${id} back end: ${z.prettifyError(parsed.error)}`,
+    {
+      hint: `Known options: ${Object.keys(schema.shape).join(', ')}. sandbox_options describes them.`,
+    },
+  );
 }

@@ -1,0 +1,55 @@
+"""Runs the Jupyter server of a sandbox: a plain ServerApp that starts fast, reads no foreign settings and ends when nobody needs it."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+# jsonschema tries this optional checker of IRIs; compiling its grammar takes longer than everything else together.
+sys.modules["rfc3987_syntax"] = None  # type: ignore[assignment]
+
+from jupyter_server._tz import utcnow  # noqa: E402
+from jupyter_server.serverapp import ServerApp  # noqa: E402
+from jupyter_server.utils import ensure_async  # noqa: E402
+from tornado.ioloop import PeriodicCallback  # noqa: E402
+
+
+class SandboxServerApp(ServerApp):
+    """Is configured as `ServerApp`, with one difference: kernels that do nothing do not keep it alive for ever."""
+
+    name = "jupyter-server"
+
+    @property
+    def config_file_paths(self) -> list[str]:
+        """Settings of the machine or of the user must not change a server of ours."""
+        return [self.config_dir]
+
+    def init_shutdown_no_activity(self) -> None:
+        limit = self.shutdown_no_activity_timeout
+        if limit > 0:
+            PeriodicCallback(self.end_when_idle, min(60_000, limit * 250)).start()
+
+    async def end_when_idle(self) -> None:
+        """Ends the server when no kernel runs code, no client is connected and nothing was asked of it for the whole limit."""
+        kernels: list[dict[str, Any]] = await ensure_async(self.kernel_manager.list_kernels())
+        if any(kernel["execution_state"] == "busy" or kernel["connections"] > 0 for kernel in kernels):
+            return
+        idle = (utcnow() - self.web_app.last_activity()).total_seconds()
+        if idle > self.shutdown_no_activity_timeout:
+            self.log.warning("GLOVEBOX-END idle: nobody used this server for %d seconds.", idle)
+            self.stop()
+
+
+def skip_slow_parts_of_jupyterlab() -> None:
+    """JupyterLab runs Node at import, to learn from where it would install extensions; ours never does."""
+    try:
+        from jupyterlab import commands
+    except ImportError:
+        return
+    if hasattr(commands, "_yarn_config"):
+        commands._yarn_config = lambda logger: {"yarn config": {}, "npm config": {}}
+
+
+if __name__ == "__main__":
+    skip_slow_parts_of_jupyterlab()
+    SandboxServerApp.launch_instance()

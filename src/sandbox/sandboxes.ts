@@ -1,0 +1,472 @@
+/** The sandboxes of this machine's user: made, found again, followed and stopped, the same way for every back end. */
+import { abandonOn, throwIfAborted } from '#core/abort.ts';
+import type { EndpointSource } from '#core/endpoint.ts';
+import { ERROR_CODES, GloveboxError, isGloveboxError, type ErrorCode } from '#core/errors.ts';
+import { newUuid } from '#core/ids.ts';
+import type { JsonObject } from '#core/json.ts';
+import path from 'node:path';
+import { sleep, type Clock } from '#platform/clock.ts';
+import type { Log } from '#platform/log.ts';
+import { currentIdentity, lifeOf } from '#platform/process-identity.ts';
+import type { RecordStore } from '#platform/records.ts';
+import {
+  parseBackendOptions,
+  type Backend,
+  type BackendId,
+  type Progress,
+  type SandboxState,
+} from './backend.ts';
+import { writeBrowserPage } from './browser-page.ts';
+import {
+  sandboxFolder,
+  sandboxRecords,
+  toHandle,
+  withStatus,
+  type SandboxRecord,
+} from './records.ts';
+import type { BackendRegistry } from './registry.ts';
+import {
+  localSandboxId,
+  localSandboxIdOnThisHost,
+  newSandboxId,
+  realProjectDir,
+} from './sandbox-ids.ts';
+import { Starts, type RunningStart } from './starts.ts';
+import { isAbandoned, rootDirOf, Views, type SandboxView } from './views.ts';
+
+export type { SandboxView } from './views.ts';
+
+/** How long a call follows what it asked for. */
+export interface SandboxWait {
+  /** When it is over, the call returns with the state there is then. The work goes on. */
+  readonly waitMs: number;
+  /** Ends the wait with `cancelled`, and nothing else. */
+  readonly signal: AbortSignal;
+  /** Called on change. */
+  report(progress: Progress): void;
+}
+
+export interface SandboxesOptions {
+  readonly registry: BackendRegistry;
+  /** Glovebox's own folder. */
+  readonly dir: string;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly defaultBackend: () => BackendId;
+}
+
+const ON_ITS_WAY: ReadonlySet<SandboxState> = new Set(['preparing', 'queued', 'starting']);
+const MAX_PARALLEL = 6;
+const KEEP_ENDED_MS = 7 * 24 * 3_600_000;
+
+/**
+ * Safe for several processes: a record is written before anything is made, claimed by one process at a time, and never believed
+ * over what the back end says now. A start whose process died is taken over by whoever asks next.
+ */
+export class Sandboxes {
+  readonly #options: SandboxesOptions;
+  readonly #records: RecordStore<SandboxRecord>;
+  readonly #starts: Starts;
+  readonly #views: Views;
+
+  constructor(options: SandboxesOptions) {
+    this.#options = options;
+    const { registry, dir, clock, log } = options;
+    this.#records = sandboxRecords(dir, clock, (message) => log.warn(message));
+    const records = this.#records;
+    const starts = new Starts({ records, clock, log });
+    this.#starts = starts;
+    this.#views = new Views({ registry, records, starts, clock, log });
+  }
+
+  backends(): readonly BackendId[] {
+    return this.#options.registry.ids();
+  }
+
+  defaultBackend(): BackendId {
+    return this.#options.defaultBackend();
+  }
+
+  /** @throws `backend/unknown`, `backend/unavailable`. */
+  backend(id: string): Promise<Backend> {
+    return this.#options.registry.load(id);
+  }
+
+  /**
+   * Makes a sandbox and follows it until it is ready, ends, or `waitMs` is over. A local one is one per project and name, so
+   * asking again returns the one that lives, with the options it was started with.
+   *
+   * @throws what the start failed with; `config/invalid` before anything is made; `backend/unknown`.
+   */
+  async create(
+    request: {
+      readonly backend: BackendId;
+      readonly projectDir: string;
+      readonly name?: string;
+      readonly options?: unknown;
+    },
+    wait: SandboxWait,
+  ): Promise<SandboxView> {
+    const backend = await this.backend(request.backend);
+    const options = toJsonObject(
+      parseBackendOptions(backend.id, backend.optionsSchema, request.options),
+    );
+    const projectDir = await realProjectDir(request.projectDir);
+    await this.#forgetOld();
+    if (backend.id === 'local')
+      return this.#reuseOrStart(backend, projectDir, wait, request.name, options);
+    const id = newSandboxId(backend.id, request.name ?? path.basename(projectDir));
+    const record = await this.#records.create(
+      id,
+      this.#newRecord(backend, id, projectDir, request.name, options),
+    );
+    return this.#follow(id, wait, this.#starts.begin(backend, record), true);
+  }
+
+  /**
+   * The project's own local sandbox, started unless it lives. Also when another process is just starting it there is never a
+   * second: this call follows. One that does not answer but may live is returned as it is.
+   *
+   * @throws what the start failed with.
+   */
+  async ensureLocal(projectDir: string, wait: SandboxWait): Promise<SandboxView> {
+    return this.#reuseOrStart(await this.backend('local'), await realProjectDir(projectDir), wait);
+  }
+
+  /** What is on record, with the states asked now and in parallel; one that cannot be asked is `unknown`. Newest first. */
+  async list(
+    filter: {
+      readonly projectDir?: string;
+      readonly backend?: BackendId;
+      readonly includeEnded?: boolean;
+    },
+    signal: AbortSignal,
+  ): Promise<readonly SandboxView[]> {
+    const realDir =
+      filter.projectDir === undefined
+        ? undefined
+        : await realProjectDir(filter.projectDir).catch(() => filter.projectDir);
+    const records = (await this.#records.list())
+      .map(({ value }) => value)
+      .filter((record) => realDir === undefined || record.projectDir === realDir)
+      .filter((record) => filter.backend === undefined || record.backend === filter.backend)
+      .toSorted((a, b) => b.createdMs - a.createdMs);
+    const views = await inParallel(records, MAX_PARALLEL, (record) =>
+      this.#views.look(record, signal),
+    );
+    return views.filter((view) => filter.includeEnded === true || view.status.state !== 'ended');
+  }
+
+  /** @throws `sandbox/unknown` naming the known ids. */
+  async get(id: string, signal: AbortSignal): Promise<SandboxView> {
+    return this.#views.look(await this.#read(id), signal);
+  }
+
+  /**
+   * Follows a sandbox until it is no longer on its way, or `waitMs` is over. An end is a state here, not an error. A start whose
+   * process died is carried on.
+   */
+  async wait(id: string, wait: SandboxWait): Promise<SandboxView> {
+    const record = await this.#read(id);
+    if (!isAbandoned(record, this.#starts)) return this.#follow(id, wait, undefined, false);
+    const claimed = await this.#claim(record);
+    const start =
+      claimed === undefined
+        ? undefined
+        : this.#starts.begin(await this.backend(record.backend), claimed);
+    return this.#follow(id, wait, start, false);
+  }
+
+  /**
+   * Ends it, in whatever state it is and whoever is starting it. One that has ended counts as done.
+   *
+   * @throws `sandbox/stop-failed` when it cannot be seen to be gone; it stays on record then. `sandbox/unknown`.
+   */
+  async stop(id: string, signal: AbortSignal): Promise<SandboxView> {
+    const before = await this.#read(id);
+    if (before.state === 'ended' && !before.isStarting) return this.#views.look(before, signal);
+    const backend = await this.backend(before.backend);
+    const { clock } = this.#options;
+    const claim = newUuid();
+    const stopping = await this.#records.update(id, (current) => ({
+      ...current,
+      claim,
+      isStarting: false,
+      state: 'stopping',
+    }));
+    await this.#starts.cancel(id);
+    await backend.stop(toHandle(stopping), signal);
+    const end = {
+      cause: 'stopped' as const,
+      message: 'It was stopped on request.',
+      atMs: clock.now(),
+    };
+    const ended = await this.#records.update(id, (current) =>
+      current.claim === claim
+        ? withStatus(current, { id, state: 'ended', generation: current.generation, end })
+        : current,
+    );
+    return this.#views.look(ended, signal);
+  }
+
+  /** The last lines of its log, oldest first. */
+  async logs(id: string, lines: number, signal: AbortSignal): Promise<readonly string[]> {
+    const record = await this.#read(id);
+    const backend = await this.backend(record.backend);
+    return backend.logs(toHandle(record), lines, signal);
+  }
+
+  /** For the wire client: asked before every connection, throws `sandbox/ended`, `sandbox/pending`, `server/unreachable`. */
+  endpointSource(id: string): EndpointSource {
+    return async (signal = new AbortController().signal) => {
+      const record = await this.#read(id);
+      if (record.state === 'ended' && !record.isStarting) {
+        const why = record.end?.message ?? '';
+        throw new GloveboxError('sandbox/ended', `Sandbox ${id} has ended. ${why}`.trim());
+      }
+      const backend = await this.backend(record.backend);
+      return abandonOn(backend.endpoint(toHandle(record), signal), signal);
+    };
+  }
+
+  /** The folder on this machine that the server's root is, or undefined when it sees another file system. */
+  async serverRootDir(id: string): Promise<string | undefined> {
+    return rootDirOf(await this.#read(id));
+  }
+
+  /**
+   * Writes the private page that opens a notebook in JupyterLab in a browser, and returns the page's path. Only the page holds
+   * the token. `notebookPath` is relative to the server's root; empty for JupyterLab itself.
+   */
+  async openPage(id: string, notebookPath: string, signal: AbortSignal): Promise<string> {
+    const endpoint = await this.endpointSource(id)(signal);
+    return writeBrowserPage(
+      path.join(sandboxFolder(this.#options.dir, id), 'pages'),
+      endpoint,
+      notebookPath,
+    );
+  }
+
+  /** Puts sandboxes on record that run for this project and that no record names, as after a loss of records. */
+  async adopt(projectDir: string, signal: AbortSignal): Promise<readonly SandboxView[]> {
+    const realDir = await realProjectDir(projectDir);
+    const found: SandboxView[] = [];
+    for (const backendId of this.backends()) {
+      const backend = await this.backend(backendId).catch(() => undefined);
+      const handles = (await backend?.discover?.(realDir, signal)) ?? [];
+      for (const handle of handles) {
+        if (backend === undefined || (await this.#records.read(handle.id)) !== undefined) continue;
+        const fresh = this.#newRecord(backend, handle.id, handle.projectDir, undefined, {});
+        const record = { ...fresh, ...handle, isStarting: false, state: 'unknown' as const };
+        found.push(await this.#views.look(await this.#records.create(handle.id, record), signal));
+      }
+    }
+    return found;
+  }
+
+  /** Gives up the starts of this process without ending what they made; the next process takes them over. */
+  close(): void {
+    this.#starts.close();
+  }
+
+  async #reuseOrStart(
+    backend: Backend,
+    projectDir: string,
+    wait: SandboxWait,
+    name?: string,
+    options?: JsonObject,
+  ): Promise<SandboxView> {
+    for (;;) {
+      throwIfAborted(wait.signal);
+      const { id, record } = await this.#localRecord(projectDir, name);
+      const isNew = record === undefined;
+      if (!isNew && !isAbandoned(record, this.#starts)) {
+        const { status } = await this.#views.ask(record, wait.signal);
+        if (status.state !== 'ended') return this.#follow(id, wait, undefined, true);
+      }
+      const claimed = isNew
+        ? await this.#createOrNothing(this.#newRecord(backend, id, projectDir, name, options ?? {}))
+        : await this.#claim((await this.#records.read(id)) ?? record, options);
+      if (claimed !== undefined)
+        return this.#follow(id, wait, this.#starts.begin(backend, claimed), true);
+      await sleep(this.#options.clock, 20, wait.signal);
+    }
+  }
+
+  /** On a shared home folder the plain id may belong to a sandbox of another host; then this host has its own. */
+  async #localRecord(
+    projectDir: string,
+    name: string | undefined,
+  ): Promise<{ id: string; record: SandboxRecord | undefined }> {
+    const plain = localSandboxId(projectDir, name);
+    const record = await this.#records.read(plain);
+    if (record === undefined || lifeOf(record.starter) !== 'elsewhere')
+      return { id: plain, record };
+    const own = localSandboxIdOnThisHost(projectDir, name);
+    return { id: own, record: await this.#records.read(own) };
+  }
+
+  async #createOrNothing(record: SandboxRecord): Promise<SandboxRecord | undefined> {
+    try {
+      return await this.#records.create(record.id, record);
+    } catch (error) {
+      if (isGloveboxError(error, 'record/exists')) return undefined;
+      throw error;
+    }
+  }
+
+  /** Takes the right to start it. `undefined`: there is nothing to start, or somebody else was faster. */
+  async #claim(seen: SandboxRecord, options?: JsonObject): Promise<SandboxRecord | undefined> {
+    const claim = newUuid();
+    const claimed = await this.#records.update(seen.id, (current) => {
+      const isFree = current.state === 'ended' || isAbandoned(current, this.#starts);
+      if (current.claim !== seen.claim || !isFree) return current;
+      const { end: _end, failure: _failure, detail: _detail, ...rest } = current;
+      return {
+        ...rest,
+        ...(options !== undefined && { options }),
+        claim,
+        isStarting: true,
+        state: 'preparing',
+        starter: currentIdentity(),
+        changedMs: this.#options.clock.now(),
+      };
+    });
+    return claimed.claim === claim ? claimed : undefined;
+  }
+
+  async #follow(
+    id: string,
+    wait: SandboxWait,
+    own: RunningStart | undefined,
+    failureThrows: boolean,
+  ): Promise<SandboxView> {
+    const { clock } = this.#options;
+    const deadline = clock.monotonic() + wait.waitMs;
+    let told = '';
+    const tell = (progress: Progress): void => {
+      if (progress.message === told) return;
+      told = progress.message;
+      wait.report(progress);
+    };
+    for (let pauseMs = 50; ; pauseMs = Math.min(pauseMs * 1.4, 2000)) {
+      const start = own ?? this.#starts.running(id);
+      if (start !== undefined)
+        await this.#untilOver(start, deadline - clock.monotonic(), tell, wait.signal);
+      if (failureThrows && start?.failure !== undefined) throw start.failure;
+      const view = await this.#views.look(await this.#read(id), wait.signal);
+      const { state, detail } = view.status;
+      if (failureThrows && state === 'ended') throw await this.#failureOf(view);
+      const remainingMs = deadline - clock.monotonic();
+      if (!ON_ITS_WAY.has(state) || remainingMs <= 0) return view;
+      tell({ message: detail ?? state });
+      await sleep(clock, Math.min(pauseMs, remainingMs), wait.signal);
+    }
+  }
+
+  async #untilOver(
+    start: RunningStart,
+    limitMs: number,
+    tell: (progress: Progress) => void,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const stopListening = start.listen(tell);
+    const timer = new AbortController();
+    const cancelTimer = this.#options.clock.after(Math.max(0, limitMs), () => timer.abort());
+    try {
+      await Promise.race([
+        abandonOn(start.over, signal),
+        abandonOn(start.over, timer.signal).catch(() => undefined),
+      ]);
+      throwIfAborted(signal);
+    } finally {
+      cancelTimer();
+      stopListening();
+    }
+  }
+
+  /** The failed start of another process, as that one would have thrown it. */
+  async #failureOf(view: SandboxView): Promise<GloveboxError> {
+    const { failure, end } = await this.#read(view.id);
+    const code =
+      failure !== undefined && isErrorCode(failure.code) ? failure.code : 'sandbox/start-failed';
+    const tail = view.status.end?.logTail ?? [];
+    const message =
+      failure?.message ?? [end?.message ?? 'The sandbox has ended.', ...tail].join('\n');
+    return new GloveboxError(
+      code,
+      message,
+      failure?.hint === undefined ? {} : { hint: failure.hint },
+    );
+  }
+
+  async #read(id: string): Promise<SandboxRecord> {
+    const record = await this.#records.read(id);
+    if (record !== undefined) return record;
+    const known = (await this.#records.list()).map((entry) => entry.id);
+    throw new GloveboxError('sandbox/unknown', `There is no sandbox "${id}".`, {
+      hint:
+        known.length === 0
+          ? 'There is none at all; sandbox_create starts one.'
+          : `Known: ${known.join(', ')}.`,
+    });
+  }
+
+  #newRecord(
+    backend: Backend,
+    id: string,
+    projectDir: string,
+    name: string | undefined,
+    options: JsonObject,
+  ): SandboxRecord {
+    const now = this.#options.clock.now();
+    return {
+      id,
+      name: name ?? id,
+      backend: backend.id,
+      projectDir,
+      createdMs: now,
+      options,
+      state: 'preparing',
+      generation: 0,
+      data: {},
+      starter: currentIdentity(),
+      isStarting: true,
+      claim: newUuid(),
+      changedMs: now,
+    };
+  }
+
+  async #forgetOld(): Promise<void> {
+    const limitMs = this.#options.clock.now() - KEEP_ENDED_MS;
+    for (const { id, value } of await this.#records.list()) {
+      const isOld = value.state === 'ended' && !value.isStarting && value.changedMs < limitMs;
+      if (isOld) await this.#records.remove(id);
+    }
+  }
+}
+
+function toJsonObject(value: unknown): JsonObject {
+  return JSON.parse(JSON.stringify(value));
+}
+
+function isErrorCode(code: string): code is ErrorCode {
+  return Object.hasOwn(ERROR_CODES, code);
+}
+
+async function inParallel<T, R>(
+  items: readonly T[],
+  limit: number,
+  work: (item: T) => Promise<R>,
+): Promise<readonly R[]> {
+  const results: R[] = [];
+  let next = 0;
+  const worker = async (): Promise<void> => {
+    for (let index = next++; index < items.length; index = next++) {
+      const item = items[index];
+      if (item !== undefined) results[index] = await work(item);
+    }
+  };
+  await Promise.all(Array.from({ length: Math.min(limit, items.length) }, worker));
+  return results;
+}
