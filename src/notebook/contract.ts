@@ -86,16 +86,35 @@ export interface OpenNotebook {
   cells(): readonly CellView[];
   cell(ref: CellRef): CellView;
   /** `id` puts a cell back that was lost; a new one is minted without it. @returns the new cell */
-  insertCell(cell: { readonly type: CellType; readonly source: string; readonly metadata?: Readonly<Record<string, unknown>>; readonly id?: string }, position: Position): CellView;
+  insertCell(
+    cell: {
+      readonly type: CellType;
+      readonly source: string;
+      readonly metadata?: Readonly<Record<string, unknown>>;
+      readonly id?: string;
+    },
+    position: Position,
+  ): CellView;
   /** Clears outputs and count when the source of a code cell changes. */
   setSource(ref: CellRef, source: string): CellView;
   /** All or none. @returns the deleted cells as they were */
   deleteCells(refs: readonly CellRef[]): readonly CellView[];
-  moveCell(ref: CellRef, position: Position): { readonly from: number; readonly to: number; readonly cell: CellView };
+  moveCell(
+    ref: CellRef,
+    position: Position,
+  ): { readonly from: number; readonly to: number; readonly cell: CellView };
   /** Silently does nothing when the cell has vanished or is no code cell any more, and then returns false (D2). */
-  setOutputs(cellId: string, outputs: readonly CellOutput[], executionCount: number | null): boolean;
+  setOutputs(
+    cellId: string,
+    outputs: readonly CellOutput[],
+    executionCount: number | null,
+  ): boolean;
   /** Sets kernelspec and language_info; an existing kernelspec stays unless `replace`. */
-  setKernel(spec: KernelSpecMetadata, languageInfo: Readonly<Record<string, unknown>> | undefined, options?: { readonly replace?: boolean }): void;
+  setKernel(
+    spec: KernelSpecMetadata,
+    languageInfo: Readonly<Record<string, unknown>> | undefined,
+    options?: { readonly replace?: boolean },
+  ): void;
   /** Resolves when everything up to now is on disk. @throws `notebook/save-failed`; the changes stay in memory and are tried again. */
   flush(): Promise<SaveReport>;
   /**

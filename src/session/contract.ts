@@ -26,7 +26,13 @@ export const RUN_STATES = [
 ] as const;
 export type RunState = (typeof RUN_STATES)[number];
 
-const UNFINISHED: ReadonlySet<RunState> = new Set(['queued', 'sending', 'sent', 'running', 'waiting_input']);
+const UNFINISHED: ReadonlySet<RunState> = new Set([
+  'queued',
+  'sending',
+  'sent',
+  'running',
+  'waiting_input',
+]);
 export const isFinal = (state: RunState): boolean => !UNFINISHED.has(state);
 
 /** Why the kernel of a session is not what it was. */
@@ -116,7 +122,11 @@ export interface SessionRecord {
   readonly owner: ProcessIdentity;
   readonly createdMs: number;
   /** Why there is no kernel, until `restart_kernel` makes a new one. A kernel that Jupyter restarted is one, so it is not told here. */
-  readonly loss: { readonly class: LossClass; readonly message: string; readonly atMs: number } | null;
+  readonly loss: {
+    readonly class: LossClass;
+    readonly message: string;
+    readonly atMs: number;
+  } | null;
   /** Address of the notebook in JupyterLab, without credentials. */
   readonly browserUrl?: string;
   /** Set when the session was shut down. */
@@ -134,11 +144,22 @@ export interface SessionView {
   readonly kernelName: string;
   readonly kernelId: string;
   readonly generation: number;
-  readonly state: 'idle' | 'busy' | 'foreign-busy' | 'disconnected' | 'lost' | 'not-attached' | 'ended';
+  readonly state:
+    | 'idle'
+    | 'busy'
+    | 'foreign-busy'
+    | 'disconnected'
+    | 'lost'
+    | 'not-attached'
+    | 'ended';
   /** Sentence for a person about the state. */
   readonly detail?: string;
   readonly ownsKernel: boolean;
-  readonly runs: readonly { readonly id: string; readonly state: RunState; readonly elapsedMs: number }[];
+  readonly runs: readonly {
+    readonly id: string;
+    readonly state: RunState;
+    readonly elapsedMs: number;
+  }[];
   /** Address of the notebook in JupyterLab, without credentials. */
   readonly browserUrl?: string;
 }

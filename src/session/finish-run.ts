@@ -42,7 +42,11 @@ function endingOf(run: Run, reply: ExecuteReply): Partial<RunRecord> {
 }
 
 function stateOf(run: Run, reply: ExecuteReply): RunState {
-  if (reply.status === 'error' && run.interruptRequested && reply.error?.name === 'KeyboardInterrupt') {
+  if (
+    reply.status === 'error' &&
+    run.interruptRequested &&
+    reply.error?.name === 'KeyboardInterrupt'
+  ) {
     return 'interrupted';
   }
   return reply.status;
@@ -60,8 +64,11 @@ function settledEnding(outcome: Extract<Outcome, { kind: 'settled' }>): Partial<
 function takePayload(run: Run, reply: ExecuteReply): void {
   for (const item of reply.payload) {
     const source = item['source'];
-    if (source === 'page' && isRecord(item['data'])) run.receiveLocal('display_data', { data: item['data'], metadata: {} });
-    else if (source === 'set_next_input' && typeof item['text'] === 'string') run.suggestedCode = item['text'];
-    else if (typeof source === 'string') run.notices.push(`The kernel asked its user interface for "${source}", which was not done.`);
+    if (source === 'page' && isRecord(item['data']))
+      run.receiveLocal('display_data', { data: item['data'], metadata: {} });
+    else if (source === 'set_next_input' && typeof item['text'] === 'string')
+      run.suggestedCode = item['text'];
+    else if (typeof source === 'string')
+      run.notices.push(`The kernel asked its user interface for "${source}", which was not done.`);
   }
 }

@@ -38,7 +38,12 @@ export async function interruptRun(options: InterruptOptions): Promise<Interrupt
   return { kind: (await endsWithin(run, SECOND_WAIT_MS, options.clock)) ? 'stopped' : 'ignored' };
 }
 
-async function sendInterrupt({ byMessage, link, server, kernelId }: InterruptOptions): Promise<void> {
+async function sendInterrupt({
+  byMessage,
+  link,
+  server,
+  kernelId,
+}: InterruptOptions): Promise<void> {
   if (byMessage && link !== undefined) link.channel.interruptByMessage();
   else await server.interruptKernel(kernelId);
 }

@@ -145,9 +145,13 @@ export class RunJournal {
 
   /** Removes finished runs of a session that are older than 7 days, or more than 500. */
   async prune(sessionId: string, nowMs: number): Promise<void> {
-    const finished = (await this.ofSession(sessionId)).filter(({ endedMs, saved }) => endedMs !== undefined && saved);
+    const finished = (await this.ofSession(sessionId)).filter(
+      ({ endedMs, saved }) => endedMs !== undefined && saved,
+    );
     const surplus = finished.length - KEEP_PER_SESSION;
-    const old = finished.filter((record, index) => index < surplus || nowMs - record.createdMs > KEEP_MS);
+    const old = finished.filter(
+      (record, index) => index < surplus || nowMs - record.createdMs > KEEP_MS,
+    );
     await Promise.all(old.map(({ id }) => removeFolder(this.#folder(id))));
   }
 
@@ -169,7 +173,8 @@ export class RunJournal {
 function parseStoredMessage(line: string): StoredMessage | undefined {
   try {
     const raw: unknown = JSON.parse(line);
-    if (!isRecord(raw) || typeof raw['id'] !== 'string' || typeof raw['type'] !== 'string') return undefined;
+    if (!isRecord(raw) || typeof raw['id'] !== 'string' || typeof raw['type'] !== 'string')
+      return undefined;
     if (!isRecord(raw['content'])) return undefined;
     const metadata = isRecord(raw['metadata']) ? { metadata: raw['metadata'] } : {};
     return { id: raw['id'], type: raw['type'], content: raw['content'], ...metadata };

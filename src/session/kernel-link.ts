@@ -11,7 +11,14 @@ import { createKernelChannel } from '#jupyter/channel.ts';
 import type { Clock } from '#platform/clock.ts';
 import type { Log } from '#platform/log.ts';
 import type { SandboxStatus } from '#sandbox/backend.ts';
-import { kernelDead, kernelGone, kernelRestarted, serverGone, unreachable, type Loss } from './loss.ts';
+import {
+  kernelDead,
+  kernelGone,
+  kernelRestarted,
+  serverGone,
+  unreachable,
+  type Loss,
+} from './loss.ts';
 
 const WATCH_BUSY_MS = 15_000;
 const WATCH_DOWN_MS = 5_000;
@@ -125,7 +132,10 @@ export class KernelLink {
         this.obstacle = undefined;
         this.touch();
         if (downSinceMs !== undefined) {
-          this.#options.onUp({ downMs: clock.now() - downSinceMs, otherClients: event.otherClients });
+          this.#options.onUp({
+            downMs: clock.now() - downSinceMs,
+            otherClients: event.otherClients,
+          });
         }
         return;
       }
@@ -138,7 +148,8 @@ export class KernelLink {
       case 'kernel-gone':
         return this.#lose(kernelGone(clock.now()));
       case 'refused':
-        this.obstacle = 'the Jupyter server refuses our token: another server took over its address';
+        this.obstacle =
+          'the Jupyter server refuses our token: another server took over its address';
         return this.#scheduleWatch();
       case 'kernel-status':
         this.#restartSeenMs = clock.monotonic();
@@ -154,7 +165,9 @@ export class KernelLink {
       case 'late-output':
         return this.#options.onLateOutput(event.parentId, event.message);
       case 'malformed':
-        log.warn(`kernel ${this.#options.kernelId}: a message could not be read and was left out: ${event.reason}`);
+        log.warn(
+          `kernel ${this.#options.kernelId}: a message could not be read and was left out: ${event.reason}`,
+        );
         return;
     }
   }
@@ -178,7 +191,9 @@ export class KernelLink {
     if (this.#lostAlready || this.#stop.signal.aborted) return;
     this.#cancelWatch?.();
     const ms = this.isDown || this.obstacle !== undefined ? WATCH_DOWN_MS : WATCH_BUSY_MS;
-    this.#cancelWatch = this.#options.clock.after(ms, () => void this.#watch(), { background: true });
+    this.#cancelWatch = this.#options.clock.after(ms, () => void this.#watch(), {
+      background: true,
+    });
   }
 
   /** Deleting a kernel elsewhere closes no socket, and a dead server says nothing: both have to be asked about. */
@@ -198,7 +213,8 @@ export class KernelLink {
       else await this.readMemory();
     } catch (error) {
       // Any failure but 404 proves nothing about the kernel.
-      if (!isGloveboxError(error, 'cancelled')) this.#options.log.debug(`kernel check failed: ${String(error)}`);
+      if (!isGloveboxError(error, 'cancelled'))
+        this.#options.log.debug(`kernel check failed: ${String(error)}`);
     }
   }
 

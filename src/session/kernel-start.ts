@@ -29,9 +29,16 @@ export async function chooseKernel(
   const spec = wanted === undefined ? (byName(defaultName) ?? specs[0]) : byName(wanted);
   if (spec !== undefined) return spec;
   const known = specs.map(({ name, displayName }) => `${name} (${displayName})`).join(', ');
-  throw new GloveboxError('kernel/spec-unknown', `There is no kernel named "${wanted ?? defaultName}" here.`, {
-    hint: known === '' ? 'The server has no kernel at all: run glovebox doctor.' : `Kernels here: ${known}.`,
-  });
+  throw new GloveboxError(
+    'kernel/spec-unknown',
+    `There is no kernel named "${wanted ?? defaultName}" here.`,
+    {
+      hint:
+        known === ''
+          ? 'The server has no kernel at all: run glovebox doctor.'
+          : `Kernels here: ${known}.`,
+    },
+  );
 }
 
 export const toMetadata = ({ name, displayName, language }: KernelSpec): KernelSpecMetadata => ({

@@ -11,7 +11,12 @@ export interface Lease {
 
 export function isSelf(owner: ProcessIdentity): boolean {
   const self = currentIdentity();
-  return owner.pid === self.pid && owner.startTime === self.startTime && owner.bootId === self.bootId && owner.host === self.host;
+  return (
+    owner.pid === self.pid &&
+    owner.startTime === self.startTime &&
+    owner.bootId === self.bootId &&
+    owner.host === self.host
+  );
 }
 
 /** Nobody else alive holds it. A process of another host counts as alive: it cannot be asked. */

@@ -18,7 +18,9 @@ const KEPT = 'The notebook and the files are kept.';
 
 export function kernelRestarted(atMs: number, lastMemoryBytes: number | undefined): Loss {
   const memory =
-    lastMemoryBytes === undefined ? '' : ` (its last memory reading was ${renderBytes(lastMemoryBytes)})`;
+    lastMemoryBytes === undefined
+      ? ''
+      : ` (its last memory reading was ${renderBytes(lastMemoryBytes)})`;
   return {
     class: 'kernel_restarted',
     atMs,
@@ -46,7 +48,8 @@ export function kernelGone(atMs: number): Loss {
 
 export function serverGone(status: SandboxStatus, atMs: number): Loss {
   const end = status.end;
-  const tail = end?.logTail === undefined ? '' : `\nLast log lines:\n${end.logTail.slice(-15).join('\n')}`;
+  const tail =
+    end?.logTail === undefined ? '' : `\nLast log lines:\n${end.logTail.slice(-15).join('\n')}`;
   const why = end === undefined ? 'It was started anew since.' : end.message;
   return {
     class: 'server_gone',
@@ -62,6 +65,7 @@ export function lossHint(record: SessionRecord): string {
 
 /** For a server that does not answer while nothing proves that it is gone. */
 export function unreachable(status: SandboxStatus, sinceMs: number): string {
-  const state = status.state === 'unknown' ? 'its state is not known' : `its sandbox is ${status.state}`;
+  const state =
+    status.state === 'unknown' ? 'its state is not known' : `its sandbox is ${status.state}`;
   return `no answer from the Jupyter server since ${renderTime(sinceMs)}; ${state}${status.detail === undefined ? '' : ` (${status.detail})`}. Whether variables survive is not known`;
 }

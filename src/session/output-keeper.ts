@@ -29,7 +29,11 @@ export class OutputKeeper {
   readonly #homeless = new WeakSet<Run>();
   #cancelMark: (() => void) | undefined;
 
-  constructor(options: { readonly notebook: OpenNotebook | undefined; readonly clock: Clock; readonly log: Log }) {
+  constructor(options: {
+    readonly notebook: OpenNotebook | undefined;
+    readonly clock: Clock;
+    readonly log: Log;
+  }) {
     this.#notebook = options.notebook;
     this.#clock = options.clock;
     this.#log = options.log;
@@ -85,7 +89,9 @@ export class OutputKeeper {
     }
     this.#unmarked.add(run);
     this.#cancelMark?.();
-    this.#cancelMark = this.#clock.after(MARK_MS, () => void this.flush().catch(() => undefined), { background: true });
+    this.#cancelMark = this.#clock.after(MARK_MS, () => void this.flush().catch(() => undefined), {
+      background: true,
+    });
   }
 
   /** Writes everything. @throws `notebook/save-failed`. */
@@ -110,7 +116,11 @@ export class OutputKeeper {
   #write(run: Run): void {
     const { cellId, executionCount } = run.record;
     if (this.#notebook === undefined || cellId === undefined) return;
-    const isThere = this.#notebook.setOutputs(cellId, run.collector.outputs, executionCount ?? null);
+    const isThere = this.#notebook.setOutputs(
+      cellId,
+      run.collector.outputs,
+      executionCount ?? null,
+    );
     if (isThere || this.#homeless.has(run)) return;
     this.#homeless.add(run);
     run.notices.push(
@@ -131,12 +141,18 @@ export class OutputKeeper {
   /** O3: an update changes every stored output with that id, in any cell of the session. */
   #updateEarlierCells(run: Run, message: KernelMessage): void {
     const { transient, data, metadata } = message.content;
-    if (!isRecord(transient) || typeof transient['display_id'] !== 'string' || !isRecord(data)) return;
+    if (!isRecord(transient) || typeof transient['display_id'] !== 'string' || !isRecord(data))
+      return;
     for (const { cellId, indexes } of this.#displays.get(transient['display_id'])?.values() ?? []) {
       if (cellId === run.record.cellId) continue;
       const cell = findCell(this.#notebook, cellId);
       if (cell === undefined) continue;
-      const outputs = applyDisplayUpdate(cell.outputs, indexes, data, isRecord(metadata) ? metadata : {});
+      const outputs = applyDisplayUpdate(
+        cell.outputs,
+        indexes,
+        data,
+        isRecord(metadata) ? metadata : {},
+      );
       this.#notebook?.setOutputs(cellId, outputs, cell.executionCount);
     }
   }

@@ -8,15 +8,26 @@ import type { Run } from './run.ts';
 import type { Session } from './session.ts';
 
 /** Called by the owner of the session only, once, when it is connected or known to be lost. */
-export async function recoverRuns(session: Session, journal: RunJournal, notebook: OpenNotebook, nowMs: number): Promise<void> {
+export async function recoverRuns(
+  session: Session,
+  journal: RunJournal,
+  notebook: OpenNotebook,
+  nowMs: number,
+): Promise<void> {
   const records = await journal.ofSession(session.id);
-  const left = records.filter((record) => !(isFinal(record.state) && record.saved) && isFree(record.owner));
+  const left = records.filter(
+    (record) => !(isFinal(record.state) && record.saved) && isFree(record.owner),
+  );
   const inKernel: Run[] = [];
   for (const record of left) {
     const run = session.createRun(record);
     for await (const message of journal.messages(record.id)) run.replay(message);
     if (record.state === 'queued') {
-      run.update({ state: 'cancelled', endedMs: nowMs, explanation: 'It was never sent: Glovebox ended before its turn.' });
+      run.update({
+        state: 'cancelled',
+        endedMs: nowMs,
+        explanation: 'It was never sent: Glovebox ended before its turn.',
+      });
     }
     putBack(notebook, record);
     session.outputs.keep(run);
@@ -32,7 +43,9 @@ function putBack(notebook: OpenNotebook, record: RunRecord): void {
   if (findCell(notebook, record.cellId) !== undefined) return;
   const anchor = record.afterCellId;
   const position: Position =
-    anchor !== undefined && findCell(notebook, anchor) !== undefined ? { at: 'after', cell: anchor } : { at: 'end' };
+    anchor !== undefined && findCell(notebook, anchor) !== undefined
+      ? { at: 'after', cell: anchor }
+      : { at: 'end' };
   notebook.insertCell({ type: 'code', source: record.code, id: record.cellId }, position);
 }
 
@@ -55,13 +68,19 @@ function decide(session: Session, run: Run, isLast: boolean, nowMs: number): voi
     return;
   }
   if (!isLast) {
-    run.update({ state: 'output_unknown', endedMs: nowMs, explanation: 'Glovebox ended while it ran, and its end was not seen.' });
+    run.update({
+      state: 'output_unknown',
+      endedMs: nowMs,
+      explanation: 'Glovebox ended while it ran, and its end was not seen.',
+    });
     session.outputs.markSavedLater(run);
     return;
   }
   session.adoptRun(run);
   void run.whenFinal().then(() => {
     const where = run.record.cellId === undefined ? '' : ` (cell ${run.view().cell?.index ?? '?'})`;
-    session.notify(`Run ${run.id}${where}, started before Glovebox was restarted, has ended: ${run.state}. get_run shows it.`);
+    session.notify(
+      `Run ${run.id}${where}, started before Glovebox was restarted, has ended: ${run.state}. get_run shows it.`,
+    );
   });
 }

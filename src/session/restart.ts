@@ -4,7 +4,8 @@ import type { SandboxView, SandboxWait } from '#sandbox/sandboxes.ts';
 import type { SessionRecord } from './contract.ts';
 import { browserUrlOf, chooseKernel, serverPathOf, startNotebookKernel } from './kernel-start.ts';
 import type { Session } from './session.ts';
-import type { Sessions } from './sessions.ts';
+import type { SessionPool } from './pool.ts';
+import { sandboxOfSession } from './ready-sandbox.ts';
 
 export interface Restarted {
   /** A new kernel had to be started, because the old one was not there any more. */
@@ -17,7 +18,11 @@ export interface Restarted {
  *
  * @throws `sandbox/pending` while the sandbox comes up again, `kernel/start-failed`.
  */
-export async function restartSession(sessions: Sessions, session: Session, wait: SandboxWait): Promise<Restarted> {
+export async function restartSession(
+  pool: SessionPool,
+  session: Session,
+  wait: SandboxWait,
+): Promise<Restarted> {
   const { record, queue } = session;
   const current = queue.current;
   queue.clear('restart_kernel was called before its turn came; nothing of it was executed.');
@@ -29,7 +34,7 @@ export async function restartSession(sessions: Sessions, session: Session, wait:
   });
   await queue.whenIdle();
   await session.disconnect();
-  const sandbox = await sessions.sandboxFor(record, wait);
+  const sandbox = await sandboxOfSession(pool.options, record, wait);
   const isSameServer = sandbox.status.generation === record.serverGeneration;
   const isRestarted = isSameServer && (await tryRestart(session, wait.signal));
   await session.renewKernel(isRestarted ? {} : await newKernel(session, sandbox, wait));
@@ -38,12 +43,21 @@ export async function restartSession(sessions: Sessions, session: Session, wait:
   return { isNewKernel: !isRestarted, lostRunId: current?.id };
 }
 
-async function newKernel(session: Session, sandbox: SandboxView, wait: SandboxWait): Promise<Partial<SessionRecord>> {
+async function newKernel(
+  session: Session,
+  sandbox: SandboxView,
+  wait: SandboxWait,
+): Promise<Partial<SessionRecord>> {
   wait.report({ message: 'starting a new kernel' });
   const { server, record } = session;
   const spec = await chooseKernel(server, record.kernel.name, wait.signal);
   const serverPath = serverPathOf(sandbox.serverRootDir, record.notebookPath);
-  const { kernelId, jupyterSessionId } = await startNotebookKernel(server, spec, serverPath, wait.signal);
+  const { kernelId, jupyterSessionId } = await startNotebookKernel(
+    server,
+    spec,
+    serverPath,
+    wait.signal,
+  );
   const browserUrl = browserUrlOf(sandbox, serverPath);
   return {
     kernelId,

@@ -68,9 +68,13 @@ export class RunQueue {
   /** @throws `run/queue-full`. */
   add(run: Run): void {
     if (this.#waiting.length >= QUEUE_LIMIT) {
-      throw new GloveboxError('run/queue-full', `${QUEUE_LIMIT} runs wait for this kernel already.`, {
-        hint: 'Wait with get_run for one of them, or remove queued ones with interrupt_kernel(run_id=...).',
-      });
+      throw new GloveboxError(
+        'run/queue-full',
+        `${QUEUE_LIMIT} runs wait for this kernel already.`,
+        {
+          hint: 'Wait with get_run for one of them, or remove queued ones with interrupt_kernel(run_id=...).',
+        },
+      );
     }
     this.#waiting.push(run);
     if (this.#draining) run.update({});
@@ -153,7 +157,11 @@ export class RunQueue {
     for (let isFirst = true; !run.isFinal; isFirst = false) {
       const blocked = this.#options.blocked();
       if (blocked !== undefined) {
-        await this.#options.onEnd(run, { kind: 'settled', state: 'not_started', explanation: `Nothing was executed: ${blocked}` });
+        await this.#options.onEnd(run, {
+          kind: 'settled',
+          state: 'not_started',
+          explanation: `Nothing was executed: ${blocked}`,
+        });
         return undefined;
       }
       const link = this.#options.link();
@@ -176,7 +184,8 @@ export class RunQueue {
   async #obstacle(link: KernelLink | undefined): Promise<string | undefined> {
     if (link === undefined) return 'connecting to the kernel';
     if (!(await link.isUsable())) return link.obstacle ?? 'reconnecting to the kernel';
-    if (link.channel.foreignBusy) return 'waiting: the kernel is busy with a cell of another client';
+    if (link.channel.foreignBusy)
+      return 'waiting: the kernel is busy with a cell of another client';
     return undefined;
   }
 
@@ -237,7 +246,10 @@ export class RunQueue {
     const { group } = run.record;
     if (group === undefined) return;
     for (const other of this.#waiting.filter(({ record }) => record.group === group)) {
-      this.remove(other, `An earlier cell of the same call ended as ${run.state}; nothing of this one was executed.`);
+      this.remove(
+        other,
+        `An earlier cell of the same call ended as ${run.state}; nothing of this one was executed.`,
+      );
     }
   }
 
@@ -287,7 +299,8 @@ export class RunQueue {
       this.settleCurrent({
         kind: 'settled',
         state: 'not_started',
-        explanation: 'The request never reached the kernel: nothing was executed, and it is safe to call again.',
+        explanation:
+          'The request never reached the kernel: nothing was executed, and it is safe to call again.',
       });
       return;
     }

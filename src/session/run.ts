@@ -124,7 +124,9 @@ export class Run {
   }
 
   #flushSoon(): void {
-    this.#cancelFlush ??= this.#options.clock.after(FLUSH_MS, () => this.flush(), { background: true });
+    this.#cancelFlush ??= this.#options.clock.after(FLUSH_MS, () => this.flush(), {
+      background: true,
+    });
   }
 
   /** Puts all outputs so far into the journal. Called before anybody is told of them. */
@@ -149,7 +151,7 @@ export class Run {
   async wait(options: {
     readonly waitMs: number;
     readonly signal: AbortSignal;
-    report(progress: Progress): void;
+    readonly report: (progress: Progress) => void;
   }): Promise<void> {
     const { clock } = this.#options;
     const endMs = clock.monotonic() + options.waitMs;

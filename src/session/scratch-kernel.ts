@@ -8,7 +8,9 @@ import { chooseKernel, toMetadata } from './kernel-start.ts';
 import { isFree } from './lease.ts';
 import type { Run } from './run.ts';
 import type { Session } from './session.ts';
-import type { Sessions, StartRequest } from './sessions.ts';
+import type { SessionPool } from './pool.ts';
+import { readySandbox } from './ready-sandbox.ts';
+import type { StartRequest } from './start-session.ts';
 
 export interface ScratchRequest extends StartRequest {
   readonly code: string;
@@ -17,13 +19,13 @@ export interface ScratchRequest extends StartRequest {
 
 /** The run; its kernel is deleted when it has ended, however long that takes and whoever still waits. */
 export async function runInScratchKernel(
-  sessions: Sessions,
+  pool: SessionPool,
   request: ScratchRequest,
   wait: SandboxWait,
 ): Promise<{ readonly session: Session; readonly run: Run }> {
-  const sandbox = await sessions.sandbox(request.sandboxId, wait);
-  const { records, clock, log, projectDir } = sessions.parts;
-  const server = sessions.server(sandbox.id);
+  const sandbox = await readySandbox(pool.options, request.sandboxId, wait);
+  const { records, clock, log, projectDir } = pool.options;
+  const server = pool.server(sandbox.id);
   const spec = await chooseKernel(server, request.kernelName, wait.signal);
   const { id: kernelId } = await server.startKernel({ name: spec.name }, wait.signal);
   const record: SessionRecord = {
@@ -45,18 +47,22 @@ export async function runInScratchKernel(
     scratch: true,
   };
   await records.create(record.id, record);
-  const session = sessions.build(record, undefined);
+  const session = pool.build(record, undefined);
   const cleanUp = async (): Promise<void> => {
+    pool.drop(record.id);
     await session.disconnect();
     await server.deleteKernel(kernelId);
     await records.remove(record.id);
   };
   const cleanUpQuietly = (): Promise<void> =>
-    cleanUp().catch((error: unknown) => log.warn(`scratch kernel ${kernelId}: ${messageOf(error)}`));
+    cleanUp().catch((error: unknown) =>
+      log.warn(`scratch kernel ${kernelId}: ${messageOf(error)}`),
+    );
   try {
     await session.connect(record.connectionId, wait.signal);
     const run = session.scratch(request.code, request.timeoutMs);
-    sessions.keepScratch(session, run.whenFinal().then(cleanUpQuietly));
+    pool.add(session.id, Promise.resolve(session));
+    void run.whenFinal().then(cleanUpQuietly);
     return { session, run };
   } catch (error) {
     await cleanUpQuietly();
@@ -65,12 +71,12 @@ export async function runInScratchKernel(
 }
 
 /** Deletes scratch kernels whose process is gone. Never fails. */
-export async function sweepScratchKernels(sessions: Sessions): Promise<void> {
-  const { records, log } = sessions.parts;
+export async function sweepScratchKernels(pool: SessionPool): Promise<void> {
+  const { records, log } = pool.options;
   for (const { id, value } of await records.list()) {
     if (value.scratch !== true || !isFree(value.owner)) continue;
     try {
-      await sessions.server(value.sandboxId).deleteKernel(value.kernelId);
+      await pool.server(value.sandboxId).deleteKernel(value.kernelId);
       await records.remove(id);
     } catch (error) {
       log.info(`scratch kernel ${value.kernelId} could not be deleted: ${messageOf(error)}`);

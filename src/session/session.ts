@@ -61,7 +61,11 @@ export class Session {
   constructor(options: SessionOptions) {
     this.#options = options;
     this.#record = options.record;
-    this.outputs = new OutputKeeper({ notebook: options.notebook, clock: options.clock, log: options.log });
+    this.outputs = new OutputKeeper({
+      notebook: options.notebook,
+      clock: options.clock,
+      log: options.log,
+    });
     this.queue = new RunQueue({
       clock: options.clock,
       log: options.log,
@@ -158,7 +162,12 @@ export class Session {
 
   /** Notes that a new kernel process takes over, of which nothing is known yet. */
   renewKernel(change: Partial<SessionRecord>): Promise<void> {
-    return this.updateRecord({ ...change, loss: null, process: null, generation: this.#record.generation + 1 });
+    return this.updateRecord({
+      ...change,
+      loss: null,
+      process: null,
+      generation: this.#record.generation + 1,
+    });
   }
 
   /** Closes the socket; the kernel lives on. */
@@ -173,7 +182,10 @@ export class Session {
     checkCode(code);
     this.#refuseWhenEnded();
     await this.notebook.refresh();
-    const cell = this.notebook.insertCell({ type: 'code', source: code }, position ?? { at: 'end' });
+    const cell = this.notebook.insertCell(
+      { type: 'code', source: code },
+      position ?? { at: 'end' },
+    );
     const before = cell.index === 0 ? undefined : this.notebook.cell(cell.index - 1).id;
     const run = this.#newRun({
       code,
@@ -187,7 +199,10 @@ export class Session {
   }
 
   /** Queues the stored source of code cells, in order; they stop at the first that does not end well. */
-  async runCells(refs: readonly CellRef[], timeoutMs?: number): Promise<readonly { readonly cell: CellView; readonly run: Run | undefined }[]> {
+  async runCells(
+    refs: readonly CellRef[],
+    timeoutMs?: number,
+  ): Promise<readonly { readonly cell: CellView; readonly run: Run | undefined }[]> {
     this.#refuseWhenEnded();
     await this.notebook.refresh();
     const cells = refs.map((ref) => this.notebook.cell(ref));
@@ -252,9 +267,13 @@ export class Session {
   /** @throws `input/invalid` when the run does not wait for input. */
   answerInput(run: Run, value: string): void {
     if (run.state !== 'waiting_input' || this.#link === undefined) {
-      throw new GloveboxError('input/invalid', `Run ${run.id} does not wait for input; it is ${run.state}.`, {
-        hint: `get_run(run_id="${run.id}") shows how it stands.`,
-      });
+      throw new GloveboxError(
+        'input/invalid',
+        `Run ${run.id} does not wait for input; it is ${run.state}.`,
+        {
+          hint: `get_run(run_id="${run.id}") shows how it stands.`,
+        },
+      );
     }
     this.#link.channel.sendInput(run.record.msgId, value);
     run.inputPrompt = undefined;
@@ -290,7 +309,11 @@ export class Session {
       state: this.#state(),
       ...(record.loss !== null && { detail: record.loss.message }),
       ownsKernel: record.ownsKernel,
-      runs: this.queue.runs.map((run) => ({ id: run.id, state: run.state, elapsedMs: run.elapsedMs() })),
+      runs: this.queue.runs.map((run) => ({
+        id: run.id,
+        state: run.state,
+        elapsedMs: run.elapsedMs(),
+      })),
       ...(record.browserUrl !== undefined && { browserUrl: record.browserUrl }),
     };
   }
@@ -349,8 +372,12 @@ export class Session {
         clock.after(Math.min(leftMs, 1000), check, { background: true });
         return;
       }
-      run.notices.push(`It was interrupted because its timeout_s of ${timeoutMs / 1000} s was over.`);
-      this.interrupt(run).catch((error: unknown) => log.warn(`interrupt of ${run.id}: ${messageOf(error)}`));
+      run.notices.push(
+        `It was interrupted because its timeout_s of ${timeoutMs / 1000} s was over.`,
+      );
+      this.interrupt(run).catch((error: unknown) =>
+        log.warn(`interrupt of ${run.id}: ${messageOf(error)}`),
+      );
     };
     clock.after(Math.min(timeoutMs, 1000), check, { background: true });
   }
@@ -384,7 +411,9 @@ export class Session {
     const index = this.#cellIndex(run.record.cellId);
     const text = message.content['text'];
     const shown = typeof text === 'string' ? `: ${text.trimEnd().slice(0, 500)}` : '';
-    this.notify(`late output of ${index === undefined ? `run ${run.id}` : `cell ${index} (run ${run.id})`}${shown}`);
+    this.notify(
+      `late output of ${index === undefined ? `run ${run.id}` : `cell ${index} (run ${run.id})`}${shown}`,
+    );
   }
 
   #onUp(gap: { readonly downMs: number; readonly otherClients: number }): void {
@@ -394,7 +423,9 @@ export class Session {
       gap.otherClients > 0
         ? 'another client was connected, so output of that time may be missing'
         : 'what was printed meanwhile was delivered afterwards';
-    current.notices.push(`The connection was down for ${Math.round(gap.downMs / 1000)} s; ${missed}.`);
+    current.notices.push(
+      `The connection was down for ${Math.round(gap.downMs / 1000)} s; ${missed}.`,
+    );
     void this.queue.settleGap(current);
   }
 
@@ -402,8 +433,13 @@ export class Session {
     const { current } = this.queue;
     if (current === undefined) this.notify(`${loss.message} Next: ${lossHint(this.#record)}`);
     const isKernelThere = loss.class === 'kernel_restarted';
-    this.#updateSoon({ loss: isKernelThere ? null : loss, generation: this.#record.generation + 1 });
-    this.queue.clear(`The kernel was lost before its turn came; nothing of it was executed. ${loss.message}`);
+    this.#updateSoon({
+      loss: isKernelThere ? null : loss,
+      generation: this.#record.generation + 1,
+    });
+    this.queue.clear(
+      `The kernel was lost before its turn came; nothing of it was executed. ${loss.message}`,
+    );
     this.queue.settleCurrent({
       kind: 'settled',
       state: 'lost',
@@ -415,11 +451,17 @@ export class Session {
 
 function checkCode(code: string): void {
   if (code.trim() === '') {
-    throw new GloveboxError('input/invalid', 'The code is empty.', { hint: 'Give the code to run.' });
+    throw new GloveboxError('input/invalid', 'The code is empty.', {
+      hint: 'Give the code to run.',
+    });
   }
   const bytes = Buffer.byteLength(code);
   if (bytes <= MAX_CODE_BYTES) return;
-  throw new GloveboxError('input/too-large', `The code has ${bytes} bytes; a kernel takes at most ${MAX_CODE_BYTES}.`, {
-    hint: 'Write the data to a file and read it from the code.',
-  });
+  throw new GloveboxError(
+    'input/too-large',
+    `The code has ${bytes} bytes; a kernel takes at most ${MAX_CODE_BYTES}.`,
+    {
+      hint: 'Write the data to a file and read it from the code.',
+    },
+  );
 }

@@ -11,7 +11,10 @@ export function firstLine(source: string): string {
 }
 
 /** `3 (id ab12cd34)` */
-export function cellName(cell: { readonly id: string; readonly index: number | undefined }): string {
+export function cellName(cell: {
+  readonly id: string;
+  readonly index: number | undefined;
+}): string {
   return cell.index === undefined ? `(id ${cell.id})` : `${cell.index} (id ${cell.id})`;
 }
 
@@ -47,7 +50,9 @@ export const noticeLines = (notices: readonly string[]): readonly string[] =>
 
 /** One line per session for lists. */
 export function sessionLine(view: SessionView): string {
-  const runs = view.runs.map((run) => `${run.id} ${run.state} ${renderDuration(run.elapsedMs)}`).join('; ');
+  const runs = view.runs
+    .map((run) => `${run.id} ${run.state} ${renderDuration(run.elapsedMs)}`)
+    .join('; ');
   return [
     `${view.id}  ${view.state}  ${view.notebookPath}`,
     `   kernel ${view.kernelName}, sandbox ${view.sandboxId}${view.ownsKernel ? '' : ', borrowed kernel'}`,

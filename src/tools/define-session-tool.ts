@@ -1,7 +1,14 @@
 /** A tool that works on a session: the session is found, or attached again, or the call explains why not. */
 import * as z from 'zod';
 import type { Session } from '#session/session.ts';
-import { defineTool, type Tool, type ToolContext, type ToolHints, type ToolResult, type Toolset } from './define-tool.ts';
+import {
+  defineTool,
+  type Tool,
+  type ToolContext,
+  type ToolHints,
+  type ToolResult,
+  type Toolset,
+} from './define-tool.ts';
 import { noticeLines } from './answers.ts';
 import { sessionId } from './parameters.ts';
 
@@ -37,5 +44,8 @@ export function defineSessionTool<Shape extends z.ZodRawShape>(spec: SessionTool
 /** What happened meanwhile comes before the answer. */
 export function withNotices(result: ToolResult, notices: readonly string[]): ToolResult {
   if (notices.length === 0) return result;
-  return { ...result, blocks: [{ type: 'text', text: noticeLines(notices).join('\n') }, ...result.blocks] };
+  return {
+    ...result,
+    blocks: [{ type: 'text', text: noticeLines(notices).join('\n') }, ...result.blocks],
+  };
 }

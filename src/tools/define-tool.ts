@@ -38,7 +38,7 @@ export interface ToolContext extends ToolServices {
   /** Fires when the client cancels the call. */
   readonly signal: AbortSignal;
   /** Tells the client how far the call is; nothing happens when the client did not ask for progress. */
-  report(progress: Progress): void;
+  readonly report: (progress: Progress) => void;
 }
 
 /** An answer: blocks in reading order. A failure is thrown as a GloveboxError instead. */
@@ -83,16 +83,25 @@ export function defineTool<Schema extends z.ZodObject>(spec: ToolSpec<Schema>): 
   return {
     ...spec,
     alwaysLoad: spec.alwaysLoad ?? false,
-    run: async (rawInput, context) => spec.run(parseInput(spec.name, spec.input, rawInput), context),
+    run: async (rawInput, context) =>
+      spec.run(parseInput(spec.name, spec.input, rawInput), context),
   };
 }
 
-function parseInput<Schema extends z.ZodObject>(name: string, schema: Schema, raw: unknown): z.output<Schema> {
+function parseInput<Schema extends z.ZodObject>(
+  name: string,
+  schema: Schema,
+  raw: unknown,
+): z.output<Schema> {
   const parsed = schema.safeParse(raw ?? {});
   if (parsed.success) return parsed.data;
-  throw new GloveboxError('input/invalid', `Arguments of ${name}: ${z.prettifyError(parsed.error)}`, {
-    hint: `${name} takes: ${Object.keys(schema.shape).join(', ') || 'no arguments'}.`,
-  });
+  throw new GloveboxError(
+    'input/invalid',
+    `Arguments of ${name}: ${z.prettifyError(parsed.error)}`,
+    {
+      hint: `${name} takes: ${Object.keys(schema.shape).join(', ') || 'no arguments'}.`,
+    },
+  );
 }
 
 /** An answer of one text block. */

@@ -3,7 +3,9 @@ import * as z from 'zod';
 import { GloveboxError } from '#core/errors.ts';
 import type { Position } from '#notebook/contract.ts';
 
-export const sessionId = z.string().describe('Session id, as start_new_notebook or list_sessions gave it (s-...).');
+export const sessionId = z
+  .string()
+  .describe('Session id, as start_new_notebook or list_sessions gave it (s-...).');
 
 export const sandboxId = z
   .string()
@@ -15,7 +17,9 @@ export const waitS = z
   .min(0)
   .max(600)
   .optional()
-  .describe('Seconds to wait for the end before answering with what there is (default 45). The end of the wait stops nothing.');
+  .describe(
+    'Seconds to wait for the end before answering with what there is (default 45). The end of the wait stops nothing.',
+  );
 
 export const timeoutS = z
   .number()
@@ -47,6 +51,7 @@ export function toPosition(value: string | number | undefined): Position {
 
 /** A cell named by a model: `"3"` and `"-1"` mean the index, unless a cell has that text as its id. */
 export function toCellRef(value: string | number, ids: readonly string[]): string | number {
-  if (typeof value === 'string' && !ids.includes(value) && /^-?\d+$/.test(value)) return Number(value);
+  if (typeof value === 'string' && !ids.includes(value) && /^-?\d+$/.test(value))
+    return Number(value);
   return value;
 }

@@ -4,6 +4,7 @@ import type { Block, CellOutput } from '#notebook/contract.ts';
 import { renderOutputs } from '#notebook/render/render-outputs.ts';
 import { isFinal, type RunView } from '#session/contract.ts';
 import type { Run } from '#session/run.ts';
+import type { SandboxWait } from '#sandbox/sandboxes.ts';
 import { cellName } from './answers.ts';
 import type { ToolContext, ToolResult, ToolServices } from './define-tool.ts';
 
@@ -28,8 +29,10 @@ export async function renderForAgent(
 }
 
 /** Where the whole output of a run is, for the place where something was left out. */
-export const restOfRun = (runId: string) => (offset: number): string =>
-  `get_run(run_id="${runId}", offset=${offset})`;
+export const restOfRun =
+  (runId: string) =>
+  (offset: number): string =>
+    `get_run(run_id="${runId}", offset=${offset})`;
 
 /** `run r-... · cell 3 (id ab12cd34) · ok · 1.2 s` */
 export function headline(view: RunView): string {
@@ -44,7 +47,9 @@ function stateWords(view: RunView): string {
     return view.queuePosition === 0 ? 'queued' : `queued, ${view.queuePosition} before it`;
   }
   if (view.state === 'lost') return `lost (${view.loss ?? 'kernel'})`;
-  return isFinal(view.state) || view.state === 'waiting_input' ? view.state.replace('_', ' ') : 'still running';
+  return isFinal(view.state) || view.state === 'waiting_input'
+    ? view.state.replace('_', ' ')
+    : 'still running';
 }
 
 /** Lines around the outputs that only some runs have. */
@@ -54,17 +59,24 @@ function remarks(view: RunView): readonly string[] {
     ...view.notices.map((notice) => `Note: ${notice}`),
     ...(view.inputPrompt === undefined || isFinal(view.state)
       ? []
-      : [`The code waits for a line of input; its prompt: ${JSON.stringify(view.inputPrompt)}. Answer with get_run(run_id="${view.id}", stdin="...").`]),
+      : [
+          `The code waits for a line of input; its prompt: ${JSON.stringify(view.inputPrompt)}. Answer with get_run(run_id="${view.id}", stdin="...").`,
+        ]),
     ...(view.droppedBytes === 0
       ? []
-      : [`${renderBytes(view.droppedBytes)} of output are not in the notebook, which takes less for one cell; get_run pages through all of it.`]),
-    ...(view.suggestedCode === undefined ? [] : [`The cell suggests this code for the next one:\n${view.suggestedCode}`]),
+      : [
+          `${renderBytes(view.droppedBytes)} of output are not in the notebook, which takes less for one cell; get_run pages through all of it.`,
+        ]),
+    ...(view.suggestedCode === undefined
+      ? []
+      : [`The cell suggests this code for the next one:\n${view.suggestedCode}`]),
   ];
 }
 
 function nextStep(view: RunView): string | undefined {
   if (isFinal(view.state)) {
-    if (view.state === 'lost') return `Next: restart_kernel(session_id="${view.sessionId}") if no kernel runs, then run the cells you need.`;
+    if (view.state === 'lost')
+      return `Next: restart_kernel(session_id="${view.sessionId}") if no kernel runs, then run the cells you need.`;
     if (view.error?.name === 'StdinNotImplementedError') {
       return 'Next: input() cannot be answered here; set the value in the code instead.';
     }
@@ -75,8 +87,11 @@ function nextStep(view: RunView): string | undefined {
 
 export async function renderRun(view: RunView, context: ToolContext): Promise<readonly Block[]> {
   const head = [headline(view), ...remarks(view)].join('\n');
-  const isSilent = view.outputs.length === 0 && (!isFinal(view.state) || NOTHING_RAN.has(view.state));
-  const outputs = isSilent ? [] : await renderForAgent(view.outputs, context, { rest: restOfRun(view.id) });
+  const isSilent =
+    view.outputs.length === 0 && (!isFinal(view.state) || NOTHING_RAN.has(view.state));
+  const outputs = isSilent
+    ? []
+    : await renderForAgent(view.outputs, context, { rest: restOfRun(view.id) });
   const next = nextStep(view);
   return joinTexts([
     { type: 'text', text: head },
@@ -85,7 +100,13 @@ export async function renderRun(view: RunView, context: ToolContext): Promise<re
   ]);
 }
 
-const NOTHING_RAN: ReadonlySet<RunView['state']> = new Set(['not_started', 'cancelled', 'aborted', 'lost', 'output_unknown']);
+const NOTHING_RAN: ReadonlySet<RunView['state']> = new Set([
+  'not_started',
+  'cancelled',
+  'aborted',
+  'lost',
+  'output_unknown',
+]);
 
 /** Neighbouring texts become one block, because some clients put each block into a frame of its own. */
 export function joinTexts(blocks: readonly Block[]): readonly Block[] {
@@ -107,7 +128,11 @@ export async function followRun(
   onCancel: () => void,
 ): Promise<void> {
   try {
-    await run.wait({ waitMs: waitMsOf(waitS, context), signal: context.signal, report: context.report });
+    await run.wait({
+      waitMs: waitMsOf(waitS, context),
+      signal: context.signal,
+      report: context.report,
+    });
   } catch (error) {
     if (context.signal.aborted) onCancel();
     throw error;
@@ -117,6 +142,13 @@ export async function followRun(
 
 export const waitMsOf = (waitS: number | undefined, services: ToolServices): number =>
   waitS === undefined ? services.settings.waitMs() : waitS * 1000;
+
+/** How a call waits for something that goes on without it. */
+export const waitOf = (waitS: number | undefined, context: ToolContext): SandboxWait => ({
+  waitMs: waitMsOf(waitS, context),
+  signal: context.signal,
+  report: context.report,
+});
 
 export async function runResult(view: RunView, context: ToolContext): Promise<ToolResult> {
   return { blocks: await renderRun(view, context), meta: runMeta(view) };

@@ -11,7 +11,9 @@ export function sandboxSummary(view: SandboxView, nowMs: number): string {
     `backend: ${view.backend}${view.sharesHost ? ' (this machine, no isolation)' : ''}`,
     `state: ${status.state}${status.detail === undefined ? '' : ` (${status.detail})`}`,
     ...(status.host === undefined ? [] : [`host: ${status.host}`]),
-    ...(view.jupyterUrl === undefined ? [] : [`browser: ${view.jupyterUrl} (glovebox open ${view.id} signs a person in)`]),
+    ...(view.jupyterUrl === undefined
+      ? []
+      : [`browser: ${view.jupyterUrl} (glovebox open ${view.id} signs a person in)`]),
     ...(status.deadlineMs === undefined
       ? []
       : [`time left: ${renderDuration(Math.max(0, status.deadlineMs - nowMs))}`]),

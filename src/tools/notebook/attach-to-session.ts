@@ -6,7 +6,7 @@ import type { Session } from '#session/session.ts';
 import { outline, sessionSummary } from '../answers.ts';
 import { defineTool, type ToolContext } from '../define-tool.ts';
 import { sandboxId, waitS } from '../parameters.ts';
-import { waitMsOf } from '../render-run.ts';
+import { waitOf } from '../render-run.ts';
 
 export const attachToSession = defineTool({
   name: 'attach_to_session',
@@ -16,7 +16,10 @@ export const attachToSession = defineTool({
     'Attaches to what already runs: a session by session_id, the live kernel of a notebook by notebook_path, or a kernel of a sandbox by kernel_id (also one that a person started; it is then borrowed and never deleted). ' +
     'A busy kernel can be attached. Never starts anything.',
   input: z.strictObject({
-    session_id: z.string().optional().describe('Session id (s-...), e.g. of a set-up script or an earlier conversation.'),
+    session_id: z
+      .string()
+      .optional()
+      .describe('Session id (s-...), e.g. of a set-up script or an earlier conversation.'),
     notebook_path: z.string().optional().describe('Notebook whose live kernel to use.'),
     kernel_id: z.string().optional().describe('Jupyter kernel id, as list_sessions shows it.'),
     sandbox_id: sandboxId,
@@ -29,7 +32,11 @@ export const attachToSession = defineTool({
     const text = `${sessionSummary(session, 'Attached.')}\ncells:\n${outline(session.notebook.cells())}`;
     return {
       blocks: [{ type: 'text', text }],
-      meta: { session_id: session.id, notebook_path: session.record.notebookPath, sandbox_id: session.record.sandboxId },
+      meta: {
+        session_id: session.id,
+        notebook_path: session.record.notebookPath,
+        sandbox_id: session.record.sandboxId,
+      },
     };
   },
 });
@@ -44,24 +51,46 @@ interface AttachInput {
 
 async function attach(input: AttachInput, context: ToolContext): Promise<Session> {
   const { sessions, signal } = context;
-  const given = [input.session_id, input.notebook_path, input.kernel_id].filter((value) => value !== undefined);
+  const given = [input.session_id, input.notebook_path, input.kernel_id].filter(
+    (value) => value !== undefined,
+  );
   if (given.length !== 1) {
-    throw new GloveboxError('input/invalid', 'Give exactly one of session_id, notebook_path and kernel_id.', {
-      hint: 'list_sessions shows all three.',
-    });
+    throw new GloveboxError(
+      'input/invalid',
+      'Give exactly one of session_id, notebook_path and kernel_id.',
+      {
+        hint: 'list_sessions shows all three.',
+      },
+    );
   }
-  const wait = { waitMs: waitMsOf(input.wait_s, context), signal, report: context.report };
   if (input.session_id !== undefined) return sessions.get(input.session_id, signal);
-  if (input.notebook_path !== undefined) return attachNotebook(input.notebook_path, input.sandbox_id, context);
-  return sessions.adoptKernelById(input.kernel_id ?? '', input.sandbox_id, context.settings.notebookDir(), wait);
+  if (input.notebook_path !== undefined)
+    return attachNotebook(input.notebook_path, input.sandbox_id, context);
+  return sessions.adoptKernel(
+    input.kernel_id ?? '',
+    { sandboxId: input.sandbox_id, folder: context.settings.notebookDir() },
+    waitOf(input.wait_s, context),
+  );
 }
 
-async function attachNotebook(requested: string, sandbox: string | undefined, context: ToolContext): Promise<Session> {
+async function attachNotebook(
+  requested: string,
+  sandbox: string | undefined,
+  context: ToolContext,
+): Promise<Session> {
   const { sessions, signal, settings, projectDir } = context;
-  const path = await resolveNotebookPath({ requested, notebookDir: settings.notebookDir(), projectDir });
+  const path = await resolveNotebookPath({
+    requested,
+    notebookDir: settings.notebookDir(),
+    projectDir,
+  });
   const live = await sessions.ofNotebook(path);
   if (live !== undefined) return sessions.get(live.id, signal);
-  const adopted = await sessions.adoptBound(path, sandbox, { waitMs: 0, signal, report: context.report });
+  const adopted = await sessions.adoptBound(path, sandbox, {
+    waitMs: 0,
+    signal,
+    report: context.report,
+  });
   if (adopted !== undefined) return adopted;
   throw new GloveboxError('session/unknown', `No live kernel belongs to ${path}.`, {
     hint: `start_notebook(notebook_path="${requested}") starts one.`,

@@ -10,10 +10,16 @@ export const deleteCell = defineSessionTool({
   name: 'delete_cell',
   toolset: 'notebook',
   title: 'Delete cells',
-  description: 'Deletes one cell, or several: then all or none. Variables that the cells made stay in the kernel.',
+  description:
+    'Deletes one cell, or several: then all or none. Variables that the cells made stay in the kernel.',
   input: {
     cell: cell.optional(),
-    cells: z.array(cell).min(1).max(500).optional().describe('Several cells; a duplicate or unknown one refuses the whole call.'),
+    cells: z
+      .array(cell)
+      .min(1)
+      .max(500)
+      .optional()
+      .describe('Several cells; a duplicate or unknown one refuses the whole call.'),
   },
   hints: { readOnly: false, destructive: true, idempotent: false, openWorld: false },
   async run(input, { session }) {
@@ -30,13 +36,19 @@ export const deleteCell = defineSessionTool({
     for (const ref of refs) {
       const running = session.runOfCell(notebook.cell(ref).id);
       if (running === undefined) continue;
-      throw new GloveboxError('cell/running', `Cell ${cellName(notebook.cell(ref))} is ${running.state} as ${running.id}.`, {
-        hint: `interrupt_kernel(session_id="${session.id}", run_id="${running.id}") first, or wait with get_run.`,
-      });
+      throw new GloveboxError(
+        'cell/running',
+        `Cell ${cellName(notebook.cell(ref))} is ${running.state} as ${running.id}.`,
+        {
+          hint: `interrupt_kernel(session_id="${session.id}", run_id="${running.id}") first, or wait with get_run.`,
+        },
+      );
     }
     const deleted = notebook.deleteCells(refs);
     const { notices } = await notebook.flush();
-    const lines = deleted.map((gone) => `deleted cell ${cellName(gone)}: ${firstLine(gone.source)}`);
+    const lines = deleted.map(
+      (gone) => `deleted cell ${cellName(gone)}: ${firstLine(gone.source)}`,
+    );
     return textResult([...lines, `${notebook.cellCount} cells are left.`, ...notices].join('\n'));
   },
 });

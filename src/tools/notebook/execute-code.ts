@@ -14,7 +14,9 @@ export const executeCode = defineSessionTool({
     'Answers when the code is done, or after wait_s with the partial output and a run_id: the code then goes on, and get_run follows it. ' +
     'Code is never run twice: do not send it again while a run is in flight. An exception in the code is a normal result.',
   input: {
-    code: z.string().describe('Code in the language of the kernel. Magics and shell lines work as in Jupyter.'),
+    code: z
+      .string()
+      .describe('Code in the language of the kernel. Magics and shell lines work as in Jupyter.'),
     at,
     wait_s: waitS,
     timeout_s: timeoutS,
@@ -27,7 +29,9 @@ export const executeCode = defineSessionTool({
       position: toPosition(input.at),
       ...(input.timeout_s !== undefined && { timeoutMs: input.timeout_s * 1000 }),
     });
-    await followRun(run, input.wait_s, context, () => context.sessions.cancelAfterCall(session, run));
+    await followRun(run, input.wait_s, context, () =>
+      context.sessions.cancelAfterCall(session, run),
+    );
     return runResult(run.view(), context);
   },
 });

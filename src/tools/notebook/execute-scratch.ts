@@ -2,7 +2,7 @@
 import * as z from 'zod';
 import { defineTool } from '../define-tool.ts';
 import { sandboxId, timeoutS, waitS } from '../parameters.ts';
-import { followRun, runResult, waitMsOf } from '../render-run.ts';
+import { followRun, runResult, waitOf } from '../render-run.ts';
 
 export const executeScratch = defineTool({
   name: 'execute_scratch',
@@ -21,7 +21,7 @@ export const executeScratch = defineTool({
   }),
   hints: { readOnly: false, destructive: true, idempotent: false, openWorld: true },
   async run(input, context) {
-    const { sessions, signal, report } = context;
+    const { sessions, signal } = context;
     const limit = input.timeout_s === undefined ? {} : { timeoutMs: input.timeout_s * 1000 };
     if (input.session_id !== undefined) {
       const session = await sessions.get(input.session_id, signal);
@@ -29,10 +29,9 @@ export const executeScratch = defineTool({
       await followRun(run, input.wait_s, context, () => sessions.cancelAfterCall(session, run));
       return runResult(run.view(), context);
     }
-    const wait = { waitMs: waitMsOf(input.wait_s, context), signal, report };
     const { session, run } = await sessions.runScratch(
       { code: input.code, sandboxId: input.sandbox_id, kernelName: input.kernel, ...limit },
-      wait,
+      waitOf(input.wait_s, context),
     );
     await followRun(run, input.wait_s, context, () => sessions.cancelAfterCall(session, run));
     return runResult(run.view(), context);

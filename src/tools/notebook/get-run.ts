@@ -21,8 +21,17 @@ export const getRun = defineTool({
   input: z.strictObject({
     run_id: z.string().describe('Run id, as an earlier answer gave it (r-...).'),
     wait_s: waitS.describe('Seconds to wait for the end first. Default: 0.'),
-    offset: z.int32().min(0).optional().describe('Show the text of the output from this character on.'),
-    max_chars: z.int32().min(100).max(MAX_CHARS).optional().describe('How many characters of text at most, up to 100000.'),
+    offset: z
+      .int32()
+      .min(0)
+      .optional()
+      .describe('Show the text of the output from this character on.'),
+    max_chars: z
+      .int32()
+      .min(100)
+      .max(MAX_CHARS)
+      .optional()
+      .describe('How many characters of text at most, up to 100000.'),
     stdin: z.string().optional().describe('Answers the input() that the run waits for.'),
   }),
   hints: { readOnly: true, destructive: false, idempotent: true, openWorld: false },
@@ -38,7 +47,9 @@ export const getRun = defineTool({
       });
     }
     const view =
-      'live' in found ? found.live.view() : await followElsewhere(input.run_id, input.wait_s ?? 0, context);
+      'live' in found
+        ? found.live.view()
+        : await followElsewhere(input.run_id, input.wait_s ?? 0, context);
     if (input.offset === undefined && input.max_chars === undefined) {
       const result = await runResult(view, context);
       return withNotices(result, []);
@@ -54,7 +65,10 @@ export const getRun = defineTool({
           ? '(end of the output)'
           : '(end of the output so far)'
         : `(${page.totalChars - page.nextOffset} characters follow: offset=${page.nextOffset})`;
-    return { blocks: [{ type: 'text', text: `${headline(view)}\n${page.text}\n${more}` }], meta: runMeta(view) };
+    return {
+      blocks: [{ type: 'text', text: `${headline(view)}\n${page.text}\n${more}` }],
+      meta: runMeta(view),
+    };
   },
 });
 
@@ -64,8 +78,11 @@ async function followElsewhere(runId: string, waitSeconds: number, context: Tool
   for (;;) {
     const found = await context.sessions.run(runId, context.signal);
     if ('live' in found) return found.live.view();
-    if (isFinal(found.record.state) || performance.now() >= endMs) return context.sessions.readRun(found.record);
-    context.report({ message: `run ${runId} is ${found.record.state} in another Glovebox process` });
+    if (isFinal(found.record.state) || performance.now() >= endMs)
+      return context.sessions.readRun(found.record);
+    context.report({
+      message: `run ${runId} is ${found.record.state} in another Glovebox process`,
+    });
     await context.sessions.pause(500, context.signal);
   }
 }

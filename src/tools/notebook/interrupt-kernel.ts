@@ -14,24 +14,37 @@ export const interruptKernel = defineSessionTool({
     'Interrupts the code that runs in the session (KeyboardInterrupt); variables are kept. With run_id of a queued run it only takes that one out of the queue. ' +
     'Says truthfully whether the kernel stopped. Use it only when the user wants the code stopped, or it is surely stuck.',
   input: {
-    run_id: z.string().optional().describe('Only this run; a queued one is removed, a running one interrupted.'),
+    run_id: z
+      .string()
+      .optional()
+      .describe('Only this run; a queued one is removed, a running one interrupted.'),
     force: z.boolean().optional().describe("Also interrupt another client's cell. Default: false."),
   },
   hints: { readOnly: false, destructive: true, idempotent: true, openWorld: false },
   async run(input, context) {
     const { session } = context;
     const current = session.queue.current;
-    const run = input.run_id === undefined ? current : session.queue.runs.find(({ id }) => id === input.run_id);
+    const run =
+      input.run_id === undefined
+        ? current
+        : session.queue.runs.find(({ id }) => id === input.run_id);
     if (input.run_id !== undefined && run === undefined) {
-      throw new GloveboxError('run/unknown', `Run ${input.run_id} is neither queued nor running in this session.`, {
-        hint: `get_run(run_id="${input.run_id}") says how it ended.`,
-      });
+      throw new GloveboxError(
+        'run/unknown',
+        `Run ${input.run_id} is neither queued nor running in this session.`,
+        {
+          hint: `get_run(run_id="${input.run_id}") says how it ended.`,
+        },
+      );
     }
     if (run === undefined) {
       const isForeign = session.link?.channel.foreignBusy === true;
-      if (!isForeign) return textResult('Nothing is running in this session; nothing was interrupted.');
+      if (!isForeign)
+        return textResult('Nothing is running in this session; nothing was interrupted.');
       if (input.force !== true) {
-        return textResult("Another client's code is running in this kernel, nothing of this session. It was not interrupted; force=true does that.");
+        return textResult(
+          "Another client's code is running in this kernel, nothing of this session. It was not interrupted; force=true does that.",
+        );
       }
       await session.interrupt(undefined);
       return textResult("The interrupt was sent to the other client's code.");

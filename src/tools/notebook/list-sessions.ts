@@ -17,7 +17,9 @@ export const listSessions = defineTool({
     const views = await sessions.list(all ?? false);
     const foreign = await sessions.foreignKernels(views, signal);
     const lines = [
-      ...(views.length === 0 ? ['No sessions in this project. start_new_notebook starts one.'] : views.map(sessionLine)),
+      ...(views.length === 0
+        ? ['No sessions in this project. start_new_notebook starts one.']
+        : views.map(sessionLine)),
       ...foreign.map(
         (kernel) =>
           `kernel ${kernel.id} in sandbox ${kernel.sandboxId}, not ours: ${kernel.name}, ${kernel.executionState}${kernel.notebook === undefined ? '' : `, notebook ${kernel.notebook}`} (attach_to_session(kernel_id=...))`,

@@ -8,17 +8,23 @@ export const moveCell = defineSessionTool({
   name: 'move_cell',
   toolset: 'notebook',
   title: 'Move a cell',
-  description: 'Moves a cell to another place; its id, source, outputs and metadata stay as they are.',
+  description:
+    'Moves a cell to another place; its id, source, outputs and metadata stay as they are.',
   input: {
     cell,
-    at: z.union([z.string(), z.int32()]).describe('Where: the index it will have, "after:<cell id>", "before:<cell id>" or "end".'),
+    at: z
+      .union([z.string(), z.int32()])
+      .describe('Where: the index it will have, "after:<cell id>", "before:<cell id>" or "end".'),
   },
   hints: { readOnly: false, destructive: false, idempotent: true, openWorld: false },
   async run(input, { session }) {
     const { notebook } = session;
     await notebook.refresh();
     const moved = notebook.moveCell(
-      toCellRef(input.cell, notebook.cells().map(({ id }) => id)),
+      toCellRef(
+        input.cell,
+        notebook.cells().map(({ id }) => id),
+      ),
       toPosition(input.at),
     );
     const { notices } = await notebook.flush();
@@ -26,6 +32,9 @@ export const moveCell = defineSessionTool({
       moved.from === moved.to
         ? `cell ${moved.cell.id} is at index ${moved.to} already`
         : `cell ${moved.cell.id} moved from index ${moved.from} to ${moved.to}`;
-    return textResult([text, ...notices].join('\n'), { cell_id: moved.cell.id, cell_index: moved.to });
+    return textResult([text, ...notices].join('\n'), {
+      cell_id: moved.cell.id,
+      cell_index: moved.to,
+    });
   },
 });

@@ -22,13 +22,19 @@ export const readNotebook = defineTool({
     session_id: z.string().optional().describe('Session whose notebook to read.'),
     notebook_path: z.string().optional().describe('Or the path of any notebook in the project.'),
     cells: z.array(cell).max(500).optional().describe('Cells to show in full, by id or index.'),
-    outputs: z.enum(['none', 'summary', 'full']).optional().describe('How much of the outputs: none, summary (short text, no images) or full. Default: full for named cells.'),
+    outputs: z
+      .enum(['none', 'summary', 'full'])
+      .optional()
+      .describe(
+        'How much of the outputs: none, summary (short text, no images) or full. Default: full for named cells.',
+      ),
     offset: z.int32().min(0).optional().describe('Without cells: start the outline at this index.'),
   }),
   hints: { readOnly: true, destructive: false, idempotent: true, openWorld: false },
   async run(input, context) {
     const { path, cells } = await load(input, context);
-    if (input.cells === undefined && input.outputs === undefined) return { blocks: [{ type: 'text', text: outlineText(path, cells, input.offset ?? 0) }] };
+    if (input.cells === undefined && input.outputs === undefined)
+      return { blocks: [{ type: 'text', text: outlineText(path, cells, input.offset ?? 0) }] };
     const ids = cells.map(({ id }) => id);
     const chosen =
       input.cells === undefined
@@ -39,7 +45,10 @@ export const readNotebook = defineTool({
     for (const [position, view] of chosen.entries()) {
       if (leftChars <= 0) {
         const rest = chosen.slice(position).map(({ id }) => id);
-        blocks.push({ type: 'text', text: `${rest.length} cells are left out, the answer is full: read_notebook(..., cells=${JSON.stringify(rest.slice(0, 20))})` });
+        blocks.push({
+          type: 'text',
+          text: `${rest.length} cells are left out, the answer is full: read_notebook(..., cells=${JSON.stringify(rest.slice(0, 20))})`,
+        });
         break;
       }
       const shown = await renderCell(view, input.outputs ?? 'full', leftChars, context);
@@ -83,17 +92,27 @@ async function load(
   return open === undefined ? { path, cells: await readNotebookFile(path) } : cellsOf(open);
 }
 
-async function cellsOf(notebook: OpenNotebook): Promise<{ readonly path: string; readonly cells: readonly CellView[] }> {
+async function cellsOf(
+  notebook: OpenNotebook,
+): Promise<{ readonly path: string; readonly cells: readonly CellView[] }> {
   await notebook.refresh();
   return { path: notebook.path, cells: notebook.cells() };
 }
 
 function pick(cells: readonly CellView[], ref: string | number): CellView {
   const found = typeof ref === 'number' ? cells.at(ref) : cells.find(({ id }) => id === ref);
-  if (found !== undefined && (typeof ref === 'string' || (ref < cells.length && ref >= -cells.length))) return found;
-  throw new GloveboxError('cell/unknown', `There is no cell ${JSON.stringify(ref)}; the notebook has ${cells.length} cells.`, {
-    hint: 'read_notebook without cells shows the outline.',
-  });
+  if (
+    found !== undefined &&
+    (typeof ref === 'string' || (ref < cells.length && ref >= -cells.length))
+  )
+    return found;
+  throw new GloveboxError(
+    'cell/unknown',
+    `There is no cell ${JSON.stringify(ref)}; the notebook has ${cells.length} cells.`,
+    {
+      hint: 'read_notebook without cells shows the outline.',
+    },
+  );
 }
 
 async function renderCell(
@@ -103,7 +122,10 @@ async function renderCell(
   context: ToolContext,
 ): Promise<readonly Block[]> {
   const count = view.type === 'code' ? ` [${view.executionCount ?? ' '}]` : '';
-  const head: Block = { type: 'text', text: `--- cell ${cellName(view)} ${view.type}${count}\n${view.source.slice(0, maxChars)}` };
+  const head: Block = {
+    type: 'text',
+    text: `--- cell ${cellName(view)} ${view.type}${count}\n${view.source.slice(0, maxChars)}`,
+  };
   if (outputs === 'none' || view.outputs.length === 0) return [head];
   const blocks = await renderForAgent(view.outputs, context, {
     maxChars: outputs === 'summary' ? SUMMARY_CHARS : Math.max(500, maxChars - view.source.length),

@@ -39,7 +39,10 @@ export const runCell = defineSessionTool({
     for (const entry of started) {
       if (entry.run === undefined) {
         const why = entry.cell.type === 'code' ? 'it is empty' : `it is ${entry.cell.type}`;
-        blocks.push({ type: 'text', text: `cell ${cellName(entry.cell)} skipped: ${why}` } as const);
+        blocks.push({
+          type: 'text',
+          text: `cell ${cellName(entry.cell)} skipped: ${why}`,
+        } as const);
         continue;
       }
       const { run } = entry;

@@ -16,7 +16,9 @@ export const shutdownSession = defineSessionTool({
     await sessions.shutdown(session.id, signal);
     return textResult(
       [
-        ownsKernel ? 'The session has ended and its kernel is deleted.' : 'Detached; the kernel belongs to somebody else and goes on.',
+        ownsKernel
+          ? 'The session has ended and its kernel is deleted.'
+          : 'Detached; the kernel belongs to somebody else and goes on.',
         `The notebook is saved: ${notebookPath}`,
         `Sandbox ${sandboxId} goes on; sandbox_stop(sandbox_id="${sandboxId}") ends it.`,
       ].join('\n'),

@@ -3,7 +3,7 @@ import * as z from 'zod';
 import { sessionSummary } from '../answers.ts';
 import { defineTool, textResult } from '../define-tool.ts';
 import { sandboxId, waitS } from '../parameters.ts';
-import { waitMsOf } from '../render-run.ts';
+import { waitOf } from '../render-run.ts';
 
 export const startNewNotebook = defineTool({
   name: 'start_new_notebook',
@@ -15,18 +15,25 @@ export const startNewNotebook = defineTool({
     "Without sandbox_id it runs on this machine, in the project's own Python where there is one. The first start on a machine sets up Jupyter and may take a minute: " +
     'when the answer says pending, call again with the same arguments. An existing file is never overwritten. Never end sessions unless the user asks.',
   input: z.strictObject({
-    experiment_name: z.string().min(1).describe('Names the file, e.g. "probe layer 12". The notebook is <name>.ipynb in the notebooks folder.'),
+    experiment_name: z
+      .string()
+      .min(1)
+      .describe(
+        'Names the file, e.g. "probe layer 12". The notebook is <name>.ipynb in the notebooks folder.',
+      ),
     sandbox_id: sandboxId,
-    kernel: z.string().optional().describe('Kernel name, e.g. python3 or ir. Default: the one of the sandbox.'),
+    kernel: z
+      .string()
+      .optional()
+      .describe('Kernel name, e.g. python3 or ir. Default: the one of the sandbox.'),
     wait_s: waitS,
   }),
   hints: { readOnly: false, destructive: false, idempotent: false, openWorld: true },
   async run(input, context) {
     const session = await context.sessions.startNew(
-      context.settings.notebookDir(),
-      input.experiment_name,
+      { folder: context.settings.notebookDir(), name: input.experiment_name },
       { sandboxId: input.sandbox_id, kernelName: input.kernel },
-      { waitMs: waitMsOf(input.wait_s, context), signal: context.signal, report: context.report },
+      waitOf(input.wait_s, context),
     );
     return textResult(sessionSummary(session, 'New notebook, fresh kernel.'), {
       session_id: session.id,

@@ -6,7 +6,7 @@ import type { Session } from '#session/session.ts';
 import { outline, sessionSummary } from '../answers.ts';
 import { defineTool, type ToolContext } from '../define-tool.ts';
 import { sandboxId, waitS } from '../parameters.ts';
-import { waitMsOf } from '../render-run.ts';
+import { waitOf } from '../render-run.ts';
 
 export const startNotebook = defineTool({
   name: 'start_notebook',
@@ -17,9 +17,17 @@ export const startNotebook = defineTool({
     'Opens an existing notebook. If it has a live session, that one is returned with its variables; if a person has it open in Jupyter, their kernel is used; ' +
     'otherwise a fresh kernel starts, without any variables. Nothing is run. Returns session_id and an outline of the cells.',
   input: z.strictObject({
-    notebook_path: z.string().min(1).describe('Path of the .ipynb file, absolute or relative to the notebooks folder or the project.'),
+    notebook_path: z
+      .string()
+      .min(1)
+      .describe(
+        'Path of the .ipynb file, absolute or relative to the notebooks folder or the project.',
+      ),
     sandbox_id: sandboxId,
-    kernel: z.string().optional().describe('Kernel for a fresh start. Default: the one the notebook names.'),
+    kernel: z
+      .string()
+      .optional()
+      .describe('Kernel for a fresh start. Default: the one the notebook names.'),
     fork: z.boolean().optional().describe('Work on a copy named <name>_continued. Default: false.'),
     wait_s: waitS,
   }),
@@ -36,14 +44,22 @@ export const startNotebook = defineTool({
     const text = `${sessionSummary(session, headline)}\ncells:\n${outline(cells)}`;
     return {
       blocks: [{ type: 'text', text }],
-      meta: { session_id: session.id, notebook_path: session.record.notebookPath, sandbox_id: session.record.sandboxId },
+      meta: {
+        session_id: session.id,
+        notebook_path: session.record.notebookPath,
+        sandbox_id: session.record.sandboxId,
+      },
     };
   },
 });
 
 async function open(
   path: string,
-  input: { readonly sandbox_id?: string | undefined; readonly kernel?: string | undefined; readonly wait_s?: number | undefined },
+  input: {
+    readonly sandbox_id?: string | undefined;
+    readonly kernel?: string | undefined;
+    readonly wait_s?: number | undefined;
+  },
   context: ToolContext,
 ): Promise<{ readonly session: Session; readonly headline: string }> {
   const { sessions, signal } = context;
@@ -53,7 +69,9 @@ async function open(
     await session.notebook.refresh();
     const ignored = [
       ...(input.kernel !== undefined ? ['kernel'] : []),
-      ...(input.sandbox_id !== undefined && input.sandbox_id !== live.sandboxId ? ['sandbox_id'] : []),
+      ...(input.sandbox_id !== undefined && input.sandbox_id !== live.sandboxId
+        ? ['sandbox_id']
+        : []),
     ];
     const remark = ignored.length === 0 ? '' : ` ${ignored.join(' and ')} had no effect.`;
     const state =
@@ -62,11 +80,19 @@ async function open(
         : `The notebook has a session whose kernel is lost: ${session.record.loss.message} Next: restart_kernel(session_id="${session.id}").`;
     return { session, headline: `${state}${remark}` };
   }
-  const wait = { waitMs: waitMsOf(input.wait_s, context), signal, report: context.report };
+  const wait = waitOf(input.wait_s, context);
   const adopted = await sessions.adoptBound(path, input.sandbox_id, wait);
   if (adopted !== undefined) {
-    return { session: adopted, headline: 'Jupyter has a kernel for this notebook already, started by somebody else; the session uses it.' };
+    return {
+      session: adopted,
+      headline:
+        'Jupyter has a kernel for this notebook already, started by somebody else; the session uses it.',
+    };
   }
-  const session = await sessions.startFor(path, { sandboxId: input.sandbox_id, kernelName: input.kernel }, wait);
+  const session = await sessions.startFor(
+    path,
+    { sandboxId: input.sandbox_id, kernelName: input.kernel },
+    wait,
+  );
   return { session, headline: 'Fresh kernel: no variables. Run the cells you need with run_cell.' };
 }

@@ -26,7 +26,10 @@ function render(resources: Resources): readonly string[] {
     `host: ${resources.host}`,
     `processors: ${resources.cpus}, load ${resources.load.map((value) => value.toFixed(2)).join(' ')}`,
     `memory: ${renderBytes(memory.usedBytes)} of ${renderBytes(memory.limitBytes)} in use${memory.limitSource === undefined ? '' : ` (limit: ${memory.limitSource})`}`,
-    ...disk.map(({ path, freeBytes, totalBytes }) => `disk ${path}: ${renderBytes(freeBytes)} of ${renderBytes(totalBytes)} free`),
+    ...disk.map(
+      ({ path, freeBytes, totalBytes }) =>
+        `disk ${path}: ${renderBytes(freeBytes)} of ${renderBytes(totalBytes)} free`,
+    ),
     ...resources.gpus.map(
       (gpu) =>
         `gpu ${gpu.index}: ${gpu.name}, ${renderBytes(gpu.usedBytes)} of ${renderBytes(gpu.totalBytes)} in use${gpu.utilizationPercent === undefined ? '' : `, ${gpu.utilizationPercent} % busy`}${gpu.temperatureC === undefined ? '' : `, ${gpu.temperatureC} °C`}`,

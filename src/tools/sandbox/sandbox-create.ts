@@ -3,7 +3,7 @@ import * as z from 'zod';
 import { BACKEND_IDS } from '#sandbox/backend.ts';
 import { defineTool, textResult } from '../define-tool.ts';
 import { waitS } from '../parameters.ts';
-import { waitMsOf } from '../render-run.ts';
+import { waitOf } from '../render-run.ts';
 import { offerLine, sandboxMeta, sandboxSummary } from '../sandbox-answers.ts';
 
 export const sandboxCreate = defineTool({
@@ -20,12 +20,15 @@ export const sandboxCreate = defineTool({
       .record(z.string(), z.json())
       .optional()
       .describe('Options of the back end, as sandbox_options lists them.'),
-    dry_run: z.boolean().optional().describe('Only check and price; start nothing. Default: false.'),
+    dry_run: z
+      .boolean()
+      .optional()
+      .describe('Only check and price; start nothing. Default: false.'),
     wait_s: waitS,
   }),
   hints: { readOnly: false, destructive: false, idempotent: true, openWorld: true },
   async run(input, context) {
-    const { sandboxes, projectDir, signal, report } = context;
+    const { sandboxes, projectDir, signal } = context;
     const id = input.backend ?? sandboxes.defaultBackend();
     const backend = await sandboxes.backend(id);
     if (input.dry_run === true) {
@@ -46,7 +49,7 @@ export const sandboxCreate = defineTool({
         ...(input.name !== undefined && { name: input.name }),
         options: input.options ?? {},
       },
-      { waitMs: waitMsOf(input.wait_s, context), signal, report },
+      waitOf(input.wait_s, context),
     );
     const next =
       view.status.state === 'ready'

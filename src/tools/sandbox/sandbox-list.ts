@@ -11,7 +11,8 @@ export const sandboxList = defineTool({
   name: 'sandbox_list',
   toolset: 'sandbox',
   title: 'List sandboxes',
-  description: 'Lists the sandboxes of this project (all_projects: of all), or shows one in detail with its sessions and log.',
+  description:
+    'Lists the sandboxes of this project (all_projects: of all), or shows one in detail with its sessions and log.',
   input: z.strictObject({
     sandbox_id: z.string().optional().describe('Show this one in detail.'),
     backend: z.enum(BACKEND_IDS).optional().describe('Only of this back end.'),

@@ -25,7 +25,8 @@ export const sandboxOptions = defineTool({
           (error: unknown) => [`  cannot be asked now: ${messageOf(error)}`],
         );
         const options = Object.entries(found.optionsSchema.shape).map(
-          ([name, schema]) => `  option ${name}: ${schema instanceof z.ZodType ? (schema.description ?? '') : ''}`,
+          ([name, schema]) =>
+            `  option ${name}: ${schema instanceof z.ZodType ? (schema.description ?? '') : ''}`,
         );
         return [`${id}: ${found.summary}`, ...offers, ...options].join('\n');
       }),

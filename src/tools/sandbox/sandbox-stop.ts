@@ -14,7 +14,9 @@ export const sandboxStop = defineTool({
   async run(input, { sandboxes, sessions, signal }) {
     const ended = await sessions.endAllIn(input.sandbox_id);
     const view = await sandboxes.stop(input.sandbox_id, signal);
-    const lines = ended.map(({ id, notebookPath }) => `session ${id} ended; its notebook is saved: ${notebookPath}`);
+    const lines = ended.map(
+      ({ id, notebookPath }) => `session ${id} ended; its notebook is saved: ${notebookPath}`,
+    );
     return textResult([sandboxSummary(view, Date.now()), ...lines].join('\n'), sandboxMeta(view));
   },
 });

@@ -2,19 +2,20 @@
 import * as z from 'zod';
 import { defineTool, textResult } from '../define-tool.ts';
 import { waitS } from '../parameters.ts';
-import { waitMsOf } from '../render-run.ts';
+import { waitOf } from '../render-run.ts';
 import { sandboxMeta, sandboxSummary } from '../sandbox-answers.ts';
 
 export const sandboxWait = defineTool({
   name: 'sandbox_wait',
   toolset: 'sandbox',
   title: 'Wait for a sandbox',
-  description: 'Waits until a sandbox is ready, has failed, or wait_s is over, and says how it stands. Waiting changes nothing.',
+  description:
+    'Waits until a sandbox is ready, has failed, or wait_s is over, and says how it stands. Waiting changes nothing.',
   input: z.strictObject({ sandbox_id: z.string().describe('Sandbox id.'), wait_s: waitS }),
   hints: { readOnly: true, destructive: false, idempotent: true, openWorld: true },
   async run(input, context) {
-    const { sandboxes, signal, report } = context;
-    const view = await sandboxes.wait(input.sandbox_id, { waitMs: waitMsOf(input.wait_s, context), signal, report });
+    const { sandboxes } = context;
+    const view = await sandboxes.wait(input.sandbox_id, waitOf(input.wait_s, context));
     return textResult(sandboxSummary(view, Date.now()), sandboxMeta(view));
   },
 });

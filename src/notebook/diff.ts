@@ -1,0 +1,20 @@
+/** The difference between two sources, short enough for an answer. */
+
+const MAX_LINES = 40;
+
+/** Changed lines with `-` and `+` and one line around them; empty when nothing changed. */
+export async function renderDiff(before: string, after: string): Promise<string> {
+  if (before === after) return '';
+  // Loaded on use: it is needed by one tool and start-up is a feature.
+  const { structuredPatch } = await import('diff');
+  const { hunks } = structuredPatch('', '', before, after, '', '', { context: 1 });
+  const lines = hunks.flatMap(({ oldStart, lines: changed }) => [
+    `@@ line ${oldStart}`,
+    ...changed,
+  ]);
+  if (lines.length <= MAX_LINES) return lines.join('\n');
+  return [
+    ...lines.slice(0, MAX_LINES),
+    `... ${lines.length - MAX_LINES} more lines of the difference`,
+  ].join('\n');
+}

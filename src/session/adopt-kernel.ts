@@ -1,0 +1,98 @@
+/** Makes sessions of kernels that run already, started by somebody else. Checked before anything is registered. */
+import path from 'node:path';
+import { GloveboxError } from '#core/errors.ts';
+import type { SandboxView, SandboxWait } from '#sandbox/sandboxes.ts';
+import { chooseKernel, serverPathOf, toMetadata } from './kernel-start.ts';
+import type { SessionPool } from './pool.ts';
+import { readySandboxes } from './ready-sandbox.ts';
+import type { Session } from './session.ts';
+import { registerSession } from './start-session.ts';
+
+async function adoptKernel(
+  pool: SessionPool,
+  sandbox: SandboxView,
+  kernelId: string,
+  file: string,
+  signal: AbortSignal,
+): Promise<Session> {
+  const server = pool.server(sandbox.id);
+  const model = await server.kernel(kernelId, signal);
+  if (model === undefined) throw unknownKernel(kernelId, [sandbox]);
+  const spec = await chooseKernel(server, model.name, signal);
+  const bound = (await server.listSessions(signal)).find(({ kernel }) => kernel.id === kernelId);
+  const notebook = await pool.options.notebooks.open(file);
+  const kernel = {
+    kernelId,
+    jupyterSessionId: bound?.id,
+    kernel: toMetadata(spec),
+    interruptMode: spec.interruptMode,
+    ownsKernel: false,
+  };
+  try {
+    return await registerSession(pool, sandbox, notebook, kernel, signal);
+  } catch (error) {
+    await notebook.close();
+    throw error;
+  }
+}
+
+/** The session for a notebook whose kernel Jupyter runs already; undefined when there is none. */
+export async function adoptBoundKernel(
+  pool: SessionPool,
+  file: string,
+  sandboxId: string | undefined,
+  wait: SandboxWait,
+): Promise<Session | undefined> {
+  for (const sandbox of await readySandboxes(pool.options, sandboxId, wait.signal)) {
+    const serverPath = serverPathOf(sandbox.serverRootDir, file);
+    const sessions = await pool.server(sandbox.id).listSessions(wait.signal);
+    const bound = sessions.find((session) => session.path === serverPath);
+    if (bound !== undefined) return adoptKernel(pool, sandbox, bound.kernel.id, file, wait.signal);
+  }
+  return undefined;
+}
+
+/** Attaches to a kernel by its id; a kernel without a notebook gets a new one in `folder`. @throws `kernel/unknown`. */
+export async function adoptKernelById(
+  pool: SessionPool,
+  kernelId: string,
+  place: { readonly sandboxId: string | undefined; readonly folder: string },
+  wait: SandboxWait,
+): Promise<Session> {
+  const known = (await pool.records(false)).find((record) => record.kernelId === kernelId);
+  if (known !== undefined) return pool.get(known.id, wait.signal);
+  const candidates = await readySandboxes(pool.options, place.sandboxId, wait.signal);
+  for (const sandbox of candidates) {
+    const server = pool.server(sandbox.id);
+    if ((await server.kernel(kernelId, wait.signal)) === undefined) continue;
+    const sessions = await server.listSessions(wait.signal);
+    const bound = sessions.find(({ kernel }) => kernel.id === kernelId);
+    const file = fileOf(sandbox, bound?.path) ?? (await freshFile(pool, place.folder, kernelId));
+    return adoptKernel(pool, sandbox, kernelId, file, wait.signal);
+  }
+  throw unknownKernel(kernelId, candidates);
+}
+
+/** Where a person's notebook is on this machine; undefined for a console, or a server without shared files. */
+function fileOf(sandbox: SandboxView, serverPath: string | undefined): string | undefined {
+  if (sandbox.serverRootDir === undefined || serverPath?.endsWith('.ipynb') !== true) {
+    return undefined;
+  }
+  return path.join(sandbox.serverRootDir, serverPath);
+}
+
+async function freshFile(pool: SessionPool, folder: string, kernelId: string): Promise<string> {
+  const name = `kernel ${kernelId.slice(0, 8)}`;
+  const notebook = await pool.options.notebooks.createFresh(folder, name, {});
+  const { path: file } = notebook;
+  await notebook.close();
+  return file;
+}
+
+function unknownKernel(kernelId: string, asked: readonly SandboxView[]): GloveboxError {
+  const where =
+    asked.length === 0 ? ': no sandbox is running' : ` in ${asked.map(({ id }) => id).join(', ')}`;
+  return new GloveboxError('kernel/unknown', `There is no kernel ${kernelId}${where}.`, {
+    hint: 'list_sessions shows the kernels there are; start_new_notebook starts one.',
+  });
+}

@@ -1,0 +1,65 @@
+/** The end of sessions: on request, and with their sandbox. Notebooks are saved before anything is lost. */
+import type { SessionRecord } from './contract.ts';
+import type { SessionPool } from './pool.ts';
+import type { Outcome } from './run-queue.ts';
+import type { Session } from './session.ts';
+
+/** Saves, deletes the session's own kernel and ends it. @throws when the kernel cannot be deleted; the session is kept then. */
+export async function shutdownSession(
+  pool: SessionPool,
+  session: Session,
+  signal: AbortSignal,
+): Promise<void> {
+  const { record, server } = session;
+  await settle(session, 'The session was shut down', {
+    kind: 'settled',
+    state: 'lost',
+    explanation: 'The session was shut down while it ran.',
+  });
+  if (record.ownsKernel && record.loss === null) {
+    if (record.jupyterSessionId === undefined) await server.deleteKernel(record.kernelId, signal);
+    else await server.deleteSession(record.jupyterSessionId, signal);
+  }
+  await letGo(pool, session);
+  await recordEnd(pool, record.id, 'it was shut down');
+}
+
+/** Saves and ends the sessions of a sandbox that is about to be stopped; their kernels go with it. */
+export async function endSessionsIn(
+  pool: SessionPool,
+  sandboxId: string,
+): Promise<readonly SessionRecord[]> {
+  const records = (await pool.records(false)).filter((record) => record.sandboxId === sandboxId);
+  for (const { id } of records) {
+    const session = await pool.peek(id);
+    if (session !== undefined) {
+      await settle(session, 'The sandbox was stopped', {
+        kind: 'settled',
+        state: 'lost',
+        loss: 'server_gone',
+        explanation: 'The sandbox was stopped while it ran.',
+      });
+      await letGo(pool, session);
+    }
+    await recordEnd(pool, id, 'its sandbox was stopped');
+  }
+  return records;
+}
+
+async function settle(session: Session, what: string, outcome: Outcome): Promise<void> {
+  session.queue.clear(`${what} before its turn came; nothing of it was executed.`);
+  session.queue.settleCurrent(outcome);
+  await session.queue.whenIdle();
+  await session.flush();
+}
+
+async function letGo(pool: SessionPool, session: Session): Promise<void> {
+  await session.disconnect();
+  await session.notebook.close();
+  pool.drop(session.id);
+}
+
+async function recordEnd(pool: SessionPool, id: string, endReason: string): Promise<void> {
+  const endedMs = pool.options.clock.now();
+  await pool.options.records.update(id, (current) => ({ ...current, endedMs, endReason }));
+}

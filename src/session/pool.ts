@@ -1,0 +1,204 @@
+/** The sessions that this process has open, by id, over the records that all processes share. */
+import path from 'node:path';
+import { GloveboxError, isGloveboxError, messageOf } from '#core/errors.ts';
+import type { JupyterServer } from '#jupyter/contract.ts';
+import { createJupyterServer } from '#jupyter/rest.ts';
+import type { OpenNotebook } from '#notebook/contract.ts';
+import type { Notebooks } from '#notebook/open-notebook.ts';
+import type { Clock } from '#platform/clock.ts';
+import type { Log } from '#platform/log.ts';
+import { currentIdentity } from '#platform/process-identity.ts';
+import type { RecordStore } from '#platform/records.ts';
+import type { Sandboxes } from '#sandbox/sandboxes.ts';
+import { isFinal, type SessionRecord } from './contract.ts';
+import { RunJournal } from './journal.ts';
+import { isFree, leaseOf } from './lease.ts';
+import { kernelGone, serverGone, type Loss } from './loss.ts';
+import { recoverRuns } from './recover-runs.ts';
+import { Session, type SessionSettings } from './session.ts';
+
+export interface PoolOptions {
+  /** The state folder. */
+  readonly dir: string;
+  readonly projectDir: string;
+  readonly sandboxes: Sandboxes;
+  readonly notebooks: Notebooks;
+  readonly records: RecordStore<SessionRecord>;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** Read when a session is opened, so that a bad option fails the call that needs it and nothing else. */
+  settings(this: void): SessionSettings;
+}
+
+export class SessionPool {
+  readonly options: PoolOptions;
+  readonly journal: RunJournal;
+  /** Open sessions, and those that are being opened. */
+  readonly #open = new Map<string, Promise<Session>>();
+  readonly #servers = new Map<string, JupyterServer>();
+
+  constructor(options: PoolOptions) {
+    this.options = options;
+    this.journal = new RunJournal(options.dir);
+  }
+
+  /** The REST client of a sandbox's Jupyter server. */
+  server(sandboxId: string): JupyterServer {
+    const known = this.#servers.get(sandboxId);
+    if (known !== undefined) return known;
+    const server = createJupyterServer({
+      endpoint: this.options.sandboxes.endpointSource(sandboxId),
+    });
+    this.#servers.set(sandboxId, server);
+    return server;
+  }
+
+  /** A session object for a record; neither connected nor known to the pool. */
+  build(record: SessionRecord, notebook: OpenNotebook | undefined): Session {
+    const { sandboxes, records, clock, log } = this.options;
+    return new Session({
+      record,
+      notebook,
+      server: this.server(record.sandboxId),
+      journal: this.journal,
+      clock,
+      log,
+      settings: this.options.settings(),
+      sandboxStatus: async (signal) => (await sandboxes.get(record.sandboxId, signal)).status,
+      updateRecord: (change) => records.update(record.id, (current) => ({ ...current, ...change })),
+    });
+  }
+
+  /** Makes a session known under its id while it is being opened. */
+  add(id: string, opening: Promise<Session>): void {
+    this.#open.set(id, opening);
+  }
+
+  drop(id: string): void {
+    this.#open.delete(id);
+  }
+
+  /** The session if this process has it open. */
+  async peek(id: string): Promise<Session | undefined> {
+    return this.#open.get(id)?.catch(() => undefined);
+  }
+
+  async all(): Promise<readonly Session[]> {
+    const settled = await Promise.allSettled(this.#open.values());
+    return settled.flatMap((entry) => (entry.status === 'fulfilled' ? [entry.value] : []));
+  }
+
+  /**
+   * The session of that id, attached again if another process had it.
+   *
+   * @throws `session/unknown`, `session/ended`, `server/unreachable`.
+   */
+  async get(sessionId: string, signal?: AbortSignal): Promise<Session> {
+    const known = this.#open.get(sessionId);
+    if (known !== undefined) return known;
+    const record = await this.record(sessionId);
+    // Another call may have begun to open it meanwhile.
+    const opening = this.#open.get(sessionId) ?? this.#attach(record, signal);
+    this.#open.set(sessionId, opening);
+    try {
+      return await opening;
+    } catch (error) {
+      this.#open.delete(sessionId);
+      throw error;
+    }
+  }
+
+  /** @throws `session/unknown` naming those there are, `session/ended`. */
+  async record(sessionId: string): Promise<SessionRecord> {
+    const isId = /^s-[a-z0-9]+$/.test(sessionId);
+    const record = isId ? await this.options.records.read(sessionId) : undefined;
+    if (record === undefined) {
+      const live = (await this.records(false)).map(
+        ({ id, notebookPath }) => `${id} (${path.basename(notebookPath)})`,
+      );
+      throw new GloveboxError('session/unknown', `There is no session "${sessionId}".`, {
+        hint:
+          live.length === 0
+            ? 'There is none at all; start_new_notebook starts one.'
+            : `Sessions of this project: ${live.join(', ')}.`,
+      });
+    }
+    if (record.endedMs !== undefined) {
+      const why = record.endReason ?? 'it was shut down';
+      throw new GloveboxError('session/ended', `Session ${sessionId} has ended: ${why}.`, {
+        hint: `start_notebook(notebook_path="${record.notebookPath}") opens its notebook with a fresh kernel.`,
+      });
+    }
+    return record;
+  }
+
+  /** Sessions of the project, oldest first. */
+  async records(includeEnded: boolean): Promise<readonly SessionRecord[]> {
+    const stored = await this.options.records.list();
+    return stored
+      .map(({ value }) => value)
+      .filter((record) => record.projectDir === this.options.projectDir)
+      .filter((record) => record.scratch !== true)
+      .filter((record) => includeEnded || record.endedMs === undefined)
+      .toSorted((a, b) => a.createdMs - b.createdMs);
+  }
+
+  /** Attaches the sessions whose runs an earlier process left unfinished (R10). Never fails. */
+  async reattachUnfinished(signal: AbortSignal): Promise<void> {
+    for (const record of await this.records(false)) {
+      if (signal.aborted) return;
+      if (!isFree(record.owner)) continue;
+      const runs = await this.journal.ofSession(record.id);
+      if (runs.every((run) => isFinal(run.state) && run.saved)) continue;
+      await this.get(record.id, signal).catch((error: unknown) => {
+        this.options.log.info(`session ${record.id} not attached again: ${messageOf(error)}`);
+      });
+    }
+  }
+
+  async #attach(record: SessionRecord, signal: AbortSignal | undefined): Promise<Session> {
+    const { notebooks, clock, log } = this.options;
+    const notebook = await notebooks.open(record.notebookPath);
+    try {
+      const session = this.build(record, notebook);
+      const lease = leaseOf(record);
+      if (lease.isOwner) await session.updateRecord({ owner: currentIdentity() });
+      await this.#connect(session, lease.connectionId, signal);
+      if (lease.isOwner) await recoverRuns(session, this.journal, notebook, clock.now());
+      this.journal
+        .prune(record.id, clock.now())
+        .catch((error: unknown) => log.debug(`prune: ${messageOf(error)}`));
+      return session;
+    } catch (error) {
+      await notebook.close();
+      throw error;
+    }
+  }
+
+  /** Connects, or records the loss when it is proven that there is nothing to connect to. */
+  async #connect(
+    session: Session,
+    connectionId: string,
+    signal: AbortSignal | undefined,
+  ): Promise<void> {
+    const { record } = session;
+    const { sandboxes, clock } = this.options;
+    if (record.loss !== null) return;
+    const asked = signal ?? new AbortController().signal;
+    const { status } = await sandboxes.get(record.sandboxId, asked);
+    if (status.state === 'ended' || status.generation !== record.serverGeneration) {
+      return recordLoss(session, serverGone(status, clock.now()));
+    }
+    try {
+      await session.connect(connectionId, signal);
+    } catch (error) {
+      if (!isGloveboxError(error, 'kernel/gone')) throw error;
+      await recordLoss(session, kernelGone(clock.now()));
+    }
+  }
+}
+
+async function recordLoss(session: Session, loss: Loss): Promise<void> {
+  await session.updateRecord({ loss, generation: session.record.generation + 1 });
+  session.notify(loss.message);
+}

@@ -1,0 +1,82 @@
+/** Finds a sandbox to work in, ready, or says in the caller's terms why there is none. */
+import { GloveboxError } from '#core/errors.ts';
+import type { SandboxView, SandboxWait } from '#sandbox/sandboxes.ts';
+import type { SessionRecord } from './contract.ts';
+import type { PoolOptions } from './pool.ts';
+
+type Places = Pick<PoolOptions, 'sandboxes' | 'projectDir'>;
+
+/**
+ * The named sandbox, or the project's local one, which is started if need be.
+ *
+ * @throws `sandbox/pending` when it is not ready after the wait: the same call continues. `sandbox/ended`, `server/unreachable`.
+ */
+export async function readySandbox(
+  { sandboxes, projectDir }: Places,
+  sandboxId: string | undefined,
+  wait: SandboxWait,
+): Promise<SandboxView> {
+  const view =
+    sandboxId === undefined
+      ? await sandboxes.ensureLocal(projectDir, wait)
+      : await sandboxes.wait(sandboxId, wait);
+  const { state, detail, end } = view.status;
+  const details = detail === undefined ? '' : ` (${detail})`;
+  switch (state) {
+    case 'ready':
+      return view;
+    case 'ended': {
+      const tail = end?.logTail ?? [];
+      const why = [`Sandbox ${view.id} has ended: ${end?.message ?? 'no reason known'}`, ...tail];
+      throw new GloveboxError('sandbox/ended', why.join('\n'), {
+        hint: "sandbox_create starts a new one; without sandbox_id the project's local one is started.",
+      });
+    }
+    case 'unreachable':
+    case 'unknown':
+      throw new GloveboxError(
+        'server/unreachable',
+        `Sandbox ${view.id} is ${state}${details}. Whether its variables survive is not known.`,
+        {
+          hint: `Do not start another one; ping() and sandbox_wait(sandbox_id="${view.id}") ask again.`,
+        },
+      );
+    case 'preparing':
+    case 'queued':
+    case 'starting':
+    case 'suspended':
+    case 'stopping':
+      throw new GloveboxError('sandbox/pending', `Sandbox ${view.id} is ${state}${details}.`, {
+        hint: `Nothing is lost: call the same tool again, or sandbox_wait(sandbox_id="${view.id}").`,
+      });
+  }
+}
+
+/** The sandbox of a session, brought up again when it is the project's local one. @throws as `readySandbox`. */
+export async function sandboxOfSession(
+  places: Places,
+  record: SessionRecord,
+  wait: SandboxWait,
+): Promise<SandboxView> {
+  const view = await places.sandboxes.get(record.sandboxId, wait.signal);
+  const canComeBack = view.status.state === 'ended' && view.backend === 'local';
+  if (!canComeBack) return readySandbox(places, record.sandboxId, wait);
+  const local = await readySandbox(places, undefined, wait);
+  if (local.id === record.sandboxId) return local;
+  throw new GloveboxError('sandbox/ended', `Sandbox ${record.sandboxId} has ended.`, {
+    hint: `start_notebook(notebook_path="${record.notebookPath}") opens the notebook in sandbox ${local.id}.`,
+  });
+}
+
+/** Sandboxes that answer now: the named one, or all of the project. Starts nothing. */
+export async function readySandboxes(
+  { sandboxes, projectDir }: Places,
+  sandboxId: string | undefined,
+  signal: AbortSignal,
+): Promise<readonly SandboxView[]> {
+  const views =
+    sandboxId === undefined
+      ? await sandboxes.list({ projectDir }, signal)
+      : [await sandboxes.get(sandboxId, signal)];
+  return views.filter(({ status }) => status.state === 'ready');
+}

@@ -1,0 +1,89 @@
+/** What is told of all sessions of the project, open here or not, and of kernels that are nobody's session. */
+import { isFinal, type SessionRecord, type SessionView } from './contract.ts';
+import type { SessionPool } from './pool.ts';
+import { readySandboxes } from './ready-sandbox.ts';
+
+/** A kernel that runs in one of our sandboxes and that no session of ours has. */
+export interface ForeignKernel {
+  readonly id: string;
+  readonly sandboxId: string;
+  readonly name: string;
+  readonly executionState: string;
+  readonly notebook: string | undefined;
+}
+
+export async function listSessionViews(
+  pool: SessionPool,
+  includeEnded: boolean,
+): Promise<readonly SessionView[]> {
+  const records = await pool.records(includeEnded);
+  return Promise.all(
+    records.map(
+      async (record) => (await pool.peek(record.id))?.view() ?? viewOfRecord(pool, record),
+    ),
+  );
+}
+
+async function viewOfRecord(pool: SessionPool, record: SessionRecord): Promise<SessionView> {
+  const nowMs = pool.options.clock.now();
+  const runs = (await pool.journal.ofSession(record.id)).filter(({ state }) => !isFinal(state));
+  const detail = record.loss?.message ?? record.endReason;
+  return {
+    id: record.id,
+    sandboxId: record.sandboxId,
+    notebookPath: record.notebookPath,
+    kernelName: record.kernel.display_name,
+    kernelId: record.kernelId,
+    generation: record.generation,
+    state: stateOfRecord(record),
+    ...(detail !== undefined && { detail }),
+    ownsKernel: record.ownsKernel,
+    runs: runs.map(({ id, state, sentMs, createdMs }) => ({
+      id,
+      state,
+      elapsedMs: nowMs - (sentMs ?? createdMs),
+    })),
+    ...(record.browserUrl !== undefined && { browserUrl: record.browserUrl }),
+  };
+}
+
+function stateOfRecord({ endedMs, loss }: SessionRecord): SessionView['state'] {
+  if (endedMs !== undefined) return 'ended';
+  return loss === null ? 'not-attached' : 'lost';
+}
+
+/** Silent about servers that do not answer. */
+export async function listForeignKernels(
+  pool: SessionPool,
+  own: readonly SessionView[],
+  signal: AbortSignal,
+): Promise<readonly ForeignKernel[]> {
+  const known = new Set(own.map(({ kernelId }) => kernelId));
+  const sandboxes = await readySandboxes(pool.options, undefined, signal).catch(() => []);
+  const found = await Promise.all(
+    sandboxes.map(({ id }) => kernelsOf(pool, id, known, signal).catch(() => [])),
+  );
+  return found.flat();
+}
+
+async function kernelsOf(
+  pool: SessionPool,
+  sandboxId: string,
+  known: ReadonlySet<string>,
+  signal: AbortSignal,
+): Promise<readonly ForeignKernel[]> {
+  const server = pool.server(sandboxId);
+  const [kernels, sessions] = await Promise.all([
+    server.listKernels(signal),
+    server.listSessions(signal),
+  ]);
+  return kernels
+    .filter(({ id }) => !known.has(id))
+    .map(({ id, name, executionState }) => ({
+      id,
+      sandboxId,
+      name,
+      executionState,
+      notebook: sessions.find(({ kernel }) => kernel.id === id)?.path,
+    }));
+}

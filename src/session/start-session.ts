@@ -1,0 +1,154 @@
+/** Starts sessions: a kernel for a new notebook or for an existing one, recorded once it answers. */
+import { isGloveboxError } from '#core/errors.ts';
+import { newSessionId, newUuid } from '#core/ids.ts';
+import type { KernelSpec } from '#jupyter/contract.ts';
+import type { OpenNotebook } from '#notebook/contract.ts';
+import { currentIdentity } from '#platform/process-identity.ts';
+import type { SandboxView, SandboxWait } from '#sandbox/sandboxes.ts';
+import type { SessionRecord } from './contract.ts';
+import {
+  browserUrlOf,
+  chooseKernel,
+  serverPathOf,
+  startNotebookKernel,
+  toMetadata,
+} from './kernel-start.ts';
+import type { SessionPool } from './pool.ts';
+import { readySandbox } from './ready-sandbox.ts';
+import type { Session } from './session.ts';
+
+export interface StartRequest {
+  /** Undefined takes the project's local sandbox, starting it if need be. */
+  readonly sandboxId: string | undefined;
+  readonly kernelName: string | undefined;
+}
+
+/** Makes a notebook and starts a kernel for it. Other kernels are never touched. */
+export async function startNewNotebook(
+  pool: SessionPool,
+  place: { readonly folder: string; readonly name: string },
+  request: StartRequest,
+  wait: SandboxWait,
+): Promise<Session> {
+  const sandbox = await readySandbox(pool.options, request.sandboxId, wait);
+  const spec = await chooseKernel(pool.server(sandbox.id), request.kernelName, wait.signal);
+  const { notebooks } = pool.options;
+  const kernel = toMetadata(spec);
+  const notebook = await notebooks.createFresh(place.folder, place.name, { kernel });
+  try {
+    return await startKernelFor(pool, sandbox, notebook, spec, wait);
+  } catch (error) {
+    await notebooks.discard(notebook);
+    throw error;
+  }
+}
+
+/** Starts a kernel for a notebook that exists and has none. */
+export async function startExistingNotebook(
+  pool: SessionPool,
+  file: string,
+  request: StartRequest,
+  wait: SandboxWait,
+): Promise<Session> {
+  const sandbox = await readySandbox(pool.options, request.sandboxId, wait);
+  const notebook = await pool.options.notebooks.open(file);
+  try {
+    const spec = await kernelOf(pool, sandbox, notebook, request.kernelName, wait.signal);
+    return await startKernelFor(pool, sandbox, notebook, spec, wait);
+  } catch (error) {
+    await notebook.close();
+    throw error;
+  }
+}
+
+/** The kernel that the notebook names where the server has it, else the default one. */
+async function kernelOf(
+  pool: SessionPool,
+  sandbox: SandboxView,
+  notebook: OpenNotebook,
+  wanted: string | undefined,
+  signal: AbortSignal,
+): Promise<KernelSpec> {
+  const server = pool.server(sandbox.id);
+  if (wanted !== undefined) return chooseKernel(server, wanted, signal);
+  try {
+    return await chooseKernel(server, notebook.kernelName, signal);
+  } catch (error) {
+    if (isGloveboxError(error, 'kernel/spec-unknown')) {
+      return chooseKernel(server, undefined, signal);
+    }
+    throw error;
+  }
+}
+
+async function startKernelFor(
+  pool: SessionPool,
+  sandbox: SandboxView,
+  notebook: OpenNotebook,
+  spec: KernelSpec,
+  wait: SandboxWait,
+): Promise<Session> {
+  wait.report({ message: `starting kernel ${spec.displayName}` });
+  const server = pool.server(sandbox.id);
+  const serverPath = serverPathOf(sandbox.serverRootDir, notebook.path);
+  const started = await startNotebookKernel(server, spec, serverPath, wait.signal);
+  try {
+    const kernel = { ...started, ownsKernel: true };
+    return await registerSession(pool, sandbox, notebook, kernel, wait.signal);
+  } catch (error) {
+    await server.deleteKernel(started.kernelId).catch(() => undefined);
+    throw error;
+  }
+}
+
+export interface BoundKernel extends Pick<
+  SessionRecord,
+  'kernelId' | 'kernel' | 'interruptMode' | 'ownsKernel'
+> {
+  readonly jupyterSessionId: string | undefined;
+}
+
+/** Records a session and connects it. A failure leaves no session behind. */
+export async function registerSession(
+  pool: SessionPool,
+  sandbox: SandboxView,
+  notebook: OpenNotebook,
+  { jupyterSessionId, ...kernel }: BoundKernel,
+  signal: AbortSignal,
+): Promise<Session> {
+  const { records, projectDir, clock } = pool.options;
+  const browserUrl = browserUrlOf(sandbox, serverPathOf(sandbox.serverRootDir, notebook.path));
+  const record: SessionRecord = {
+    id: newSessionId(),
+    sandboxId: sandbox.id,
+    projectDir,
+    notebookPath: notebook.path,
+    ...kernel,
+    ...(jupyterSessionId !== undefined && { jupyterSessionId }),
+    connectionId: newUuid(),
+    process: null,
+    loss: null,
+    ...(browserUrl !== undefined && { browserUrl }),
+    generation: 1,
+    serverGeneration: sandbox.status.generation,
+    owner: currentIdentity(),
+    createdMs: clock.now(),
+  };
+  const session = pool.build(record, notebook);
+  const open = async (): Promise<Session> => {
+    await records.create(record.id, record);
+    await session.connect(record.connectionId, signal);
+    await notebook.flush();
+    return session;
+  };
+  const opening = open();
+  pool.add(record.id, opening);
+  try {
+    return await opening;
+  } catch (error) {
+    pool.drop(record.id);
+    await session.disconnect();
+    await records.remove(record.id);
+    throw error;
+  }
+}
