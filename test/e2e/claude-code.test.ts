@@ -1,0 +1,178 @@
+/** The plugin in a real Claude Code with a scripted model: validated, installed, used, and nothing left behind. */
+import { cpSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import * as z from 'zod';
+import {
+  claudeProgram,
+  eventsOf,
+  hasClaude,
+  howToGetClaude,
+  runClaude,
+  toolOutcomes,
+  type Ended,
+  type Surroundings,
+} from '../rigs/claude-code/claude-code.ts';
+import {
+  startFakeMessagesApi,
+  type FakeMessagesApi,
+  type ModelRequest,
+  type ScriptedTurn,
+} from '../rigs/claude-code/fake-messages-api.ts';
+import { endProcessesNaming, processesNaming } from '../rigs/processes.ts';
+import { testPython } from '../rigs/python.ts';
+import { isMissing } from '../rigs/require.ts';
+
+const root = path.resolve(import.meta.dirname, '../..');
+const tool = (name: string): string => `mcp__plugin_glovebox_glovebox__${name}`;
+
+const PLOT = `import matplotlib.pyplot as plt
+plt.plot([1, 4, 9])
+plt.show()`;
+
+const sessionIdIn = (request: ModelRequest): string => {
+  const text = toolOutcomes(request.messages)
+    .map((outcome) => outcome.text)
+    .join('\n');
+  return /session_id: (s-[a-z0-9]+)/.exec(text)?.[1] ?? 'no session id in the answer';
+};
+
+const execute =
+  (code: string): ScriptedTurn =>
+  (request) => ({
+    tools: [{ name: tool('execute_code'), input: { session_id: sessionIdIn(request), code } }],
+  });
+
+const USED_TOOLS = [tool('start_new_notebook'), tool('execute_code')];
+
+const SCRIPT: readonly ScriptedTurn[] = [
+  { tools: [{ name: tool('start_new_notebook'), input: { experiment_name: 'plugin' } }] },
+  execute('answer = 6 * 7\nprint("the answer is", answer)'),
+  execute('answer / 0'),
+  execute(PLOT),
+  { text: 'FINAL' },
+];
+
+describe.skipIf(isMissing('Claude Code', hasClaude, howToGetClaude))(
+  'plugin in Claude Code',
+  () => {
+    const folder = mkdtempSync(path.join(tmpdir(), 'glovebox-claude-'));
+    const state = path.join(folder, 'state');
+    const where: Surroundings = {
+      home: path.join(folder, 'home'),
+      project: path.join(folder, 'project'),
+      env: { GLOVEBOX_DIR: state, GLOVEBOX_PYTHON: testPython() },
+    };
+    const marketplace = path.join(folder, 'marketplace');
+    let api: FakeMessagesApi;
+    let session: Ended;
+
+    const claude = async (...args: string[]): Promise<string> => {
+      const { code, stdout, stderr } = await runClaude(args, where);
+      expect({ code, output: `${stdout}${stderr}` }).toMatchObject({ code: 0 });
+      return stdout;
+    };
+
+    beforeAll(async () => {
+      // Only what a user gets: the manifests and the bundle, far from the sources and from node_modules.
+      cpSync(path.join(root, '.claude-plugin'), path.join(marketplace, '.claude-plugin'), {
+        recursive: true,
+      });
+      cpSync(path.join(root, 'plugin'), path.join(marketplace, 'plugin'), { recursive: true });
+      await claude('plugin', 'marketplace', 'add', marketplace);
+      await claude('plugin', 'install', 'glovebox@glovebox');
+      api = await startFakeMessagesApi(SCRIPT);
+      session = await runClaude(
+        [
+          '-p',
+          'go',
+          '--output-format',
+          'stream-json',
+          '--verbose',
+          '--allowedTools',
+          ...USED_TOOLS,
+        ],
+        { ...where, env: { ...where.env, ANTHROPIC_BASE_URL: api.url } },
+      );
+    }, 240_000);
+
+    afterAll(async () => {
+      await api?.close();
+      await endProcessesNaming(folder);
+      rmSync(folder, { recursive: true, force: true });
+    });
+
+    it.each([path.join(root, 'plugin'), root])(
+      'P17: %s passes the strict validator',
+      async (place) => {
+        await claude('plugin', 'validate', '--strict', place);
+      },
+    );
+
+    it('is installed from the marketplace and its server connects', async () => {
+      expect(await claude('plugin', 'list')).toContain('glovebox@glovebox');
+      expect(await claude('mcp', 'list')).toMatch(/plugin:glovebox:glovebox: .*Connected/);
+    });
+
+    it('runs the script to its end', () => {
+      expect(session.code, session.stderr).toBe(0);
+      const result = eventsOf(session.stdout).findLast(({ type }) => type === 'result');
+      expect(result).toMatchObject({ result: 'FINAL', is_error: false, permission_denials: [] });
+      expect(api.unexpected).toEqual([]);
+    });
+
+    it('has its server connected and its tools known from the start', () => {
+      const { mcp_servers: servers, tools } = z
+        .looseObject({
+          mcp_servers: z.array(z.looseObject({ name: z.string(), status: z.string() })),
+          tools: z.array(z.string()),
+        })
+        .parse(eventsOf(session.stdout).find(({ subtype }) => subtype === 'init'));
+      expect(servers).toContainEqual(
+        expect.objectContaining({ name: 'plugin:glovebox:glovebox', status: 'connected' }),
+      );
+      expect(tools).toEqual(expect.arrayContaining([tool('execute_code'), tool('get_run')]));
+    });
+
+    it('puts the daily tools into the first request already, and the instructions', () => {
+      const names = api.requests[0]?.tools?.map(({ name }) => name);
+      expect(names).toEqual(
+        expect.arrayContaining([tool('start_new_notebook'), tool('execute_code')]),
+      );
+      expect(JSON.stringify(api.requests[0])).toContain(
+        'Glovebox gives you live Jupyter notebooks',
+      );
+    });
+
+    it('gives the model text, an exception as a normal answer, and a plot as an image', () => {
+      const [start, text, exception, plot] = toolOutcomes(api.requests.at(-1)?.messages ?? []);
+      expect(start).toMatchObject({
+        isError: false,
+        text: expect.stringMatching(/session_id: s-/),
+      });
+      expect(text).toMatchObject({
+        isError: false,
+        text: expect.stringContaining('the answer is 42'),
+      });
+      expect(exception).toMatchObject({
+        isError: false,
+        text: expect.stringContaining('ZeroDivisionError'),
+      });
+      expect(plot?.blockTypes).toContain('image');
+    });
+
+    it('keeps the notebook in the project', () => {
+      expect(readdirSync(path.join(where.project, 'notebooks'))).toEqual([
+        expect.stringMatching(/plugin.*\.ipynb$/),
+      ]);
+    });
+
+    it('leaves the Jupyter server and its kernel running, and nothing else', () => {
+      const left = processesNaming(folder);
+      expect(left.filter(({ command }) => command.includes(claudeProgram))).toEqual([]);
+      expect(left.filter(({ command }) => command.includes('mcp.mjs'))).toEqual([]);
+      expect(left.some(({ command }) => /jupyter/.test(command))).toBe(true);
+    });
+  },
+);
