@@ -268,13 +268,11 @@ describe.each(ERAS)('MCP server, %s era', (era) => {
 
 interface Deferred {
   readonly promise: Promise<void>;
-  resolve(): void;
+  readonly resolve: () => void;
 }
 
 function deferred(): Deferred {
-  let resolve = (): void => undefined;
-  const promise = new Promise<void>((done) => {
-    resolve = done;
-  });
-  return { promise, resolve: () => resolve() };
+  const settle: (() => void)[] = [];
+  const promise = new Promise<void>((resolve) => settle.push(resolve));
+  return { promise, resolve: () => settle[0]?.() };
 }
