@@ -1,5 +1,5 @@
 /** Bundles what a plugin installs: `plugin/dist/`, with all JavaScript inside, for a folder without node_modules. */
-import { copyFile } from 'node:fs/promises';
+import { copyFile, cp } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import { defineConfig } from 'tsdown';
@@ -38,6 +38,11 @@ export default defineConfig({
       for (const [name, source] of Object.entries(ASSETS)) {
         await copyFile(require.resolve(source), path.join(options.outDir, name));
       }
+      // The only Python: `src/main/python-files.ts` looks for it beside the bundle.
+      await cp('python', path.join(options.outDir, 'python'), {
+        recursive: true,
+        filter: (file) => !file.includes('__pycache__'),
+      });
     },
   },
 });

@@ -16,6 +16,7 @@ import { fail, root, setup } from './setup.mjs';
 
 const SOURCES = [
   'src',
+  'python',
   'scripts/bundle',
   'tsdown.config.ts',
   'tsconfig.json',
