@@ -1,6 +1,8 @@
 import { defineConfig } from 'vitest/config';
 
 const slow = { testTimeout: 60_000, hookTimeout: 240_000 };
+/** Made before the tests and once: two workers that make the same environment would be in each other's way. */
+const withPython = { ...slow, globalSetup: ['test/rigs/python-setup.ts'] };
 
 export default defineConfig({
   test: {
@@ -8,10 +10,10 @@ export default defineConfig({
     maxWorkers: 2,
     projects: [
       { test: { name: 'unit', include: ['src/**/*.test.ts'] } },
-      { test: { name: 'contract', include: ['test/contract/**/*.test.ts'], ...slow } },
-      { test: { name: 'jupyter', include: ['test/jupyter/**/*.test.ts'], ...slow } },
-      { test: { name: 'mcp', include: ['test/mcp/**/*.test.ts'], ...slow } },
-      { test: { name: 'e2e', include: ['test/e2e/**/*.test.ts'], ...slow } },
+      { test: { name: 'contract', include: ['test/contract/**/*.test.ts'], ...withPython } },
+      { test: { name: 'jupyter', include: ['test/jupyter/**/*.test.ts'], ...withPython } },
+      { test: { name: 'mcp', include: ['test/mcp/**/*.test.ts'], ...withPython } },
+      { test: { name: 'e2e', include: ['test/e2e/**/*.test.ts'], ...withPython } },
       { test: { name: 'repository', include: ['test/*.test.ts'], ...slow } },
     ],
     coverage: { provider: 'v8', include: ['src/**'] },

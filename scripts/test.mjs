@@ -11,7 +11,7 @@ import { root, setup } from './setup.mjs';
  * skipped when something was.
  *
  * @param {readonly string[]} args for vitest
- * @returns {{ ok: boolean, line: string }}
+ * @returns {{ ok: boolean, passed: number, failed: number, line: string }}
  */
 export function runTests(args) {
   const report = path.join(root, `.cache/test-report.${process.pid}.json`);
@@ -22,25 +22,20 @@ export function runTests(args) {
     [path.join(root, 'node_modules/vitest/vitest.mjs'), 'run', ...reporters, ...args],
     { cwd: root, stdio: 'inherit' },
   );
-  const line = existsSync(report)
-    ? lineOf(JSON.parse(readFileSync(report, 'utf8')))
-    : '0 passed, 1 failed';
+  const ok = status === 0;
+  const counts = existsSync(report) ? JSON.parse(readFileSync(report, 'utf8')) : {};
   rmSync(report, { force: true });
-  return { ok: status === 0, line };
-}
-
-function lineOf({
-  numPassedTests,
-  numFailedTests,
-  numFailedTestSuites,
-  numPendingTests,
-  numTodoTests,
-}) {
-  // A file that cannot be loaded has no tests to count as failed.
-  const failed =
-    numFailedTests === 0 && numFailedTestSuites > 0 ? numFailedTestSuites : numFailedTests;
+  const {
+    numPassedTests: passed = 0,
+    numFailedTests = 0,
+    numPendingTests = 0,
+    numTodoTests = 0,
+  } = counts;
+  // A file that cannot be loaded, or an error outside a test, has no test to count as failed.
+  const failed = numFailedTests === 0 && !ok ? 1 : numFailedTests;
   const skipped = numPendingTests + numTodoTests;
-  return `${numPassedTests} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`;
+  const line = `${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`;
+  return { ok, passed, failed, line };
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
