@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import gc
 import sys
+from datetime import datetime, timezone
 from typing import Any
+
+# Nothing that is made while modules are loaded ever becomes garbage.
+gc.disable()
 
 # jsonschema tries this optional checker of IRIs; compiling its grammar takes longer than everything else together.
 sys.modules["rfc3987_syntax"] = None  # type: ignore[assignment]
 
-from jupyter_server._tz import utcnow  # noqa: E402
 from jupyter_server.serverapp import ServerApp  # noqa: E402
 from jupyter_server.utils import ensure_async  # noqa: E402
 from tornado.ioloop import PeriodicCallback  # noqa: E402
@@ -24,6 +28,11 @@ class SandboxServerApp(ServerApp):
         """Settings of the machine or of the user must not change a server of ours."""
         return [self.config_dir]
 
+    def initialize(self, *args: Any, **kwargs: Any) -> None:
+        super().initialize(*args, **kwargs)
+        gc.freeze()
+        gc.enable()
+
     def init_shutdown_no_activity(self) -> None:
         limit = self.shutdown_no_activity_timeout
         if limit > 0:
@@ -34,7 +43,7 @@ class SandboxServerApp(ServerApp):
         kernels: list[dict[str, Any]] = await ensure_async(self.kernel_manager.list_kernels())
         if any(kernel["execution_state"] == "busy" or kernel["connections"] > 0 for kernel in kernels):
             return
-        idle = (utcnow() - self.web_app.last_activity()).total_seconds()
+        idle = (datetime.now(timezone.utc) - self.web_app.last_activity()).total_seconds()
         if idle > self.shutdown_no_activity_timeout:
             self.log.warning("GLOVEBOX-END idle: nobody used this server for %d seconds.", idle)
             self.stop()

@@ -1,0 +1,196 @@
+/** Writes the private files a local Jupyter server reads: configuration with the token, kernels, JupyterLab's settings. */
+import { mkdir, readdir, rm, symlink } from 'node:fs/promises';
+import path from 'node:path';
+import { ensurePrivateFolder, writeFileAtomic } from '#platform/files.ts';
+import type { KernelPython } from './find-python.ts';
+import { versionText } from './probe-python.ts';
+import type { ServerFiles } from './server-record.ts';
+import type { LocalSettings } from './settings.ts';
+
+export interface ServerConfig {
+  readonly files: ServerFiles;
+  readonly settings: LocalSettings;
+  readonly token: string;
+  readonly port: number;
+  readonly rootDir: string;
+  readonly idleMs: number;
+  readonly transport: 'ipc' | 'tcp';
+}
+
+export async function writeServerConfig(config: ServerConfig): Promise<void> {
+  const { files, settings, token, port, rootDir, idleMs, transport } = config;
+  const labDir = path.join(settings.dir, 'jupyterlab');
+  const content = {
+    ServerApp: {
+      ip: settings.bindIp,
+      port,
+      port_retries: 0,
+      base_url: '/',
+      root_dir: rootDir,
+      open_browser: false,
+      allow_root: process.getuid?.() === 0,
+      terminals_enabled: false,
+      // Without contact, all kernels idle: see serve.py. Idle kernels are never culled one by one.
+      shutdown_no_activity_timeout: Math.ceil(idleMs / 1000),
+      // What Jupyter offers else is not needed for a notebook, and makes the start slower.
+      jpserver_extensions: {
+        jupyterlab: true,
+        jupyter_lsp: false,
+        jupyter_server_terminals: false,
+        notebook_shim: false,
+      },
+      limit_rate: false,
+      allow_remote_access: false,
+      allow_unauthenticated_access: false,
+    },
+    IdentityProvider: { token },
+    // By default output above 1 MB/s is dropped (it was measured that 5 MB of print became 321 characters).
+    ZMQChannelsWebsocketConnection: { limit_rate: false },
+    KernelManager: { transport },
+    MappingKernelManager: {
+      cull_idle_timeout: 0,
+      untracked_message_types: UNTRACKED,
+    },
+    ContentsManager: { allow_hidden: true },
+    FileContentsManager: { delete_to_trash: false },
+    LabApp: {
+      // No requests to the network, and no question to the person.
+      news_url: null,
+      check_for_updates_class: 'jupyterlab.handlers.announcements.NeverCheckForUpdate',
+      extension_manager: 'readonly',
+      // A person's theme and shortcuts hold for all sandboxes.
+      user_settings_dir: path.join(labDir, 'user-settings'),
+      workspaces_dir: path.join(files.configDir, 'workspaces'),
+    },
+  };
+  await ensurePrivateFolder(labDir);
+  await writeFileAtomic(files.config, JSON.stringify(content, undefined, 1));
+  // JupyterLab would ask for a language server that does not run here.
+  const page = { disabledExtensions: { '@jupyterlab/lsp-extension': true } };
+  await ensurePrivateFolder(path.join(files.configDir, 'labconfig'));
+  await writeFileAtomic(
+    path.join(files.configDir, 'labconfig', 'page_config.json'),
+    JSON.stringify(page),
+  );
+}
+
+/**
+ * The messages that do not count as use of a kernel. The server's default lacks the last ones; with those counted, asking a kernel for its
+ * memory while a cell runs would make it look idle.
+ */
+const UNTRACKED = [
+  ...requestsAndReplies(
+    'comm_info kernel_info shutdown interrupt debug input usage create_subshell delete_subshell list_subshell',
+  ),
+  'stream',
+  'display_data',
+  'update_display_data',
+  'execute_input',
+  'execute_result',
+  'error',
+  'status',
+  'clear_output',
+  'debug_event',
+  'iopub_welcome',
+];
+
+function requestsAndReplies(names: string): readonly string[] {
+  return names.split(' ').flatMap((name) => [`${name}_request`, `${name}_reply`]);
+}
+
+/** The name under which Jupyter, nbformat and JupyterLab look for Python first. */
+const KERNEL_NAME = 'python3';
+
+/** Offers the chosen Python as the default kernel, and the kernels that the user installed for other languages. */
+export async function writeKernels(
+  files: ServerFiles,
+  settings: LocalSettings,
+  kernel: KernelPython,
+  serverPython: string,
+  projectDir: string,
+): Promise<void> {
+  const kernels = path.join(files.dataDir, 'kernels');
+  await rm(kernels, { recursive: true, force: true });
+  await ensurePrivateFolder(path.join(kernels, KERNEL_NAME));
+  const interpreter = kernel.kind === 'managed' ? serverPython : kernel.python.executable;
+  const spec = {
+    argv: [interpreter, '-m', 'ipykernel_launcher', '-f', '{connection_file}'],
+    display_name: displayName(kernel, projectDir),
+    language: 'python',
+    metadata: { debugger: true },
+    env: kernelEnvironment(settings, kernel, interpreter),
+  };
+  await writeFileAtomic(
+    path.join(kernels, KERNEL_NAME, 'kernel.json'),
+    JSON.stringify(spec, undefined, 1),
+  );
+  await linkUsersKernels(kernels, settings);
+}
+
+function displayName(kernel: KernelPython, projectDir: string): string {
+  if (kernel.kind === 'managed') return 'Python 3 (Glovebox)';
+  const { prefix } = kernel.python;
+  const isProjects = prefix.startsWith(`${projectDir}${path.sep}`);
+  const where = isProjects
+    ? `${path.relative(projectDir, prefix)} of ${path.basename(projectDir)}`
+    : path.basename(prefix);
+  return `Python ${versionText(kernel.python)} (${where})`;
+}
+
+function kernelEnvironment(
+  settings: LocalSettings,
+  kernel: KernelPython,
+  interpreter: string,
+): Record<string, string> {
+  const { environment } = settings;
+  const folder = path.dirname(interpreter);
+  const prefix = path.dirname(folder);
+  const search = (environment['PATH'] ?? '')
+    .split(path.delimiter)
+    .filter((entry) => entry !== folder);
+  const env: Record<string, string> = {
+    // What activating the environment would do, so that !pip and !python are the kernel's own.
+    PATH: [folder, ...search].join(path.delimiter),
+    // The server's private folders are no business of commands that run in a cell.
+    JUPYTER_CONFIG_DIR: environment['JUPYTER_CONFIG_DIR'] ?? '',
+    JUPYTER_DATA_DIR: environment['JUPYTER_DATA_DIR'] ?? '',
+    JUPYTER_RUNTIME_DIR: '',
+  };
+  if (kernel.kind === 'managed') return { ...env, VIRTUAL_ENV: prefix, PYTHONNOUSERSITE: '1' };
+  if (kernel.python.isVirtual) env['VIRTUAL_ENV'] = prefix;
+  if (environment['CONDA_PREFIX'] === prefix) {
+    env['CONDA_PREFIX'] = prefix;
+    env['CONDA_DEFAULT_ENV'] = environment['CONDA_DEFAULT_ENV'] ?? path.basename(prefix);
+  }
+  // People keep their own modules there; only the server itself must not see them.
+  if (environment['PYTHONPATH'] !== undefined) env['PYTHONPATH'] = environment['PYTHONPATH'];
+  return env;
+}
+
+/** Kernels of other languages lie in a folder that the server, with private folders of its own, would not look at. */
+async function linkUsersKernels(kernels: string, { environment }: LocalSettings): Promise<void> {
+  const home = environment['HOME'] ?? '';
+  const dataHome = environment['XDG_DATA_HOME'] ?? path.join(home, '.local/share');
+  const folders = [
+    environment['JUPYTER_DATA_DIR'],
+    process.platform === 'darwin'
+      ? path.join(home, 'Library/Jupyter')
+      : path.join(dataHome, 'jupyter'),
+    ...(environment['JUPYTER_PATH'] ?? '').split(path.delimiter),
+  ];
+  for (const folder of folders) {
+    if (folder === undefined || !path.isAbsolute(folder)) continue;
+    const source = path.join(folder, 'kernels');
+    const found: string[] = await readdir(source).catch(() => []);
+    for (const name of found) {
+      // The first one of a name wins, and ours is the first.
+      await symlink(path.join(source, name), path.join(kernels, name)).catch(() => undefined);
+    }
+  }
+}
+
+export async function makeServerFolders(files: ServerFiles, runtimeDir: string): Promise<void> {
+  for (const folder of [files.folder, files.configDir, files.dataDir, runtimeDir])
+    await ensurePrivateFolder(folder);
+  await mkdir(path.join(files.configDir, 'workspaces'), { recursive: true, mode: 0o700 });
+}

@@ -1,0 +1,70 @@
+/** What the local back end is told from outside, and what a caller may ask of one sandbox. */
+import * as z from 'zod';
+import type { Clock } from '#platform/clock.ts';
+import type { Environment } from '#platform/environment.ts';
+import type { Log } from '#platform/log.ts';
+
+/** Read anew at each use, so that a bad value hurts only who needs it. */
+export interface LocalSettings {
+  /** Glovebox's own folder. */
+  readonly dir: string;
+  /** Folder of managed environments; may be shared by several `dir`. Default: `envs` in `dir`. */
+  readonly envsDir?: string;
+  /** Folder with `serve.py` and `bootstrap_pip.py`. */
+  readonly pythonDir: string;
+  /** The environment this process was started with: PATH, active virtual environment, index and proxy settings. */
+  readonly environment: Environment;
+  /** Interpreter of kernels, or `managed`; absent: found as the documentation says. */
+  readonly python?: string | undefined;
+  /** What the managed environment holds beside what kernels need. */
+  readonly packages: readonly string[];
+  /** Nothing is installed. */
+  readonly offline: boolean;
+  readonly portMin?: number | undefined;
+  readonly portMax?: number | undefined;
+  /** A loopback address. */
+  readonly bindIp: string;
+  /** A server that nobody uses for so long ends itself; 0 never. */
+  readonly idleMs: number;
+  /** Further variables for kernels, by name or beginning (`WANDB_*`); secrets among them pass. */
+  readonly passEnvironment: readonly string[];
+  /** Root of the server. Default: the project. */
+  readonly serverRootDir?: string | undefined;
+}
+
+export interface LocalContext {
+  readonly settings: () => LocalSettings;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+export const localOptions = z.strictObject({
+  python: z
+    .string()
+    .min(1)
+    .optional()
+    .describe(
+      'Python interpreter of kernels, as a path or a name on the PATH; "managed" is Glovebox\'s own environment. Default: GLOVEBOX_PYTHON, the .venv of the project, the active environment, else managed.',
+    ),
+  packages: z
+    .array(z.string().regex(/^[A-Za-z0-9][^\s;]*$/))
+    .optional()
+    .describe(
+      'Packages of the managed environment, such as pandas>=2. Default: GLOVEBOX_PACKAGES.',
+    ),
+  idle_h: z
+    .number()
+    .min(0)
+    .max(8760)
+    .optional()
+    .describe(
+      'Hours without contact, with all kernels idle, after which the server ends itself; 0 is never. Default: GLOVEBOX_LOCAL_IDLE_H.',
+    ),
+  kernel_transport: z
+    .enum(['ipc', 'tcp'])
+    .optional()
+    .describe(
+      'How kernels talk to their server. ipc (default) is private to the user; tcp is for kernels that know nothing else, and lets every user of this machine read their output.',
+    ),
+});
+export type LocalOptions = z.output<typeof localOptions>;
