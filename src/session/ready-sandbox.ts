@@ -20,36 +20,32 @@ export async function readySandbox(
     sandboxId === undefined
       ? await sandboxes.ensureLocal(projectDir, wait)
       : await sandboxes.wait(sandboxId, wait);
-  const { state, detail, end } = view.status;
-  const details = detail === undefined ? '' : ` (${detail})`;
-  switch (state) {
-    case 'ready':
-      return view;
-    case 'ended': {
-      const tail = end?.logTail ?? [];
-      const why = [`Sandbox ${view.id} has ended: ${end?.message ?? 'no reason known'}`, ...tail];
-      throw new GloveboxError('sandbox/ended', why.join('\n'), {
-        hint: "sandbox_create starts a new one; without sandbox_id the project's local one is started.",
-      });
-    }
-    case 'unreachable':
-    case 'unknown':
-      throw new GloveboxError(
-        'server/unreachable',
-        `Sandbox ${view.id} is ${state}${details}. Whether its variables survive is not known.`,
-        {
-          hint: `Do not start another one; ping() and sandbox_wait(sandbox_id="${view.id}") ask again.`,
-        },
-      );
-    case 'preparing':
-    case 'queued':
-    case 'starting':
-    case 'suspended':
-    case 'stopping':
-      throw new GloveboxError('sandbox/pending', `Sandbox ${view.id} is ${state}${details}.`, {
-        hint: `Nothing is lost: call the same tool again, or sandbox_wait(sandbox_id="${view.id}").`,
-      });
+  if (view.status.state === 'ready') return view;
+  throw notReady(view);
+}
+
+function notReady({ id, status }: SandboxView): GloveboxError {
+  const { state, end } = status;
+  const detail = status.detail === undefined ? '' : ` (${status.detail})`;
+  if (state === 'ended') {
+    const why = [
+      `Sandbox ${id} has ended: ${end?.message ?? 'no reason known'}`,
+      ...(end?.logTail ?? []),
+    ];
+    return new GloveboxError('sandbox/ended', why.join('\n'), {
+      hint: "sandbox_create starts a new one; without sandbox_id the project's local one is started.",
+    });
   }
+  if (state === 'unreachable' || state === 'unknown') {
+    return new GloveboxError(
+      'server/unreachable',
+      `Sandbox ${id} is ${state}${detail}. Whether its variables survive is not known.`,
+      { hint: `Do not start another one; ping() and sandbox_wait(sandbox_id="${id}") ask again.` },
+    );
+  }
+  return new GloveboxError('sandbox/pending', `Sandbox ${id} is ${state}${detail}.`, {
+    hint: `Nothing is lost: call the same tool again, or sandbox_wait(sandbox_id="${id}").`,
+  });
 }
 
 /** The sandbox of a session, brought up again when it is the project's local one. @throws as `readySandbox`. */

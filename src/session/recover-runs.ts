@@ -77,10 +77,13 @@ function decide(session: Session, run: Run, isLast: boolean, nowMs: number): voi
     return;
   }
   session.adoptRun(run);
-  void run.whenFinal().then(() => {
-    const where = run.record.cellId === undefined ? '' : ` (cell ${run.view().cell?.index ?? '?'})`;
-    session.notify(
-      `Run ${run.id}${where}, started before Glovebox was restarted, has ended: ${run.state}. get_run shows it.`,
-    );
-  });
+  void announceEnd(session, run);
+}
+
+async function announceEnd(session: Session, run: Run): Promise<void> {
+  await run.whenFinal();
+  const where = run.record.cellId === undefined ? '' : ` (cell ${run.view().cell?.index ?? '?'})`;
+  session.notify(
+    `Run ${run.id}${where}, started before Glovebox was restarted, has ended: ${run.state}. get_run shows it.`,
+  );
 }

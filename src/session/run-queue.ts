@@ -25,12 +25,15 @@ export type Outcome =
       readonly explanation: string;
     };
 
+/** What the queue needs of a link. */
+export type QueueLink = Pick<KernelLink, 'channel' | 'isUsable' | 'obstacle' | 'touch'>;
+
 export interface RunQueueOptions {
   readonly clock: Clock;
   readonly log: Log;
   readonly allowStdin: boolean;
   /** The link of the moment; undefined while there is no kernel. */
-  link(): KernelLink | undefined;
+  link(): QueueLink | undefined;
   /** Why nothing can run, in a sentence; undefined when something can. */
   blocked(): string | undefined;
   generation(): number;
@@ -93,7 +96,7 @@ export class RunQueue {
 
   /** Removes every queued run. */
   clear(explanation: string): void {
-    for (const run of [...this.#waiting]) this.remove(run, explanation);
+    for (const run of this.#waiting.slice()) this.remove(run, explanation);
   }
 
   /** Decides the run that is in the kernel without its reply: the kernel is lost, or nobody saw the end. */
@@ -181,7 +184,7 @@ export class RunQueue {
     return undefined;
   }
 
-  async #obstacle(link: KernelLink | undefined): Promise<string | undefined> {
+  async #obstacle(link: QueueLink | undefined): Promise<string | undefined> {
     if (link === undefined) return 'connecting to the kernel';
     if (!(await link.isUsable())) return link.obstacle ?? 'reconnecting to the kernel';
     if (link.channel.foreignBusy)
@@ -255,9 +258,11 @@ export class RunQueue {
 
   #watchForSign(run: Run, execution: Execution): () => void {
     let hasSign = false;
-    void execution.started.then(() => {
+    const noteSign = async (): Promise<void> => {
+      await execution.started;
       hasSign = true;
-    });
+    };
+    void noteSign();
     return this.#options.clock.after(
       NO_SIGN_MS,
       () => {

@@ -1,11 +1,10 @@
 /** One session: a notebook bound to a kernel. Code goes in by runs, outputs come back into the cells they belong to. */
 import { GloveboxError, messageOf } from '#core/errors.ts';
-import { newRunId, newUuid } from '#core/ids.ts';
+import { newUuid } from '#core/ids.ts';
 import type { JupyterServer, KernelMessage } from '#jupyter/contract.ts';
 import type { CellRef, CellView, OpenNotebook, Position } from '#notebook/contract.ts';
 import type { Clock } from '#platform/clock.ts';
 import type { Log } from '#platform/log.ts';
-import { currentIdentity } from '#platform/process-identity.ts';
 import type { SandboxStatus } from '#sandbox/backend.ts';
 import type { RunRecord, SessionRecord, SessionView } from './contract.ts';
 import { interruptRun, type InterruptOutcome } from './interrupt.ts';
@@ -13,11 +12,11 @@ import type { RunJournal } from './journal.ts';
 import { KernelLink } from './kernel-link.ts';
 import { lossHint, type Loss } from './loss.ts';
 import { findCell, OutputKeeper } from './output-keeper.ts';
+import { checkCode, newRunRecord, type NewRun } from './new-run.ts';
 import { RunQueue, type Outcome } from './run-queue.ts';
 import { Run } from './run.ts';
 import { finishRun } from './finish-run.ts';
 
-const MAX_CODE_BYTES = 8 * 1024 * 1024;
 /** Ended runs that are still at hand for late output and quick answers. */
 const RECENT_RUNS = 50;
 
@@ -38,7 +37,7 @@ export interface SessionOptions {
   readonly clock: Clock;
   readonly log: Log;
   readonly settings: SessionSettings;
-  sandboxStatus(signal: AbortSignal): Promise<SandboxStatus>;
+  readonly sandboxStatus: (signal: AbortSignal) => Promise<SandboxStatus>;
   /** Changes the record on disk and answers it as it is then. */
   updateRecord(change: Partial<SessionRecord>): Promise<SessionRecord>;
 }
@@ -339,21 +338,9 @@ export class Session {
     });
   }
 
-  #newRun(part: Pick<RunRecord, 'code' | 'insertedCell'> & Partial<RunRecord>): Run {
-    const record: RunRecord = {
-      version: 1,
-      id: newRunId(this.id),
-      sessionId: this.id,
-      msgId: newUuid(),
-      storeHistory: true,
-      generation: this.#record.generation,
-      owner: currentIdentity(),
-      state: 'queued',
-      createdMs: this.#options.clock.now(),
-      saved: false,
-      ...part,
-    };
-    return this.createRun(record);
+  #newRun(part: NewRun): Run {
+    const { id, generation } = this.#record;
+    return this.createRun(newRunRecord(part, { id, generation }, this.#options.clock.now()));
   }
 
   #enqueue(run: Run, timeoutMs: number | undefined): void {
@@ -447,21 +434,4 @@ export class Session {
       explanation: `${loss.message} The cell did not finish.`,
     });
   }
-}
-
-function checkCode(code: string): void {
-  if (code.trim() === '') {
-    throw new GloveboxError('input/invalid', 'The code is empty.', {
-      hint: 'Give the code to run.',
-    });
-  }
-  const bytes = Buffer.byteLength(code);
-  if (bytes <= MAX_CODE_BYTES) return;
-  throw new GloveboxError(
-    'input/too-large',
-    `The code has ${bytes} bytes; a kernel takes at most ${MAX_CODE_BYTES}.`,
-    {
-      hint: 'Write the data to a file and read it from the code.',
-    },
-  );
 }

@@ -8,7 +8,7 @@ export function sandboxSummary(view: SandboxView, nowMs: number): string {
   const tail = status.end?.logTail ?? [];
   return [
     `sandbox_id: ${view.id}`,
-    `backend: ${view.backend}${view.sharesHost ? ' (this machine, no isolation)' : ''}`,
+    `backend: ${view.backend}${view.backend === 'local' ? ' (this machine, no isolation)' : ''}`,
     `state: ${status.state}${status.detail === undefined ? '' : ` (${status.detail})`}`,
     ...(status.host === undefined ? [] : [`host: ${status.host}`]),
     ...(view.jupyterUrl === undefined

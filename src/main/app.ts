@@ -1,0 +1,111 @@
+/** Wires the program: the only place that knows concrete classes. Constructing it does no I/O beyond reading configuration. */
+import path from 'node:path';
+import type { Config } from '#config/config.ts';
+import type { Environment } from '#config/environment.ts';
+import { createImageRenderer } from '#notebook/render/images.ts';
+import { renderTranscript } from '#notebook/render/transcript.ts';
+import { createNotebooks } from '#notebook/open-notebook.ts';
+import { systemClock } from '#platform/clock.ts';
+import type { Log } from '#platform/log.ts';
+import type { JsonObject } from '#core/json.ts';
+import { BackendRegistry, type BackendLoader } from '#sandbox/registry.ts';
+import { Sandboxes } from '#sandbox/sandboxes.ts';
+import { createSessionRecords } from '#session/records.ts';
+import { Sessions } from '#session/sessions.ts';
+import type { ToolServices } from '#tools/define-tool.ts';
+import { locateImageWorker } from './image-assets.ts';
+import { localSettings } from './local-settings.ts';
+import { readStatus } from './status.ts';
+
+const MIB = 1024 * 1024;
+
+export interface AppOptions {
+  readonly config: Config;
+  readonly env: Environment;
+  readonly projectDir: string;
+  readonly log: Log;
+}
+
+export interface App {
+  readonly config: Config;
+  readonly log: Log;
+  readonly services: ToolServices;
+  /** For the status resource: what is alive and what is not. Holds no token and no address with one. */
+  readStatus(this: void, signal: AbortSignal): Promise<JsonObject>;
+  /** The whole text output of a run. @throws `run/unknown`. */
+  readRun(this: void, runId: string, signal: AbortSignal): Promise<string>;
+  /** In the background after start-up: carries on what an earlier process left. Never fails. */
+  reattach(this: void, signal: AbortSignal): Promise<void>;
+  /** Everything onto disk, sockets closed; kernels and sandboxes live on. */
+  close(this: void): Promise<void>;
+}
+
+export function createApp({ config, env, projectDir, log }: AppOptions): App {
+  const clock = systemClock;
+  const dir = config.getOrDefault('dir');
+  const sandboxes = new Sandboxes({
+    registry: new BackendRegistry({ local: localLoader(config, env, log) }),
+    dir,
+    clock,
+    log,
+    defaultBackend: () => config.get('backend') ?? 'local',
+  });
+  const notebooks = createNotebooks({ locksDir: path.join(dir, 'locks'), clock, log });
+  const sessions = new Sessions({
+    dir,
+    projectDir,
+    sandboxes,
+    notebooks,
+    records: createSessionRecords(dir, clock, (message) => log.warn(message)),
+    clock,
+    log,
+    settings: () => ({
+      kernelReadyMs: config.get('kernel.ready_s') * 1000,
+      maxOutputBytes: config.get('output.cell_mb') * MIB,
+      allowStdin: config.get('kernel.stdin') === 'ask',
+      onCancel: config.get('run.on_cancel') ?? 'interrupt',
+    }),
+  });
+  const images = createImageRenderer({ ...locateImageWorker(), clock });
+  return {
+    config,
+    log,
+    services: {
+      sessions,
+      sandboxes,
+      projectDir,
+      images,
+      settings: {
+        waitMs: () => config.get('run.wait_s') * 1000,
+        notebookDir: () => config.get('notebook.dir'),
+        outputChars: () => config.get('output.max_chars'),
+        imageMaxPx: () => config.get('output.image_max_px'),
+      },
+    },
+    readStatus: (signal) => readStatus({ sandboxes, sessions, projectDir }, signal),
+    readRun: async (runId, signal) => {
+      const found = await sessions.run(runId, signal);
+      const view = 'live' in found ? found.live.view() : await sessions.readRun(found.record);
+      return renderTranscript(view.outputs);
+    },
+    reattach: (signal) => sessions.recover(signal),
+    close: async () => {
+      await sessions.close();
+      await notebooks.closeAll();
+      await images.close();
+      sandboxes.close();
+    },
+  };
+}
+
+/** Loaded on first use: start-up is a feature. */
+function localLoader(config: Config, environment: Environment, log: Log): BackendLoader {
+  return async () => {
+    const { createLocalBackend } = await import('../sandbox/backends/local/index.ts');
+    return createLocalBackend({
+      clock: systemClock,
+      log,
+      settings: () => localSettings(config, environment),
+    });
+  };
+}

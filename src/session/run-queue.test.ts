@@ -1,0 +1,230 @@
+/** The order of runs and what becomes of each, with a kernel played by hand. */
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { newRunId, newUuid } from '#core/ids.ts';
+import { systemClock } from '#platform/clock.ts';
+import { silentLog } from '#platform/log.ts';
+import { currentIdentity } from '#platform/process-identity.ts';
+import { FakeChannel, type SentRequest } from '../../test/fakes/fake-channel.ts';
+import type { RunRecord } from './contract.ts';
+import { RunJournal } from './journal.ts';
+import { RunQueue, type Outcome, type QueueLink } from './run-queue.ts';
+import { Run } from './run.ts';
+
+let dir: string;
+let channel: FakeChannel;
+let queue: RunQueue;
+let blocked: string | undefined;
+
+beforeEach(() => {
+  dir = mkdtempSync(path.join(tmpdir(), 'glovebox-queue-'));
+  channel = new FakeChannel();
+  blocked = undefined;
+  const link: QueueLink = {
+    channel,
+    isUsable: () => Promise.resolve(channel.connected),
+    obstacle: undefined,
+    touch: () => undefined,
+  };
+  queue = new RunQueue({
+    clock: systemClock,
+    log: silentLog,
+    allowStdin: false,
+    link: () => link,
+    blocked: () => blocked,
+    generation: () => 1,
+    onMessage: (run, message) => void run.receive(message),
+    onEnd: (run, outcome) => {
+      run.update({ ...endOf(outcome), endedMs: systemClock.now() });
+      return Promise.resolve();
+    },
+  });
+});
+afterEach(() => rmSync(dir, { recursive: true, force: true }));
+
+function endOf(outcome: Outcome): Partial<RunRecord> {
+  if (outcome.kind === 'replied') return { state: outcome.reply.status };
+  return { state: outcome.state, explanation: outcome.explanation };
+}
+
+function newRun(code: string, group?: string): Run {
+  const record: RunRecord = {
+    version: 1,
+    id: newRunId('s-abcdefgh'),
+    sessionId: 's-abcdefgh',
+    msgId: newUuid(),
+    code,
+    insertedCell: false,
+    storeHistory: true,
+    generation: 1,
+    owner: currentIdentity(),
+    state: 'queued',
+    createdMs: systemClock.now(),
+    saved: false,
+    ...(group !== undefined && { group }),
+  };
+  return new Run({
+    record,
+    files: new RunJournal(dir).open(record.id),
+    clock: systemClock,
+    maxOutputBytes: 1e6,
+    cellIndex: () => undefined,
+    queuePosition: () => 0,
+  });
+}
+
+async function sent(index: number): Promise<SentRequest> {
+  await expect.poll(() => channel.sent.length).toBeGreaterThan(index);
+  const request = channel.sent[index];
+  if (request === undefined) throw new Error('nothing was sent');
+  return request;
+}
+
+const stored = (run: Run): unknown =>
+  JSON.parse(readFileSync(path.join(dir, 'runs', run.id, 'run.json'), 'utf8'));
+
+it('C17: has one request in the kernel at a time, in the order of the calls', async () => {
+  const [first, second] = [newRun('a'), newRun('b')];
+  queue.add(first);
+  queue.add(second);
+  const one = await sent(0);
+  expect(one.request.code).toBe('a');
+  expect(channel.sent).toHaveLength(1);
+  expect(queue.position(second)).toBe(1);
+  one.begin();
+  one.reply({});
+  expect((await sent(1)).request.code).toBe('b');
+  expect(first.state).toBe('ok');
+});
+
+it('C16: the record with the message id is on disk before the request is sent', async () => {
+  const run = newRun('a');
+  let onDisk: unknown;
+  const execute = channel.execute.bind(channel);
+  channel.execute = (request, handlers) => {
+    onDisk = stored(run);
+    return execute(request, handlers);
+  };
+  queue.add(run);
+  await sent(0);
+  expect(onDisk).toMatchObject({ state: 'sending', msgId: run.record.msgId, code: 'a' });
+});
+
+it('waits for a lost connection and for another client, and then sends once', async () => {
+  channel.connected = false;
+  const run = newRun('a');
+  queue.add(run);
+  await expect.poll(() => run.obstacle).toContain('reconnecting');
+  channel.connected = true;
+  channel.foreignBusy = true;
+  await expect.poll(() => run.obstacle).toContain('another client');
+  expect(channel.sent).toHaveLength(0);
+  channel.foreignBusy = false;
+  await sent(0);
+  expect(channel.sent).toHaveLength(1);
+});
+
+it('sends nothing while the kernel is lost, and says so', async () => {
+  blocked = 'The kernel is dead.';
+  const run = newRun('a');
+  queue.add(run);
+  await run.whenFinal();
+  expect(run.record).toMatchObject({
+    state: 'not_started',
+    explanation: expect.stringContaining('The kernel is dead.'),
+  });
+  expect(channel.sent).toHaveLength(0);
+});
+
+it('X3: removing a queued run touches no other, and the removed one is never sent', async () => {
+  const runs = [newRun('a'), newRun('b'), newRun('c')];
+  for (const run of runs) queue.add(run);
+  const [, second] = runs;
+  if (second === undefined) throw new Error('no run');
+  await sent(0);
+  expect(queue.remove(second, 'removed')).toBe(true);
+  expect(second.state).toBe('cancelled');
+  (await sent(0)).reply({});
+  (await sent(1)).reply({});
+  await queue.whenIdle();
+  expect(channel.sent.map(({ request }) => request.code)).toEqual(['a', 'c']);
+});
+
+it('the cells of one call stop at the first that fails; others go on', async () => {
+  const [first, second, third] = [newRun('a', 'g'), newRun('b', 'g'), newRun('c')];
+  for (const run of [first, second, third]) queue.add(run);
+  (await sent(0)).reply({ status: 'error' });
+  (await sent(1)).reply({});
+  await queue.whenIdle();
+  expect([first.state, second.state, third.state]).toEqual(['error', 'cancelled', 'ok']);
+});
+
+describe('C20: a request of which there is no news', () => {
+  it('was not started when the counter stands where it stood', async () => {
+    queue.add(newRun('before'));
+    (await sent(0)).reply({ executionCount: 7 });
+    const run = newRun('a');
+    queue.add(run);
+    await sent(1);
+    void queue.settleGap(run);
+    const probe = await sent(2);
+    expect(probe.request).toMatchObject({ silent: true, code: '' });
+    probe.reply({ executionCount: 7 });
+    await run.whenFinal();
+    expect(run.state).toBe('not_started');
+  });
+
+  it('is unknown when the counter went on or there was a sign of it', async () => {
+    const run = newRun('a');
+    queue.add(run);
+    (await sent(0)).begin();
+    void queue.settleGap(run);
+    (await sent(1)).reply({ executionCount: 1 });
+    await run.whenFinal();
+    expect(run.state).toBe('output_unknown');
+    expect(run.record.explanation).not.toMatch(/run it again|re-run/);
+  });
+
+  it('asks again when the question was dropped with the run before it, and believes a reply that comes late', async () => {
+    const run = newRun('a');
+    queue.add(run);
+    const real = await sent(0);
+    void queue.settleGap(run);
+    (await sent(1)).reply({ status: 'aborted' });
+    await sent(2);
+    real.reply({ status: 'error' });
+    await run.whenFinal();
+    expect(run.state).toBe('error');
+  });
+});
+
+it('a loss ends the run in the kernel at once', async () => {
+  const run = newRun('a');
+  queue.add(run);
+  (await sent(0)).output('half');
+  queue.settleCurrent({ kind: 'settled', state: 'lost', loss: 'kernel_dead', explanation: 'dead' });
+  await run.whenFinal();
+  expect(run.view()).toMatchObject({ state: 'lost', outputs: [{ text: 'half' }] });
+});
+
+it('carries on a run of an earlier process without sending anything', async () => {
+  const run = newRun('a');
+  run.note({ state: 'sent' });
+  queue.adopt(run, channel);
+  expect(channel.adopted).toEqual([run.record.msgId]);
+  const later = newRun('b');
+  queue.add(later);
+  const adopted = await sent(0);
+  adopted.output('rest');
+  adopted.reply({});
+  await run.whenFinal();
+  expect(run.view().outputs).toMatchObject([{ text: 'rest' }]);
+  expect((await sent(1)).request.code).toBe('b');
+});
+
+it('refuses more than a hundred that wait', () => {
+  for (let count = 0; count < 101; count += 1) queue.add(newRun(String(count)));
+  expect(() => queue.add(newRun('too many'))).toThrow(/100 runs wait/);
+});
