@@ -66,20 +66,34 @@ export interface JupyterSessionModel {
 export interface JupyterServer {
   readonly endpoint: EndpointSource;
   /** Whether the server is ours and healthy: `GET /api/status` with the token, 10 s. */
-  status(signal?: AbortSignal): Promise<{ readonly started: string; readonly kernels: number; readonly connections: number }>;
-  kernelSpecs(signal?: AbortSignal): Promise<{ readonly default: string; readonly specs: readonly KernelSpec[] }>;
+  status(
+    signal?: AbortSignal,
+  ): Promise<{ readonly started: string; readonly kernels: number; readonly connections: number }>;
+  kernelSpecs(
+    signal?: AbortSignal,
+  ): Promise<{ readonly default: string; readonly specs: readonly KernelSpec[] }>;
   listSessions(signal?: AbortSignal): Promise<readonly JupyterSessionModel[]>;
   /** Starts a kernel and binds it to `path` (relative to the server's root). Returns while it is still starting. 60 s. */
-  createSession(request: { readonly path: string; readonly name: string; readonly kernelName: string }, signal?: AbortSignal): Promise<JupyterSessionModel>;
+  createSession(
+    request: { readonly path: string; readonly name: string; readonly kernelName: string },
+    signal?: AbortSignal,
+  ): Promise<JupyterSessionModel>;
   /** Binds a session to another kernel, after a new one was started in place of a lost one. */
-  rebindSession(sessionId: string, kernelId: string, signal?: AbortSignal): Promise<JupyterSessionModel>;
+  rebindSession(
+    sessionId: string,
+    kernelId: string,
+    signal?: AbortSignal,
+  ): Promise<JupyterSessionModel>;
   /** Ends the session and its kernel. A session that is not there counts as done. */
   deleteSession(sessionId: string, signal?: AbortSignal): Promise<void>;
   listKernels(signal?: AbortSignal): Promise<readonly KernelModel[]>;
   /** `undefined` means 404: the kernel is gone. Any other failure throws and proves nothing about the kernel. */
   kernel(kernelId: string, signal?: AbortSignal): Promise<KernelModel | undefined>;
   /** A kernel without a notebook; `path` is the folder it starts in, relative to the root. */
-  startKernel(request: { readonly name: string; readonly path?: string }, signal?: AbortSignal): Promise<KernelModel>;
+  startKernel(
+    request: { readonly name: string; readonly path?: string },
+    signal?: AbortSignal,
+  ): Promise<KernelModel>;
   interruptKernel(kernelId: string, signal?: AbortSignal): Promise<void>;
   restartKernel(kernelId: string, signal?: AbortSignal): Promise<void>;
   /** 404 counts as done. */
@@ -97,9 +111,18 @@ export type ChannelEvent =
   /** The handshake said 401 or 403. Final. */
   | { readonly type: 'refused' }
   /** A `status` broadcast without parent: `restarting`, `autorestarting` or `dead` (C24). */
-  | { readonly type: 'kernel-status'; readonly state: 'restarting' | 'autorestarting' | 'dead'; readonly atMs: number }
+  | {
+      readonly type: 'kernel-status';
+      readonly state: 'restarting' | 'autorestarting' | 'dead';
+      readonly atMs: number;
+    }
   /** Messages now carry another `header.session`: this is a new kernel process and all variables are lost (C23). */
-  | { readonly type: 'process-changed'; readonly from: string; readonly to: string; readonly atMs: number }
+  | {
+      readonly type: 'process-changed';
+      readonly from: string;
+      readonly to: string;
+      readonly atMs: number;
+    }
   /** Another client runs code; `code` is known once its `execute_input` was seen. */
   | { readonly type: 'foreign'; readonly state: 'busy' | 'idle'; readonly code?: string }
   /** An output of a run that is already finished (C19): a thread that still prints. */
@@ -128,7 +151,16 @@ export interface ExecuteReply {
   readonly status: 'ok' | 'error' | 'aborted';
   readonly executionCount: number | null;
   readonly payload: readonly Readonly<Record<string, unknown>>[];
-  readonly error?: { readonly name: string; readonly value: string; readonly traceback: readonly string[] };
+  readonly error?: {
+    readonly name: string;
+    readonly value: string;
+    readonly traceback: readonly string[];
+  };
+  /**
+   * The idle of this request never came although later broadcasts did: the kernel printed faster than the server could read,
+   * so some of its output is lost. Absence proves nothing: only the loss of the idle can be noticed.
+   */
+  readonly outputLost?: true;
 }
 
 /** One request in the kernel. The channel never sends it twice, and a reconnect does not end it. */
@@ -187,7 +219,9 @@ export interface KernelChannel {
   pingControl(timeoutMs: number, signal?: AbortSignal): Promise<boolean>;
 
   /** Asks the kernel process for its pid and memory (`usage_request` on control); `undefined` where it is not supported. */
-  usage(timeoutMs: number): Promise<{ readonly pid?: number; readonly memoryBytes?: number } | undefined>;
+  usage(
+    timeoutMs: number,
+  ): Promise<{ readonly pid?: number; readonly memoryBytes?: number } | undefined>;
 
   /** For kernels with `interrupt_mode: message`. */
   interruptByMessage(): void;
