@@ -1,0 +1,22 @@
+/** `glovebox sandboxes`: everything that runs, of all projects. */
+import { sandboxLine } from '#tools/sandbox-answers.ts';
+import type { CliCommand } from '../command.ts';
+import { EXIT } from '../exit-codes.ts';
+import { sandboxJson } from '../sandbox-choice.ts';
+
+export const sandboxes: CliCommand = {
+  usage: 'sandboxes',
+  about: 'List the sandboxes of all projects.',
+  configure: (command) => command.option('--all', 'also those that have ended'),
+  async run(context, command) {
+    const { all = false } = command.opts<{ readonly all?: boolean }>();
+    const services = await context.services();
+    context.progress.report({ message: 'asking the back ends' });
+    const views = await services.sandboxes.list({ includeEnded: all }, context.signal);
+    const now = context.host.clock.now();
+    if (context.json) context.printJson({ sandboxes: views.map(sandboxJson) });
+    else if (views.length === 0) context.print('No sandbox is running.');
+    else context.print(views.map((view) => sandboxLine(view, now)).join('\n'));
+    return EXIT.done;
+  },
+};

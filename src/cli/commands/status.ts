@@ -1,0 +1,53 @@
+/** `glovebox status`: how the project's sandboxes, sessions and runs stand. */
+import { sessionLine } from '#tools/answers.ts';
+import { sandboxSummary } from '#tools/sandbox-answers.ts';
+import type { CliCommand } from '../command.ts';
+import { EXIT, exitCodeOfState, type ExitCode } from '../exit-codes.ts';
+import type { SandboxView } from '../host.ts';
+import { sandboxJson } from '../sandbox-choice.ts';
+import { sessionJson } from '../session-json.ts';
+
+export const status: CliCommand = {
+  usage: 'status [sandbox]',
+  about:
+    "Show the project's sandboxes with their sessions and runs. The exit code tells how the best of them stands.",
+  async run(context, command) {
+    const { sandboxes, sessions, projectDir } = await context.services();
+    const [id] = command.args;
+    const views = id === undefined ? await ofProject() : [await sandboxes.get(id, context.signal)];
+    const own = await sessions.list(false);
+    const inside = (view: SandboxView) => own.filter(({ sandboxId }) => sandboxId === view.id);
+    if (context.json) {
+      context.printJson({
+        project_dir: projectDir,
+        sandboxes: views.map((view) => ({
+          ...sandboxJson(view),
+          sessions: inside(view).map(sessionJson),
+        })),
+      });
+    } else if (views.length === 0)
+      context.print('No sandbox in this project. glovebox start starts one.');
+    for (const view of context.json ? [] : views) {
+      const lines = inside(view).map(sessionLine);
+      const summary = sandboxSummary(view, context.host.clock.now());
+      context.print(
+        [summary, lines.length === 0 ? 'sessions: none' : 'sessions:', ...lines].join('\n'),
+      );
+    }
+    return best(views);
+
+    /** Those that live; of those that ended only the newest, and only when none lives. */
+    async function ofProject(): Promise<readonly SandboxView[]> {
+      const all = await sandboxes.list({ projectDir, includeEnded: true }, context.signal);
+      const alive = all.filter((view) => view.status.state !== 'ended');
+      return alive.length > 0 ? alive : all.slice(0, 1);
+    }
+  },
+};
+
+const PREFERENCE: readonly ExitCode[] = [EXIT.done, EXIT.pending, EXIT.unreachable, EXIT.failed];
+
+function best(views: readonly SandboxView[]): ExitCode {
+  const codes = views.map((view) => exitCodeOfState(view.status.state));
+  return PREFERENCE.find((code) => codes.includes(code)) ?? EXIT.nothing;
+}

@@ -1,0 +1,45 @@
+/** `glovebox stop`: the end of a sandbox, in whatever state it is. */
+import type { CliCommand, CommandContext } from '../command.ts';
+import { EXIT } from '../exit-codes.ts';
+import type { CliServices, SandboxView } from '../host.ts';
+import { chooseSandbox, sandboxJson } from '../sandbox-choice.ts';
+
+export const stop: CliCommand = {
+  usage: 'stop [sandbox]',
+  about: 'Stop a sandbox. Notebooks are saved first; all variables in its kernels are lost.',
+  configure: (command) => command.option('--all', 'every sandbox of this project'),
+  async run(context, command) {
+    const { all = false } = command.opts<{ readonly all?: boolean }>();
+    const services = await context.services();
+    const views = await toStop(context, services, all, command.args[0]);
+    context.onInterruptSay(
+      'Whether it has stopped is not known. glovebox status tells, glovebox stop tries again.',
+    );
+    const stopped: SandboxView[] = [];
+    for (const view of views) {
+      context.progress.report({ message: `stopping ${view.id}` });
+      const sessions = await services.sessions.endAllIn(view.id);
+      stopped.push(await services.sandboxes.stop(view.id, context.signal));
+      context.progress.clear();
+      for (const { id, notebookPath } of sessions)
+        context.say(`Session ${id} has ended; its notebook is saved: ${notebookPath}`);
+      if (!context.json) context.print(`Sandbox ${view.id} is gone.`);
+    }
+    if (context.json) context.printJson({ stopped: stopped.map(sandboxJson) });
+    else if (views.length === 0) context.print('Nothing is running.');
+    return EXIT.done;
+  },
+};
+
+async function toStop(
+  context: CommandContext,
+  services: CliServices,
+  all: boolean,
+  id: string | undefined,
+): Promise<readonly SandboxView[]> {
+  const { sandboxes, projectDir } = services;
+  if (all) return sandboxes.list({ projectDir }, context.signal);
+  const view = await chooseSandbox(services, id, context.signal);
+  // One that ended is stopped again only when it is named: its back end may have something left to clear away.
+  return view === undefined || (id === undefined && view.status.state === 'ended') ? [] : [view];
+}

@@ -1,0 +1,234 @@
+/** The examinations of `glovebox doctor`, one after the other, each on its own. */
+import { GloveboxError, messageOf } from '#core/errors.ts';
+import { renderBytes } from '#core/units.ts';
+import type { CommandContext } from './command.ts';
+
+export interface Finding {
+  readonly status: 'ok' | 'warn' | 'fail';
+  readonly about: string;
+  readonly message: string;
+  /** The exact next step; for everything that is not `ok`. */
+  readonly next?: string;
+}
+
+type Examination = (context: CommandContext) => Promise<readonly Finding[]>;
+
+const LITTLE_SPACE_BYTES = 1024 ** 3;
+
+const EXAMINATIONS: readonly (readonly [about: string, examine: Examination])[] = [
+  ['node', examineNode],
+  ['configuration', examineConfig],
+  ['state folder', examineStateFolder],
+  ['records', examineRecords],
+  ['python', examinePython],
+  ['jupyter', examineEnvironment],
+  ['back end', examineBackends],
+  ['sandboxes', examineSandboxes],
+];
+
+/** One that fails to answer is a finding itself, and hides none of the others. */
+export async function* examine(context: CommandContext): AsyncGenerator<Finding> {
+  for (const [about, look] of EXAMINATIONS) {
+    context.progress.report({ message: `looking at ${about}` });
+    let found: readonly Finding[];
+    try {
+      found = await look(context);
+    } catch (error) {
+      if (context.signal.aborted) throw error;
+      const hint = error instanceof GloveboxError ? error.hint : undefined;
+      const next = hint ?? 'glovebox doctor --debug shows more.';
+      found = [{ status: 'fail', about, message: messageOf(error), next }];
+    }
+    yield* found;
+  }
+}
+
+async function examineNode({ host }: CommandContext): Promise<readonly Finding[]> {
+  const message = `${host.probes.nodeVersion} on ${host.probes.platform}, Glovebox ${host.version}`;
+  if (host.probes.platform !== 'win32') return [{ status: 'ok', about: 'node', message }];
+  return [
+    {
+      status: 'warn',
+      about: 'node',
+      message: `${message}; Windows is not tested`,
+      next: 'Use WSL if something does not work.',
+    },
+  ];
+}
+
+async function examineConfig({ config }: CommandContext): Promise<readonly Finding[]> {
+  const problems = config.problems();
+  if (problems.length === 0)
+    return [{ status: 'ok', about: 'configuration', message: 'no problems' }];
+  return problems.map(({ severity, message, hint }) => ({
+    status: severity === 'error' ? 'fail' : 'warn',
+    about: 'configuration',
+    message,
+    next: hint ?? 'Correct or unset it.',
+  }));
+}
+
+async function examineStateFolder({ host, config }: CommandContext): Promise<readonly Finding[]> {
+  const about = 'state folder';
+  const folder = await host.probes.stateFolder(config);
+  const { path, mode, freeBytes } = folder;
+  if (!folder.isWritable) {
+    return [
+      {
+        status: 'fail',
+        about,
+        message: `${path} cannot be written`,
+        next: 'Correct its permissions, or set GLOVEBOX_DIR to a folder of your own.',
+      },
+    ];
+  }
+  if (!folder.exists) return [{ status: 'ok', about, message: `${path} (made when it is needed)` }];
+  if (mode !== undefined && (mode & 0o077) !== 0) {
+    return [
+      { status: 'warn', about, message: `others can enter ${path}`, next: `chmod 700 ${path}` },
+    ];
+  }
+  if (freeBytes !== undefined && freeBytes < LITTLE_SPACE_BYTES) {
+    return [
+      {
+        status: 'warn',
+        about,
+        message: `${renderBytes(freeBytes)} free in ${path}`,
+        next: 'Free some space: notebooks and logs need it.',
+      },
+    ];
+  }
+  return [{ status: 'ok', about, message: path }];
+}
+
+async function examineRecords({ host, config }: CommandContext): Promise<readonly Finding[]> {
+  const damaged = await host.probes.damagedRecords(config);
+  return damaged.map((file) => ({
+    status: 'warn',
+    about: 'records',
+    message: `${file} could not be read and was set aside`,
+    next: 'Repair it and rename it back to .json, or remove it when nothing of it runs any more.',
+  }));
+}
+
+async function examinePython({
+  host,
+  config,
+  signal,
+}: CommandContext): Promise<readonly Finding[]> {
+  const about = 'python';
+  const { path, version, reason, hasIpykernel } = await host.probes.kernelPython(config, signal);
+  const message = `${version} at ${path} (${reason})`;
+  if (hasIpykernel) return [{ status: 'ok', about, message }];
+  return [
+    {
+      status: 'fail',
+      about,
+      message: `${message} has no ipykernel, so no kernel can run on it`,
+      next: `${path} -m pip install ipykernel`,
+    },
+  ];
+}
+
+async function examineEnvironment({
+  host,
+  config,
+  signal,
+}: CommandContext): Promise<readonly Finding[]> {
+  const about = 'jupyter';
+  const { path, state, detail } = await host.probes.managedEnvironment(config, signal);
+  if (state === 'ready')
+    return [{ status: 'ok', about, message: `${detail ?? 'ready'} in ${path}` }];
+  if (state === 'broken') {
+    return [
+      {
+        status: 'fail',
+        about,
+        message: `${path} does not work: ${detail ?? 'unknown reason'}`,
+        next: `Remove ${path}; it is made again at the next start.`,
+      },
+    ];
+  }
+  const [uv, python] = [
+    await host.probes.findProgram('uv'),
+    await host.probes.findProgram('python3'),
+  ];
+  if (config.getOrDefault('offline')) {
+    return [
+      {
+        status: 'fail',
+        about,
+        message: 'not installed yet, and GLOVEBOX_OFFLINE forbids it',
+        next: 'Unset GLOVEBOX_OFFLINE once and run glovebox start.',
+      },
+    ];
+  }
+  const installer = uv ?? python;
+  if (installer === undefined) {
+    return [
+      {
+        status: 'fail',
+        about,
+        message: 'not installed yet, and there is neither uv nor python3',
+        next: 'Install Python 3.10 or newer, or uv (https://docs.astral.sh/uv).',
+      },
+    ];
+  }
+  return [{ status: 'ok', about, message: `installed at the first start, with ${installer}` }];
+}
+
+async function examineBackends(context: CommandContext): Promise<readonly Finding[]> {
+  const { sandboxes } = await context.services();
+  const findings: Finding[] = [];
+  for (const id of sandboxes.backends()) {
+    const about = `back end ${id}`;
+    const { needs, summary } = await sandboxes.backend(id);
+    const missing = await absent(context, needs.commands ?? []);
+    const any = needs.anyCommand ?? [];
+    const hasAny = any.length === 0 || (await absent(context, any)).length < any.length;
+    if (missing.length === 0 && hasAny) findings.push({ status: 'ok', about, message: summary });
+    else {
+      const lacks = [...missing, ...(hasAny ? [] : [`one of ${any.join(', ')}`])].join(' and ');
+      findings.push({
+        status: 'warn',
+        about,
+        message: `cannot be used here: ${lacks} not on the PATH`,
+        next: `Install ${lacks}, if you want ${id}.`,
+      });
+    }
+  }
+  return findings;
+}
+
+async function absent(
+  { host }: CommandContext,
+  programs: readonly string[],
+): Promise<readonly string[]> {
+  const found = await Promise.all(programs.map((name) => host.probes.findProgram(name)));
+  return programs.filter((_, index) => found[index] === undefined);
+}
+
+async function examineSandboxes(context: CommandContext): Promise<readonly Finding[]> {
+  const { sandboxes, sessions } = await context.services();
+  const about = 'sandboxes';
+  const views = await sandboxes.list({}, context.signal);
+  const lost = views.filter(
+    ({ status }) => status.state === 'unreachable' || status.state === 'unknown',
+  );
+  if (lost.length > 0) {
+    return lost.map(({ id, status }) => ({
+      status: 'warn',
+      about,
+      message: `${id} is ${status.state}${status.detail === undefined ? '' : `: ${status.detail}`}`,
+      next: `glovebox wait ${id} asks again, glovebox logs ${id} shows its log, glovebox stop ${id} ends it.`,
+    }));
+  }
+  const own = await sessions.list(false);
+  return [
+    {
+      status: 'ok',
+      about,
+      message: `${views.length} running; ${own.length} sessions in this project`,
+    },
+  ];
+}

@@ -1,0 +1,169 @@
+/** What the command line needs of the world. `main` provides it; tests provide a small one. */
+import type { Config, Flags } from '#config/config.ts';
+import type { RunView, SessionView } from '#session/contract.ts';
+import type { Sessions } from '#session/sessions.ts';
+import type { Tool, ToolContext, ToolResult, ToolServices } from '#tools/define-tool.ts';
+
+export type Progress = Parameters<ToolContext['report']>[0];
+export type Sandboxes = ToolServices['sandboxes'];
+export type SandboxView = Awaited<ReturnType<Sandboxes['get']>>;
+export type SandboxWait = Parameters<Sandboxes['wait']>[1];
+export type RunOutput = RunView['outputs'][number];
+
+export interface CliStream {
+  write(text: string): void;
+  readonly isTTY: boolean;
+  /** Width of the terminal; undefined where there is none. */
+  readonly columns: number | undefined;
+}
+
+export interface CliClock {
+  /** Milliseconds since the epoch. */
+  now(): number;
+  /** Milliseconds that never go back. */
+  monotonic(): number;
+  /** Calls back once after `ms`; the returned function cancels. A background timer keeps no process alive. */
+  after(ms: number, callback: () => void, options?: { readonly background?: boolean }): () => void;
+}
+
+/** The parts of a run that commands use. */
+export interface CliRun {
+  readonly id: string;
+  readonly state: RunView['state'];
+  readonly isFinal: boolean;
+  /** Until it has ended, wants input, or `waitMs` are over. @throws `cancelled` when the signal fires. */
+  wait(options: SandboxWait): Promise<void>;
+  view(): RunView;
+}
+
+/** The parts of a session that commands use. */
+export interface CliSession {
+  readonly id: string;
+  readonly notebook: {
+    readonly path: string;
+    cells(): readonly CliCell[];
+    flush(): Promise<unknown>;
+  };
+  runCells(
+    refs: readonly string[],
+  ): Promise<readonly { readonly cell: CliCell; readonly run: CliRun | undefined }[]>;
+  execute(options: { readonly code: string; readonly timeoutMs?: number }): Promise<CliRun>;
+  scratch(code: string, timeoutMs?: number): CliRun;
+  interrupt(run: CliRun | undefined): Promise<unknown>;
+}
+
+export interface CliCell {
+  readonly id: string;
+  readonly index: number;
+  readonly type: 'code' | 'markdown' | 'raw';
+  readonly source: string;
+}
+
+/** The parts of `Sessions` that commands use. */
+export interface CliSessions extends Pick<Sessions, 'endAllIn'> {
+  list(all: boolean): Promise<readonly SessionView[]>;
+  get(id: string, signal: AbortSignal): Promise<CliSession>;
+  shutdown(id: string, signal: AbortSignal): Promise<unknown>;
+  runScratch(
+    request: Parameters<Sessions['runScratch']>[0],
+    wait: SandboxWait,
+  ): Promise<{ readonly session: CliSession; readonly run: CliRun }>;
+}
+
+/** The parts of `Sandboxes` that commands use. */
+export type CliSandboxes = Pick<
+  Sandboxes,
+  | 'backends'
+  | 'backend'
+  | 'defaultBackend'
+  | 'create'
+  | 'list'
+  | 'get'
+  | 'wait'
+  | 'stop'
+  | 'logs'
+  | 'openPage'
+>;
+
+/** Everything that works on the user's project. Opened once per command, and only by commands that need it. */
+export interface CliServices {
+  readonly projectDir: string;
+  readonly sessions: CliSessions;
+  readonly sandboxes: CliSandboxes;
+  /** Runs a tool of `CliHost.tools` with services of this project. */
+  callTool(
+    tool: Tool,
+    input: unknown,
+    call: Pick<ToolContext, 'signal' | 'report'>,
+  ): Promise<ToolResult>;
+  /** Puts everything on disk and lets go; kernels and sandboxes live on. */
+  close(): Promise<void>;
+}
+
+/** Facts for `doctor`. Each may take seconds, and throws a GloveboxError that says what is wrong and what to do. */
+export interface DoctorProbes {
+  readonly nodeVersion: string;
+  readonly platform: string;
+  /** The state folder; never made by looking. */
+  stateFolder(config: Config): Promise<{
+    readonly path: string;
+    readonly exists: boolean;
+    /** Permission bits, where the system has them. */
+    readonly mode?: number;
+    readonly isWritable: boolean;
+    readonly freeBytes?: number;
+  }>;
+  /** The interpreter kernels run on. @throws `python/missing`. */
+  kernelPython(
+    config: Config,
+    signal: AbortSignal,
+  ): Promise<{
+    readonly path: string;
+    readonly version: string;
+    /** Why this one: `GLOVEBOX_PYTHON`, `.venv of the project`. */
+    readonly reason: string;
+    readonly hasIpykernel: boolean;
+  }>;
+  /** The environment that Glovebox makes for itself. `absent` is fine: it is made at the first start. */
+  managedEnvironment(
+    config: Config,
+    signal: AbortSignal,
+  ): Promise<{
+    readonly path: string;
+    readonly state: 'absent' | 'ready' | 'broken';
+    /** Version of jupyter_server in it, or what is broken. */
+    readonly detail?: string;
+  }>;
+  /** Absolute path of a program on the PATH. */
+  findProgram(name: string): Promise<string | undefined>;
+  /** Record files that could not be read and were set aside. */
+  damagedRecords(config: Config): Promise<readonly string[]>;
+}
+
+export interface CliHost {
+  readonly version: string;
+  readonly cwd: string;
+  readonly stdout: CliStream;
+  readonly stderr: CliStream;
+  readonly clock: CliClock;
+  /** All tools, also of toolsets that are switched off. */
+  readonly tools: readonly Tool[];
+  readonly probes: DoctorProbes;
+  loadConfig(flags: Flags): Promise<Config>;
+  openServices(config: Config): Promise<CliServices>;
+  /** All of stdin as text. */
+  readonly readStdin: () => Promise<string>;
+  /** Calls back on every Ctrl-C (and SIGTERM) until the returned function is called. */
+  onInterrupt(callback: () => void): () => void;
+  /** Opens a file in the user's browser; false where there is none. */
+  openInBrowser(file: string): Promise<boolean>;
+  /** Writes a new file, 0600, and returns its path. `folder` is made; the default is one below the state folder. */
+  saveFile(
+    config: Config,
+    name: string,
+    data: Uint8Array,
+    folder: string | undefined,
+  ): Promise<string>;
+  /** Serves MCP on stdin and stdout until its client ends it. */
+  serveMcp(): Promise<void>;
+}
