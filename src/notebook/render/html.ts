@@ -88,8 +88,9 @@ function createFlow(): Flow {
         .replaceAll(/[ \t\r\f]+/g, ' ')
         .replaceAll(/ ?\n ?/g, '\n')
         .replaceAll(/\n{3,}/g, '\n\n')
+        .replace(/^[ \n]+/, '')
         .replaceAll('\u00a0', ' ')
-        .replaceAll(/^\n+|\s+$/g, '');
+        .trimEnd();
     },
   };
 }

@@ -23,7 +23,7 @@ export interface ImageRendererOptions {
   readonly workerUrl: URL;
   readonly assets: ImageAssets;
   readonly clock: Clock;
-  /** For one job, its wait in the queue not counted. Default 20 s. */
+  /** For one job, its wait in the queue not counted. Default 30 s. */
   readonly jobLimitMs?: number;
   /** A worker without work ends after this. Default 30 s. */
   readonly idleMs?: number;
@@ -39,7 +39,7 @@ interface QueuedJob {
 
 /** Starts nothing until the first job. */
 export function createImageRenderer(options: ImageRendererOptions): ImageRenderer {
-  const { workerUrl, assets, clock, jobLimitMs = 20_000, idleMs = 30_000 } = options;
+  const { workerUrl, assets, clock, jobLimitMs = 30_000, idleMs = 30_000 } = options;
   const queue: QueuedJob[] = [];
   let worker: Worker | undefined;
   let running: QueuedJob | undefined;

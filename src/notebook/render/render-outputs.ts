@@ -70,7 +70,8 @@ export async function renderOutputs(
       if (image.start < span.start || image.end > span.end) continue;
       blocks.text(text.slice(Math.max(at, span.start), image.start));
       showImage(blocks, image, images.length, prepared.get(image.number), options);
-      at = image.end;
+      // The label's line end was written with it.
+      at = image.end < span.end ? image.end + 1 : image.end;
     }
     blocks.text(text.slice(Math.max(at, span.start), span.end));
     shownChars += span.end - span.start;
