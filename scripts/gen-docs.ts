@@ -1,10 +1,11 @@
 /** Writes `docs/reference/` from the code: tools, options, errors, commands. With `--check` it only compares. */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { createProgram } from '#cli/program.ts';
+import { runCli } from '#cli/program.ts';
 import { OPTION_KEYS, OPTION_TABLE } from '#config/options.ts';
 import { ERROR_CODES } from '#core/errors.ts';
 import { isRecord } from '#core/json.ts';
+import { createHost } from '#main/command-line.ts';
 import { TOOLSETS, type Tool } from '#tools/define-tool.ts';
 import { tools } from '#tools/index.ts';
 import { inputSchemaOf } from '#tools/input-schema.ts';
@@ -12,7 +13,7 @@ import { inputSchemaOf } from '#tools/input-schema.ts';
 const root = path.resolve(import.meta.dirname, '..');
 const GENERATED = '<!-- Made by `npm run gen` from the code. Do not edit. -->';
 
-const pages: Readonly<Record<string, () => string>> = {
+const pages: Readonly<Record<string, () => string | Promise<string>>> = {
   'tools.md': renderTools,
   'options.md': renderOptions,
   'errors.md': renderErrors,
@@ -22,8 +23,12 @@ const pages: Readonly<Record<string, () => string>> = {
 /** A cell of a table: one line, without the sign that ends it. */
 const inCell = (text: string): string => text.replaceAll(/\s*\n\s*/g, ' ').replaceAll('|', '\\|');
 
+const toText = (value: unknown): string =>
+  typeof value === 'string' ? value : value === undefined ? '' : JSON.stringify(value);
+
+const line = (cells: readonly string[]): string => `| ${cells.map(inCell).join(' | ')} |`;
+
 function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  const line = (cells: readonly string[]): string => `| ${cells.map(inCell).join(' | ')} |`;
   return [line(head), line(head.map(() => '---')), ...rows.map(line)].join('\n');
 }
 
@@ -54,7 +59,7 @@ function renderTool(tool: Tool): string {
     `\`${name}\``,
     typeNameOf(field),
     needed.includes(name) ? 'required' : defaultOf(field),
-    isRecord(field) ? String(field['description'] ?? '') : '',
+    isRecord(field) ? toText(field['description']) : '',
   ]);
   return [
     `### ${tool.name}`,
@@ -67,14 +72,14 @@ function renderTool(tool: Tool): string {
 function typeNameOf(field: unknown): string {
   if (!isRecord(field)) return '';
   if (Array.isArray(field['enum']))
-    return field['enum'].map((value) => `\`${String(value)}\``).join(' ');
-  if ('const' in field) return `\`${String(field['const'])}\``;
+    return field['enum'].map((value) => `\`${toText(value)}\``).join(' ');
+  if ('const' in field) return `\`${toText(field['const'])}\``;
   for (const key of ['anyOf', 'oneOf']) {
     const branches = field[key];
     if (Array.isArray(branches)) return [...new Set(branches.map(typeNameOf))].join(' or ');
   }
   if (field['type'] === 'array') return `list of ${typeNameOf(field['items'])}`;
-  return String(field['type'] ?? 'any');
+  return toText(field['type']) || 'any';
 }
 
 function defaultOf(field: unknown): string {
@@ -113,8 +118,8 @@ function constantDefault(key: (typeof OPTION_KEYS)[number]): string {
   const value: unknown = OPTION_TABLE[key].default(facts);
   if (value === undefined) return 'none';
   if (Array.isArray(value))
-    return value.length === 0 ? 'empty' : value.map((item) => `\`${String(item)}\``).join(' ');
-  return `\`${String(value)}\``;
+    return value.length === 0 ? 'empty' : value.map((item) => `\`${toText(item)}\``).join(' ');
+  return `\`${toText(value)}\``;
 }
 
 function renderErrors(): string {
@@ -131,14 +136,25 @@ function renderErrors(): string {
   ].join('\n\n');
 }
 
-function renderCommands(): string {
-  const program = createProgram();
-  const parts = [program, ...program.commands].map((command) => {
-    const name = command === program ? 'glovebox' : `glovebox ${command.name()}`;
-    command.configureHelp({ helpWidth: 100 });
-    return [`## ${name}`, '```text', command.helpInformation().trim(), '```'].join('\n');
-  });
+/** The help texts as a person gets them. */
+async function renderCommands(): Promise<string> {
+  const general = await helpOf([]);
+  const names = [
+    ...(/Commands:\n([\s\S]*?)\n\n/.exec(general)?.[1] ?? '').matchAll(/^ {2}([a-z]+)/gm),
+  ];
+  const parts = [part('glovebox', general)];
+  for (const [, name = ''] of names) parts.push(part(`glovebox ${name}`, await helpOf([name])));
   return ['# Command line', ...parts].join('\n\n');
+}
+
+const part = (heading: string, help: string): string =>
+  [`## ${heading}`, `\`\`\`text\n${help.trim()}\n\`\`\``].join('\n\n');
+
+async function helpOf(words: readonly string[]): Promise<string> {
+  let text = '';
+  const stdout = { write: (chunk: string) => void (text += chunk), isTTY: false, columns: 100 };
+  await runCli([...words, '--help'], { ...createHost({}, root), stdout });
+  return text;
 }
 
 const isCheck = process.argv.includes('--check');
@@ -147,7 +163,7 @@ mkdirSync(folder, { recursive: true });
 const stale: string[] = [];
 for (const [name, render] of Object.entries(pages)) {
   const file = path.join(folder, name);
-  const text = `${GENERATED}\n\n${render()}\n`;
+  const text = `${GENERATED}\n\n${await render()}\n`;
   if (existsSync(file) && readFileSync(file, 'utf8') === text) continue;
   stale.push(`docs/reference/${name}`);
   if (!isCheck) writeFileSync(file, text);

@@ -1,10 +1,10 @@
 #!/usr/bin/env node
 /** Starts the MCP server on stdin and stdout. Nothing but protocol may reach stdout, whatever a library prints. */
-import { Console } from 'node:console';
+import { keepStdoutForProtocol } from '#main/protocol-stdout.ts';
 import { requireNode } from './require-node.ts';
 
 requireNode('The Glovebox MCP server');
-globalThis.console = new Console(process.stderr, process.stderr);
+keepStdoutForProtocol();
 
 async function main(): Promise<void> {
   const { serve } = await import('#main/serve.ts');

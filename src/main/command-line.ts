@@ -1,0 +1,122 @@
+/** The command line in the real world: streams, signals, files, the browser. */
+import path from 'node:path';
+import { text } from 'node:stream/consumers';
+import type { CliHost, CliStream } from '#cli/host.ts';
+import { runCli } from '#cli/program.ts';
+import { readEnvironment, type Environment } from '#config/environment.ts';
+import { loadConfig } from '#config/load.ts';
+import { findProjectDir } from '#config/project.ts';
+import { VERSION } from '#core/version.ts';
+import { systemClock } from '#platform/clock.ts';
+import { ensurePrivateFolder, writeFileAtomic } from '#platform/files.ts';
+import { createLog } from '#platform/log.ts';
+import { childEnvironment } from '#platform/environment.ts';
+import { findProgram, spawnDetached } from '#platform/process.ts';
+import { tools } from '#tools/index.ts';
+import { createDoctorProbes } from './doctor-probes.ts';
+import { keepStdoutForProtocol } from './protocol-stdout.ts';
+
+/** Runs one command and resolves with its exit code. */
+export function runCommandLine(argv: readonly string[]): Promise<number> {
+  return runCli(argv, createHost(readEnvironment(), process.cwd()));
+}
+
+/** What commands get; streams can be replaced to read what they write. */
+export function createHost(env: Environment, cwd: string): CliHost {
+  let projectDir = findProjectDir({ env, cwd });
+  return {
+    version: VERSION,
+    cwd,
+    stdout: streamOf(process.stdout),
+    stderr: streamOf(process.stderr),
+    clock: systemClock,
+    tools,
+    probes: createDoctorProbes(env, () => projectDir),
+
+    loadConfig(flags) {
+      const named = flags.project_dir;
+      if (typeof named === 'string')
+        projectDir = findProjectDir({ env: { ...env, GLOVEBOX_PROJECT_DIR: named }, cwd });
+      return loadConfig({ env, cwd, flags, projectDir });
+    },
+
+    async openServices(config) {
+      const { createApp } = await import('./app.ts');
+      const log = createLog({
+        level: config.getOrDefault('log.debug') ? 'debug' : 'warn',
+        file: path.join(config.getOrDefault('log.dir'), 'cli.log'),
+      });
+      const app = createApp({ config, env, projectDir, log });
+      return {
+        projectDir,
+        sessions: app.services.sessions,
+        sandboxes: app.services.sandboxes,
+        callTool: (tool, input, call) => tool.run(input, { ...app.services, ...call }),
+        close: app.close,
+      };
+    },
+
+    readStdin: () => text(process.stdin),
+
+    onInterrupt(callback) {
+      const signals = ['SIGINT', 'SIGTERM'] as const;
+      for (const signal of signals) process.on(signal, callback);
+      return () => {
+        for (const signal of signals) process.off(signal, callback);
+      };
+    },
+
+    openInBrowser: (file) => openInBrowser(file, env),
+
+    async saveFile(config, name, data, folder) {
+      const target = folder ?? path.join(config.get('dir'), 'saved');
+      if (folder === undefined) await ensurePrivateFolder(target);
+      const file = path.join(target, name);
+      await writeFileAtomic(file, data);
+      return file;
+    },
+
+    async serveMcp() {
+      keepStdoutForProtocol();
+      const { serve } = await import('./serve.ts');
+      await serve();
+      // The end of the connection ends the process.
+      await new Promise(() => undefined);
+    },
+  };
+}
+
+function streamOf(stream: NodeJS.WriteStream): CliStream {
+  // A reader that went away (`glovebox logs | head`) is no failure of ours.
+  stream.on('error', () => undefined);
+  return {
+    write: (chunk) => void stream.write(chunk),
+    isTTY: stream.isTTY,
+    columns: stream.columns,
+  };
+}
+
+async function openInBrowser(file: string, env: Environment): Promise<boolean> {
+  const isMac = process.platform === 'darwin';
+  const hasScreen =
+    isMac ||
+    [env['DISPLAY'], env['WAYLAND_DISPLAY']].some((name) => name !== undefined && name !== '');
+  const opener = hasScreen
+    ? await findProgram(isMac ? 'open' : 'xdg-open', env['PATH'])
+    : undefined;
+  if (opener === undefined) return false;
+  const pass = [
+    'DISPLAY',
+    'WAYLAND_DISPLAY',
+    'XAUTHORITY',
+    'XDG_*',
+    'DBUS_SESSION_BUS_ADDRESS',
+    'BROWSER',
+  ];
+  await spawnDetached([opener, file], {
+    cwd: '/',
+    env: childEnvironment(env, { pass }),
+    logFile: '/dev/null',
+  });
+  return true;
+}
