@@ -1,5 +1,6 @@
 /** The back end `local`: a Jupyter server on this machine, as a process of its own that outlives us. */
 import { readdir } from 'node:fs/promises';
+import { throwIfAborted } from '#core/abort.ts';
 import { GloveboxError } from '#core/errors.ts';
 import { lifeOf } from '#platform/process-identity.ts';
 import { defineBackend, type Backend, type SandboxHandle } from '#sandbox/backend.ts';
@@ -23,13 +24,17 @@ export function createLocalBackend(local: LocalContext): Backend {
     options: localOptions,
     sharesHost: true,
 
-    offers: (signal) => localOffers(local.settings().environment, signal),
+    async offers(signal) {
+      throwIfAborted(signal);
+      return localOffers(local.settings().environment, signal);
+    },
 
     start: (options, context) => startServer(options, context, local),
 
     state: (handle, signal) => serverState(handle, local, signal),
 
-    async endpoint(handle) {
+    async endpoint(handle, signal) {
+      throwIfAborted(signal);
       const record = await store(handle.id).read();
       if (record === undefined || record.phase === 'ended') throw ended(handle.id);
       const { server } = record;
@@ -54,11 +59,15 @@ export function createLocalBackend(local: LocalContext): Backend {
       );
     },
 
-    logs: (handle, lines) => logTail(serverFiles(local.settings().dir, handle.id).log, lines),
+    async logs(handle, lines, signal) {
+      throwIfAborted(signal);
+      return logTail(serverFiles(local.settings().dir, handle.id).log, lines);
+    },
 
     stop: (handle, signal) => stopServer(handle.id, local, signal),
 
     async discover(projectDir, signal) {
+      throwIfAborted(signal);
       const found: SandboxHandle[] = [];
       const names: string[] = await readdir(sandboxesFolder(local.settings().dir)).catch(() => []);
       for (const id of names.filter((name) => /^local-[a-z0-9-]+$/.test(name))) {

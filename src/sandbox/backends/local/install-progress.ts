@@ -22,6 +22,8 @@ export function watchInstallation(options: {
   let collected = 0;
   let total: number | undefined;
   let last = '';
+  let newest: string | undefined;
+  const seen = new Set(before);
   const say = (progress: Progress): void => {
     if (progress.message === last) return;
     last = progress.message;
@@ -29,7 +31,8 @@ export function watchInstallation(options: {
   };
   const poll = (): void => {
     const added = installedPackages(folder).filter((name) => !before.has(name));
-    const newest = added.at(-1);
+    newest = added.find((name) => !seen.has(name)) ?? newest;
+    for (const name of added) seen.add(name);
     if (total !== undefined && newest !== undefined) {
       const done = Math.min(added.length, total);
       say({ message: `installing ${done}/${total} ${newest}`, done, total });
@@ -59,7 +62,7 @@ export function watchInstallation(options: {
   };
 }
 
-/** Names of finished packages: both installers write this folder last. In the order of their time, as far as the folder tells. */
+/** Names of finished packages: both installers write this folder last. */
 function installedPackages(folder: string): readonly string[] {
   try {
     const library = path.join(folder, 'lib');

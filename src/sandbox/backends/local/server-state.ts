@@ -1,4 +1,5 @@
 /** Says how a local server stands, from its record, its process and its own answer, in that order of cost. */
+import { throwIfAborted } from '#core/abort.ts';
 import { GloveboxError, isGloveboxError, messageOf } from '#core/errors.ts';
 import { removeIfExists } from '#platform/files.ts';
 import {
@@ -26,6 +27,7 @@ export async function serverState(
   local: LocalContext,
   signal: AbortSignal,
 ): Promise<SandboxStatus> {
+  throwIfAborted(signal);
   try {
     const { dir } = local.settings();
     const store = new ServerStore(dir, handle.id, local.clock);

@@ -1,6 +1,7 @@
 /** Brings up a project's server: finds the one that lives, follows the one that is being started, or starts one. */
 import { realpath } from 'node:fs/promises';
 import path from 'node:path';
+import { throwIfAborted } from '#core/abort.ts';
 import { GloveboxError, isGloveboxError, messageOf } from '#core/errors.ts';
 import { newUuid } from '#core/ids.ts';
 import { sleep } from '#platform/clock.ts';
@@ -32,6 +33,7 @@ export async function startServer(
   local: LocalContext,
 ): Promise<SandboxStatus> {
   const { id, projectDir, signal } = context;
+  throwIfAborted(signal);
   const settings = local.settings();
   refusePublicAddress(settings.bindIp);
   const rootDir = await realFolder(settings.serverRootDir ?? projectDir);

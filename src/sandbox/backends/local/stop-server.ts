@@ -1,4 +1,5 @@
 /** Ends a local server with its kernels, and makes sure that they are gone. */
+import { throwIfAborted } from '#core/abort.ts';
 import { GloveboxError, isGloveboxError, messageOf } from '#core/errors.ts';
 import { newUuid } from '#core/ids.ts';
 import { sleep, type Clock } from '#platform/clock.ts';
@@ -23,6 +24,7 @@ export async function stopServer(
   local: LocalContext,
   signal: AbortSignal,
 ): Promise<void> {
+  throwIfAborted(signal);
   const { dir } = local.settings();
   const { clock } = local;
   const files = serverFiles(dir, id);
