@@ -41,7 +41,8 @@ export const tool: CliCommand = {
   async run(context, command) {
     const { host } = context;
     const given = command.opts<ToolOptions>();
-    const [name, words, whole] = split(command.args, given);
+    const { name, words, whole, isJsonWanted } = split(command.args, given);
+    const json = context.json || isJsonWanted;
     if (name === undefined) return list(context);
     const found = findTool(host.tools, name);
     if (given.schema === true) {
@@ -60,7 +61,7 @@ export const tool: CliCommand = {
       { signal, report },
     );
     context.progress.clear();
-    if (context.json)
+    if (json)
       context.printJson({
         content: result.blocks,
         ...(result.meta !== undefined && { meta: result.meta }),
@@ -70,16 +71,24 @@ export const tool: CliCommand = {
   },
 };
 
-/** Name, flags, arguments. A bare `--json` before the name takes the name for its value; that is put right here. */
-function split(
-  words: readonly string[],
-  { json, input }: ToolOptions,
-): readonly [name: string | undefined, words: readonly string[], whole: string | undefined] {
+interface Call {
+  readonly name: string | undefined;
+  readonly words: readonly string[];
+  /** Arguments as one JSON object. */
+  readonly whole: string | undefined;
+  readonly isJsonWanted: boolean;
+}
+
+/** A bare `--json` before the name takes the name for its value; that is put right here. */
+function split(words: readonly string[], { json, input }: ToolOptions): Call {
   const [first] = words;
+  const hasName = first !== undefined && !first.startsWith('-');
+  if (!hasName && typeof json === 'string' && !json.trimStart().startsWith('{')) {
+    return { name: json, words, whole: input, isJsonWanted: true };
+  }
   const whole = typeof json === 'string' ? json : input;
-  if (first !== undefined && !first.startsWith('-')) return [first, words.slice(1), whole];
-  if (typeof json === 'string' && !json.trimStart().startsWith('{')) return [json, words, input];
-  return [undefined, words, whole];
+  if (!hasName) return { name: undefined, words, whole, isJsonWanted: false };
+  return { name: first, words: words.slice(1), whole, isJsonWanted: false };
 }
 
 /** The help of one tool: what the model reads, and the flags. */

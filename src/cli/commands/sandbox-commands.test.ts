@@ -1,0 +1,198 @@
+import { describe, expect, it, vi } from 'vitest';
+import { GloveboxError } from '#core/errors.ts';
+import { fakeHost, runFake, sandboxView, sessionView } from '../../../test/rigs/cli-host.ts';
+import { runCli } from '../program.ts';
+import { newLines } from './logs.ts';
+
+const ended = sandboxView({
+  state: 'ended',
+  end: { cause: 'time-limit', message: 'Its time was over.', logTail: ['last words'] },
+});
+
+describe('status', () => {
+  it.each([
+    ['ready', 0],
+    ['starting', 3],
+    ['queued', 3],
+    ['suspended', 3],
+    ['unreachable', 5],
+    ['unknown', 5],
+    ['ended', 1],
+  ] as const)('S29: %s is exit code %i', async (state, expected) => {
+    const { code, out } = await runFake(['status'], { sandboxes: [sandboxView({ state })] });
+    expect(code).toBe(expected);
+    expect(out).toContain(`state: ${state}`);
+  });
+
+  it('S29: nothing is exit code 4', async () => {
+    expect((await runFake(['status'])).code).toBe(4);
+    expect((await runFake(['status', 'x'])).code).toBe(4);
+  });
+
+  it('tells the best of several, and sessions where they belong', async () => {
+    const sandboxes = [
+      sandboxView({ state: 'unreachable' }, { id: 'b' }),
+      sandboxView({}, { id: 'a' }),
+      ended,
+    ];
+    const sessions = [
+      sessionView({ sandboxId: 'a', runs: [{ id: 'r-1', state: 'running', elapsedMs: 5 }] }),
+    ];
+    const { code, json } = await runFake(['status', '--json'], { sandboxes, sessions });
+    expect(code).toBe(0);
+    expect(json()).toMatchObject({
+      project_dir: '/project',
+      sandboxes: [
+        { sandbox_id: 'b', sessions: [] },
+        {
+          sandbox_id: 'a',
+          sessions: [{ session_id: 's-abc', runs: [{ run_id: 'r-1', state: 'running' }] }],
+        },
+      ],
+    });
+  });
+});
+
+describe('start', () => {
+  it('S29: shows what is ready, and hands options to the back end', async () => {
+    const { code, out, calls } = await runFake([
+      'start',
+      '--name',
+      'n',
+      '--cpus',
+      '2',
+      '--wait-s',
+      '1m',
+    ]);
+    expect([code, calls]).toEqual([0, ['create local n{"cpus":2} 60000', 'close']]);
+    expect(out).toContain('sandbox_id: local-lab\n');
+  });
+
+  it('S29: still on its way is exit code 3, with the way to go on', async () => {
+    const { code, err } = await runFake(['start'], {
+      sandboxes: [sandboxView({ state: 'starting' })],
+    });
+    expect(code).toBe(3);
+    expect(err).toContain('Nothing is lost. glovebox start goes on waiting');
+  });
+
+  it('says that it ran already', async () => {
+    const sandboxes = [sandboxView({}, { createdMs: Date.UTC(2026, 0, 2, 1, 4, 5) })];
+    expect((await runFake(['start'], { sandboxes })).err).toContain('It runs already, since 2 h.');
+  });
+
+  it('--no-wait returns as soon as the sandbox exists without us', async () => {
+    let asked = 0;
+    const parts = {
+      create: () => Promise.resolve(sandboxView({ state: 'preparing' })),
+      wait: () =>
+        Promise.resolve(sandboxView({ state: (asked += 1) < 3 ? 'preparing' : 'starting' })),
+    };
+    expect((await runFake(['start', '--no-wait'], { parts })).code).toBe(3);
+    expect(asked).toBe(3);
+  });
+
+  it('S29: Ctrl-C keeps the sandbox, exit code 130, with hints', async () => {
+    const { host, stderr, interrupt, calls } = fakeHost({
+      parts: {
+        create: (_request, { signal }) =>
+          new Promise((_, reject) => {
+            signal.addEventListener('abort', () => reject(new Error('torn down')));
+            interrupt();
+          }),
+      },
+    });
+    expect(await runCli(['start'], host)).toBe(130);
+    expect(stderr.text).toBe(
+      'glovebox: interrupted\n  next: The sandbox is kept. glovebox start goes on with it, glovebox stop ends it.\n',
+    );
+    expect(calls).toEqual(['close']);
+  });
+
+  it('S29, X134: --foreground stops it on Ctrl-C', async () => {
+    const { host, interrupt, calls, stderr } = fakeHost({ sandboxes: [sandboxView()] });
+    const done = runCli(['start', '--foreground'], host);
+    await vi.waitUntil(() => stderr.text.includes('Ctrl-C stops it.'));
+    interrupt();
+    expect(await done).toBe(130);
+    expect(calls.slice(1)).toEqual(['endAllIn local-lab', 'stop local-lab', 'close']);
+  });
+
+  it('ends at once on the second Ctrl-C, even when nothing reacts to the first', async () => {
+    const { host, interrupt } = fakeHost({ parts: { create: () => new Promise(() => undefined) } });
+    const done = runCli(['start'], host);
+    await Promise.resolve();
+    interrupt();
+    interrupt();
+    expect(await done).toBe(130);
+  });
+});
+
+describe('wait, stop, logs, open', () => {
+  it('S29: wait takes its codes from the state', async () => {
+    expect(
+      (await runFake(['wait', '--timeout', '5'], { sandboxes: [sandboxView({ state: 'queued' })] }))
+        .code,
+    ).toBe(3);
+    const over = await runFake(['wait'], { sandboxes: [ended] });
+    expect(over.code).toBe(1);
+    expect(over.out).toContain('last words');
+    expect((await runFake(['wait'])).code).toBe(4);
+  });
+
+  it('S29: stop ends sessions first; nothing to stop is done', async () => {
+    const { code, calls, out } = await runFake(['stop'], { sandboxes: [sandboxView()] });
+    expect([code, calls, out]).toEqual([
+      0,
+      ['endAllIn local-lab', 'stop local-lab', 'close'],
+      'Sandbox local-lab is gone.\n',
+    ]);
+    expect((await runFake(['stop'], { sandboxes: [ended] })).calls).toEqual(['close']);
+    expect((await runFake(['stop'])).code).toBe(0);
+  });
+
+  it('S29: a stop that cannot be seen to work is exit code 1', async () => {
+    const parts = {
+      stop: () => Promise.reject(new GloveboxError('sandbox/stop-failed', 'It is still there.')),
+    };
+    expect((await runFake(['stop'], { sandboxes: [sandboxView()], parts })).code).toBe(1);
+  });
+
+  it('stop asks which of several, and takes all when told so', async () => {
+    const sandboxes = [sandboxView({}, { id: 'a' }), sandboxView({}, { id: 'b' })];
+    const vague = await runFake(['stop'], { sandboxes });
+    expect([vague.code, vague.calls]).toEqual([2, ['close']]);
+    expect(vague.err).toContain('several sandboxes: a, b');
+    const all = await runFake(['stop', '--all', '--json'], { sandboxes });
+    expect(all.calls).toEqual(['endAllIn a', 'stop a', 'endAllIn b', 'stop b', 'close']);
+    expect(all.json()).toMatchObject({ stopped: [{ sandbox_id: 'a' }, { sandbox_id: 'b' }] });
+  });
+
+  it('logs prints lines; of a log that moved on only what is new', async () => {
+    expect((await runFake(['logs', '-n', '7'], { sandboxes: [sandboxView()] })).out).toBe(
+      'one\ntwo\n',
+    );
+    expect(newLines(['a', 'b', 'c'], ['b', 'c', 'd', 'e'])).toEqual(['d', 'e']);
+    expect(newLines(['a', 'a'], ['a', 'a'])).toEqual([]);
+    expect(newLines(['a'], ['x', 'y'])).toEqual(['x', 'y']);
+    expect(newLines([], ['x'])).toEqual(['x']);
+  });
+
+  it('open finds the notebook of a session, and prints the page where there is no browser', async () => {
+    const world = { sandboxes: [sandboxView()], sessions: [sessionView()] };
+    expect((await runFake(['open'], world)).calls).toContain(
+      'openPage local-lab notebooks/probe.ipynb',
+    );
+    expect((await runFake(['open', 'notebooks/probe.ipynb'], world)).calls).toContain(
+      'browser /pages/x.html',
+    );
+    expect((await runFake(['open', 'local-lab'], world)).calls).toContain('openPage local-lab ');
+    const headless = await runFake(['open'], {
+      ...world,
+      host: { openInBrowser: () => Promise.resolve(false) },
+    });
+    expect([headless.code, headless.out]).toEqual([0, '/pages/x.html\n']);
+    expect((await runFake(['open'])).code).toBe(4);
+    expect((await runFake(['open', 's-none'], world)).code).toBe(4);
+  });
+});

@@ -1,0 +1,72 @@
+import { describe, expect, it } from 'vitest';
+import * as z from 'zod';
+import { GloveboxError } from '#core/errors.ts';
+import { fakeHost, runFake, sandboxView } from '../../test/rigs/cli-host.ts';
+
+describe('doctor', () => {
+  it('finds nothing on a sound machine', async () => {
+    const { code, out, err } = await runFake(['doctor'], { sandboxes: [sandboxView()] });
+    expect([code, err]).toEqual([0, '']);
+    expect(out).not.toMatch(/^(warn|FAIL)/m);
+    for (const about of [
+      'node',
+      'configuration',
+      'state folder',
+      'python',
+      'jupyter',
+      'back end local',
+      'sandboxes',
+    ]) {
+      expect(out).toContain(`ok    ${about}: `);
+    }
+  });
+
+  it('goes on after a failure, and gives a next step for everything that is wrong', async () => {
+    const { host } = fakeHost({});
+    const probes = {
+      ...host.probes,
+      stateFolder: () =>
+        Promise.resolve({ path: '/state', exists: true, mode: 0o755, isWritable: true }),
+      kernelPython: () =>
+        Promise.reject(new GloveboxError('python/missing', 'No Python.', { hint: 'Install one.' })),
+      managedEnvironment: () =>
+        Promise.resolve({ path: '/e', state: 'broken' as const, detail: 'no pip' }),
+      findProgram: () => Promise.resolve(undefined),
+      damagedRecords: () => Promise.resolve(['/state/x.json.bad']),
+    };
+    const sandboxes = [sandboxView({ state: 'unreachable', detail: 'silent' })];
+    const env = {
+      GLOVEBOX_WAIT_S: 'x',
+      JLAB_MCP_PYTHON: '/p',
+      GLOVEBOX_PROXY: 'http://me:hunter2@p',
+    };
+    const world = { host: { probes }, sandboxes, env };
+    const { code, json } = await runFake(['doctor', '--json'], world);
+    expect(code).toBe(1);
+    const report = z
+      .object({
+        findings: z.array(
+          z.object({ status: z.string(), about: z.string(), next: z.string().optional() }),
+        ),
+      })
+      .parse(json());
+    expect(report.findings.map(({ status, about }) => `${status} ${about}`)).toEqual([
+      'ok node',
+      'warn configuration',
+      'fail configuration',
+      'warn state folder',
+      'warn records',
+      'fail python',
+      'fail jupyter',
+      'warn back end local',
+      'warn sandboxes',
+    ]);
+    expect(
+      report.findings.filter(({ status, next }) => status !== 'ok' && next === undefined),
+    ).toEqual([]);
+    const { out } = await runFake(['doctor'], world);
+    expect(out).toContain('FAIL  python: No Python.\n      next: Install one.');
+    expect(out).toContain('python.interpreter = /p  (JLAB_MCP_PYTHON)');
+    expect(out).not.toContain('hunter2');
+  });
+});
