@@ -84,7 +84,7 @@ export function describeFlags(schema: z.ZodObject): string {
       const kind = types.has('boolean')
         ? ''
         : ` <${choices.length > 0 ? choices.join('|') : kindOf(types, itemTypes)}>`;
-      return `  ${flagOf(name)}${kind}${isRequired ? '  (required)' : ''}\n      ${about}`;
+      return `  ${flagOf(name)}${kind}${isRequired ? '  (required)' : ''}${about === '' ? '' : `\n      ${about}`}`;
     },
   );
   return lines.length === 0 ? '  (no parameters)' : lines.join('\n');

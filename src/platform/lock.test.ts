@@ -1,5 +1,6 @@
 import { EventEmitter, once } from 'node:events';
-import { utimesSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { mkdtemp, readdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -126,6 +127,42 @@ it('does not take over while the heartbeat goes on, however old the file looks',
   ).rejects.toMatchObject({ code: 'lock/timeout' });
 });
 
+it('leaves the lock of a waiter that was faster, however stale the one was that it replaced', async () => {
+  await heldBy({ ...currentIdentity(), host: 'elsewhere' });
+  const inner = steppingClock();
+  let isReplaced = false;
+  const raced: Clock = {
+    ...inner,
+    // Asked between looking at the lock and taking it over.
+    monotonic() {
+      const time = inner.monotonic();
+      if (time >= 30_000 && !isReplaced) {
+        isReplaced = true;
+        rmSync(file);
+        writeFileSync(file, JSON.stringify({ token: 'faster', owner: currentIdentity() }));
+      }
+      return time;
+    },
+  };
+  await expect(
+    withFileLock(file, () => Promise.resolve(), { clock: raced, timeoutMs: 50_000 }),
+  ).rejects.toMatchObject({ code: 'lock/timeout' });
+  expect(await readFile(file, 'utf8')).toContain('faster');
+});
+
+it('takes over even when an earlier one died while it took over', async () => {
+  const content = JSON.stringify({ token: 't', owner: { ...currentIdentity(), startTime: '1' } });
+  await writeFile(file, content);
+  const marker = `${file}.${createHash('sha256').update(content).digest('hex').slice(0, 16)}`;
+  await writeFile(marker, '');
+  await expect(
+    withFileLock(file, () => Promise.resolve(), { clock, timeoutMs: 50 }),
+  ).rejects.toMatchObject({ code: 'lock/timeout' });
+  await utimes(marker, 1, 1);
+  expect(await withFileLock(file, () => Promise.resolve('mine'), { clock })).toBe('mine');
+  expect(await readdir(dir)).toEqual([]);
+});
+
 it('recovers from a lock that was never filled', async () => {
   await writeFile(file, '');
   expect(await withFileLock(file, () => Promise.resolve('mine'), { clock: steppingClock() })).toBe(
@@ -174,7 +211,7 @@ it('stops waiting when the caller cancels, without disturbing the line', async (
   expect(await third).toBe('third');
 });
 
-it('lets one of several waiters take over, not all of them', async () => {
+it('is handed on by processes that die with it in hand', async () => {
   const count = path.join(dir, 'count');
   await writeFile(count, '0');
   await heldBy({ ...currentIdentity(), startTime: '1' });
