@@ -2,7 +2,7 @@ import path from 'node:path';
 import { expect, it } from 'vitest';
 import { BACKEND_IDS } from '#sandbox/backend.ts';
 import { TOOLSETS } from '#tools/define-tool.ts';
-import { OPTION_KEYS, OPTION_TABLE, OPTIONS } from './options.ts';
+import { OPTION_KEYS, OPTION_TABLE } from './options.ts';
 
 const facts = {
   home: path.resolve('/home'),
@@ -31,8 +31,8 @@ it('describes every option in a sentence', () => {
 });
 
 it('knows the same back ends and toolsets as the code that uses them', () => {
-  expect(OPTIONS.backend.kind.known).toEqual(BACKEND_IDS);
-  expect(OPTIONS['tools.toolsets'].default(facts)).toEqual(TOOLSETS);
+  expect(OPTION_TABLE.backend.kind.known).toEqual(BACKEND_IDS);
+  expect(OPTION_TABLE['tools.toolsets'].default(facts)).toEqual(TOOLSETS);
 });
 
 it('lets a project neither open the machine nor choose what kernels see', () => {

@@ -26,7 +26,7 @@ const requirement = words(
 );
 
 /** By key: `output.max_chars` is `max_chars` below `[output]` in a `glovebox.toml`. */
-export const OPTIONS = {
+const OPTIONS = {
   dir: option({
     kind: folder(),
     default: ({ home }) => path.join(home, '.glovebox'),
