@@ -27,7 +27,7 @@ export function toProtocolError(error: unknown, uri: string, log: McpLog): Error
 
 function describeError(error: unknown, source: string, log: McpLog): string {
   if (isGloveboxError(error) && error.code !== 'internal') {
-    return withHint(`[${error.code}] ${error.message}`, error.hint);
+    return withHint(`[${error.code}] ${error.message}`, error.hint ?? generalHint(error.code));
   }
   // The text of a foreign error may hold anything, secrets included, so it goes into the private log only.
   const reference = `e-${randomBytes(4).toString('hex')}`;
@@ -37,6 +37,13 @@ function describeError(error: unknown, source: string, log: McpLog): string {
     `[internal] Glovebox failed in ${source} (${kind}, reference ${reference}). This is a defect; what was acknowledged before is kept.`,
     `look for ${reference} in the log that \`glovebox doctor\` names, and report it. list_sessions tells what is alive.`,
   );
+}
+
+/** For an error that was thrown where nobody knew the next step. */
+function generalHint(code: string): string | undefined {
+  return /^(storage|record|lock|config|python)\//.test(code)
+    ? '`glovebox doctor` tells what is wrong with this machine and what to do about it.'
+    : undefined;
 }
 
 function withHint(text: string, hint: string | undefined): string {

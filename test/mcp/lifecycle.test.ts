@@ -176,11 +176,26 @@ describe('P7, P18: messages', () => {
     expect(await server.answer(2)).toMatchObject({ result: { isError: true } });
   });
 
-  it('a message above the buffer ends the connection with a reason in the log', async () => {
+  it('a message above the limit is refused with an answer, and the connection goes on', async () => {
+    const server = await startRaw();
+    const code = 'x'.repeat(65 * 1024 * 1024);
+    server.send({
+      id: 2,
+      method: 'tools/call',
+      params: { name: 'execute_code', arguments: { code } },
+    });
+    expect(await server.answer(2)).toMatchObject({
+      error: { message: expect.stringMatching(/larger than the 64 MiB .* file/) },
+    });
+    server.send({ id: 3, method: 'tools/list', params: {} });
+    expect(await server.answer(3)).toHaveProperty('result.tools');
+  });
+
+  it('one whose id cannot be found ends the connection, with the reason in the log', async () => {
     const server = await startRaw();
     const exited = once(server.process, 'exit');
-    server.process.stdin?.write('x'.repeat(65 * 1024 * 1024));
+    server.process.stdin?.write(`${'x'.repeat(65 * 1024 * 1024)}\n`);
     await exited;
-    expect(server.stderr()).toContain('exceeded maximum size');
+    expect(server.stderr()).toContain('is larger than the 64 MiB');
   });
 });
