@@ -28,6 +28,12 @@ class SandboxServerApp(ServerApp):
         """Settings of the machine or of the user must not change a server of ours."""
         return [self.config_dir]
 
+    def write_server_info_file(self) -> None:
+        """Nobody looks for this server there, and it would hold the token."""
+
+    def write_browser_open_files(self) -> None:
+        """The same."""
+
     def initialize(self, *args: Any, **kwargs: Any) -> None:
         super().initialize(*args, **kwargs)
         gc.freeze()

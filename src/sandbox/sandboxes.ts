@@ -14,6 +14,7 @@ import {
   type Backend,
   type BackendId,
   type Progress,
+  type Resources,
   type SandboxState,
 } from './backend.ts';
 import { writeBrowserPage } from './browser-page.ts';
@@ -214,6 +215,20 @@ export class Sandboxes {
     const record = await this.#read(id);
     const backend = await this.backend(record.backend);
     return backend.logs(toHandle(record), lines, signal);
+  }
+
+  /** What a sandbox's host has and uses now; without `id` this machine. @throws `backend/unavailable` where it cannot be asked. */
+  async resources(id: string | undefined, signal: AbortSignal): Promise<Resources> {
+    const record = id === undefined ? undefined : await this.#read(id);
+    const backend = await this.backend(record?.backend ?? 'local');
+    if (backend.resources === undefined) {
+      throw new GloveboxError(
+        'backend/unavailable',
+        `The ${backend.id} back end cannot tell the resources of a sandbox.`,
+        { hint: 'Ask in a notebook, e.g. execute_scratch(code="!nvidia-smi; free -h").' },
+      );
+    }
+    return backend.resources(record === undefined ? undefined : toHandle(record), signal);
   }
 
   /** For the wire client: asked before every connection, throws `sandbox/ended`, `sandbox/pending`, `server/unreachable`. */

@@ -36,6 +36,8 @@ export interface BackendRig {
   dispose(): Promise<void>;
 }
 
+export type CallerRig = Pick<BackendRig, 'projectDir' | 'options' | 'countAtEngine'>;
+
 /** Stands for the service that calls a back end: keeps what it is told to remember, as the record does. */
 export class Caller {
   readonly id: string;
@@ -46,9 +48,9 @@ export class Caller {
   /** Called with each step of the start, to interfere at that moment. */
   onStep: (step: number) => void = () => undefined;
   #steps = 0;
-  readonly #rig: BackendRig;
+  readonly #rig: CallerRig;
 
-  constructor(rig: BackendRig, id = 'local-contract-000000000001') {
+  constructor(rig: CallerRig, id = 'local-contract-000000000001') {
     this.#rig = rig;
     this.id = id;
   }

@@ -2,6 +2,8 @@
 import { readdir } from 'node:fs/promises';
 import { throwIfAborted } from '#core/abort.ts';
 import { GloveboxError } from '#core/errors.ts';
+import { childEnvironment } from '#platform/environment.ts';
+import { readHostResources } from '#platform/host-resources.ts';
 import { lifeOf } from '#platform/process-identity.ts';
 import { defineBackend, type Backend, type SandboxHandle } from '#sandbox/backend.ts';
 import { sandboxesFolder } from '#sandbox/records.ts';
@@ -65,6 +67,13 @@ export function createLocalBackend(local: LocalContext): Backend {
     },
 
     stop: (handle, signal) => stopServer(handle.id, local, signal),
+
+    async resources(handle, signal) {
+      throwIfAborted(signal);
+      const { dir, environment } = local.settings();
+      const folders = handle === undefined ? [dir] : [handle.projectDir, dir];
+      return readHostResources({ folders, env: childEnvironment(environment), signal });
+    },
 
     async discover(projectDir, signal) {
       throwIfAborted(signal);

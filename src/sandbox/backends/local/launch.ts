@@ -95,6 +95,8 @@ async function startProcess(launch: Launch, port: number): Promise<DetachedProce
     extra: {
       JUPYTER_CONFIG_DIR: files.configDir,
       JUPYTER_DATA_DIR: files.dataDir,
+      // First of all places, even before the server's own environment with the kernel it brings.
+      JUPYTER_PATH: files.dataDir,
       JUPYTER_RUNTIME_DIR: runtimeDir,
     },
   });

@@ -154,6 +154,7 @@ function kernelEnvironment(
     // The server's private folders are no business of commands that run in a cell.
     JUPYTER_CONFIG_DIR: environment['JUPYTER_CONFIG_DIR'] ?? '',
     JUPYTER_DATA_DIR: environment['JUPYTER_DATA_DIR'] ?? '',
+    JUPYTER_PATH: environment['JUPYTER_PATH'] ?? '',
     JUPYTER_RUNTIME_DIR: '',
   };
   if (kernel.kind === 'managed') return { ...env, VIRTUAL_ENV: prefix, PYTHONNOUSERSITE: '1' };
