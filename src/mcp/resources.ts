@@ -4,6 +4,8 @@ import type { JsonObject } from '#core/json.ts';
 import type { McpLog } from './contract.ts';
 import { toProtocolError } from './render-error.ts';
 
+const MODERN_REVISION = '2026-07-28';
+
 export const STATUS_URI = 'glovebox://server/status';
 export const runUri = (runId: string): string => `glovebox://runs/${runId}`;
 
@@ -13,11 +15,16 @@ export interface ResourceReaders {
   readStatus(signal: AbortSignal): Promise<JsonObject>;
   /** The whole text output of a run. @throws GloveboxError `run/unknown`. */
   readRun(runId: string, signal: AbortSignal): Promise<string>;
-  /** Calls back with the address of what changed, until the returned function is called. */
-  onChange?(listener: (uri: string) => void): () => void;
 }
 
-export function registerResources(server: McpServer, readers: ResourceReaders, log: McpLog): void {
+/** Tells clients that listen to that address; to others nothing is sent. */
+export type NotifyChanged = (uri: string) => void;
+
+export function registerResources(
+  server: McpServer,
+  readers: ResourceReaders,
+  log: McpLog,
+): NotifyChanged {
   server.registerResource(
     'status',
     STATUS_URI,
@@ -46,7 +53,7 @@ export function registerResources(server: McpServer, readers: ResourceReaders, l
       return { contents: [{ uri: uri.href, mimeType: 'text/plain', text }] };
     },
   );
-  serveSubscriptions(server, readers, log);
+  return serveSubscriptions(server, log);
 }
 
 async function read<T>(uri: URL, log: McpLog, content: Promise<T>): Promise<T> {
@@ -61,10 +68,9 @@ async function read<T>(uri: URL, log: McpLog, content: Promise<T>): Promise<T> {
  * Clients of the older era subscribe with a request of their own, for which the SDK keeps no books; for newer ones the
  * stdio entry picks what each of them listens to.
  */
-function serveSubscriptions(server: McpServer, readers: ResourceReaders, log: McpLog): void {
+function serveSubscriptions(server: McpServer, log: McpLog): NotifyChanged {
   const subscribed = new Set<string>();
   const inner = server.server;
-  const isModern = (): boolean => inner.getNegotiatedProtocolVersion() === '2026-07-28';
   inner.setRequestHandler('resources/subscribe', ({ params }) => {
     subscribed.add(params.uri);
     return {};
@@ -73,11 +79,10 @@ function serveSubscriptions(server: McpServer, readers: ResourceReaders, log: Mc
     subscribed.delete(params.uri);
     return {};
   });
-  const stop = readers.onChange?.((uri) => {
-    if (!subscribed.has(uri) && !isModern()) return;
+  return (uri) => {
+    if (!subscribed.has(uri) && inner.getNegotiatedProtocolVersion() !== MODERN_REVISION) return;
     inner.sendResourceUpdated({ uri }).catch((error: unknown) => {
       log.debug(`could not tell the client that ${uri} changed: ${String(error)}`);
     });
-  });
-  inner.onclose = () => stop?.();
+  };
 }

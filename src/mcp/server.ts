@@ -5,7 +5,13 @@ import { inputSchemaOf } from '#tools/input-schema.ts';
 import type { McpClock, McpLog } from './contract.ts';
 import { ProgressReporter } from './progress.ts';
 import { renderToolError } from './render-error.ts';
-import { registerResources, type ResourceReaders } from './resources.ts';
+import {
+  registerResources,
+  runUri,
+  STATUS_URI,
+  type NotifyChanged,
+  type ResourceReaders,
+} from './resources.ts';
 
 export interface McpServerOptions {
   readonly version: string;
@@ -40,12 +46,12 @@ export function createMcpServer(
       },
     },
   );
+  const notifyChanged = registerResources(server, options.resources, options.log);
   for (const tool of tools) {
     server.registerTool(tool.name, publishedFormOf(tool), (input: unknown, context) =>
-      callTool(tool, input, context, loadServices, options),
+      callTool(tool, input, context, { ...options, loadServices, notifyChanged }),
     );
   }
-  registerResources(server, options.resources, options.log);
   return server;
 }
 
@@ -77,12 +83,16 @@ function publishedFormOf(tool: Tool) {
   };
 }
 
+interface CallSurroundings extends McpServerOptions {
+  readonly loadServices: () => Promise<ToolServices>;
+  readonly notifyChanged: NotifyChanged;
+}
+
 async function callTool(
   tool: Tool,
   input: unknown,
   { mcpReq }: ServerContext,
-  loadServices: () => Promise<ToolServices>,
-  { clock, log }: McpServerOptions,
+  { clock, log, loadServices, notifyChanged }: CallSurroundings,
 ): Promise<CallToolResult> {
   const progressToken = mcpReq._meta?.progressToken;
   const progress =
@@ -101,10 +111,13 @@ async function callTool(
       signal: mcpReq.signal,
       report: (step) => progress?.report(step),
     });
+    const runId = result.meta?.['run_id'];
+    if (typeof runId === 'string') notifyChanged(runUri(runId));
     return toCallToolResult(result, RESULT_CHARS[tool.name] ?? DEFAULT_RESULT_CHARS);
   } catch (error) {
     return renderToolError(error, tool.name, log);
   } finally {
+    if (!tool.hints.readOnly) notifyChanged(STATUS_URI);
     await progress?.finish();
   }
 }

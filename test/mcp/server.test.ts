@@ -264,6 +264,19 @@ describe.each(ERAS)('MCP server, %s era', (era) => {
     expect(run.contents).toMatchObject([{ text: 'the whole output', mimeType: 'text/plain' }]);
     await expect(client.readResource({ uri: 'glovebox://runs/r-2' })).rejects.toThrow(/No run r-2/);
   });
+
+  it('tells a client that listens that the status has changed', async () => {
+    const changed: string[] = [];
+    const { client } = await serve(toolThat(async () => textResult('done', { run_id: 'r-1' })));
+    client.setNotificationHandler('notifications/resources/updated', ({ params }) => {
+      changed.push(params.uri);
+    });
+    const uri = 'glovebox://server/status';
+    if (era === 'legacy') await client.subscribeResource({ uri });
+    else await client.listen({ resourceSubscriptions: [uri] });
+    await client.callTool({ name: 'try_it', arguments: {} });
+    await vi.waitFor(() => expect(changed).toEqual([uri]));
+  });
 });
 
 interface Deferred {
