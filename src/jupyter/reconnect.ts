@@ -72,9 +72,9 @@ export class Connection {
 
   async #end(): Promise<void> {
     this.#cancelTimer?.();
-    const attempt = this.#attempt;
-    attempt?.abort.abort();
-    await attempt?.opened.catch(() => undefined);
+    this.#attempt?.abort.abort();
+    await Promise.all([this.#socket?.close(), this.#attempt?.opened.catch(() => undefined)]);
+    // An attempt may have succeeded in the same moment.
     await this.#socket?.close();
     this.#socket = undefined;
   }
