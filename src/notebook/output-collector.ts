@@ -1,136 +1,43 @@
 /** Gathers what a kernel sends for one cell into the outputs that a notebook stores. */
 import { isRecord } from '#core/json.ts';
-import type { CellOutput, MimeBundle } from './contract.ts';
+import { renderBytes } from '#core/units.ts';
+import type { CellOutput, ErrorOutput } from './contract.ts';
+import { joinLines, toBundle, toCount, toText } from './output-json.ts';
 import { TerminalText } from './terminal-text.ts';
 
-/** One iopub message; any other type is left alone. */
+/** One message of the output channel. */
 export interface OutputMessage {
+  /** `stream`, `display_data`, `update_display_data`, `execute_result`, `error`, `clear_output`; others are left alone. */
   readonly type: string;
   readonly content: Readonly<Record<string, unknown>>;
 }
 
+/**
+ * The outputs of one cell, as they grow.
+ *
+ * Streams are merged and read as a terminal would (see `TerminalText`). Bundles are kept whole; `transient` is not stored.
+ * Beyond `maxBytes` of text and data the rest is counted and left out, but for errors, and an output says how much that
+ * was. A message that makes no sense is left alone.
+ */
 export interface OutputCollector {
-  /** In the order they came; the same array as long as nothing changed. */
-  readonly outputs: readonly CellOutput[];
-  /** Which outputs a display id has made. */
-  readonly displays: ReadonlyMap<string, readonly number[]>;
-  /** Text that came after the cell was full. */
-  readonly droppedBytes: number;
   add(message: OutputMessage): void;
+  /** In the order they came. The same array as long as nothing changed, with the same objects for what did not change. */
+  readonly outputs: readonly CellOutput[];
+  /** Where in `outputs` the displays with an id stand. */
+  readonly displays: ReadonlyMap<string, readonly number[]>;
+  /** Another number whenever `outputs` may be different. */
+  readonly changed: number;
+  /** Of the streams in `outputs`, in UTF-8. */
+  readonly textBytes: number;
+  /** What was left out. */
+  readonly droppedBytes: number;
 }
 
-/** `maxBytes` of text and data for the cell (O5); what comes after it is counted and left out. */
+/** @param options.maxBytes of text and data per cell; no limit without it */
 export function createOutputCollector(
   options: { readonly maxBytes?: number } = {},
 ): OutputCollector {
   return new Collector(options.maxBytes ?? Number.POSITIVE_INFINITY);
-}
-
-/** A stream that still grows, or a finished output. */
-type Entry =
-  | { readonly name: 'stdout' | 'stderr'; readonly terminal: TerminalText }
-  | { output: CellOutput };
-
-class Collector implements OutputCollector {
-  droppedBytes = 0;
-  readonly #maxBytes: number;
-  #bytes = 0;
-  #entries: Entry[] = [];
-  #displays = new Map<string, number[]>();
-  #clearOnNext = false;
-  #rendered: readonly CellOutput[] | undefined;
-
-  constructor(maxBytes: number) {
-    this.#maxBytes = maxBytes;
-  }
-
-  get displays(): ReadonlyMap<string, readonly number[]> {
-    return this.#displays;
-  }
-
-  get outputs(): readonly CellOutput[] {
-    this.#rendered ??= this.#entries.map(toOutput);
-    return this.#rendered;
-  }
-
-  add({ type, content }: OutputMessage): void {
-    switch (type) {
-      case 'stream':
-        return this.#addStream(content);
-      case 'display_data':
-      case 'execute_result':
-      case 'error':
-        return this.#addOutput(type, content);
-      case 'update_display_data':
-        return this.#update(content);
-      case 'clear_output':
-        if (content['wait'] === true) this.#clearOnNext = true;
-        else this.#clear();
-        return;
-      default:
-    }
-  }
-
-  #clear(): void {
-    this.#entries = [];
-    this.#displays = new Map();
-    this.#clearOnNext = false;
-    this.#bytes = 0;
-    this.#rendered = undefined;
-  }
-
-  #addStream(content: OutputMessage['content']): void {
-    const { text } = content;
-    if (typeof text !== 'string' || text === '') return;
-    if (this.#clearOnNext) this.#clear();
-    const room = this.#room(text.length);
-    if (room < text.length)
-      this.droppedBytes += Buffer.byteLength(text) - Buffer.byteLength(cutAt(text, room));
-    if (room === 0) return;
-    const name = content['name'] === 'stderr' ? 'stderr' : 'stdout';
-    const last = this.#entries.at(-1);
-    const isSame = last !== undefined && 'terminal' in last && last.name === name;
-    const entry = isSame ? last : ({ name, terminal: new TerminalText() } as const);
-    if (!isSame) this.#entries.push(entry);
-    entry.terminal.write(cutAt(text, room));
-    this.#rendered = undefined;
-  }
-
-  #addOutput(
-    type: 'display_data' | 'execute_result' | 'error',
-    content: OutputMessage['content'],
-  ): void {
-    if (this.#clearOnNext) this.#clear();
-    const output = parseOutput(type, content);
-    const size = sizeOf(output);
-    if (this.#room(size) < size) {
-      this.droppedBytes += size;
-      return;
-    }
-    this.#entries.push({ output });
-    this.#rendered = undefined;
-    const displayId = displayIdOf(content);
-    if (displayId === undefined) return;
-    const indexes = this.#displays.get(displayId) ?? [];
-    this.#displays.set(displayId, [...indexes, this.#entries.length - 1]);
-  }
-
-  #update(content: OutputMessage['content']): void {
-    const indexes = this.#displays.get(displayIdOf(content) ?? '') ?? [];
-    for (const index of indexes) {
-      const entry = this.#entries[index];
-      if (entry === undefined || !('output' in entry)) continue;
-      entry.output = withBundle(entry.output, content);
-      this.#rendered = undefined;
-    }
-  }
-
-  /** How much of `size` still fits; it is taken. */
-  #room(size: number): number {
-    const room = Math.max(0, Math.min(size, this.#maxBytes - this.#bytes));
-    this.#bytes += room;
-    return room;
-  }
 }
 
 /** The outputs of an earlier cell after an `update_display_data` for those of them at `indexes`. */
@@ -141,13 +48,211 @@ export function applyDisplayUpdate(
   metadata: Readonly<Record<string, unknown>>,
 ): readonly CellOutput[] {
   return outputs.map((output, index) =>
-    indexes.includes(index) ? withBundle(output, { data, metadata }) : output,
+    indexes.includes(index) ? withBundle(output, data, metadata) : output,
   );
 }
 
-function toOutput(entry: Entry): CellOutput {
-  if ('output' in entry) return entry.output;
-  return { output_type: 'stream', name: entry.name, text: entry.terminal.text };
+type Name = 'stdout' | 'stderr';
+
+interface StreamEntry {
+  readonly kind: 'stream';
+  readonly name: Name;
+  readonly terminal: TerminalText;
+  /** What `outputs` showed last. */
+  output: CellOutput | undefined;
+}
+interface FixedEntry {
+  readonly kind: 'fixed';
+  readonly displayId: string | undefined;
+  output: CellOutput;
+  bytes: number;
+}
+/** Stands where output was left out first. */
+interface MarkerEntry {
+  readonly kind: 'marker';
+}
+type Entry = StreamEntry | FixedEntry | MarkerEntry;
+
+class Collector implements OutputCollector {
+  changed = 0;
+  droppedBytes = 0;
+  readonly #maxBytes: number;
+  #entries: Entry[] = [];
+  /** Of all entries but the last stream, which still grows. */
+  #settledBytes = 0;
+  #clearsNext = false;
+  #shown: { readonly outputs: CellOutput[]; readonly displays: Map<string, number[]> } | undefined;
+
+  constructor(maxBytes: number) {
+    this.#maxBytes = maxBytes;
+  }
+
+  get outputs(): readonly CellOutput[] {
+    return this.#show().outputs;
+  }
+
+  get displays(): ReadonlyMap<string, readonly number[]> {
+    return this.#show().displays;
+  }
+
+  get textBytes(): number {
+    let bytes = 0;
+    for (const entry of this.#entries) {
+      if (entry.kind === 'stream') bytes += entry.terminal.byteLength;
+    }
+    return bytes;
+  }
+
+  add({ type, content }: OutputMessage): void {
+    switch (type) {
+      case 'stream':
+        return this.#addStream(content);
+      case 'display_data':
+      case 'execute_result':
+        return this.#addBundle(type, content);
+      case 'error':
+        return this.#addError(content);
+      case 'update_display_data':
+        return this.#update(content);
+      case 'clear_output':
+        if (content['wait'] === true) this.#clearsNext = true;
+        else this.#clear();
+        return;
+      default:
+    }
+  }
+
+  #touch(): void {
+    this.changed += 1;
+    this.#shown = undefined;
+  }
+
+  #clear(): void {
+    this.#entries = [];
+    this.#settledBytes = 0;
+    this.droppedBytes = 0;
+    this.#clearsNext = false;
+    this.#touch();
+  }
+
+  get #growing(): StreamEntry | undefined {
+    const last = this.#entries.at(-1);
+    return last?.kind === 'stream' ? last : undefined;
+  }
+
+  get #room(): number {
+    const used = this.#settledBytes + (this.#growing?.terminal.byteLength ?? 0);
+    return Math.max(0, this.#maxBytes - used);
+  }
+
+  #push(entry: Entry, bytes: number): void {
+    this.#settledBytes += (this.#growing?.terminal.byteLength ?? 0) + bytes;
+    this.#entries.push(entry);
+  }
+
+  #addStream(content: OutputMessage['content']): void {
+    const text = joinLines(content['text']);
+    if (text === undefined || text === '') return;
+    if (this.#clearsNext) this.#clear();
+    this.#touch();
+    const bytes = Buffer.byteLength(text);
+    const fits = this.droppedBytes > 0 ? '' : bytes <= this.#room ? text : cutAt(text, this.#room);
+    if (fits !== '') this.#stream(content['name'] === 'stderr' ? 'stderr' : 'stdout').write(fits);
+    if (fits.length < text.length) this.#drop(bytes - Buffer.byteLength(fits));
+  }
+
+  #stream(name: Name): TerminalText {
+    const growing = this.#growing;
+    if (growing?.name === name) {
+      growing.output = undefined;
+      return growing.terminal;
+    }
+    const terminal = new TerminalText();
+    this.#push({ kind: 'stream', name, terminal, output: undefined }, 0);
+    return terminal;
+  }
+
+  #addBundle(type: 'display_data' | 'execute_result', content: OutputMessage['content']): void {
+    if (!isRecord(content['data'])) return;
+    if (this.#clearsNext) this.#clear();
+    this.#touch();
+    const data = toBundle(content['data']);
+    const metadata = recordOf(content['metadata']);
+    const bytes = sizeOf(data);
+    if (this.droppedBytes > 0 || bytes > this.#room) return this.#drop(bytes);
+    const output: CellOutput =
+      type === 'display_data'
+        ? { output_type: type, data, metadata }
+        : {
+            output_type: type,
+            data,
+            metadata,
+            execution_count: toCount(content['execution_count']),
+          };
+    this.#push({ kind: 'fixed', displayId: displayIdOf(content), output, bytes }, bytes);
+  }
+
+  #addError(content: OutputMessage['content']): void {
+    if (this.#clearsNext) this.#clear();
+    this.#touch();
+    const { traceback } = content;
+    const output: ErrorOutput = {
+      output_type: 'error',
+      ename: toText(content['ename']),
+      evalue: toText(content['evalue']),
+      traceback: Array.isArray(traceback) ? traceback.map(toText) : [],
+    };
+    const bytes = sizeOf(output.traceback) + sizeOf(output.evalue);
+    this.#push({ kind: 'fixed', displayId: undefined, output, bytes }, bytes);
+  }
+
+  #update(content: OutputMessage['content']): void {
+    const id = displayIdOf(content);
+    if (id === undefined || !isRecord(content['data'])) return;
+    for (const entry of this.#entries) {
+      if (entry.kind !== 'fixed' || entry.displayId !== id) continue;
+      entry.output = withBundle(entry.output, content['data'], recordOf(content['metadata']));
+      const bytes = sizeOf(content['data']);
+      this.#settledBytes += bytes - entry.bytes;
+      entry.bytes = bytes;
+      this.#touch();
+    }
+  }
+
+  #drop(bytes: number): void {
+    if (this.droppedBytes === 0) this.#push({ kind: 'marker' }, 0);
+    this.droppedBytes += bytes;
+  }
+
+  #show(): { readonly outputs: CellOutput[]; readonly displays: Map<string, number[]> } {
+    if (this.#shown !== undefined) return this.#shown;
+    const outputs: CellOutput[] = [];
+    const displays = new Map<string, number[]>();
+    for (const entry of this.#entries) {
+      const output = this.#render(entry);
+      // All of it was erased by what came later.
+      if (output.output_type === 'stream' && output.text === '') continue;
+      if (entry.kind === 'fixed' && entry.displayId !== undefined) {
+        const indexes = displays.get(entry.displayId);
+        if (indexes === undefined) displays.set(entry.displayId, [outputs.length]);
+        else indexes.push(outputs.length);
+      }
+      outputs.push(output);
+    }
+    this.#shown = { outputs, displays };
+    return this.#shown;
+  }
+
+  #render(entry: Entry): CellOutput {
+    if (entry.kind === 'fixed') return entry.output;
+    if (entry.kind === 'marker') {
+      const limit = renderBytes(this.#maxBytes);
+      const text = `\n[${renderBytes(this.droppedBytes)} of further output were left out here: the notebook keeps ${limit} per cell]\n`;
+      return { output_type: 'stream', name: 'stderr', text };
+    }
+    entry.output ??= { output_type: 'stream', name: entry.name, text: entry.terminal.text };
+    return entry.output;
+  }
 }
 
 function displayIdOf(content: OutputMessage['content']): string | undefined {
@@ -156,50 +261,28 @@ function displayIdOf(content: OutputMessage['content']): string | undefined {
   return typeof id === 'string' ? id : undefined;
 }
 
-const bundleOf = (value: unknown): MimeBundle => (isRecord(value) ? value : {});
+const recordOf = (value: unknown): Record<string, unknown> => (isRecord(value) ? value : {});
 
-function parseOutput(
-  type: 'display_data' | 'execute_result' | 'error',
-  content: OutputMessage['content'],
+function withBundle(
+  output: CellOutput,
+  data: Readonly<Record<string, unknown>>,
+  metadata: Readonly<Record<string, unknown>>,
 ): CellOutput {
-  if (type === 'error') {
-    const traceback = content['traceback'];
-    return {
-      output_type: 'error',
-      ename: String(content['ename'] ?? 'Error'),
-      evalue: String(content['evalue'] ?? ''),
-      traceback: Array.isArray(traceback) ? traceback.map(String) : [],
-    };
-  }
-  const data = bundleOf(content['data']);
-  const metadata = bundleOf(content['metadata']);
-  if (type === 'display_data') return { output_type: type, data, metadata };
-  const count = content['execution_count'];
-  return {
-    output_type: type,
-    data,
-    metadata,
-    execution_count: typeof count === 'number' ? count : null,
-  };
-}
-
-function withBundle(output: CellOutput, content: OutputMessage['content']): CellOutput {
   if (output.output_type !== 'display_data' && output.output_type !== 'execute_result')
     return output;
-  return { ...output, data: bundleOf(content['data']), metadata: bundleOf(content['metadata']) };
+  return { ...output, data: toBundle(data), metadata };
 }
 
-/** About the size in the file; strings dominate, so the structure around them is not counted. */
+/** About the size in the file; strings dominate, so what stands around them is not counted. */
 function sizeOf(value: unknown): number {
-  if (typeof value === 'string') return value.length;
+  if (typeof value === 'string') return Buffer.byteLength(value);
   if (Array.isArray(value)) return value.reduce((sum: number, item) => sum + sizeOf(item), 0);
   if (!isRecord(value)) return 8;
   return Object.values(value).reduce((sum: number, item) => sum + sizeOf(item), 0);
 }
 
-/** Never in the middle of a surrogate pair. */
-function cutAt(text: string, length: number): string {
-  if (length >= text.length) return text;
-  const last = text.charCodeAt(length - 1);
-  return text.slice(0, last >= 0xd8_00 && last <= 0xdb_ff ? length - 1 : length);
+/** As much as fits into so many bytes of UTF-8, and never half of a letter. */
+function cutAt(text: string, bytes: number): string {
+  const { read } = new TextEncoder().encodeInto(text, new Uint8Array(bytes));
+  return text.slice(0, read);
 }

@@ -1,194 +1,190 @@
 /** Text as a terminal leaves it: carriage returns, backspaces, erased lines and moves upwards applied, colours kept. */
+import { PLAIN, styleAfter, type AnsiStyle } from './ansi-style.ts';
+import { TerminalLine } from './terminal-line.ts';
 
 /** How far back a cursor can go; older lines are final. */
 const LIVE_LINES = 50;
-const CONTROL = /[\r\b]|\u001b\[[\d;]*[A-DGK]/;
-/** Printable run, or one control. Colour codes (`m`) and unknown sequences are kept as zero-width text. */
-const TOKEN = /\u001b\[([\d;?]*)([@-~])|\r\n|[\r\n\b]|[^\u001b\r\n\b]+|\u001b/g;
-const UNFINISHED = /\u001b(\[[\d;?]{0,16})?$/;
-/** A plain chunk of this size is not worth a place on the screen. */
-const LARGE_CHUNK = 4096;
+/** A sequence that is not finished after this many characters is none. */
+const LONGEST_SEQUENCE = 2048;
 
-/** One line as cells: what stands in a column, with the codes before it. */
-type Line = string[];
+const CONTROL = new RegExp(String.raw`[\r\b\u001b]`);
+const TOKEN = new RegExp(
+  String.raw`[\r\n\b]|\u001b\[([0-?]*)[ -/]*([@-~])|\u001b\][^\u0007\u001b]*(?:\u0007|\u001b\\)|\u001b[ -/]*[0-Z\\^-~]|\u001b|[^\r\n\b\u001b]+`,
+  'g',
+);
+/** A sequence, or half of a letter, whose rest may come with the next chunk. */
+const UNFINISHED = new RegExp(
+  String.raw`(?:\u001b(?:[ -/]*|\[[0-?]*[ -/]*|\][^\u0007\u001b]*\u001b?)|[\ud800-\udbff])$`,
+);
 
-/** Streaming and linear in what is written, however often a line is overwritten. */
+/**
+ * Streaming, and linear in what is written however often a line is overwritten: ten thousand updates of a progress bar
+ * are one line. A column is one code point. `\r\n` is a newline. What only grows stays as it came, colours included;
+ * in lines that were overwritten the colours of what is left are written anew, and other sequences are gone.
+ */
 export class TerminalText {
-  /** Final text; the cursor is behind it unless there is a screen. */
-  #pieces: string[] = [];
-  #screen: Screen | undefined;
-  #partial = '';
+  /** Lines that no cursor reaches any more, with their ends. */
+  #final = '';
+  #finalBytes = 0;
+  #lines: TerminalLine[] = [new TerminalLine(PLAIN)];
+  #row = 0;
+  /** Behind the end of the last line when undefined, which spares counting its columns. */
+  #column: number | undefined;
+  #style: AnsiStyle = PLAIN;
+  #unfinished = '';
+  #text: string | undefined = '';
 
   write(chunk: string): void {
-    let text = this.#partial + chunk;
-    this.#partial = UNFINISHED.exec(text)?.[0] ?? '';
-    if (this.#partial !== '') text = text.slice(0, -this.#partial.length);
-    if (text.includes('\r\n')) text = text.replaceAll('\r\n', '\n');
-    const isPlain = !CONTROL.test(text);
-    if (
-      isPlain &&
-      (this.#screen === undefined || (text.length > LARGE_CHUNK && this.#screen.isAtEnd))
-    ) {
-      this.#leaveScreen();
-      this.#pieces.push(text);
-      return;
+    if (chunk === '') return;
+    this.#text = undefined;
+    const text = this.#takeFinished(chunk);
+    if (this.#column === undefined && !CONTROL.test(text)) return this.#appendLines(text);
+    for (const [token, parameters, command] of text.matchAll(TOKEN)) {
+      if (token === '\n') this.#newline();
+      else if (token === '\r') this.#column = 0;
+      else if (token === '\b') this.#column = Math.max(0, this.#columnNow() - 1);
+      else if (!token.startsWith('\u001b')) this.#print(token);
+      else if (parameters === undefined || !this.#move(parameters, command)) this.#sequence(token);
     }
-    this.#screen ??= this.#enterScreen();
-    this.#screen.write(text);
-    this.#pieces.push(...this.#screen.scrolled.splice(0));
   }
 
-  /** Everything so far. */
+  /** Everything so far. Cheap when nothing was written since the last time. */
   get text(): string {
-    if (this.#pieces.length > 1) this.#pieces = [this.#pieces.join('')];
-    return (this.#pieces[0] ?? '') + (this.#screen?.text ?? '') + this.#partial;
+    this.#text ??=
+      this.#final +
+      this.#lines.map((line, index) => this.#render(line, index)).join('\n') +
+      this.#unfinished;
+    return this.#text;
   }
 
-  #leaveScreen(): void {
-    if (this.#screen === undefined) return;
-    this.#pieces.push(this.#screen.text);
-    this.#screen = undefined;
+  /** Of `text`, in UTF-8, up to a few colour codes. */
+  get byteLength(): number {
+    let bytes = this.#finalBytes + this.#lines.length - 1;
+    for (const line of this.#lines) bytes += line.byteLength;
+    return bytes;
   }
 
-  /** Takes the last lines back from what is final. */
-  #enterScreen(): Screen {
-    const taken: string[] = [];
-    let lines = 0;
-    while (this.#pieces.length > 0 && lines < LIVE_LINES) {
-      const piece = this.#pieces.pop() ?? '';
-      taken.unshift(piece);
-      lines += countNewlines(piece, LIVE_LINES);
+  #takeFinished(chunk: string): string {
+    const text = this.#unfinished + chunk;
+    const from = Math.max(0, text.length - LONGEST_SEQUENCE);
+    const rest = UNFINISHED.exec(text.slice(from))?.[0] ?? '';
+    this.#unfinished = rest;
+    return rest === '' ? text : text.slice(0, -rest.length);
+  }
+
+  #render(line: TerminalLine, index: number): string {
+    return line.render(this.#lines[index + 1]?.start ?? this.#style);
+  }
+
+  get #last(): TerminalLine {
+    return this.#lines.at(-1) ?? new TerminalLine(this.#style);
+  }
+
+  get #current(): TerminalLine {
+    return this.#lines[this.#row] ?? this.#last;
+  }
+
+  get #isLastRow(): boolean {
+    return this.#row === this.#lines.length - 1;
+  }
+
+  #columnNow(): number {
+    this.#column ??= this.#last.width;
+    return this.#column;
+  }
+
+  /** Plain text behind everything: the many lines of a large chunk never become live. */
+  #appendLines(text: string): void {
+    const cut = startOfLastLines(text, LIVE_LINES);
+    if (cut > 0) {
+      this.#finish(this.#lines.length);
+      this.#addFinal(text.slice(0, cut));
+      this.#lines = [new TerminalLine(this.#style)];
+      this.#row = 0;
     }
-    const all = taken.join('');
-    let start = all.length;
-    for (let count = 0; count < LIVE_LINES && start > 0; count += 1)
-      start = all.lastIndexOf('\n', start - 2) + 1;
-    if (start > 0) this.#pieces.push(all.slice(0, start));
-    return new Screen(all.slice(start));
-  }
-}
-
-function countNewlines(text: string, enough: number): number {
-  let count = 0;
-  for (
-    let at = text.lastIndexOf('\n');
-    at >= 0 && count < enough;
-    at = at === 0 ? -1 : text.lastIndexOf('\n', at - 1)
-  )
-    count += 1;
-  return count;
-}
-
-class Screen {
-  /** Lines that have left the screen, with their newlines, to be fetched. */
-  readonly scrolled: string[] = [];
-  readonly #lines: Line[];
-  #row: number;
-  #column: number;
-  #codes = '';
-
-  constructor(text: string) {
-    this.#lines = text.split('\n').map(toCells);
-    this.#row = this.#lines.length - 1;
-    this.#column = this.#lines.at(-1)?.length ?? 0;
-  }
-
-  get isAtEnd(): boolean {
-    return (
-      this.#row === this.#lines.length - 1 && this.#column >= (this.#lines.at(-1)?.length ?? 0)
-    );
-  }
-
-  get text(): string {
-    return this.#lines.map((line) => line.join('')).join('\n') + this.#codes;
-  }
-
-  write(text: string): void {
-    for (const [token, parameters, final] of text.matchAll(TOKEN)) {
-      if (token === '\n' || token === '\r\n') this.#newline();
-      else if (token === '\r') this.#return();
-      else if (token === '\b') this.#column = Math.max(0, this.#column - 1);
-      else if (final !== undefined && parameters !== undefined)
-        this.#control(token, parameters, final);
-      else this.#print(token);
+    const [first = '', ...others] = text.slice(cut).split('\n');
+    this.#appendToLast(first);
+    for (const line of others) {
+      this.#newline();
+      this.#appendToLast(line);
     }
   }
 
-  get #line(): Line {
-    const line = this.#lines[this.#row] ?? [];
-    this.#lines[this.#row] = line;
-    return line;
-  }
-
-  /** Codes that nothing followed belong to the line they were written on. */
-  #settleCodes(): void {
-    if (this.#codes === '') return;
-    const line = this.#line;
-    const last = Math.min(this.#column, line.length) - 1;
-    if (last >= 0) line[last] = (line[last] ?? '') + this.#codes;
-    else line[0] = this.#codes + (line[0] ?? '');
-    this.#codes = '';
-  }
-
-  #newline(): void {
-    this.#settleCodes();
-    this.#row += 1;
-    this.#column = 0;
-    if (this.#row < this.#lines.length) return;
-    this.#lines.push([]);
-    while (this.#lines.length > LIVE_LINES) {
-      this.scrolled.push(`${(this.#lines.shift() ?? []).join('')}\n`);
-      this.#row -= 1;
-    }
-  }
-
-  #return(): void {
-    this.#settleCodes();
-    this.#column = 0;
+  #appendToLast(text: string): void {
+    if (text !== '' && !this.#last.append(text, this.#style))
+      this.#last.overwrite(text, this.#last.width, this.#style);
   }
 
   #print(text: string): void {
-    const line = this.#line;
-    for (const char of text) {
-      while (line.length < this.#column) line.push(' ');
-      line[this.#column] = this.#codes + char;
-      this.#codes = '';
-      this.#column += 1;
+    if (this.#column === undefined) return this.#appendToLast(text);
+    if (this.#isLastRow && this.#column === 0 && this.#last.replace(text, this.#style)) {
+      this.#column = undefined;
+      return;
     }
+    this.#column = this.#current.overwrite(text, this.#column, this.#style);
+    if (this.#isLastRow && this.#column === this.#last.width) this.#column = undefined;
   }
 
-  #control(token: string, parameters: string, final: string): void {
+  #newline(): void {
+    if (!this.#isLastRow) {
+      this.#row += 1;
+      this.#column = 0;
+      return;
+    }
+    this.#lines.push(new TerminalLine(this.#style));
+    this.#column = undefined;
+    if (this.#lines.length > LIVE_LINES) this.#finish(1);
+    this.#row = this.#lines.length - 1;
+  }
+
+  /** A colour, or something that is kept where the line only grows and has no meaning elsewhere. */
+  #sequence(token: string): void {
+    this.#style = styleAfter(this.#style, token);
+    if (this.#column === undefined) this.#last.append(token, this.#style);
+  }
+
+  /** @returns whether it was a command that moves the cursor or erases */
+  #move(parameters: string, command: string | undefined): boolean {
     const amount = Math.max(1, Number.parseInt(parameters, 10) || 1);
-    if (final === 'K') this.#erase(Number.parseInt(parameters, 10) || 0);
-    else if (final === 'A') this.#row = Math.max(0, this.#row - amount);
-    else if (final === 'B') this.#row = Math.min(this.#lines.length - 1, this.#row + amount);
-    else if (final === 'C') this.#column += amount;
-    else if (final === 'D') this.#column = Math.max(0, this.#column - amount);
-    else if (final === 'G') this.#column = amount - 1;
-    else this.#codes += token;
+    if (command === 'K') this.#erase(parameters);
+    else if (command === 'A' || command === 'B') {
+      this.#columnNow();
+      const row = this.#row + (command === 'A' ? -amount : amount);
+      this.#row = Math.min(this.#lines.length - 1, Math.max(0, row));
+    } else if (command === 'C') this.#column = this.#columnNow() + amount;
+    else if (command === 'D') this.#column = Math.max(0, this.#columnNow() - amount);
+    else if (command === 'G') this.#column = amount - 1;
+    else return false;
+    return true;
   }
 
-  /** 0: to the end of the line, 1: to its beginning, 2: all of it. */
-  #erase(mode: number): void {
-    const line = this.#line;
-    if (mode === 2) line.length = 0;
-    else if (mode === 0) line.length = Math.min(line.length, this.#column);
-    else line.fill(' ', 0, this.#column + 1);
+  #erase(mode: string): void {
+    if (mode === '1') this.#current.eraseTo(this.#columnNow());
+    else if (mode === '2') {
+      this.#columnNow();
+      this.#current.eraseFrom(0);
+    } else if (this.#column !== undefined) this.#current.eraseFrom(this.#column);
+  }
+
+  /** Makes the first live lines final. */
+  #finish(count: number): void {
+    const isAll = count === this.#lines.length;
+    const done = this.#lines.slice(0, count).map((line, index) => this.#render(line, index));
+    this.#addFinal(done.join('\n') + (isAll ? '' : '\n'));
+    this.#lines.splice(0, count);
+  }
+
+  #addFinal(text: string): void {
+    this.#final += text;
+    this.#finalBytes += Buffer.byteLength(text);
   }
 }
 
-function toCells(text: string): Line {
-  const cells: Line = [];
-  let codes = '';
-  for (const [token] of text.matchAll(TOKEN)) {
-    if (token.startsWith('\u001b')) codes += token;
-    else {
-      for (const char of token) {
-        cells.push(codes + char);
-        codes = '';
-      }
-    }
+/** Where the last lines begin; 0 when there are no more. */
+function startOfLastLines(text: string, count: number): number {
+  let at = text.length;
+  for (let line = 0; line < count && at >= 0; line += 1) {
+    at = at === 0 ? -1 : text.lastIndexOf('\n', at - 1);
   }
-  if (codes !== '') cells[Math.max(0, cells.length - 1)] = (cells.at(-1) ?? '') + codes;
-  return cells;
+  return at + 1;
 }
