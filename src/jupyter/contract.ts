@@ -87,14 +87,19 @@ export interface JupyterServer {
   /** Ends the session and its kernel. A session that is not there counts as done. */
   deleteSession(sessionId: string, signal?: AbortSignal): Promise<void>;
   listKernels(signal?: AbortSignal): Promise<readonly KernelModel[]>;
-  /** `undefined` means 404: the kernel is gone. Any other failure throws and proves nothing about the kernel. */
+  /**
+   * `undefined` means Jupyter's own 404: the kernel is gone. Any other failure, the 404 of a proxy included, throws and proves
+   * nothing about the kernel.
+   */
   kernel(kernelId: string, signal?: AbortSignal): Promise<KernelModel | undefined>;
   /** A kernel without a notebook; `path` is the folder it starts in, relative to the root. */
   startKernel(
     request: { readonly name: string; readonly path?: string },
     signal?: AbortSignal,
   ): Promise<KernelModel>;
+  /** @throws also `kernel/gone`. */
   interruptKernel(kernelId: string, signal?: AbortSignal): Promise<void>;
+  /** Resolves when the new process answers; call `ready` before the next run. @throws also `kernel/gone`. */
   restartKernel(kernelId: string, signal?: AbortSignal): Promise<void>;
   /** 404 counts as done. */
   deleteKernel(kernelId: string, signal?: AbortSignal): Promise<void>;
@@ -102,13 +107,16 @@ export interface JupyterServer {
 
 /** Something about the connection or the kernel that is not output of a run. Delivered in the order it was learnt. */
 export type ChannelEvent =
-  /** A socket is open. `sameProcess` is unknown until the kernel has answered. */
+  /**
+   * A socket is open. Whether it is the same process is unknown until the kernel has answered, for which it is asked at once.
+   * With `otherClients` above 0 whatever was printed since `disconnected` may be lost (C13).
+   */
   | { readonly type: 'connected'; readonly atMs: number; readonly otherClients: number }
   /** The socket is down; the channel reconnects by itself (C14). */
   | { readonly type: 'disconnected'; readonly atMs: number; readonly reason: string }
-  /** The handshake said 404: the kernel is gone. Final. */
+  /** The server said 404: the kernel is gone. Final. */
   | { readonly type: 'kernel-gone' }
-  /** The handshake said 401 or 403. Final. */
+  /** The server said 401 or 403. Final. */
   | { readonly type: 'refused' }
   /** A `status` broadcast without parent: `restarting`, `autorestarting` or `dead` (C24). */
   | {
@@ -199,6 +207,8 @@ export interface KernelChannel {
 
   /**
    * Resolves when the control channel answered a `kernel_info_request` and iopub showed its `status` (C15). A busy kernel answers.
+   * Always asks anew. Call it after `connect`, `connected` and a restart, before the next `execute`: until iopub is proven, the
+   * server may drop output.
    *
    * @throws `kernel/start-failed` after `timeoutMs`, `kernel/gone`, `kernel/dead`, `server/refused`, `cancelled`.
    */
