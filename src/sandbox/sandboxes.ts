@@ -1,22 +1,16 @@
 /** The sandboxes of this machine's user: made, found again, followed and stopped, the same way for every back end. */
 import { abandonOn, throwIfAborted } from '#core/abort.ts';
 import type { EndpointSource } from '#core/endpoint.ts';
-import { ERROR_CODES, GloveboxError, isGloveboxError, type ErrorCode } from '#core/errors.ts';
+import { GloveboxError, isGloveboxError } from '#core/errors.ts';
 import { newUuid } from '#core/ids.ts';
 import type { JsonObject } from '#core/json.ts';
+import { rm } from 'node:fs/promises';
 import path from 'node:path';
 import { sleep, type Clock } from '#platform/clock.ts';
 import type { Log } from '#platform/log.ts';
 import { currentIdentity, lifeOf } from '#platform/process-identity.ts';
 import type { RecordStore } from '#platform/records.ts';
-import {
-  parseBackendOptions,
-  type Backend,
-  type BackendId,
-  type Progress,
-  type Resources,
-  type SandboxState,
-} from './backend.ts';
+import { parseBackendOptions, type Backend, type BackendId, type Resources } from './backend.ts';
 import { writeBrowserPage } from './browser-page.ts';
 import {
   sandboxFolder,
@@ -25,6 +19,7 @@ import {
   withStatus,
   type SandboxRecord,
 } from './records.ts';
+import { Follower, type SandboxWait } from './follow.ts';
 import type { BackendRegistry } from './registry.ts';
 import {
   localSandboxId,
@@ -32,20 +27,11 @@ import {
   newSandboxId,
   realProjectDir,
 } from './sandbox-ids.ts';
-import { Starts, type RunningStart } from './starts.ts';
+import { Starts } from './starts.ts';
 import { isAbandoned, rootDirOf, Views, type SandboxView } from './views.ts';
 
+export type { SandboxWait } from './follow.ts';
 export type { SandboxView } from './views.ts';
-
-/** How long a call follows what it asked for. */
-export interface SandboxWait {
-  /** When it is over, the call returns with the state there is then. The work goes on. */
-  readonly waitMs: number;
-  /** Ends the wait with `cancelled`, and nothing else. */
-  readonly signal: AbortSignal;
-  /** Called on change. */
-  report(progress: Progress): void;
-}
 
 export interface SandboxesOptions {
   readonly registry: BackendRegistry;
@@ -56,7 +42,6 @@ export interface SandboxesOptions {
   readonly defaultBackend: () => BackendId;
 }
 
-const ON_ITS_WAY: ReadonlySet<SandboxState> = new Set(['preparing', 'queued', 'starting']);
 const MAX_PARALLEL = 6;
 const KEEP_ENDED_MS = 7 * 24 * 3_600_000;
 
@@ -69,6 +54,7 @@ export class Sandboxes {
   readonly #records: RecordStore<SandboxRecord>;
   readonly #starts: Starts;
   readonly #views: Views;
+  readonly #follower: Follower;
 
   constructor(options: SandboxesOptions) {
     this.#options = options;
@@ -77,7 +63,9 @@ export class Sandboxes {
     const records = this.#records;
     const starts = new Starts({ records, clock, log });
     this.#starts = starts;
-    this.#views = new Views({ registry, records, starts, clock, log });
+    const views = new Views({ registry, records, starts, clock, log });
+    this.#views = views;
+    this.#follower = new Follower({ starts, views, clock, read: (id) => this.#read(id) });
   }
 
   backends(): readonly BackendId[] {
@@ -121,7 +109,7 @@ export class Sandboxes {
       id,
       this.#newRecord(backend, id, projectDir, request.name, options),
     );
-    return this.#follow(id, wait, this.#starts.begin(backend, record), true);
+    return this.#follower.follow(id, wait, this.#starts.begin(backend, record), true);
   }
 
   /**
@@ -169,13 +157,14 @@ export class Sandboxes {
    */
   async wait(id: string, wait: SandboxWait): Promise<SandboxView> {
     const record = await this.#read(id);
-    if (!isAbandoned(record, this.#starts)) return this.#follow(id, wait, undefined, false);
+    if (!isAbandoned(record, this.#starts))
+      return this.#follower.follow(id, wait, undefined, false);
     const claimed = await this.#claim(record);
     const start =
       claimed === undefined
         ? undefined
         : this.#starts.begin(await this.backend(record.backend), claimed);
-    return this.#follow(id, wait, start, false);
+    return this.#follower.follow(id, wait, start, false);
   }
 
   /**
@@ -197,6 +186,7 @@ export class Sandboxes {
     }));
     await this.#starts.cancel(id);
     await backend.stop(toHandle(stopping), signal);
+    await rm(this.#pagesFolder(id), { recursive: true, force: true });
     const end = {
       cause: 'stopped' as const,
       message: 'It was stopped on request.',
@@ -255,11 +245,7 @@ export class Sandboxes {
    */
   async openPage(id: string, notebookPath: string, signal: AbortSignal): Promise<string> {
     const endpoint = await this.endpointSource(id)(signal);
-    return writeBrowserPage(
-      path.join(sandboxFolder(this.#options.dir, id), 'pages'),
-      endpoint,
-      notebookPath,
-    );
+    return writeBrowserPage(this.#pagesFolder(id), endpoint, notebookPath);
   }
 
   /** Puts sandboxes on record that run for this project and that no record names, as after a loss of records. */
@@ -297,13 +283,13 @@ export class Sandboxes {
       const isNew = record === undefined;
       if (!isNew && !isAbandoned(record, this.#starts)) {
         const { status } = await this.#views.ask(record, wait.signal);
-        if (status.state !== 'ended') return this.#follow(id, wait, undefined, true);
+        if (status.state !== 'ended') return this.#follower.follow(id, wait, undefined, true);
       }
       const claimed = isNew
         ? await this.#createOrNothing(this.#newRecord(backend, id, projectDir, name, options ?? {}))
         : await this.#claim((await this.#records.read(id)) ?? record, options);
       if (claimed !== undefined)
-        return this.#follow(id, wait, this.#starts.begin(backend, claimed), true);
+        return this.#follower.follow(id, wait, this.#starts.begin(backend, claimed), true);
       await sleep(this.#options.clock, 20, wait.signal);
     }
   }
@@ -350,69 +336,8 @@ export class Sandboxes {
     return claimed.claim === claim ? claimed : undefined;
   }
 
-  async #follow(
-    id: string,
-    wait: SandboxWait,
-    own: RunningStart | undefined,
-    failureThrows: boolean,
-  ): Promise<SandboxView> {
-    const { clock } = this.#options;
-    const deadline = clock.monotonic() + wait.waitMs;
-    let told = '';
-    const tell = (progress: Progress): void => {
-      if (progress.message === told) return;
-      told = progress.message;
-      wait.report(progress);
-    };
-    for (let pauseMs = 50; ; pauseMs = Math.min(pauseMs * 1.4, 2000)) {
-      const start = own ?? this.#starts.running(id);
-      if (start !== undefined)
-        await this.#untilOver(start, deadline - clock.monotonic(), tell, wait.signal);
-      if (failureThrows && start?.failure !== undefined) throw start.failure;
-      const view = await this.#views.look(await this.#read(id), wait.signal);
-      const { state, detail } = view.status;
-      if (failureThrows && state === 'ended') throw await this.#failureOf(view);
-      const remainingMs = deadline - clock.monotonic();
-      if (!ON_ITS_WAY.has(state) || remainingMs <= 0) return view;
-      tell({ message: detail ?? state });
-      await sleep(clock, Math.min(pauseMs, remainingMs), wait.signal);
-    }
-  }
-
-  async #untilOver(
-    start: RunningStart,
-    limitMs: number,
-    tell: (progress: Progress) => void,
-    signal: AbortSignal,
-  ): Promise<void> {
-    const stopListening = start.listen(tell);
-    const timer = new AbortController();
-    const cancelTimer = this.#options.clock.after(Math.max(0, limitMs), () => timer.abort());
-    try {
-      await Promise.race([
-        abandonOn(start.over, signal),
-        abandonOn(start.over, timer.signal).catch(() => undefined),
-      ]);
-      throwIfAborted(signal);
-    } finally {
-      cancelTimer();
-      stopListening();
-    }
-  }
-
-  /** The failed start of another process, as that one would have thrown it. */
-  async #failureOf(view: SandboxView): Promise<GloveboxError> {
-    const { failure, end } = await this.#read(view.id);
-    const code =
-      failure !== undefined && isErrorCode(failure.code) ? failure.code : 'sandbox/start-failed';
-    const tail = view.status.end?.logTail ?? [];
-    const message =
-      failure?.message ?? [end?.message ?? 'The sandbox has ended.', ...tail].join('\n');
-    return new GloveboxError(
-      code,
-      message,
-      failure?.hint === undefined ? {} : { hint: failure.hint },
-    );
+  #pagesFolder(id: string): string {
+    return path.join(sandboxFolder(this.#options.dir, id), 'pages');
   }
 
   async #read(id: string): Promise<SandboxRecord> {
@@ -463,10 +388,6 @@ export class Sandboxes {
 
 function toJsonObject(value: unknown): JsonObject {
   return JSON.parse(JSON.stringify(value));
-}
-
-function isErrorCode(code: string): code is ErrorCode {
-  return Object.hasOwn(ERROR_CODES, code);
 }
 
 async function inParallel<T, R>(
