@@ -141,6 +141,8 @@ describe('completion', () => {
     expect(await complete('exec', '1', '--session', 's')).toEqual(['s-abc']);
     expect(await complete('open', '')).toEqual(['s-abc', 'local-lab']);
     expect(await complete('run', '')).toEqual([]);
+    expect(await complete('--json', '--project', '/p', 'stop', '')).toEqual(['local-lab']);
+    expect(await complete('--project', '')).toEqual([]);
   });
 
   it('stays silent when something is broken', async () => {

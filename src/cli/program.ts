@@ -258,7 +258,8 @@ const errorJson = ({ code, message, hint, retryable }: GloveboxError) => ({
 });
 
 /** Never fails and never writes to stderr: it runs while somebody types. */
-async function completeWords(words: readonly string[], host: CliHost): Promise<ExitCode> {
+async function completeWords(typed: readonly string[], host: CliHost): Promise<ExitCode> {
+  const { words, project } = withoutGlobals(typed);
   const program = buildProgram(host, () => undefined);
   const commands = new Map(
     program.commands.map((command) => [
@@ -268,7 +269,9 @@ async function completeWords(words: readonly string[], host: CliHost): Promise<E
   );
   let opening: Promise<CliServices> | undefined;
   const services = (): Promise<CliServices> =>
-    (opening ??= host.loadConfig({}).then((config) => host.openServices(config)));
+    (opening ??= loadConfig(host, { ...(project !== undefined && { project }) }).then((config) =>
+      host.openServices(config),
+    ));
   const { signal } = new AbortController();
   const found = await complete({ words, commands, tools: host.tools, services, signal }).catch(
     () => [],
@@ -276,4 +279,16 @@ async function completeWords(words: readonly string[], host: CliHost): Promise<E
   if (found.length > 0) host.stdout.write(`${found.join('\n')}\n`);
   await opening?.then((opened) => opened.close()).catch(() => undefined);
   return EXIT.done;
+}
+
+/** The words from the command's name on. */
+function withoutGlobals(words: readonly string[]): {
+  readonly words: readonly string[];
+  readonly project?: string;
+} {
+  const [first, second, ...rest] = words;
+  if (second === undefined) return { words };
+  if (first === '--json' || first === '--debug') return withoutGlobals([second, ...rest]);
+  if (first !== '--project' || rest.length === 0) return { words };
+  return { project: second, ...withoutGlobals(rest) };
 }

@@ -42,6 +42,7 @@ const OPTIONS = {
     default: ({ projectDir }) => projectDir,
     defaultText: 'detected',
     env: 'GLOVEBOX_PROJECT_DIR',
+    flag: '--project',
     oldNames: [{ env: 'JLAB_MCP_PROJECT_DIR' }],
     from: 'outside',
     about:

@@ -1,4 +1,6 @@
 import { describe, expect, it } from 'vitest';
+import type { CliServices } from '../host.ts';
+import { GloveboxError } from '#core/errors.ts';
 import {
   fakeHost,
   fakeRun,
@@ -75,6 +77,36 @@ describe('run', () => {
       not_run: 0,
       cells: [{ cell_index: 0, state: 'error', error: { name: 'E' } }, { state: 'ok' }],
     });
+  });
+
+  it('finds the notebook from the current folder, else where an agent would', async () => {
+    const asked: unknown[] = [];
+    const callTool: CliServices['callTool'] = async (_tool, input) => {
+      asked.push(input);
+      if (asked.length === 1) throw new GloveboxError('path/not-allowed', 'outside');
+      return opens();
+    };
+    const session = fakeSession([]);
+    const { code } = await runFake(['run', 'p.ipynb', '--kernel', 'ir'], {
+      tools,
+      session,
+      callTool,
+    });
+    expect(code).toBe(0);
+    expect(asked).toEqual(
+      ['/project/p.ipynb', 'p.ipynb'].map((file) => ({
+        notebook_path: file,
+        wait_s: 600,
+        kernel: 'ir',
+      })),
+    );
+    let count = 0;
+    const fails: CliServices['callTool'] = async () => {
+      count += 1;
+      throw new GloveboxError('path/not-found', `try ${count}`);
+    };
+    const missing = await runFake(['run', 'p.ipynb'], { tools, callTool: fails });
+    expect([missing.code, missing.err]).toEqual([1, 'glovebox: try 1\n']);
   });
 
   it('does not run in a session that lives already, nor in a kernel of somebody else', async () => {

@@ -6,6 +6,7 @@ import { GloveboxError, isGloveboxError } from '#core/errors.ts';
 import { WITHOUT_LIMIT_MS, type CliCommand, type CommandContext } from '../command.ts';
 import { EXIT } from '../exit-codes.ts';
 import type { CliRun, CliServices, CliSession } from '../host.ts';
+import type { ToolResult } from '#tools/define-tool.ts';
 import { CellTally } from '../cell-tally.ts';
 
 interface RunOptions {
@@ -69,18 +70,7 @@ async function openFresh(
   given: RunOptions,
 ): Promise<CliSession> {
   const before = new Set((await services.sessions.list(false)).map(({ id }) => id));
-  const tool = context.host.tools.find(({ name }) => name === 'start_notebook');
-  if (tool === undefined) throw new GloveboxError('internal', 'There is no tool start_notebook.');
-  const { meta } = await services.callTool(
-    tool,
-    {
-      notebook_path: path.resolve(context.host.cwd, file),
-      wait_s: 600,
-      ...(given.kernel !== undefined && { kernel: given.kernel }),
-      ...(given.sandbox !== undefined && { sandbox_id: given.sandbox }),
-    },
-    { signal: context.signal, report: context.report },
-  );
+  const { meta } = await openNotebook(context, services, file, given);
   context.progress.clear();
   const id = meta?.['session_id'];
   if (typeof id !== 'string')
@@ -102,6 +92,38 @@ async function openFresh(
     );
   }
   return services.sessions.get(id, context.signal);
+}
+
+/** A relative path counts from the current folder, else as for an agent: from the folder of notebooks and the project. */
+async function openNotebook(
+  context: CommandContext,
+  services: CliServices,
+  file: string,
+  given: RunOptions,
+): Promise<ToolResult> {
+  const { host, signal, report } = context;
+  const tool = host.tools.find(({ name }) => name === 'start_notebook');
+  if (tool === undefined) throw new GloveboxError('internal', 'There is no tool start_notebook.');
+  const open = (notebookPath: string): Promise<ToolResult> => {
+    const input = {
+      notebook_path: notebookPath,
+      wait_s: 600,
+      ...(given.kernel !== undefined && { kernel: given.kernel }),
+      ...(given.sandbox !== undefined && { sandbox_id: given.sandbox }),
+    };
+    return services.callTool(tool, input, { signal, report });
+  };
+  try {
+    return await open(path.resolve(host.cwd, file));
+  } catch (error) {
+    const isElsewhere =
+      isGloveboxError(error, 'path/not-found') || isGloveboxError(error, 'path/not-allowed');
+    if (!isElsewhere || path.isAbsolute(file)) throw error;
+    // When it is not there either, the first answer is the one that names the path a person means.
+    return open(file).catch((second: unknown) => {
+      throw isGloveboxError(second, 'path/not-found') ? error : second;
+    });
+  }
 }
 
 async function runAll(
