@@ -10,6 +10,7 @@ export interface FieldRange {
 
 const MAX_NAMES = 4;
 const MAX_NAME_CHARS = 20;
+const MAX_DIFFERENT = 100_000;
 /** Larger arrays are counted, not ranged. */
 const MAX_DECODED_CHARS = 8_000_000;
 
@@ -44,13 +45,13 @@ const LONG_DTYPES: Readonly<Record<string, string>> = {
 
 /** A list (also of lists), or numbers packed in base64. @returns undefined for anything else */
 export function rangeOf(value: unknown): FieldRange | undefined {
-  if (Array.isArray(value)) return rangeOfList(value.flat(2));
+  if (Array.isArray(value)) return rangeOfList(value);
   if (!isRecord(value)) return undefined;
   // Plotly: {dtype, bdata}. Bokeh: {type: ndarray, dtype, array: {type: bytes, data}}, {type: typed_array, ...}.
   const packed = isRecord(value['array']) ? value['array'] : value;
   const text = packed['bdata'] ?? packed['data'] ?? packed['__ndarray__'];
-  if (Array.isArray(text)) return rangeOfList(text.flat(2));
-  if (Array.isArray(value['array'])) return rangeOfList(value['array'].flat(2));
+  if (Array.isArray(text)) return rangeOfList(text);
+  if (Array.isArray(value['array'])) return rangeOfList(value['array']);
   const dtype = value['dtype'];
   if (typeof text !== 'string' || typeof dtype !== 'string') return undefined;
   return rangeOfPacked(text, dtype.replace(/^[<>|=]/, ''));
@@ -87,17 +88,34 @@ function unzipped(file: Buffer): Buffer {
 }
 
 function rangeOfList(values: readonly unknown[]): FieldRange {
-  let least = Infinity;
-  let most = -Infinity;
-  const names = new Set<string>();
+  const seen: Seen = { count: 0, least: Infinity, most: -Infinity, names: new Set() };
+  look(values, 2, seen);
+  const numbers = numberRange(seen.least, seen.most);
+  return { count: seen.count, range: numbers === '' ? nameRange(seen) : numbers };
+}
+
+interface Seen {
+  count: number;
+  least: number;
+  most: number;
+  readonly names: Set<string>;
+}
+
+/** Goes into rows of rows without copying them: a field may have millions of values. */
+function look(values: readonly unknown[], depth: number, seen: Seen): void {
   for (const value of values) {
+    if (depth > 0 && Array.isArray(value)) {
+      look(value, depth - 1, seen);
+      continue;
+    }
+    seen.count += 1;
     if (typeof value === 'number') {
-      if (value < least) least = value;
-      if (value > most) most = value;
-    } else if (typeof value === 'string') names.add(value);
+      if (value < seen.least) seen.least = value;
+      if (value > seen.most) seen.most = value;
+    } else if (typeof value === 'string' && seen.names.size < MAX_DIFFERENT) {
+      seen.names.add(value);
+    }
   }
-  const numbers = numberRange(least, most);
-  return { count: values.length, range: numbers === '' ? nameRange([...names]) : numbers };
 }
 
 function numberRange(least: number, most: number): string {
@@ -109,16 +127,17 @@ function short(value: number): string {
   return String(Number(value.toPrecision(4)));
 }
 
-function nameRange(names: readonly string[]): string {
+function nameRange({ names: different }: Seen): string {
+  const names = [...different];
   if (names.length === 0) return '';
-  if (names.every((name) => /^\d{4}-\d\d/.test(name))) {
+  if (names.every((name) => /^\d{4}-\d\d/.test(name)) && names.length < MAX_DIFFERENT) {
     const sorted = names.toSorted();
     return `${sorted[0]}..${sorted.at(-1)}`;
   }
   const shown = names.slice(0, MAX_NAMES).map((name) => clip(name, MAX_NAME_CHARS));
-  return names.length > MAX_NAMES
-    ? `${shown.join(', ')}, ... (${names.length} different)`
-    : shown.join(', ');
+  if (names.length <= MAX_NAMES) return shown.join(', ');
+  const more = names.length < MAX_DIFFERENT ? String(names.length) : `${MAX_DIFFERENT} or more`;
+  return `${shown.join(', ')}, ... (${more} different)`;
 }
 
 /** Cuts a name or title to a length, with three dots. */

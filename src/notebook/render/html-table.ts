@@ -14,9 +14,11 @@ export interface TableCell {
 
 export interface TableText {
   addRow(cells: readonly TableCell[], inHead: boolean): void;
-  /** @param withShape false when the page itself says the shape; @returns an empty string when there was no row */
-  render(withShape: boolean): string;
+  /** @returns an empty string when there was no row */
+  render(shape: TableShape): string;
 }
+/** What to say of the number of rows: nothing when the page says it, and a lower limit when some were not read. */
+export type TableShape = 'none' | 'exact' | 'at least';
 
 /** Keeps the first and the last rows only, however long the table is. */
 export function createTableText(): TableText {
@@ -63,13 +65,13 @@ export function createTableText(): TableText {
         if (last.length > EDGE_ROWS) last.shift();
       }
     },
-    render(withShape) {
+    render(wanted) {
       if (columns === 0) return '';
       const cut = count > first.length + last.length;
       const gap = Array.from({ length: columns }, () => GAP);
       const rows = [...header, ...first, ...(cut ? [gap] : []), ...last];
-      const shape = `${count} rows x ${columns - indexColumns} columns`;
-      return [...(withShape ? [shape] : []), ...align(rows, columns)].join('\n');
+      const shape = `${wanted === 'at least' ? 'at least ' : ''}${count} rows x ${columns - indexColumns} columns`;
+      return [...(wanted === 'none' ? [] : [shape]), ...align(rows, columns)].join('\n');
     },
   };
 }

@@ -20,7 +20,7 @@ const HIDDEN = new Set([
   'defs',
   'object',
 ]);
-const TAG = /<(\/?)([a-zA-Z][\w:-]*)((?:"[^"]*"|'[^']*'|[^"'>])*)>/y;
+const TAG_NAME = /<\/?([a-zA-Z][\w:-]*)/y;
 
 /** Text comes with its entities decoded; comments, declarations and hidden elements do not come at all. */
 export function* tokenizeHtml(html: string): Generator<HtmlToken> {
@@ -35,23 +35,39 @@ export function* tokenizeHtml(html: string): Generator<HtmlToken> {
       at = end;
       continue;
     }
-    TAG.lastIndex = tag;
-    const match = TAG.exec(html);
-    if (match === null) {
+    TAG_NAME.lastIndex = tag;
+    const name = TAG_NAME.exec(html)?.[1]?.toLowerCase();
+    if (name === undefined) {
       yield { kind: 'text', text: '<' };
       at = tag + 1;
       continue;
     }
-    const name = (match[2] ?? '').toLowerCase();
-    const attributes = match[3] ?? '';
-    at = TAG.lastIndex;
-    const isClose = match[1] === '/';
+    const tagEnd = endOfTag(html, TAG_NAME.lastIndex);
+    if (tagEnd === undefined) {
+      yield { kind: 'text', text: decodeEntities(html.slice(tag)) };
+      return;
+    }
+    const attributes = html.slice(TAG_NAME.lastIndex, tagEnd);
+    const isClose = html[tag + 1] === '/';
+    at = tagEnd + 1;
     if (!isClose && HIDDEN.has(name) && !attributes.endsWith('/')) {
       at = endOfElement(html, name, at);
       continue;
     }
     yield { kind: isClose ? 'close' : 'open', name, attributes };
   }
+}
+
+/** The first `>` outside quotes. Looks at each character once, however broken the page is. */
+function endOfTag(html: string, from: number): number | undefined {
+  const mark = /["'>]/g;
+  mark.lastIndex = from;
+  for (let match = mark.exec(html); match !== null; match = mark.exec(html)) {
+    if (match[0] === '>') return match.index;
+    const close = html.indexOf(match[0], match.index + 1);
+    if (close !== -1) mark.lastIndex = close + 1;
+  }
+  return undefined;
 }
 
 function skipDeclaration(html: string, at: number): number | undefined {

@@ -23,6 +23,8 @@ describe('visible text', () => {
   });
   it.each([
     ['<b', '<b'],
+    ['<b>x</b><i "', 'x<i "'],
+    ['<a title="it\'s > 1">x</a>', 'x'],
     ['1 < 2 and 3 > 2', '1 < 2 and 3 > 2'],
     ['<script>never closed', ''],
     ['<!-- never closed', ''],
@@ -65,6 +67,11 @@ describe('tables', () => {
   it('shows ten rows without a gap', () => {
     expect(renderHtml(table(10))).not.toContain('...');
     expect(renderHtml(table(11))).toContain('...');
+  });
+  it('reads the start and the end of a very long page', () => {
+    const text = renderHtml(table(100_000));
+    expect(text).toMatch(/^at least \d{4,5} rows x 2 columns\n/);
+    expect(text).toMatch(/\n99999 +199998 +n99999$/);
   });
   it('lines up cells that span rows and columns', () => {
     const spans =

@@ -1,9 +1,10 @@
 /** Shows HTML as text: what a reader of the page would see, with tables in columns. */
-import { type TableCell, createTableText } from './html-table.ts';
+import { type TableCell, type TableShape, createTableText } from './html-table.ts';
 import { type HtmlToken, tokenizeHtml } from './html-tokens.ts';
 
-/** Enough for any page that fits the limits; what lies beyond is not even read. */
-const MAX_HTML_CHARS = 2_000_000;
+/** Of a longer page only its start and, for the last rows of a table, its end are read. */
+const MAX_HEAD_CHARS = 300_000;
+const MAX_TAIL_CHARS = 100_000;
 const MAX_TEXT_CHARS = 2000;
 
 const BLOCKS = new Set(
@@ -28,8 +29,9 @@ export function hasTable(html: string): boolean {
 }
 
 /** Visible text of at most 2,000 characters; tables by their shape, columns, first and last rows. */
-export function renderHtml(html: string): string {
-  const withShape = !SHAPE.test(html);
+export function renderHtml(page: string): string {
+  const html = shorten(page);
+  const shape = SHAPE.test(html) ? 'none' : html === page ? 'exact' : 'at least';
   const flow = createFlow();
   const shown: string[] = [];
   let left = MAX_TEXT_CHARS;
@@ -40,11 +42,11 @@ export function renderHtml(html: string): string {
     left -= kept.length;
     shown.push(kept.length < text.length ? `${kept}\n... the rest of the page is left out` : kept);
   };
-  const tokens = tokenizeHtml(html.slice(0, MAX_HTML_CHARS));
+  const tokens = tokenizeHtml(html);
   for (const token of tokens) {
     if (token.kind === 'open' && token.name === 'table') {
       flush();
-      const table = readTable(tokens, withShape);
+      const table = readTable(tokens, shape);
       if (table !== '' && left > 0) shown.push(table);
     } else {
       flow.add(token);
@@ -52,6 +54,14 @@ export function renderHtml(html: string): string {
   }
   flush();
   return shown.join('\n');
+}
+
+function shorten(page: string): string {
+  if (page.length <= MAX_HEAD_CHARS + MAX_TAIL_CHARS) return page;
+  const head = page.slice(0, MAX_HEAD_CHARS);
+  const row = page.indexOf('<tr', page.length - MAX_TAIL_CHARS);
+  if (row === -1) return head.slice(0, head.lastIndexOf('<'));
+  return head.slice(0, head.lastIndexOf('<tr')) + page.slice(row);
 }
 
 interface Flow {
@@ -84,6 +94,7 @@ function createFlow(): Flow {
     take() {
       const text = parts.join('');
       parts = [];
+      if (!/\s/.test(text)) return text;
       return text
         .replaceAll(/[ \t\r\f]+/g, ' ')
         .replaceAll(/ ?\n ?/g, '\n')
@@ -101,7 +112,7 @@ function altOf({ attributes }: { readonly attributes: string }): string {
 }
 
 /** Reads on to the end of the table; a table within a cell becomes text of that cell. */
-function readTable(tokens: Generator<HtmlToken>, withShape: boolean): string {
+function readTable(tokens: Generator<HtmlToken>, shape: TableShape): string {
   const table = createTableText();
   const flow = createFlow();
   let row: TableCell[] | undefined;
@@ -145,10 +156,11 @@ function readTable(tokens: Generator<HtmlToken>, withShape: boolean): string {
     }
   }
   endRow();
-  return table.render(withShape);
+  return table.render(shape);
 }
 
 function spanOf(attributes: string, name: string): number {
+  if (attributes === '') return 1;
   const value = Number(new RegExp(`\\b${name}\\s*=\\s*["']?(\\d{1,4})`).exec(attributes)?.[1] ?? 1);
   return Math.max(1, value);
 }

@@ -1,9 +1,11 @@
-import { describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { sampleImage } from '../../../test/rigs/sample-images.ts';
 import { firstGifFrame, firstWebpFrame } from './image-frames.ts';
 import { isWhole } from './image-integrity.ts';
 import { nameOfBytes, readRasterInfo } from './image-type.ts';
 
+// The first call makes the pictures.
+beforeAll(() => void sampleImage('rgb.png'), 240_000);
 const upright = { animated: false, cmyk: false, interlaced: false, orientation: 1 };
 
 describe('type and size come from the bytes', () => {

@@ -1,5 +1,5 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks';
-import { afterEach, describe, expect, it, vi } from 'vitest';
+import { afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { locateImageWorker } from '#main/image-assets.ts';
 import { type Clock, systemClock } from '#platform/clock.ts';
 import { sampleImage } from '../../../test/rigs/sample-images.ts';
@@ -7,6 +7,8 @@ import type { RasterJob, SvgJob } from './image-job.ts';
 import { readRasterInfo } from './image-type.ts';
 import { type ImageRenderer, type ImageRendererOptions, createImageRenderer } from './images.ts';
 
+// The first call makes the pictures.
+beforeAll(() => void sampleImage('rgb.png'), 240_000);
 vi.setConfig({ testTimeout: 60_000 });
 const limits = { maxPngBytes: 1_000_000, maxBytes: 1_500_000 };
 const svgJob: SvgJob = {

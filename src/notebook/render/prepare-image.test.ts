@@ -1,4 +1,4 @@
-import { afterAll, describe, expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { locateImageWorker } from '#main/image-assets.ts';
 import { systemClock } from '#platform/clock.ts';
 import { sampleImage } from '../../../test/rigs/sample-images.ts';
@@ -7,6 +7,8 @@ import { createImageRenderer } from './images.ts';
 import { type PreparedImage, imageTokens, prepareImage } from './prepare-image.ts';
 import { describeSvg, readSvgSize } from './svg.ts';
 
+// The first call makes the pictures.
+beforeAll(() => void sampleImage('rgb.png'), 240_000);
 vi.setConfig({ testTimeout: 60_000 });
 const renderer = createImageRenderer({ ...locateImageWorker(), clock: systemClock });
 afterAll(() => renderer.close());
@@ -50,8 +52,8 @@ describe('O10, X52: a small picture is shown byte for byte, under its own type',
 describe('O10, X53: a large one is made smaller', () => {
   it.each([
     ['big.png', 'png 8000x6000, shown 1568x1176', 'image/png'],
-    ['big.jpg', 'jpeg 3000x2000, shown 1568x1045', 'image/jpeg'],
-    ['noise.png', 'png 1200x1200, shown jpeg', 'image/jpeg'],
+    ['wide.jpg', 'jpeg 2400x1600, shown 1568x1045', 'image/jpeg'],
+    ['noise.png', 'png 600x600, shown jpeg', 'image/jpeg'],
     ['line.png', 'png 5000x1, shown 1568x1', 'image/png'],
   ])('%s', async (name, label, mimeType) => {
     const shown = await prepare(raster(sampleImage(name)));
@@ -91,21 +93,21 @@ describe('O10: what cannot be shown is named', () => {
     });
   });
   it('a large damaged one, which only decoding shows', async () => {
-    const file = Buffer.from(sampleImage('big.png'));
-    file.fill(0, 100_000, 100_100);
+    const file = Buffer.from(sampleImage('wide.png'));
+    file.fill(0, 1000, 1100);
     expect(await prepare(raster(file))).toMatchObject({
       shown: false,
       reason: 'cannot be drawn: a PNG check sum is wrong',
     });
   });
   it('without a renderer only what is small is shown', async () => {
-    const big = describeImage(raster(sampleImage('big.png')));
+    const big = describeImage(raster(sampleImage('wide.png')));
     expect(await prepareImage(big, 1568, undefined, undefined)).toMatchObject({ shown: false });
     const small = describeImage(raster(sampleImage('rgb.png')));
     expect(await prepareImage(small, 1568, undefined, undefined)).toMatchObject({ shown: true });
   });
   it('cancelling is not taken for a damaged picture', async () => {
-    const big = describeImage(raster(sampleImage('big.png')));
+    const big = describeImage(raster(sampleImage('wide.png')));
     await expect(prepareImage(big, 100, renderer, AbortSignal.abort())).rejects.toMatchObject({
       code: 'cancelled',
     });

@@ -22,7 +22,7 @@ export interface RenderOptions {
   readonly firstImage?: number;
   /** Says how to get the text from `offset` on, e.g. `get_run(run_id="r-1", offset=6000)`. */
   readonly rest: (offset: number) => string;
-  /** Says how to get picture `number`, counted from 1. */
+  /** Says how to get picture `number`, counted from 1, and those after it. */
   readonly imageRef?: (number: number) => string;
   /** Without one, only pictures that need no drawing are shown. */
   readonly renderer?: ImageRenderer;
@@ -48,6 +48,8 @@ const ERROR_CHARS = 2000;
 const ERROR_SHARE = 0.6;
 /** Hosts cut a reply at 25,000 tokens; the rest is room for what stands around the outputs and for a wrong estimate. */
 const MAX_TOKENS = 22_000;
+/** Beyond these, pictures that are not shown are named as in the transcript, which costs no more than the budget has. */
+const MAX_UNSHOWN_LABELS = 20;
 const REPLY_FULL = 'this reply is full';
 
 /** @throws GloveboxError `cancelled` */
@@ -62,6 +64,7 @@ export async function renderOutputs(
   const tokens = spans.reduce((sum, { start, end }) => sum + textTokens(text.slice(start, end)), 0);
   const prepared = await prepareImages(images, spans, MAX_TOKENS - tokens, options, signal);
   const blocks = createBlocks();
+  const unshown: number[] = [];
   let shownChars = 0;
   let at = 0;
   for (const span of spans) {
@@ -69,7 +72,11 @@ export async function renderOutputs(
     for (const image of images) {
       if (image.start < span.start || image.end > span.end) continue;
       blocks.text(text.slice(Math.max(at, span.start), image.start));
-      showImage(blocks, image, images.length, prepared.get(image.number), options);
+      const preparedImage = prepared.get(image.number);
+      if (preparedImage === undefined && unshown.length >= MAX_UNSHOWN_LABELS) {
+        blocks.line(text.slice(image.start, image.end));
+      } else showImage(blocks, image, images.length, preparedImage);
+      if (!isSettled(preparedImage)) unshown.push(image.number);
       // The label's line end was written with it.
       at = image.end < span.end ? image.end + 1 : image.end;
     }
@@ -78,6 +85,11 @@ export async function renderOutputs(
     at = span.end;
   }
   if (at < text.length) blocks.line(leftOut(text, at, text.length, options.rest));
+  const [next] = unshown;
+  if (next !== undefined && options.imageRef !== undefined) {
+    const amount = unshown.length === 1 ? '1 image' : `${unshown.length} images`;
+    blocks.line(`[${amount} not shown: ${options.imageRef(next)}]`);
+  }
   return {
     blocks: blocks.take(),
     omittedChars: text.length - shownChars,
@@ -85,6 +97,11 @@ export async function renderOutputs(
     imagesShown: [...prepared.values()].filter(({ shown }) => shown).length,
     imagesTotal: images.length,
   };
+}
+
+/** Shown, or refused for what it is: asking for it once more would change nothing. */
+function isSettled(prepared: PreparedImage | undefined): boolean {
+  return prepared !== undefined && (prepared.shown || prepared.reason !== REPLY_FULL);
 }
 
 /** Halves the budget until the text fits the hosts' limit of tokens as well. */
@@ -170,7 +187,6 @@ function showImage(
   { number, image }: ImageSpan,
   total: number,
   prepared: PreparedImage | undefined,
-  options: RenderOptions,
 ): void {
   const label = `image ${number}/${total} ${prepared?.name ?? nameImage(image)}`;
   if (prepared?.shown === true) {
@@ -178,10 +194,7 @@ function showImage(
     blocks.image(prepared.block);
     return;
   }
-  const reason = prepared === undefined ? '' : `: ${prepared.reason}`;
-  const isFinal = prepared !== undefined && prepared.reason !== REPLY_FULL;
-  const where = options.imageRef === undefined || isFinal ? '' : `; ${options.imageRef(number)}`;
-  blocks.line(`[${label}, not shown${reason}${where}]`);
+  blocks.line(`[${label}, not shown${prepared === undefined ? '' : `: ${prepared.reason}`}]`);
 }
 
 function leftOut(

@@ -24,10 +24,11 @@ export function readSvgSize(
 
 /** For a reader who cannot be shown the drawing. */
 export function describeSvg(svg: string): string {
-  const elements = svg.match(/<[a-z]/gi)?.length ?? 0;
+  const elements = svg.slice(0, LOOK_CHARS).match(/<[a-z]/gi)?.length ?? 0;
+  const count = `${svg.length > LOOK_CHARS ? 'more than ' : ''}${elements} elements`;
   const text = visibleText(svg.slice(0, LOOK_CHARS).replaceAll(/<\/(?:text|title)>/gi, '$& '))
     .replaceAll(/\s+/g, ' ')
     .trim();
   const cut = text.length > TEXT_CHARS ? `${text.slice(0, TEXT_CHARS)}...` : text;
-  return `${elements} elements, ${text === '' ? 'no text' : `text: ${cut}`}`;
+  return `${count}, ${text === '' ? 'no text' : `text: ${cut}`}`;
 }
