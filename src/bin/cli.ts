@@ -6,7 +6,8 @@ requireNode('glovebox');
 
 async function main(): Promise<void> {
   const { runCommandLine } = await import('#main/command-line.ts');
-  process.exitCode = await runCommandLine(process.argv.slice(2));
+  // After a second Ctrl-C something may still be open that nobody waits for.
+  process.exit(await runCommandLine(process.argv.slice(2)));
 }
 
 main().catch((error: unknown) => {

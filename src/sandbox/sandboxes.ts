@@ -19,7 +19,7 @@ import {
   withStatus,
   type SandboxRecord,
 } from './records.ts';
-import { Follower, type SandboxWait } from './follow.ts';
+import { Follower, isOnItsWay, type SandboxWait } from './follow.ts';
 import type { BackendRegistry } from './registry.ts';
 import {
   localSandboxId,
@@ -282,8 +282,9 @@ export class Sandboxes {
       const { id, record } = await this.#localRecord(projectDir, name);
       const isNew = record === undefined;
       if (!isNew && !isAbandoned(record, this.#starts)) {
-        const { status } = await this.#views.ask(record, wait.signal);
-        if (status.state !== 'ended') return this.#follower.follow(id, wait, undefined, true);
+        const view = await this.#views.look(record, wait.signal);
+        if (isOnItsWay(view)) return this.#follower.follow(id, wait, undefined, true);
+        if (view.status.state !== 'ended') return view;
       }
       const claimed = isNew
         ? await this.#createOrNothing(this.#newRecord(backend, id, projectDir, name, options ?? {}))

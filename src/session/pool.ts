@@ -14,7 +14,7 @@ import { isFinal, type SessionRecord } from './contract.ts';
 import { RunJournal } from './journal.ts';
 import { isFree, leaseOf } from './lease.ts';
 import { kernelGone, serverGone, type Loss } from './loss.ts';
-import { recoverRuns } from './recover-runs.ts';
+import { decideLeftRuns, loadLeftRuns, type LeftRuns } from './recover-runs.ts';
 import { Session, type SessionSettings } from './session.ts';
 
 export interface PoolOptions {
@@ -36,6 +36,8 @@ export class SessionPool {
   /** Open sessions, and those that are being opened. */
   readonly #open = new Map<string, Promise<Session>>();
   readonly #servers = new Map<string, JupyterServer>();
+  /** Deletions of scratch kernels that go on. */
+  readonly #cleanUps = new Set<Promise<void>>();
 
   constructor(options: PoolOptions) {
     this.options = options;
@@ -83,6 +85,17 @@ export class SessionPool {
     return this.#open.get(id)?.catch(() => undefined);
   }
 
+  /** Something that should be over before the process ends. It never rejects. */
+  trackCleanUp(cleanUp: Promise<void>): void {
+    this.#cleanUps.add(cleanUp);
+    void cleanUp.finally(() => this.#cleanUps.delete(cleanUp));
+  }
+
+  /** Scratch kernels whose runs have ended are deleted, as far as that was begun. */
+  async cleanedUp(): Promise<void> {
+    await Promise.all(this.#cleanUps);
+  }
+
   async all(): Promise<readonly Session[]> {
     const settled = await Promise.allSettled(this.#open.values());
     return settled.flatMap((entry) => (entry.status === 'fulfilled' ? [entry.value] : []));
@@ -108,8 +121,8 @@ export class SessionPool {
     }
   }
 
-  /** @throws `session/unknown` naming those there are, `session/ended`. */
-  async record(sessionId: string): Promise<SessionRecord> {
+  /** The record, also of a session that has ended. @throws `session/unknown` naming those there are. */
+  async recordOrThrow(sessionId: string): Promise<SessionRecord> {
     const isId = /^s-[a-z0-9]+$/.test(sessionId);
     const record = isId ? await this.options.records.read(sessionId) : undefined;
     if (record === undefined) {
@@ -123,6 +136,12 @@ export class SessionPool {
             : `Sessions of this project: ${live.join(', ')}.`,
       });
     }
+    return record;
+  }
+
+  /** @throws `session/unknown`, `session/ended`. */
+  async record(sessionId: string): Promise<SessionRecord> {
+    const record = await this.recordOrThrow(sessionId);
     if (record.endedMs !== undefined) {
       const why = record.endReason ?? 'it was shut down';
       throw new GloveboxError('session/ended', `Session ${sessionId} has ended: ${why}.`, {
@@ -163,8 +182,11 @@ export class SessionPool {
       const session = this.build(record, notebook);
       const lease = leaseOf(record);
       if (lease.isOwner) await session.updateRecord({ owner: currentIdentity() });
-      await this.#connect(session, lease.connectionId, signal);
-      if (lease.isOwner) await recoverRuns(session, this.journal, notebook, clock.now());
+      const left = lease.isOwner
+        ? await loadLeftRuns(session, this.journal, notebook, clock.now())
+        : [];
+      await this.#connect(session, lease.connectionId, left, signal);
+      decideLeftRuns(session, left, clock.now());
       this.journal
         .prune(record.id, clock.now())
         .catch((error: unknown) => log.debug(`prune: ${messageOf(error)}`));
@@ -179,6 +201,7 @@ export class SessionPool {
   async #connect(
     session: Session,
     connectionId: string,
+    left: LeftRuns,
     signal: AbortSignal | undefined,
   ): Promise<void> {
     const { record } = session;
@@ -190,7 +213,7 @@ export class SessionPool {
       return recordLoss(session, serverGone(status, clock.now()));
     }
     try {
-      await session.connect(connectionId, signal);
+      await session.connect(connectionId, signal, left.at(-1));
     } catch (error) {
       if (!isGloveboxError(error, 'kernel/gone')) throw error;
       await recordLoss(session, kernelGone(clock.now()));

@@ -1,4 +1,4 @@
-/** Carries on the runs that an earlier process left: completes their cells, listens for those still in the kernel, decides the rest. */
+/** Carries on the runs that an earlier process left: completes their cells, listens for the one still in the kernel, decides the rest. */
 import type { OpenNotebook, Position } from '#notebook/contract.ts';
 import { isFinal, type RunRecord } from './contract.ts';
 import type { RunJournal } from './journal.ts';
@@ -7,18 +7,24 @@ import { findCell } from './output-keeper.ts';
 import type { Run } from './run.ts';
 import type { Session } from './session.ts';
 
-/** Called by the owner of the session only, once, when it is connected or known to be lost. */
-export async function recoverRuns(
+/** Runs that had been sent, oldest first. At most one can be in the kernel: the last. */
+export type LeftRuns = readonly Run[];
+
+/**
+ * Puts what the journal knows into the notebook and ends what was never sent. Called by the owner of the session, once,
+ * BEFORE it connects: the server replays what was missed to whoever listens then, and to nobody later (C13).
+ */
+export async function loadLeftRuns(
   session: Session,
   journal: RunJournal,
   notebook: OpenNotebook,
   nowMs: number,
-): Promise<void> {
+): Promise<LeftRuns> {
   const records = await journal.ofSession(session.id);
   const left = records.filter(
     (record) => !(isFinal(record.state) && record.saved) && isFree(record.owner),
   );
-  const inKernel: Run[] = [];
+  const sent: Run[] = [];
   for (const record of left) {
     const run = session.createRun(record);
     for await (const message of journal.messages(record.id)) run.replay(message);
@@ -31,10 +37,12 @@ export async function recoverRuns(
     }
     putBack(notebook, record);
     session.outputs.keep(run);
-    if (isFinal(run.state)) await saveRecovered(session, run);
-    else inKernel.push(run);
+    if (isFinal(run.state)) {
+      await session.outputs.settle(run);
+      session.outputs.markSavedLater(run);
+    } else sent.push(run);
   }
-  for (const run of inKernel) decide(session, run, run === inKernel.at(-1), nowMs);
+  return sent;
 }
 
 /** Restores a cell that was acknowledged and had not reached the file. */
@@ -42,42 +50,33 @@ function putBack(notebook: OpenNotebook, record: RunRecord): void {
   if (record.cellId === undefined || !record.insertedCell) return;
   if (findCell(notebook, record.cellId) !== undefined) return;
   const anchor = record.afterCellId;
-  const position: Position =
-    anchor !== undefined && findCell(notebook, anchor) !== undefined
-      ? { at: 'after', cell: anchor }
-      : { at: 'end' };
-  notebook.insertCell({ type: 'code', source: record.code, id: record.cellId }, position);
+  const isAnchored = anchor !== undefined && findCell(notebook, anchor) !== undefined;
+  const position: Position = isAnchored ? { at: 'after', cell: anchor } : { at: 'end' };
+  const cell = { type: 'code', source: record.code, id: record.cellId } as const;
+  notebook.insertCell(cell, position);
 }
 
-async function saveRecovered(session: Session, run: Run): Promise<void> {
-  await session.outputs.settle(run);
-  session.outputs.markSavedLater(run);
-}
-
-/** At most one run can be in the kernel; what happened to an older one nobody saw. */
-function decide(session: Session, run: Run, isLast: boolean, nowMs: number): void {
-  const { loss } = session.record;
-  if (loss !== null || run.record.generation !== session.record.generation) {
+/** Decides the left runs once the session is connected, or known to be lost. */
+export function decideLeftRuns(session: Session, runs: LeftRuns, nowMs: number): void {
+  const { loss, generation } = session.record;
+  for (const run of runs) {
+    if (run.isFinal) continue;
+    if (run === session.queue.current) {
+      void session.queue.settleGap(run);
+      void announceEnd(session, run);
+      continue;
+    }
+    const isLost = loss !== null || run.record.generation !== generation;
     run.update({
-      state: 'lost',
+      state: isLost ? 'lost' : 'output_unknown',
       endedMs: nowMs,
-      loss: loss?.class ?? 'kernel_restarted',
-      explanation: `${loss?.message ?? 'The kernel was restarted meanwhile.'} The cell did not finish.`,
+      ...(isLost && { loss: loss?.class ?? 'kernel_restarted' }),
+      explanation: isLost
+        ? `${loss?.message ?? 'The kernel was restarted meanwhile.'} The cell did not finish.`
+        : 'Glovebox ended while it ran, and its end was not seen.',
     });
     session.outputs.markSavedLater(run);
-    return;
   }
-  if (!isLast) {
-    run.update({
-      state: 'output_unknown',
-      endedMs: nowMs,
-      explanation: 'Glovebox ended while it ran, and its end was not seen.',
-    });
-    session.outputs.markSavedLater(run);
-    return;
-  }
-  session.adoptRun(run);
-  void announceEnd(session, run);
 }
 
 async function announceEnd(session: Session, run: Run): Promise<void> {

@@ -238,7 +238,7 @@ export class RunQueue {
     this.#execution = undefined;
     this.#settle = undefined;
     if (outcome.kind === 'replied' && run.record.storeHistory) {
-      this.#lastExecutionCount = outcome.reply.executionCount ?? this.#lastExecutionCount;
+      this.#lastExecutionCount = outcome.reply.executionCount ?? undefined;
     }
     await this.#options.onEnd(run, outcome);
     if (run.state !== 'ok') this.#dropGroup(run);
@@ -299,8 +299,21 @@ export class RunQueue {
 
   #decideGap(run: Run, executionCount: number | null): void {
     const before = this.#lastExecutionCount;
-    const hasSign = run.state !== 'sent' && run.state !== 'sending';
-    if (!hasSign && run.record.storeHistory && before !== undefined && executionCount === before) {
+    if (run.isLostUnlessSeen && !run.hasSign) {
+      this.settleCurrent({
+        kind: 'settled',
+        state: 'lost',
+        loss: 'kernel_restarted',
+        explanation: 'The kernel process that it was sent to has ended. The cell did not finish.',
+      });
+      return;
+    }
+    if (
+      !run.hasSign &&
+      run.record.storeHistory &&
+      before !== undefined &&
+      executionCount === before
+    ) {
       this.settleCurrent({
         kind: 'settled',
         state: 'not_started',

@@ -38,6 +38,8 @@ export class Run {
   readonly notices: string[] = [];
   /** Set when an interrupt was sent for this run, so that its KeyboardInterrupt is called by its name. */
   interruptRequested = false;
+  /** The kernel process changed while there was no sign of it: lost, unless the new process shows one. */
+  isLostUnlessSeen = false;
   inputPrompt: string | undefined;
   suggestedCode: string | undefined;
   /** What stands in its way, for the progress line: another client, a lost connection. */
@@ -69,6 +71,11 @@ export class Run {
 
   get isFinal(): boolean {
     return isFinal(this.#record.state);
+  }
+
+  /** The kernel has shown that it works on it, in this process or, as the journal tells, in an earlier one. */
+  get hasSign(): boolean {
+    return this.#seen.size > 0 || !['queued', 'sending', 'sent'].includes(this.state);
   }
 
   /** Changes the record and puts it on disk before it returns. Wakes those who wait when the run has ended. */

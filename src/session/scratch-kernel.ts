@@ -62,7 +62,7 @@ export async function runInScratchKernel(
     await session.connect(record.connectionId, wait.signal);
     const run = session.scratch(request.code, request.timeoutMs);
     pool.add(session.id, Promise.resolve(session));
-    void run.whenFinal().then(cleanUpQuietly);
+    void run.whenFinal().then(() => pool.trackCleanUp(cleanUpQuietly()));
     return { session, run };
   } catch (error) {
     await cleanUpQuietly();

@@ -126,8 +126,13 @@ export class Session {
       .catch((error: unknown) => this.#options.log.warn(`session ${this.id}: ${messageOf(error)}`));
   }
 
-  /** Connects to the kernel of the record. @throws as `KernelLink.open`; the session stays usable for another try. */
-  async connect(connectionId: string, signal?: AbortSignal): Promise<void> {
+  /**
+   * Connects to the kernel of the record. `carried` is a run of an earlier process that may still be in the kernel: it is
+   * listened for before the socket opens, and nothing is sent again.
+   *
+   * @throws as `KernelLink.open`; the session stays usable for another try.
+   */
+  async connect(connectionId: string, signal?: AbortSignal, carried?: Run): Promise<void> {
     const { clock, log, server, settings, sandboxStatus } = this.#options;
     const link = new KernelLink({
       server,
@@ -149,6 +154,10 @@ export class Session {
       onLateOutput: (parentId, message) => this.#onLateOutput(parentId, message),
     });
     this.#link = link;
+    if (carried !== undefined) {
+      this.#remember(carried);
+      this.queue.adopt(carried, link.channel);
+    }
     try {
       const info = await link.open(signal);
       this.#options.notebook?.setKernel(this.#record.kernel, info.languageInfo);
@@ -224,15 +233,7 @@ export class Session {
     return run;
   }
 
-  /** Takes over a run of an earlier process that may still be in the kernel. */
-  adoptRun(run: Run): void {
-    this.#remember(run);
-    const link = this.#link;
-    if (link === undefined) return;
-    this.queue.adopt(run, link.channel);
-    void this.queue.settleGap(run);
-  }
-
+  /** A run object for a record; known to nobody yet. */
   createRun(record: RunRecord): Run {
     const run: Run = new Run({
       record,
@@ -418,12 +419,17 @@ export class Session {
 
   #onLoss(loss: Loss): void {
     const { current } = this.queue;
-    if (current === undefined) this.notify(`${loss.message} Next: ${lossHint(this.#record)}`);
     const isKernelThere = loss.class === 'kernel_restarted';
-    this.#updateSoon({
-      loss: isKernelThere ? null : loss,
-      generation: this.#record.generation + 1,
-    });
+    const generation = this.#record.generation + 1;
+    this.#updateSoon({ loss: isKernelThere ? null : loss, generation });
+    if (isKernelThere && current !== undefined && current.state !== 'queued' && !current.hasSign) {
+      // It may have reached the new process, or be on its way there: the kernel tells.
+      current.isLostUnlessSeen = true;
+      current.notices.push(loss.message);
+      void this.queue.settleGap(current);
+      return;
+    }
+    if (current === undefined) this.notify(`${loss.message} Next: ${lossHint(this.#record)}`);
     this.queue.clear(
       `The kernel was lost before its turn came; nothing of it was executed. ${loss.message}`,
     );

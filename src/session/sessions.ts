@@ -1,6 +1,6 @@
 /** The service behind the notebook tools: finds, starts, attaches and ends sessions and their runs. One per process. */
 import type { JupyterServer } from '#jupyter/contract.ts';
-import type { OpenNotebook } from '#notebook/contract.ts';
+import type { CellView } from '#notebook/contract.ts';
 import { sleep } from '#platform/clock.ts';
 import { messageOf } from '#core/errors.ts';
 import type { SandboxWait } from '#sandbox/sandboxes.ts';
@@ -85,17 +85,22 @@ export class Sessions {
     return listForeignKernels(this.#pool, own, signal);
   }
 
-  /** The notebook of a session, for reading: needs no kernel and no server. */
-  async openNotebook(sessionId: string): Promise<OpenNotebook> {
-    const open = await this.openNotebookOf(sessionId);
-    if (open !== undefined) return open;
-    const { notebookPath } = await this.#pool.record(sessionId);
-    return this.#pool.options.notebooks.open(notebookPath);
+  /** The notebook of a session, also of one that has ended. @throws `session/unknown`. */
+  async notebookPathOf(sessionId: string): Promise<string> {
+    const open = await this.#pool.peek(sessionId);
+    if (open !== undefined) return open.notebook.path;
+    return (await this.#pool.recordOrThrow(sessionId)).notebookPath;
   }
 
-  /** The notebook as this process has it open, with what is not saved yet. */
-  async openNotebookOf(sessionId: string): Promise<OpenNotebook | undefined> {
-    return (await this.#pool.peek(sessionId))?.notebook;
+  /** The cells of any notebook, with what this process has not saved yet. Needs no kernel and no server. */
+  async readCells(file: string): Promise<readonly CellView[]> {
+    const notebook = await this.#pool.options.notebooks.open(file);
+    try {
+      await notebook.refresh();
+      return notebook.cells();
+    } finally {
+      await notebook.close();
+    }
   }
 
   /** The open connection of a session; undefined when this process has none. */
@@ -179,11 +184,12 @@ export class Sessions {
   /** Before the process ends: everything onto disk, sockets closed properly, no kernel touched (R8). */
   async close(): Promise<void> {
     const sessions = await this.#pool.all();
-    await Promise.allSettled(
-      sessions.map(async (session) => {
+    await Promise.allSettled([
+      ...sessions.map(async (session) => {
         await session.flush();
         await session.disconnect();
       }),
-    );
+      this.#pool.cleanedUp(),
+    ]);
   }
 }

@@ -1,9 +1,8 @@
 /** read_notebook: the outline of a notebook, or cells with their outputs. */
 import * as z from 'zod';
 import { GloveboxError } from '#core/errors.ts';
-import type { Block, CellView, OpenNotebook } from '#notebook/contract.ts';
+import type { Block, CellView } from '#notebook/contract.ts';
 import { resolveNotebookPath } from '#notebook/paths.ts';
-import { readNotebookFile } from '#notebook/read-notebook-file.ts';
 import { cellName, outline } from '../answers.ts';
 import { defineTool, type ToolContext } from '../define-tool.ts';
 import { cell, toCellRef } from '../parameters.ts';
@@ -78,25 +77,15 @@ async function load(
       hint: 'list_sessions shows both.',
     });
   }
-  if (input.session_id !== undefined) {
-    const open = await sessions.openNotebook(input.session_id);
-    return cellsOf(open);
-  }
-  const path = await resolveNotebookPath({
-    requested: input.notebook_path ?? '',
-    notebookDir: settings.notebookDir(),
-    projectDir,
-  });
-  const live = await sessions.ofNotebook(path);
-  const open = live === undefined ? undefined : await sessions.openNotebookOf(live.id);
-  return open === undefined ? { path, cells: await readNotebookFile(path) } : cellsOf(open);
-}
-
-async function cellsOf(
-  notebook: OpenNotebook,
-): Promise<{ readonly path: string; readonly cells: readonly CellView[] }> {
-  await notebook.refresh();
-  return { path: notebook.path, cells: notebook.cells() };
+  const path =
+    input.session_id === undefined
+      ? await resolveNotebookPath({
+          requested: input.notebook_path ?? '',
+          notebookDir: settings.notebookDir(),
+          projectDir,
+        })
+      : await sessions.notebookPathOf(input.session_id);
+  return { path, cells: await sessions.readCells(path) };
 }
 
 function pick(cells: readonly CellView[], ref: string | number): CellView {
