@@ -27,6 +27,8 @@ export interface FollowOptions {
 
 const ON_ITS_WAY: ReadonlySet<SandboxState> = new Set(['preparing', 'queued', 'starting']);
 
+export const isOnItsWay = ({ status }: SandboxView): boolean => ON_ITS_WAY.has(status.state);
+
 export class Follower {
   readonly #options: FollowOptions;
 
@@ -61,7 +63,7 @@ export class Follower {
       const { state, detail } = view.status;
       if (failureThrows && state === 'ended') throw await this.#failureOf(view);
       const remainingMs = deadline - clock.monotonic();
-      if (!ON_ITS_WAY.has(state) || remainingMs <= 0) return view;
+      if (!isOnItsWay(view) || remainingMs <= 0) return view;
       tell({ message: detail ?? state });
       await sleep(clock, Math.min(pauseMs, remainingMs), wait.signal);
     }
