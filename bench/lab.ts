@@ -1,0 +1,65 @@
+/** A project, a state folder and a home of their own for one benchmark, and the built server in them. */
+import { existsSync } from 'node:fs';
+import { mkdir, mkdtemp, realpath, rm, symlink } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { endProcessesNaming } from '../test/rigs/processes.ts';
+import { testPython } from '../test/rigs/python.ts';
+import { startMcpServer, type McpProcess } from './mcp-process.ts';
+
+const ROOT = path.resolve(import.meta.dirname, '..');
+/** What people install, not the sources. */
+const BUNDLE = path.join(ROOT, 'plugin/dist/mcp.mjs');
+
+export interface Lab {
+  readonly projectDir: string;
+  /** The state folder. */
+  readonly dir: string;
+  /** Starts the bundled server and completes the handshake; another one sees the same project and state. */
+  startServer(): Promise<McpProcess>;
+  /** Ends every process of the lab and removes its folders. */
+  end(): Promise<void>;
+}
+
+export async function createLab(): Promise<Lab> {
+  if (!existsSync(BUNDLE)) throw new Error('plugin/dist/mcp.mjs is missing: npm run build');
+  const folder = await realpath(await mkdtemp(path.join(tmpdir(), 'glovebox-bench-')));
+  const projectDir = path.join(folder, 'project');
+  const dir = path.join(folder, 'state');
+  const home = path.join(folder, 'home');
+  // Making an environment takes half a minute, so all labs and tests of a checkout share them.
+  const envs = path.join(ROOT, '.cache/envs');
+  for (const place of [projectDir, home, envs]) await mkdir(place, { recursive: true });
+  await mkdir(dir, { mode: 0o700 });
+  await symlink(envs, path.join(dir, 'envs'));
+  const env = {
+    PATH: process.env['PATH'] ?? '',
+    LANG: 'C.UTF-8',
+    HOME: home,
+    GLOVEBOX_DIR: dir,
+    GLOVEBOX_PROJECT_DIR: projectDir,
+    GLOVEBOX_PYTHON: testPython(),
+    ...packageIndexSettings(),
+  };
+  const servers: McpProcess[] = [];
+  return {
+    projectDir,
+    dir,
+    async startServer() {
+      const server = await startMcpServer({ script: BUNDLE, cwd: projectDir, env });
+      servers.push(server);
+      return server;
+    },
+    async end() {
+      await Promise.allSettled(servers.map((server) => server.stop()));
+      await endProcessesNaming(folder);
+      await rm(folder, { recursive: true, force: true, maxRetries: 3 });
+    },
+  };
+}
+
+/** Where packages come from on this machine, for the one time an environment is made. */
+function packageIndexSettings(): Record<string, string> {
+  const names = Object.keys(process.env).filter((name) => /^(PIP|UV|SSL)_/.test(name));
+  return Object.fromEntries(names.map((name) => [name, process.env[name] ?? '']));
+}
