@@ -26,17 +26,19 @@ export function cleanName(text: string): string {
 
 const withoutDevice = (name: string): string => (DEVICE.test(name) ? `_${name}` : name);
 
+let segmenter: Intl.Segmenter | undefined;
+
 /** As many whole letters, with their accents, as fit. */
 function cutAt(text: string, maxBytes: number): string {
   if (Buffer.byteLength(text) <= maxBytes) return text;
-  let result = '';
+  // Made when it is needed: that takes a while.
+  segmenter ??= new Intl.Segmenter(undefined, { granularity: 'grapheme' });
+  let end = 0;
   let bytes = 0;
-  for (const { segment } of new Intl.Segmenter(undefined, { granularity: 'grapheme' }).segment(
-    text,
-  )) {
+  for (const { segment, index } of segmenter.segment(text)) {
     bytes += Buffer.byteLength(segment);
     if (bytes > maxBytes) break;
-    result += segment;
+    end = index + segment.length;
   }
-  return result;
+  return text.slice(0, end);
 }

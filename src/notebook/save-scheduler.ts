@@ -6,8 +6,9 @@ const SMALL_BYTES = 1024 * 1024;
 const SMALL_MS = 10;
 /** A big one is written after so long without another change, */
 const IDLE_MS = 250;
-/** at the latest after so long, and not sooner than that or this many times what the last save took. */
+/** and at the latest after so long. */
 const BUSY_MS = 2_000;
+/** Between two saves lies this many times what the first took, and a small file that is slow waits no longer. */
 const REST_FACTOR = 20;
 const FIRST_RETRY_MS = 2_000;
 const LONGEST_RETRY_MS = 30_000;
@@ -70,9 +71,11 @@ export class SaveScheduler {
     if (this.#failures > 0) return;
     const now = this.#options.clock.monotonic();
     this.#since ??= now;
-    const rest = Math.min(BUSY_MS, this.#last.tookMs * REST_FACTOR);
-    const earliest = this.#last.endedMs + rest;
-    const latest = Math.max(this.#since + BUSY_MS, earliest);
+    const { bytes, tookMs, endedMs } = this.#last;
+    const restMs = Math.min(BUSY_MS, tookMs * REST_FACTOR);
+    const busyMs = bytes > SMALL_BYTES ? BUSY_MS : restMs;
+    const earliest = endedMs + restMs;
+    const latest = Math.max(this.#since + busyMs, earliest);
     this.#plan(Math.min(latest, Math.max(now + IDLE_MS, earliest)) - now);
   }
 

@@ -4,6 +4,8 @@ import { TerminalLine } from './terminal-line.ts';
 
 /** How far back a cursor can go; older lines are final. */
 const LIVE_LINES = 50;
+/** From this size on it pays to look where the last lines of a chunk begin. */
+const LARGE_CHUNK = 1024;
 /** A sequence that is not finished after this many characters is none. */
 const LONGEST_SEQUENCE = 2048;
 
@@ -26,6 +28,8 @@ export class TerminalText {
   /** Lines that no cursor reaches any more, with their ends. */
   #final = '';
   #finalBytes = 0;
+  /** Of the lines below; counted when somebody asks. */
+  #liveBytes: number | undefined = 0;
   #lines: TerminalLine[] = [new TerminalLine(PLAIN)];
   #row = 0;
   /** Behind the end of the last line when undefined, which spares counting its columns. */
@@ -59,15 +63,18 @@ export class TerminalText {
 
   /** Of `text`, in UTF-8, up to a few colour codes. */
   get byteLength(): number {
-    let bytes = this.#finalBytes + this.#lines.length - 1;
-    for (const line of this.#lines) bytes += line.byteLength;
-    return bytes;
+    if (this.#liveBytes === undefined) {
+      this.#liveBytes = this.#lines.length - 1;
+      for (const line of this.#lines) this.#liveBytes += line.byteLength;
+    }
+    return this.#finalBytes + this.#liveBytes;
   }
 
   #takeFinished(chunk: string): string {
     const text = this.#unfinished + chunk;
+    const isWhole = text.charCodeAt(text.length - 1) < 0xd800 && !text.includes('\u001b');
     const from = Math.max(0, text.length - LONGEST_SEQUENCE);
-    const rest = UNFINISHED.exec(text.slice(from))?.[0] ?? '';
+    const rest = isWhole ? '' : (UNFINISHED.exec(text.slice(from))?.[0] ?? '');
     this.#unfinished = rest;
     return rest === '' ? text : text.slice(0, -rest.length);
   }
@@ -95,28 +102,34 @@ export class TerminalText {
 
   /** Plain text behind everything: the many lines of a large chunk never become live. */
   #appendLines(text: string): void {
-    const cut = startOfLastLines(text, LIVE_LINES);
+    const cut = text.length < LARGE_CHUNK ? 0 : startOfLastLines(text, LIVE_LINES);
     if (cut > 0) {
       this.#finish(this.#lines.length);
       this.#addFinal(text.slice(0, cut));
       this.#lines = [new TerminalLine(this.#style)];
       this.#row = 0;
+      this.#liveBytes = 0;
     }
-    const [first = '', ...others] = text.slice(cut).split('\n');
-    this.#appendToLast(first);
-    for (const line of others) {
+    let from = cut;
+    for (let at = text.indexOf('\n', cut); at !== -1; at = text.indexOf('\n', from)) {
+      this.#appendToLast(text.slice(from, at));
       this.#newline();
-      this.#appendToLast(line);
+      from = at + 1;
     }
+    this.#appendToLast(text.slice(from));
   }
 
   #appendToLast(text: string): void {
-    if (text !== '' && !this.#last.append(text, this.#style))
-      this.#last.overwrite(text, this.#last.width, this.#style);
+    if (text === '') return;
+    const last = this.#last;
+    const before = last.byteLength;
+    if (!last.append(text, this.#style)) last.overwrite(text, last.width, this.#style);
+    if (this.#liveBytes !== undefined) this.#liveBytes += last.byteLength - before;
   }
 
   #print(text: string): void {
     if (this.#column === undefined) return this.#appendToLast(text);
+    this.#liveBytes = undefined;
     if (this.#isLastRow && this.#column === 0 && this.#last.replace(text, this.#style)) {
       this.#column = undefined;
       return;
@@ -132,6 +145,7 @@ export class TerminalText {
       return;
     }
     this.#lines.push(new TerminalLine(this.#style));
+    if (this.#liveBytes !== undefined) this.#liveBytes += 1;
     this.#column = undefined;
     if (this.#lines.length > LIVE_LINES) this.#finish(1);
     this.#row = this.#lines.length - 1;
@@ -140,7 +154,9 @@ export class TerminalText {
   /** A colour, or something that is kept where the line only grows and has no meaning elsewhere. */
   #sequence(token: string): void {
     this.#style = styleAfter(this.#style, token);
-    if (this.#column === undefined) this.#last.append(token, this.#style);
+    if (this.#column !== undefined) return;
+    this.#last.append(token, this.#style);
+    this.#liveBytes = undefined;
   }
 
   /** @returns whether it was a command that moves the cursor or erases */
@@ -159,6 +175,7 @@ export class TerminalText {
   }
 
   #erase(mode: string): void {
+    this.#liveBytes = undefined;
     if (mode === '1') this.#current.eraseTo(this.#columnNow());
     else if (mode === '2') {
       this.#columnNow();
@@ -168,10 +185,16 @@ export class TerminalText {
 
   /** Makes the first live lines final. */
   #finish(count: number): void {
-    const isAll = count === this.#lines.length;
-    const done = this.#lines.slice(0, count).map((line, index) => this.#render(line, index));
-    this.#addFinal(done.join('\n') + (isAll ? '' : '\n'));
-    this.#lines.splice(0, count);
+    for (let done = 0; done < count; done += 1) {
+      const [line, next] = this.#lines;
+      if (line === undefined) return;
+      const bytes = line.byteLength;
+      this.#addFinal(
+        next === undefined ? line.render(this.#style) : `${line.render(next.start)}\n`,
+      );
+      if (this.#liveBytes !== undefined) this.#liveBytes -= bytes + 1;
+      this.#lines.shift();
+    }
   }
 
   #addFinal(text: string): void {
