@@ -1,7 +1,7 @@
 /** Turns a run into an answer: a headline that says how it stands, its outputs within the budget, and the next step. */
 import { renderBytes, renderDuration } from '#core/units.ts';
 import type { Block, CellOutput } from '#notebook/contract.ts';
-import { renderOutputs } from '#notebook/render/render-outputs.ts';
+import { renderOutputs, type RenderOptions } from '#notebook/render/render-outputs.ts';
 import { isFinal, type RunView } from '#session/contract.ts';
 import type { Run } from '#session/run.ts';
 import type { SandboxWait } from '#sandbox/sandboxes.ts';
@@ -12,16 +12,16 @@ import type { ToolContext, ToolResult, ToolServices } from './define-tool.ts';
 export async function renderForAgent(
   outputs: readonly CellOutput[],
   context: ToolContext,
-  options: { readonly rest: (offset: number) => string; readonly maxChars?: number },
+  options: Pick<RenderOptions, 'rest' | 'maxChars' | 'imageRef' | 'firstImage'>,
 ): Promise<readonly Block[]> {
   const { settings, images, signal } = context;
   const { blocks } = await renderOutputs(
     outputs,
     {
-      maxChars: options.maxChars ?? settings.outputChars(),
+      maxChars: settings.outputChars(),
       imageMaxPx: settings.imageMaxPx(),
       renderer: images,
-      rest: options.rest,
+      ...options,
     },
     signal,
   );
@@ -85,13 +85,21 @@ function nextStep(view: RunView): string | undefined {
   return `It goes on by itself. Next: get_run(run_id="${view.id}", wait_s=45) to follow it, interrupt_kernel(session_id="${view.sessionId}") to stop it.`;
 }
 
-export async function renderRun(view: RunView, context: ToolContext): Promise<readonly Block[]> {
+export async function renderRun(
+  view: RunView,
+  context: ToolContext,
+  firstImage = 1,
+): Promise<readonly Block[]> {
   const head = [headline(view), ...remarks(view)].join('\n');
   const isSilent =
     view.outputs.length === 0 && (!isFinal(view.state) || NOTHING_RAN.has(view.state));
   const outputs = isSilent
     ? []
-    : await renderForAgent(view.outputs, context, { rest: restOfRun(view.id) });
+    : await renderForAgent(view.outputs, context, {
+        rest: restOfRun(view.id),
+        imageRef: (number) => `get_run(run_id="${view.id}", images=${number})`,
+        firstImage,
+      });
   const next = nextStep(view);
   return joinTexts([
     { type: 'text', text: head },
@@ -150,8 +158,12 @@ export const waitOf = (waitS: number | undefined, context: ToolContext): Sandbox
   report: context.report,
 });
 
-export async function runResult(view: RunView, context: ToolContext): Promise<ToolResult> {
-  return { blocks: await renderRun(view, context), meta: runMeta(view) };
+export async function runResult(
+  view: RunView,
+  context: ToolContext,
+  firstImage?: number,
+): Promise<ToolResult> {
+  return { blocks: await renderRun(view, context, firstImage), meta: runMeta(view) };
 }
 
 /** For programs: what the text says, without parsing. */

@@ -2,9 +2,8 @@
 import * as z from 'zod';
 import { GloveboxError } from '#core/errors.ts';
 import { pageTranscript, renderTranscript } from '#notebook/render/transcript.ts';
-import { isFinal } from '#session/contract.ts';
+import { isFinal, type RunView } from '#session/contract.ts';
 import { defineTool, type ToolContext } from '../define-tool.ts';
-import { withNotices } from '../define-session-tool.ts';
 import { waitS } from '../parameters.ts';
 import { followRun, headline, runMeta, runResult } from '../render-run.ts';
 
@@ -32,6 +31,11 @@ export const getRun = defineTool({
       .max(MAX_CHARS)
       .optional()
       .describe('How many characters of text at most, up to 100000.'),
+    images: z
+      .int32()
+      .min(1)
+      .optional()
+      .describe('Show the pictures from this number on; an answer holds at most 8.'),
     stdin: z.string().optional().describe('Answers the input() that the run waits for.'),
   }),
   hints: { readOnly: true, destructive: false, idempotent: true, openWorld: false },
@@ -51,29 +55,35 @@ export const getRun = defineTool({
         ? found.live.view()
         : await followElsewhere(input.run_id, input.wait_s ?? 0, context);
     if (input.offset === undefined && input.max_chars === undefined) {
-      const result = await runResult(view, context);
-      return withNotices(result, []);
+      return runResult(view, context, input.images);
     }
-    const page = pageTranscript(
-      renderTranscript(view.outputs),
+    const text = pageText(
+      view,
       input.offset ?? 0,
       input.max_chars ?? context.settings.outputChars(),
     );
-    const more =
-      page.nextOffset === undefined
-        ? isFinal(view.state)
-          ? '(end of the output)'
-          : '(end of the output so far)'
-        : `(${page.totalChars - page.nextOffset} characters follow: offset=${page.nextOffset})`;
-    return {
-      blocks: [{ type: 'text', text: `${headline(view)}\n${page.text}\n${more}` }],
-      meta: runMeta(view),
-    };
+    return { blocks: [{ type: 'text', text }], meta: runMeta(view) };
   },
 });
 
+function pageText(view: RunView, offset: number, maxChars: number): string {
+  const page = pageTranscript(renderTranscript(view.outputs), offset, maxChars);
+  const { nextOffset, resumeOffset, totalChars } = page;
+  const more =
+    nextOffset !== undefined
+      ? `(${totalChars - nextOffset} characters follow: offset=${nextOffset})`
+      : isFinal(view.state)
+        ? '(end of the output)'
+        : `(end of the output so far; go on with offset=${resumeOffset})`;
+  return `${headline(view)}\n${page.text}\n${more}`;
+}
+
 /** A run that another living process owns is followed through its record. */
-async function followElsewhere(runId: string, waitSeconds: number, context: ToolContext) {
+async function followElsewhere(
+  runId: string,
+  waitSeconds: number,
+  context: ToolContext,
+): Promise<RunView> {
   const endMs = performance.now() + waitSeconds * 1000;
   for (;;) {
     const found = await context.sessions.run(runId, context.signal);
