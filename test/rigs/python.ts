@@ -1,26 +1,20 @@
-/** The Python environment that tests run Jupyter and kernels from. Made once per checkout, below `.cache/`. */
+/** The Python environment that tests run Jupyter and kernels from. Made once per checkout, below `.cache/`, by the product itself. */
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import path from 'node:path';
 
 const root = path.resolve(import.meta.dirname, '../..');
-const PACKAGES = ['jupyterlab', 'ipykernel', 'numpy', 'pandas', 'matplotlib'];
 
-/** Absolute path of an interpreter that has JupyterLab, ipykernel, numpy, pandas and matplotlib. */
+/** Absolute path of an interpreter that has JupyterLab, ipykernel, numpy, pandas and matplotlib. Takes minutes the first time. */
 export function testPython(): string {
-  const folder = path.join(root, '.cache/python');
-  const interpreter = path.join(folder, 'bin/python');
+  const interpreter = path.join(root, '.cache/python/bin/python');
   if (existsSync(interpreter)) return interpreter;
-  const building = `${folder}.${process.pid}`;
-  mkdirSync(path.dirname(folder), { recursive: true });
-  run('python3', ['-m', 'venv', building]);
-  run(path.join(building, 'bin/python'), ['-m', 'pip', 'install', '--quiet', ...PACKAGES]);
-  rmSync(folder, { recursive: true, force: true });
-  renameSync(building, folder);
+  const program = path.join(root, 'test/rigs/make-python.ts');
+  const { status } = spawnSync(process.execPath, ['--import', 'tsx', program], {
+    cwd: root,
+    stdio: ['ignore', 'inherit', 'inherit'],
+  });
+  if (status !== 0)
+    throw new Error('The Python environment of the tests could not be made; see above.');
   return interpreter;
-}
-
-function run(command: string, args: readonly string[]): void {
-  const { status, stderr } = spawnSync(command, args, { encoding: 'utf8' });
-  if (status !== 0) throw new Error(`${command} ${args.join(' ')} failed: ${stderr}`);
 }

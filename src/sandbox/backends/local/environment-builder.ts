@@ -1,4 +1,4 @@
-/** Chooses what a managed environment is made with: uv, or a Python of this machine with venv and pip. */
+/** Chooses what a managed environment is made with: uv, a Python of this machine with venv and pip, or first the one and then the other. */
 import path from 'node:path';
 import { GloveboxError, isGloveboxError } from '#core/errors.ts';
 import type { Environment } from '#platform/environment.ts';
@@ -38,14 +38,17 @@ const USUAL_FOLDERS = ['/usr/local/bin', '/opt/homebrew/bin', '/usr/bin', '/bin'
 /** What uv makes when the machine has no Python. */
 const UV_VERSION = '3.12';
 
-/** @throws `python/missing` when there is neither uv nor a Python 3.9 or later with venv. */
-export async function findBuilder(search: Search): Promise<Builder> {
+/** In the order in which they are to be tried; at least one. @throws `python/missing` when there is none. */
+export async function findBuilders(search: Search): Promise<readonly Builder[]> {
   const { environment } = search;
   const uv = await findProgram('uv', environment['PATH']);
   const base = await findBasePython(search);
-  if (uv !== undefined && !(await onlyPipKnowsTheIndex(environment))) return uvBuilder(uv, base);
-  if (base !== undefined) return pipBuilder(base, search.pythonDir);
-  if (uv !== undefined) return uvBuilder(uv, base);
+  const withUv = uv === undefined ? [] : [uvBuilder(uv, base)];
+  const withPip = base === undefined ? [] : [pipBuilder(base, search.pythonDir)];
+  const builders = (await onlyPipKnowsTheIndex(environment))
+    ? [...withPip, ...withUv]
+    : [...withUv, ...withPip];
+  if (builders.length > 0) return builders;
   throw new GloveboxError(
     'python/missing',
     'No Python 3.9 or later with the module venv was found on this machine.',
@@ -65,8 +68,7 @@ function uvBuilder(uv: string, base: Python | undefined): Builder {
   return {
     tool: 'uv',
     version,
-    // With pip in it, because people type %pip install.
-    make: (folder) => [[uv, 'venv', '--no-project', '--seed', '--python', python, folder]],
+    make: (folder) => [[uv, 'venv', '--no-project', '--python', python, folder]],
     install: (folder, requirements) => [
       uv,
       'pip',
@@ -74,6 +76,8 @@ function uvBuilder(uv: string, base: Python | undefined): Builder {
       '--compile-bytecode',
       '--python',
       inside(folder),
+      // People type %pip install.
+      'pip',
       ...requirements,
     ],
   };

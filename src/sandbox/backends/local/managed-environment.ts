@@ -15,7 +15,7 @@ import {
 import { withFileLock } from '#platform/lock.ts';
 import { runCommand } from '#platform/process.ts';
 import type { Progress } from '#sandbox/backend.ts';
-import { findBuilder, type Builder } from './environment-builder.ts';
+import { findBuilders, type Builder } from './environment-builder.ts';
 import { watchInstallation } from './install-progress.ts';
 
 /** People open the notebook in JupyterLab; kernels of the managed environment run beside it. */
@@ -138,10 +138,28 @@ async function readMarker(folder: string): Promise<readonly string[] | undefined
 const interpreterOf = (folder: string): string => path.join(folder, 'bin', 'python');
 
 async function build(request: EnvironmentRequest, key: string): Promise<string> {
-  const { envsDir, environment, pythonDir, requirements, clock, signal, report } = request;
-  const env = installerEnvironment(environment);
+  const { environment, pythonDir, signal, report } = request;
   report({ message: 'looking for a Python to make the environment from' });
-  const builder = await findBuilder({ environment, pythonDir, signal });
+  const builders = await findBuilders({ environment, pythonDir, signal });
+  const failures: string[] = [];
+  for (const builder of builders) {
+    try {
+      return await buildWith(builder, request, key);
+    } catch (error) {
+      if (!(error instanceof StepFailure)) throw error;
+      failures.push(error.message);
+    }
+  }
+  throw setupFailed(failures, builders);
+}
+
+async function buildWith(
+  builder: Builder,
+  request: EnvironmentRequest,
+  key: string,
+): Promise<string> {
+  const { envsDir, environment, requirements, clock, signal, report } = request;
+  const env = installerEnvironment(environment);
   const folder = path.join(envsDir, `${key}-py${builder.version}`);
   try {
     report({ message: `making a Python ${builder.version} environment with ${builder.tool}` });
@@ -162,8 +180,7 @@ async function build(request: EnvironmentRequest, key: string): Promise<string> 
     await writeFileAtomic(path.join(folder, MARKER), `${JSON.stringify(marker)}\n`);
     return interpreterOf(folder);
   } catch (error) {
-    await rm(folder, { recursive: true, force: true });
-    if (error instanceof StepFailure) throw setupFailed(error, builder);
+    await rm(folder, { recursive: true, force: true, maxRetries: 3 });
     throw error;
   }
 }
@@ -197,16 +214,21 @@ async function run(
   );
 }
 
-function setupFailed(failure: StepFailure, builder: Builder): GloveboxError {
+function setupFailed(failures: readonly string[], builders: readonly Builder[]): GloveboxError {
+  const text = failures.join('\n\n');
+  const tools = builders.map((builder) => builder.tool).join(' nor ');
+  const otherwise =
+    'set GLOVEBOX_PYTHON to a Python that has jupyterlab and ipykernel, together with GLOVEBOX_OFFLINE=1';
   const isNetwork =
-    /connection|resolve|timed? ?out|certificate|ssl|no matching distribution|could not find a version|no index|network|404/i;
-  const hint = isNetwork.test(failure.message)
-    ? 'The package index could not be reached or lacks a package: check PIP_INDEX_URL, pip.conf, proxy and PIP_CERT. Or set GLOVEBOX_PYTHON to a Python that has jupyterlab and ipykernel, together with GLOVEBOX_OFFLINE=1.'
-    : `The next call tries again. If ${builder.tool} cannot work here, set GLOVEBOX_PYTHON to a Python that has jupyterlab and ipykernel, together with GLOVEBOX_OFFLINE=1.`;
+    /connection|resolve|timed? ?out|certificate|ssl|no matching distribution|could not find a version|not found in the package registry|no index|network|404/i;
   return new GloveboxError(
     'python/setup-failed',
-    `The managed Python environment could not be made: ${failure.message}`,
-    { hint, cause: failure },
+    `The managed Python environment could not be made: ${text}`,
+    {
+      hint: isNetwork.test(text)
+        ? `The package index could not be reached or lacks a package: check PIP_INDEX_URL, pip.conf, proxy and PIP_CERT. Or ${otherwise}.`
+        : `The next call tries again. If neither ${tools} can work here, ${otherwise}.`,
+    },
   );
 }
 
