@@ -1,0 +1,179 @@
+/** Which interpreter kernels get, and what is said when it cannot run them. */
+import { chmod, mkdir, mkdtemp, realpath, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { GloveboxError } from '#core/errors.ts';
+import type { Environment } from '#platform/environment.ts';
+import { findKernelPython } from './find-python.ts';
+import type { LocalOptions, LocalSettings } from './settings.ts';
+
+let folder: string;
+let project: string;
+beforeEach(async () => {
+  folder = await realpath(await mkdtemp(path.join(tmpdir(), 'find-')));
+  project = path.join(folder, 'a project');
+  await mkdir(project);
+});
+afterEach(() => rm(folder, { recursive: true }));
+
+/** A program that answers the question as a Python in `prefix` with these modules would. */
+async function makePython(
+  prefix: string,
+  modules: Readonly<Record<string, string>>,
+): Promise<string> {
+  const program = path.join(prefix, 'bin', 'python');
+  const answer = {
+    executable: program,
+    version: [3, 12, 1],
+    implementation: 'cpython',
+    prefix,
+    isVirtual: true,
+    modules,
+  };
+  await mkdir(path.dirname(program), { recursive: true });
+  // A builtin of the shell, as some of these tests have nothing else on the PATH.
+  await writeFile(program, `#!/bin/sh\nprintf '%s' '${JSON.stringify(answer)}'\n`);
+  await chmod(program, 0o700);
+  return program;
+}
+
+const FULL = { ipykernel: '7.0.0', pip: '25.0' };
+
+async function find(
+  environment: Environment = {},
+  options: LocalOptions = {},
+  python?: string,
+): Promise<string> {
+  const settings: LocalSettings = {
+    dir: folder,
+    pythonDir: folder,
+    environment: { PATH: '/usr/bin:/bin', ...environment },
+    python,
+    packages: [],
+    offline: true,
+    bindIp: '127.0.0.1',
+    idleMs: 0,
+    passEnvironment: [],
+  };
+  const found = await findKernelPython(options, settings, project, new AbortController().signal);
+  return found.kind === 'managed' ? 'managed' : found.python.executable;
+}
+
+async function failure(call: Promise<string>): Promise<GloveboxError> {
+  const outcome: unknown = await call.catch((error: unknown) => error);
+  return outcome instanceof GloveboxError
+    ? outcome
+    : expect.fail(`no error but ${String(outcome)}`);
+}
+
+describe('the order (L1)', () => {
+  test('option, GLOVEBOX_PYTHON, .venv, active environment, conda, managed', async () => {
+    const conda = await makePython(path.join(folder, 'conda'), FULL);
+    const active = await makePython(path.join(folder, 'active'), FULL);
+    const named = await makePython(path.join(folder, 'named'), FULL);
+    const asked = await makePython(path.join(folder, 'asked'), FULL);
+    const condaOnly = { CONDA_PREFIX: path.join(folder, 'conda') };
+    const both = { ...condaOnly, VIRTUAL_ENV: path.join(folder, 'active') };
+    expect(await find()).toBe('managed');
+    expect(await find(condaOnly)).toBe(conda);
+    expect(await find(both)).toBe(active);
+    const venv = await makePython(path.join(project, '.venv'), FULL);
+    expect(await find(both)).toBe(venv);
+    expect(await find(both, {}, named)).toBe(named);
+    expect(await find(both, { python: asked }, named)).toBe(asked);
+    expect(await find(both, { python: 'managed' }, named)).toBe('managed');
+  });
+
+  test('a name is looked up on the PATH, a folder is an environment, a relative path is in the project', async () => {
+    const program = await makePython(path.join(project, 'env'), FULL);
+    expect(await find({ PATH: path.dirname(program) }, { python: 'python' })).toBe(program);
+    expect(await find({}, { python: 'env/bin/python' })).toBe(program);
+    expect(await find({}, { python: path.join(project, 'env') })).toBe(program);
+  });
+
+  test('a base environment of conda without a kernel is no choice of anybody', async () => {
+    await makePython(path.join(folder, 'base'), { pip: '25.0' });
+    const prefix = { CONDA_PREFIX: path.join(folder, 'base') };
+    expect(await find({ ...prefix, CONDA_DEFAULT_ENV: 'base' })).toBe('managed');
+    expect((await failure(find({ ...prefix, CONDA_DEFAULT_ENV: 'mine' }))).code).toBe(
+      'python/kernel-missing',
+    );
+  });
+});
+
+describe('an interpreter that does not do', () => {
+  test('one that is not there, or breaks, is an error that names it', async () => {
+    expect(await failure(find({}, { python: '/no/such/python' }))).toMatchObject({
+      code: 'python/missing',
+      message: expect.stringContaining('/no/such/python'),
+    });
+    const broken = path.join(folder, 'broken');
+    await writeFile(broken, '#!/bin/sh\necho "no module named encodings" >&2; exit 1\n', {
+      mode: 0o700,
+    });
+    expect(await failure(find({}, {}, broken))).toMatchObject({
+      code: 'python/missing',
+      message: expect.stringMatching(/broken cannot be used: no module named encodings/),
+      hint: expect.stringContaining('GLOVEBOX_PYTHON'),
+    });
+    const liar = path.join(folder, 'liar');
+    await writeFile(liar, '#!/bin/sh\necho hello\n', { mode: 0o700 });
+    expect((await failure(find({}, {}, liar))).message).toContain('not that of a Python 3');
+  });
+
+  const hintFor = async (
+    prefix: string,
+    modules: Readonly<Record<string, string>>,
+    environment: Environment = {},
+  ): Promise<string> => {
+    const program = await makePython(prefix, modules);
+    const error = await failure(find(environment, { python: program }));
+    expect(error).toMatchObject({
+      code: 'python/kernel-missing',
+      message: expect.stringContaining(program),
+    });
+    expect(error.hint).toContain('GLOVEBOX_PYTHON=managed');
+    return error.hint?.split('\n')[0] ?? '';
+  };
+
+  test('pip is named where it is, quoted for a shell', async () => {
+    const prefix = path.join(folder, 'with blank');
+    expect(await hintFor(prefix, { pip: '25.0' })).toBe(
+      `Run: '${prefix}/bin/python' -m pip install 'ipykernel>=6.29,<8'`,
+    );
+  });
+
+  test('one that is too old says which it has', async () => {
+    const program = await makePython(path.join(folder, 'old'), { ipykernel: '5.5.6', pip: '25.0' });
+    expect((await failure(find({}, { python: program }))).message).toContain(
+      'ipykernel 5.5.6, which is too old',
+    );
+  });
+
+  test('uv is named for what uv made, and for its projects', async () => {
+    const prefix = path.join(folder, 'uvenv');
+    await mkdir(prefix);
+    await writeFile(path.join(prefix, 'pyvenv.cfg'), 'home = /usr/bin\nuv = 0.9.0\n');
+    expect(await hintFor(prefix, {})).toBe(
+      `Run: uv pip install --python ${prefix}/bin/python 'ipykernel>=6.29,<8'`,
+    );
+    await writeFile(path.join(project, 'uv.lock'), '');
+    expect(await hintFor(path.join(project, '.venv'), { pip: '25.0' })).toBe(
+      `Run: uv add --project '${project}' --dev 'ipykernel>=6.29,<8'`,
+    );
+  });
+
+  test('conda is named for conda, and ensurepip where there is nothing', async () => {
+    const prefix = path.join(folder, 'condaenv');
+    await mkdir(path.join(prefix, 'conda-meta'), { recursive: true });
+    expect(await hintFor(prefix, { pip: '25.0' })).toBe(
+      `Run: conda install --prefix ${prefix} 'ipykernel>=6.29,<8'`,
+    );
+    const bare = path.join(folder, 'bare');
+    const python = `${bare}/bin/python`;
+    expect(await hintFor(bare, {}, { PATH: folder })).toBe(
+      `Run: ${python} -m ensurepip && ${python} -m pip install 'ipykernel>=6.29,<8'`,
+    );
+  });
+});

@@ -1,0 +1,125 @@
+/** Ids, the registry and the browser page. */
+import { mkdtemp, readFile, rm, stat } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import * as z from 'zod';
+import { defineBackend, type Backend } from './backend.ts';
+import { labPath, writeBrowserPage } from './browser-page.ts';
+import { BackendRegistry } from './registry.ts';
+import { localSandboxId, localSandboxIdOnThisHost, newSandboxId } from './sandbox-ids.ts';
+
+const RECORD_ID = /^[A-Za-z0-9][A-Za-z0-9._-]{0,199}$/;
+
+describe('ids', () => {
+  test('the local one follows from the folder alone', () => {
+    const id = localSandboxId('/home/me/My Project');
+    expect(id).toMatch(/^local-my-project-[0-9a-f]{12}$/);
+    expect(localSandboxId('/home/me/My Project')).toBe(id);
+    expect(localSandboxId('/home/you/My Project')).not.toBe(id);
+    expect(localSandboxId('/home/me/My Project', 'gpu')).toMatch(/^local-gpu-[0-9a-f]{12}$/);
+    expect(localSandboxIdOnThisHost('/home/me/My Project').startsWith(`${id}-`)).toBe(true);
+  });
+
+  test.each(['/', '/a/研究', `/a/${'x'.repeat(200)}`, '/a/..b..', '/a/Ünïcödé — name'])(
+    '%s gives a valid one',
+    (dir) => {
+      for (const id of [
+        localSandboxId(dir),
+        localSandboxIdOnThisHost(dir),
+        newSandboxId('modal', dir),
+      ]) {
+        expect(id).toMatch(RECORD_ID);
+      }
+    },
+  );
+
+  test('every other one is new', () => {
+    expect(newSandboxId('slurm', 'a')).not.toBe(newSandboxId('slurm', 'a'));
+  });
+});
+
+describe('registry', () => {
+  const made = (): Backend =>
+    defineBackend({
+      id: 'local',
+      summary: 'for a test',
+      needs: {},
+      options: z.strictObject({}),
+      sharesHost: true,
+      offers: async () => [],
+      start: () => Promise.reject(new Error('not here')),
+      state: () => Promise.reject(new Error('not here')),
+      endpoint: () => Promise.reject(new Error('not here')),
+      logs: async () => [],
+      stop: async () => undefined,
+    });
+
+  test('loads a back end when it is first asked for, once', async () => {
+    let loads = 0;
+    const registry = new BackendRegistry({
+      local: async () => {
+        loads += 1;
+        return made();
+      },
+    });
+    expect(registry.ids()).toEqual(['local']);
+    expect(loads).toBe(0);
+    const [one, two] = await Promise.all([registry.load('local'), registry.load('local')]);
+    expect(one).toBe(two);
+    expect(loads).toBe(1);
+  });
+
+  test('a loader that failed is tried again, and an unknown name tells the known ones', async () => {
+    let loads = 0;
+    const registry = new BackendRegistry({
+      local: () => {
+        loads += 1;
+        return loads === 1 ? Promise.reject(new Error('chunk missing')) : Promise.resolve(made());
+      },
+    });
+    await expect(registry.load('local')).rejects.toThrow('chunk missing');
+    expect((await registry.load('local')).id).toBe('local');
+    await expect(registry.load('cloud')).rejects.toMatchObject({
+      code: 'backend/unknown',
+      hint: 'Back ends: local.',
+    });
+  });
+});
+
+describe('browser page', () => {
+  let folder: string;
+  beforeEach(async () => {
+    folder = await mkdtemp(path.join(tmpdir(), 'page-'));
+  });
+  afterEach(() => rm(folder, { recursive: true }));
+
+  const endpoint = {
+    baseUrl: 'http://127.0.0.1:8888/prefix/',
+    headers: { Authorization: 'token abc123' },
+  };
+
+  test('is private, escapes what is in a name, and is one per notebook', async () => {
+    const pages = path.join(folder, 'pages');
+    const name = 'a "b" & <c>/d?e#f.ipynb';
+    const page = await writeBrowserPage(pages, endpoint, name);
+    expect((await stat(page)).mode & 0o777).toBe(0o600);
+    expect((await stat(pages)).mode & 0o777).toBe(0o700);
+    expect(page).not.toContain('abc123');
+    const html = await readFile(page, 'utf8');
+    const href = /url=([^"]+)"/.exec(html)?.[1] ?? '';
+    expect(href).toBe(
+      'http://127.0.0.1:8888/prefix/lab/tree/a%20%22b%22%20%26%20%3Cc%3E/d%3Fe%23f.ipynb?token=abc123',
+    );
+    expect(html).toContain('no-referrer');
+    expect(await writeBrowserPage(pages, endpoint, name)).toBe(page);
+    expect(labPath('')).toBe('lab');
+  });
+
+  test('says so when a server takes no token', async () => {
+    const other = { ...endpoint, headers: { Cookie: 'x' } };
+    await expect(writeBrowserPage(folder, other, 'a.ipynb')).rejects.toMatchObject({
+      code: 'server/refused',
+    });
+  });
+});
