@@ -3,10 +3,10 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync } from 'node:fs';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
+import type { Page } from 'playwright-core';
 import { describe, expect, it } from 'vitest';
 import { hasChromium, howToGetChromium, openPage } from '../rigs/browser.ts';
-import { startServer, unpackBundle } from '../rigs/bundle.ts';
-import { testPython } from '../rigs/python.ts';
+import { prepareForKernels, startServer, unpackBundle } from '../rigs/bundle.ts';
 import { isMissing } from '../rigs/require.ts';
 
 const root = path.resolve(import.meta.dirname, '../..');
@@ -55,7 +55,7 @@ plt.show()`,
 describe.skipIf(isMissing('Chromium', hasChromium, howToGetChromium))('in the browser', () => {
   it('a notebook made through MCP has its text, error and plot, and shares the kernel', async () => {
     const bundle = unpackBundle();
-    const env = { GLOVEBOX_PYTHON: testPython() };
+    const env = prepareForKernels(bundle);
     const { client } = await startServer(bundle, { era: 'modern', env });
     const call = async (name: string, input: object): Promise<string> => {
       const { content, isError } = await client.callTool({ name, arguments: { ...input } });
@@ -108,13 +108,13 @@ describe.skipIf(isMissing('Chromium', hasChromium, howToGetChromium))('in the br
   });
 });
 
-async function takePicture(page: Awaited<ReturnType<typeof openPage>>): Promise<void> {
+/** For the front page of the project; `docs/images/notebook.png` is a copy of it. */
+async function takePicture(page: Page): Promise<void> {
   const folder = path.join(root, '.cache/screenshots');
   mkdirSync(folder, { recursive: true });
+  await page.setViewportSize({ width: 1100, height: 1180 });
   await page.keyboard.press('Control+b');
-  await page
-    .locator('.jp-WindowedPanel-outer')
-    .first()
-    .evaluate((element) => element.scrollTo(0, 0));
+  const top = page.locator('.jp-WindowedPanel-outer').first();
+  await top.evaluate((element) => element.scrollTo(0, 0));
   await page.screenshot({ path: path.join(folder, 'notebook.png') });
 }

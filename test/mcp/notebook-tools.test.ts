@@ -3,8 +3,13 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import * as z from 'zod';
-import { startServer, unpackBundle, type Bundle, type BundledServer } from '../rigs/bundle.ts';
-import { testPython } from '../rigs/python.ts';
+import {
+  prepareForKernels,
+  startServer,
+  unpackBundle,
+  type Bundle,
+  type BundledServer,
+} from '../rigs/bundle.ts';
 import { ERAS, type Era } from './harness.ts';
 
 const PLOT = 'import matplotlib.pyplot as plt\nplt.plot([1, 4, 9])\nplt.show()';
@@ -38,14 +43,14 @@ function callerOf({ client }: BundledServer) {
 }
 
 async function open(era: Era, bundle: Bundle = unpackBundle()) {
-  const server = await startServer(bundle, { era, env: { GLOVEBOX_PYTHON: testPython() } });
+  const server = await startServer(bundle, { era, env: prepareForKernels(bundle) });
   return { bundle, server, call: callerOf(server) };
 }
 
 const sessionIdIn = ({ text }: Answer): string =>
   /session_id: (s-\S+)/.exec(text)?.[1] ?? `none in ${text}`;
 const pathIn = ({ text }: Answer): string =>
-  /notebook_path: (\S+)/.exec(text)?.[1] ?? `none in ${text}`;
+  /^notebook_path: (.+)$/m.exec(text)?.[1] ?? `none in ${text}`;
 
 describe.each(ERAS)('notebook tools, %s era', (era) => {
   it('run code with state, text, an exception and a plot, and keep it all in the file', async () => {

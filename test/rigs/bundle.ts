@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { onTestFinished } from 'vitest';
 import { newClient, type Era } from '../mcp/harness.ts';
+import { makeStateFolder, pythonVariables } from './environments.ts';
 import { endProcessesNaming } from './processes.ts';
 
 const dist = path.resolve(import.meta.dirname, '../../plugin/dist');
@@ -46,6 +47,13 @@ export interface BundledServer {
   /** What the server wrote to its standard error so far. */
   readonly stderr: () => string;
   readonly protocolErrors: readonly Error[];
+}
+
+/** Lets the bundle start kernels quickly; the state folder is then there from the beginning. */
+export function prepareForKernels(bundle: Bundle): Readonly<Record<string, string>> {
+  const state = path.join(bundle.home, '.glovebox');
+  if (!existsSync(state)) makeStateFolder(state);
+  return pythonVariables();
 }
 
 /** Starts `mcp.mjs` with a small environment of its own and connects a real client. */

@@ -51,6 +51,8 @@ export async function runClaude(args: readonly string[], where: Surroundings): P
       DISABLE_ERROR_REPORTING: '1',
       DISABLE_AUTOUPDATER: '1',
       ANTHROPIC_API_KEY: 'sk-ant-fake',
+      // With the vendor's own address every start tries it for 18 s, also where nothing is asked of a model.
+      ANTHROPIC_BASE_URL: 'http://127.0.0.1:9',
       // Whatever it might want from the network ends at a port where nobody listens.
       HTTPS_PROXY: 'http://127.0.0.1:9',
       NO_PROXY: '127.0.0.1,localhost',
