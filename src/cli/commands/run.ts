@@ -183,6 +183,23 @@ async function follow(
 function printError({ host }: CommandContext, cellRun: CliRun): void {
   const error = cellRun.view().outputs.findLast((output) => output.output_type === 'error');
   if (error?.output_type !== 'error') return;
-  const text = error.traceback.join('\n') || `${error.ename}: ${error.evalue}`;
+  const text = shortTraceback(error.traceback) || `${error.ename}: ${error.evalue}`;
   host.stderr.write(`${host.stderr.isTTY ? text : stripVTControlCharacters(text)}\n`);
+}
+
+/** The frames in cells and the message; the notebook has the frames in libraries too. */
+function shortTraceback(traceback: readonly string[]): string {
+  const shown: string[] = [];
+  let hidden = 0;
+  for (const [index, part] of traceback.entries()) {
+    const place = stripVTControlCharacters(part).split('\n', 1)[0] ?? '';
+    const isFrame = /\bline \d+|:\d+\b/.test(place);
+    const isOwn = /Cell In|<ipython-input/.test(place);
+    if (isOwn || !isFrame || index === traceback.length - 1) {
+      if (hidden > 0) shown.push(`... ${hidden} frames in libraries ...`);
+      hidden = 0;
+      shown.push(part);
+    } else hidden += 1;
+  }
+  return shown.join('\n');
 }
