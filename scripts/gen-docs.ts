@@ -20,8 +20,14 @@ const pages: Readonly<Record<string, () => string | Promise<string>>> = {
   'cli.md': renderCommands,
 };
 
+/** `<name>` outside of code would be taken for HTML and not be seen. */
+const escaped = (text: string): string => text.replaceAll('<', '&lt;');
+
 /** A cell of a table: one line, without the sign that ends it. */
-const inCell = (text: string): string => text.replaceAll(/\s*\n\s*/g, ' ').replaceAll('|', '\\|');
+const inCell = (text: string): string =>
+  escaped(text)
+    .replaceAll(/\s*\n\s*/g, ' ')
+    .replaceAll('|', '\\|');
 
 const toText = (value: unknown): string =>
   typeof value === 'string' ? value : value === undefined ? '' : JSON.stringify(value);
@@ -64,7 +70,7 @@ function renderTool(tool: Tool): string {
   return [
     `### ${tool.name}`,
     `*${tool.title}*${hints.length > 0 ? ` (${hints.join(', ')})` : ''}`,
-    tool.description.trim(),
+    escaped(tool.description.trim()),
     rows.length > 0 ? table(['argument', 'type', 'default', 'meaning'], rows) : 'No arguments.',
   ].join('\n\n');
 }
@@ -150,10 +156,12 @@ async function renderCommands(): Promise<string> {
 const part = (heading: string, help: string): string =>
   [`## ${heading}`, `\`\`\`text\n${help.trim()}\n\`\`\``].join('\n\n');
 
+const host = createHost({}, root);
+
 async function helpOf(words: readonly string[]): Promise<string> {
   let text = '';
   const stdout = { write: (chunk: string) => void (text += chunk), isTTY: false, columns: 100 };
-  await runCli([...words, '--help'], { ...createHost({}, root), stdout });
+  await runCli([...words, '--help'], { ...host, stdout });
   return text;
 }
 

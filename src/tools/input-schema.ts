@@ -19,8 +19,11 @@ export function inputSchemaOf(tool: Tool): JsonSchema {
   return schema;
 }
 
-/** zod states the bounds of a double's integers, which tells a model nothing. */
+const MACHINE_MINIMA = new Set<unknown>([Number.MIN_SAFE_INTEGER, -(2 ** 31)]);
+const MACHINE_MAXIMA = new Set<unknown>([Number.MAX_SAFE_INTEGER, 2 ** 31 - 1]);
+
+/** zod states the bounds of the machine's integers, which tell a model nothing. */
 function dropIntegerBounds(schema: JsonSchema): void {
-  if (schema['minimum'] === Number.MIN_SAFE_INTEGER) delete schema['minimum'];
-  if (schema['maximum'] === Number.MAX_SAFE_INTEGER) delete schema['maximum'];
+  if (MACHINE_MINIMA.has(schema['minimum'])) delete schema['minimum'];
+  if (MACHINE_MAXIMA.has(schema['maximum'])) delete schema['maximum'];
 }
