@@ -8,6 +8,8 @@ import { build } from './build.mjs';
 import { fail, root, say, setup } from './setup.mjs';
 
 const keep = process.argv.includes('--keep');
+/** Somebody is there to look at it, or will be. */
+const staysOpen = keep || (process.stdin.isTTY && process.stdout.isTTY);
 const home = path.join(root, '.cache/demo');
 const project = path.join(home, 'project');
 const cli = path.join(root, 'plugin/dist/cli.mjs');
@@ -48,15 +50,18 @@ try {
   const failures = countFailures();
   if (failures !== EXPECTED_FAILURES)
     fail(`${failures} cells failed; ${EXPECTED_FAILURES} should have.`);
-  const page = (await glovebox(['open', result['session_id'], '--print'])).stdout.trim();
-  console.log(`\nThe notebook with its outputs:  ${notebook}`);
-  console.log(`The live notebook in a browser: ${pathToFileURL(page).href}`);
+  console.log(`\nThe notebook with its outputs: ${notebook}`);
   console.log(
-    'The exception above is part of the example: it is an answer like any other, and the session went on.\n',
+    'The exception is part of the example: an answer like any other, after which the session went on.',
   );
+  if (staysOpen) {
+    const page = (await glovebox(['open', result['session_id'], '--print'])).stdout.trim();
+    console.log(`The live notebook in a browser: ${pathToFileURL(page).href}\n`);
+  } else {
+    console.log('To look at it live in a browser: npm run demo -- --keep\n');
+  }
   isDone = true;
-  if (!keep && process.stdin.isTTY && process.stdout.isTTY)
-    await pause('Press Enter to end the demo. ');
+  if (!keep && staysOpen) await pause('Press Enter to end the demo. ');
 } finally {
   if (keep && isDone)
     console.log(
