@@ -96,6 +96,7 @@ describe.skipIf(isMissing('Chromium', hasChromium, howToGetChromium))('in the br
     expect(counts.map((count) => count.trim())).toEqual(['[1]:', '[2]:', '[3]:']);
     await notebook.locator('.jp-Notebook-ExecutionIndicator[data-status="idle"]').waitFor();
 
+    expect(await page.getByText('Jupyter news').count()).toBe(0);
     await takePicture(page);
 
     // What a person runs here meets the agent's variables: it is the same kernel.

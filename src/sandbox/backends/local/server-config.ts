@@ -65,8 +65,14 @@ export async function writeServerConfig(config: ServerConfig): Promise<void> {
   };
   await ensurePrivateFolder(labDir);
   await writeFileAtomic(files.config, JSON.stringify(content, undefined, 1));
-  // JupyterLab would ask for a language server that does not run here.
-  const page = { disabledExtensions: { '@jupyterlab/lsp-extension': true } };
+  const page = {
+    disabledExtensions: {
+      // JupyterLab would ask for a language server that does not run here.
+      '@jupyterlab/lsp-extension': true,
+      // It asks every person whether they want news, whatever `news_url` says.
+      '@jupyterlab/apputils-extension:announcements': true,
+    },
+  };
   await ensurePrivateFolder(path.join(files.configDir, 'labconfig'));
   await writeFileAtomic(
     path.join(files.configDir, 'labconfig', 'page_config.json'),
