@@ -6,7 +6,7 @@ export interface BareKernel {
   /** Resolves when the reply and the idle of this request have come. */
   execute(code: string): Promise<BareResult>;
   /** The kernel lives on. */
-  close(): Promise<void>;
+  close(this: void): Promise<void>;
 }
 
 export interface BareResult {

@@ -9,10 +9,17 @@ const SUBPROTOCOL = 'v1.kernel.websocket.jupyter.org';
 /** Channel, header, parent header, metadata, content. */
 const PARTS = 5;
 
-/** Resolves when the kernel answers. */
+/** Enough for all answers to an ordinary request; in a flood nobody waits for a single message. */
+const PONGS_PER_REQUEST = 20;
+
+/**
+ * Resolves when the kernel answers. An `eager` one answers each message with a pong: the server keeps back its next small
+ * write until the last one is acknowledged, which the operating system does 40 ms late when there is nothing to send.
+ */
 export async function openWebsocketKernel(
   { baseUrl, headers }: Endpoint,
   kernelId: string,
+  habit: 'eager' | 'plain' = 'eager',
 ): Promise<BareKernel> {
   const url = `${baseUrl.replace('http', 'ws')}api/kernels/${kernelId}/channels?session_id=${randomUUID()}`;
   const socket = new WebSocket(url, SUBPROTOCOL, {
@@ -22,7 +29,12 @@ export async function openWebsocketKernel(
   });
   await once(socket, 'open');
   const requests = new BareRequests();
+  let pongsLeft = 0;
   socket.on('message', (frame) => {
+    if (habit === 'eager' && pongsLeft > 0) {
+      pongsLeft -= 1;
+      socket.pong();
+    }
     if (!(frame instanceof Buffer)) throw new TypeError('a frame of an unexpected kind');
     const [, header, parent, , content] = partsOf(frame);
     requests.take(parseJson(header), parseJson(parent), () => parseJson(content));
@@ -30,6 +42,7 @@ export async function openWebsocketKernel(
   const ask = (type: string, content: object) => {
     const header = requests.newHeader(type);
     const done = requests.done(header.msg_id);
+    pongsLeft = PONGS_PER_REQUEST;
     socket.send(frameOf(['shell', JSON.stringify(header), '{}', '{}', JSON.stringify(content)]));
     return done;
   };

@@ -34,9 +34,10 @@ export const largeOutput: Measure = {
           const { text } = await runCode(server, session, printing(BYTES));
           reply = text.length;
         });
+        // The end of the session saves the notebook, which takes memory too.
+        await session.end();
         peaks.push((await server.peakMemoryBytes()) / MB);
         replies.push(reply);
-        await session.end();
         await server.stop();
         return ms;
       },
