@@ -223,6 +223,7 @@ describe('ensureLocal', () => {
     const first = await sandboxes.ensureLocal(rig.projectDir, waiting());
     const pid = rig.servers()[0]?.pid ?? 0;
     process.kill(pid, 'SIGSTOP');
+    await expect.poll(() => rig.servers()[0]?.state).toBe('stopped');
     const frozen = await sandboxes.ensureLocal(rig.projectDir, waiting(0));
     expect(frozen.status).toMatchObject({
       state: 'unreachable',
