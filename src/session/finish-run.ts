@@ -16,6 +16,7 @@ export async function finishRun(options: {
 }): Promise<void> {
   const { run, outcome, outputs, clock } = options;
   if (outcome.kind === 'replied') takePayload(run, outcome.reply);
+  noteLostOutput(run, outcome);
   const ending: Partial<RunRecord> = {
     ...(outcome.kind === 'replied' ? endingOf(run, outcome.reply) : settledEnding(outcome)),
     endedMs: clock.now(),
@@ -26,6 +27,26 @@ export async function finishRun(options: {
   const saved = await outputs.settle(run);
   run.update({ ...ending, saved });
   outputs.markSavedLater(run);
+}
+
+/** Output that never reached us is missing in the notebook too: the reader has to know. */
+function noteLostOutput(run: Run, outcome: Outcome): void {
+  if (outcome.kind === 'replied' && outcome.reply.outputLost === true) {
+    run.notices.push(
+      'The kernel printed faster than its server could read, and some output was lost on the way. Write so much to a file instead.',
+    );
+  }
+  const isDropped = run.collector.outputs.some(
+    (output) =>
+      output.output_type === 'stream' &&
+      output.name === 'stderr' &&
+      /IOPub (data|message) rate exceeded/.test(output.text),
+  );
+  if (isDropped) {
+    run.notices.push(
+      'The Jupyter server dropped output because it exceeded its rate limit (dropped_by_server).',
+    );
+  }
 }
 
 function endingOf(run: Run, reply: ExecuteReply): Partial<RunRecord> {

@@ -94,7 +94,7 @@ export class KernelLink {
 
   /** Makes sure that a request sent now reaches the kernel. Resolves false when the kernel is lost. */
   async isUsable(signal?: AbortSignal): Promise<boolean> {
-    if (this.#lostAlready) return false;
+    if (this.#lostAlready || this.isDown) return false;
     const silentMs = this.#options.clock.monotonic() - this.#lastContactMs;
     if (this.channel.connected && silentMs < SILENCE_MS) return true;
     if (this.channel.connected && (await this.channel.pingControl(PING_MS, signal))) {
@@ -127,16 +127,8 @@ export class KernelLink {
     const { clock, log } = this.#options;
     switch (event.type) {
       case 'connected': {
-        const downSinceMs = this.#downSinceMs;
-        this.#downSinceMs = undefined;
-        this.obstacle = undefined;
         this.touch();
-        if (downSinceMs !== undefined) {
-          this.#options.onUp({
-            downMs: clock.now() - downSinceMs,
-            otherClients: event.otherClients,
-          });
-        }
+        if (this.#downSinceMs !== undefined) void this.#proveAgain(event.otherClients);
         return;
       }
       case 'disconnected':
@@ -170,6 +162,25 @@ export class KernelLink {
         );
         return;
     }
+  }
+
+  /** After a reconnect the server may still drop output: the link is up when iopub is proven again (C15). */
+  async #proveAgain(otherClients: number): Promise<void> {
+    const { clock, log, readyTimeoutMs } = this.#options;
+    try {
+      await this.channel.ready(readyTimeoutMs, this.#stop.signal);
+    } catch (error) {
+      // Down again, or a kernel that does not answer: the watch goes on and the next connection is proven anew.
+      log.info(`kernel ${this.#options.kernelId}: not ready after a reconnect: ${String(error)}`);
+      return;
+    }
+    const downSinceMs = this.#downSinceMs;
+    if (downSinceMs === undefined) return;
+    this.#downSinceMs = undefined;
+    this.obstacle = undefined;
+    this.touch();
+    this.#rememberProcess();
+    this.#options.onUp({ downMs: clock.now() - downSinceMs, otherClients });
   }
 
   #rememberProcess(): void {
