@@ -63,7 +63,7 @@ export function createApp({ config, env, projectDir, log }: AppOptions): App {
       kernelReadyMs: config.get('kernel.ready_s') * 1000,
       maxOutputBytes: config.get('output.cell_mb') * MIB,
       allowStdin: config.get('kernel.stdin') === 'ask',
-      onCancel: config.get('run.on_cancel'),
+      onCancel: config.get('run.on_cancel') ?? 'interrupt',
     }),
   });
   const images = createImageRenderer({ ...locateImageWorker(), clock });
