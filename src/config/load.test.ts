@@ -206,10 +206,10 @@ describe('a bad value', () => {
     const open = { GLOVEBOX_LOCAL_BIND_IP: '0.0.0.0' };
     const closed = await load(open);
     expect(() => closed.get('local.bind_ip')).toThrow(
-      'GLOVEBOX_LOCAL_BIND_IP is "0.0.0.0", which lets others',
+      'GLOVEBOX_LOCAL_BIND_IP is "0.0.0.0", but only loopback',
     );
-    expect((await load({ ...open, GLOVEBOX_ALLOW_PUBLIC_BIND: '1' })).get('local.bind_ip')).toBe(
-      '0.0.0.0',
+    expect((await load({ GLOVEBOX_LOCAL_BIND_IP: '127.0.0.2' })).get('local.bind_ip')).toBe(
+      '127.0.0.2',
     );
   });
 });
@@ -247,7 +247,7 @@ describe('old names', () => {
 
   it('do not open the network by themselves', async () => {
     const config = await load({ JLAB_MCP_LOCAL_BIND_IP: '0.0.0.0' });
-    expect(() => config.get('local.bind_ip')).toThrow('GLOVEBOX_ALLOW_PUBLIC_BIND=1');
+    expect(() => config.get('local.bind_ip')).toThrow('only loopback');
   });
 });
 
@@ -287,18 +287,17 @@ describe('files', () => {
   });
 
   it('of a project cannot open the machine, the one of the user can', async () => {
-    const text =
-      '[local]\nbind_ip = "0.0.0.0"\nallow_public_bind = true\n[kernel]\nenv = ["AWS_*"]\n';
+    const text = '[local]\nbind_ip = "127.0.0.2"\n[kernel]\nenv = ["AWS_*"]\n';
     await projectFile(text);
     const config = await load();
     expect(config.get('local.bind_ip')).toBe('127.0.0.1');
     expect(config.get('kernel.env')).toEqual([]);
-    expect(messages(config)).toHaveLength(3);
+    expect(messages(config)).toHaveLength(2);
     expect(messages(config)[0]).toContain(
       'glovebox.toml:2: local.bind_ip cannot be set by a project',
     );
     await userFile(text);
-    expect((await load()).get('local.bind_ip')).toBe('0.0.0.0');
+    expect((await load()).get('local.bind_ip')).toBe('127.0.0.2');
   });
 
   it('cannot say where the files are', async () => {

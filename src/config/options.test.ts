@@ -38,12 +38,6 @@ it('knows the same back ends and toolsets as the code that uses them', () => {
 it('lets a project neither open the machine nor choose what kernels see', () => {
   const guarded = OPTION_KEYS.filter((key) => OPTION_TABLE[key].from !== 'anywhere');
   expect(guarded).toEqual(
-    expect.arrayContaining([
-      'dir',
-      'kernel.env',
-      'local.bind_ip',
-      'local.allow_public_bind',
-      'network.proxy',
-    ]),
+    expect.arrayContaining(['dir', 'kernel.env', 'local.bind_ip', 'network.proxy']),
   );
 });

@@ -185,18 +185,11 @@ const OPTIONS = {
     env: 'GLOVEBOX_LOCAL_BIND_IP',
     oldNames: [{ env: 'JLAB_MCP_LOCAL_BIND_IP' }],
     from: 'user',
-    about: 'Address a local Jupyter server listens on. Anything but loopback lets the network in.',
-    check: (ip, other) =>
-      LOOPBACK.test(ip) || other('local.allow_public_bind') === true
+    about: 'Loopback address a local Jupyter server listens on.',
+    check: (ip) =>
+      LOOPBACK.test(ip)
         ? undefined
-        : 'which lets others on the network run code here: set GLOVEBOX_ALLOW_PUBLIC_BIND=1 as well if that is meant',
-  }),
-  'local.allow_public_bind': option({
-    kind: onOff(),
-    default: false,
-    env: 'GLOVEBOX_ALLOW_PUBLIC_BIND',
-    from: 'user',
-    about: 'Allow a local Jupyter server to listen beyond loopback.',
+        : 'but only loopback addresses are accepted, because others on the network could run code here: forward the port with ssh -L instead',
   }),
   'local.idle_h': option({
     kind: decimal(0.01, 8760),

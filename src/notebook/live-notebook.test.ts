@@ -8,7 +8,7 @@ import {
   useNotebookFolder,
 } from '../../test/rigs/notebook-folder.ts';
 import { runProgram } from '../../test/rigs/program.ts';
-import { readNotebookFile } from './read-notebook-file.ts';
+import { readNotebookFile } from '../../test/rigs/read-notebook-file.ts';
 
 const folder = useNotebookFolder();
 

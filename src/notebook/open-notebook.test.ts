@@ -9,7 +9,7 @@ import {
   sourcesIn,
   useNotebookFolder,
 } from '../../test/rigs/notebook-folder.ts';
-import { readNotebookFile } from './read-notebook-file.ts';
+import { readNotebookFile } from '../../test/rigs/read-notebook-file.ts';
 
 const folder = useNotebookFolder();
 

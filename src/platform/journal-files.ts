@@ -32,7 +32,9 @@ function translate<T>(what: string, work: () => T): T {
 
 /** Makes a folder and its parents, 0700. Existing ones are left as they are. */
 export function makePrivateFolder(folder: string): void {
-  translate(`Cannot make ${folder}`, () => mkdirSync(folder, { recursive: true, mode: PRIVATE_FOLDER }));
+  translate(`Cannot make ${folder}`, () =>
+    mkdirSync(folder, { recursive: true, mode: PRIVATE_FOLDER }),
+  );
 }
 
 /** Replaces a file in one step: a reader sees the old or the new text, never a part. @throws `storage/failed`. */
@@ -70,7 +72,7 @@ export class AppendFile {
     translate(`Cannot append to ${this.#file}`, () => {
       this.#descriptor ??= openSync(this.#file, 'a', PRIVATE_FILE);
       const bytes = Buffer.from(this.#pending.join(''));
-      for (let written = 0; written < bytes.length; ) {
+      for (let written = 0; written < bytes.length;) {
         written += writeSync(this.#descriptor, bytes, written);
       }
       this.#pending = [];
@@ -92,7 +94,9 @@ export async function* readLines(file: string): AsyncGenerator<string> {
 }
 
 /** The names in a folder; none when it does not exist. */
-export const listFolder = (folder: string): Promise<readonly string[]> => readdir(folder).catch(() => []);
+export const listFolder = (folder: string): Promise<readonly string[]> =>
+  readdir(folder).catch(() => []);
 
 /** Removes a folder and what is in it. */
-export const removeFolder = (folder: string): Promise<void> => rm(folder, { recursive: true, force: true });
+export const removeFolder = (folder: string): Promise<void> =>
+  rm(folder, { recursive: true, force: true });

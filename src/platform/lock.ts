@@ -1,6 +1,6 @@
 /** A lock between processes: one file, made exclusively, with its owner's identity and a heartbeat. No flock. */
 import { createHash, randomBytes } from 'node:crypto';
-import { open, stat, unlink, utimes } from 'node:fs/promises';
+import { constants, copyFile, link, open, stat, unlink, utimes, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { abandonOn, cancelled } from '#core/abort.ts';
 import { GloveboxError, messageOf } from '#core/errors.ts';
@@ -104,18 +104,11 @@ async function acquire(
     token: randomBytes(12).toString('hex'),
     owner: currentIdentity(),
   });
-  let seen = { beat: '', since: 0 };
-  let pause = 1;
-  for (;;) {
-    if (await tryCreate(lockFile, content)) break;
-    const holder = await look(lockFile);
-    if (holder !== undefined) {
-      if (holder.beat !== seen.beat) seen = { beat: holder.beat, since: clock.monotonic() };
-      const stale = isGone(holder) || clock.monotonic() - seen.since >= STALE_MS;
-      if (stale && (await takeOver(lockFile, holder, clock))) continue;
-    }
-    await sleep(clock, pause * (0.5 + Math.random()), giveUp);
-    pause = Math.min(pause * 1.5, LONGEST_PAUSE_MS);
+  const claim = await writeClaim(lockFile, content);
+  try {
+    await untilLinked(claim, lockFile, clock, giveUp);
+  } finally {
+    await unlink(claim).catch(() => undefined);
   }
   const stopBeating = beat(lockFile, clock);
   return async () => {
@@ -125,24 +118,63 @@ async function acquire(
   };
 }
 
-async function tryCreate(lockFile: string, content: string): Promise<boolean> {
-  try {
-    const handle = await open(lockFile, 'wx', 0o600);
-    try {
-      await handle.writeFile(content);
-    } catch (error) {
-      await unlink(lockFile).catch(() => undefined);
-      throw error;
-    } finally {
-      await handle.close();
+async function untilLinked(
+  claim: string,
+  lockFile: string,
+  clock: Clock,
+  giveUp: AbortSignal,
+): Promise<void> {
+  let seen = { beat: '', since: 0 };
+  let pause = 1;
+  while (!(await tryLink(claim, lockFile))) {
+    const holder = await look(lockFile);
+    if (holder !== undefined) {
+      if (holder.beat !== seen.beat) seen = { beat: holder.beat, since: clock.monotonic() };
+      const stale = isGone(holder) || clock.monotonic() - seen.since >= STALE_MS;
+      if (stale && (await takeOver(lockFile, holder, clock))) continue;
     }
+    await sleep(clock, pause * (0.5 + Math.random()), giveUp);
+    pause = Math.min(pause * 1.5, LONGEST_PAUSE_MS);
+  }
+}
+
+/** The lock with its content under a name of its own. Linked into place, it is never seen half made, whoever dies when. */
+async function writeClaim(lockFile: string, content: string): Promise<string> {
+  const claim = `${lockFile}.${process.pid}-${randomBytes(4).toString('hex')}`;
+  const write = (): Promise<void> => writeFile(claim, content, { flag: 'wx', mode: 0o600 });
+  try {
+    await write().catch(async (error: unknown) => {
+      if (errnoOf(error) !== 'ENOENT') throw error;
+      await ensurePrivateFolder(path.dirname(lockFile));
+      await write();
+    });
+    return claim;
+  } catch (error) {
+    throw storageFailed(lockFile, error);
+  }
+}
+
+const NO_LINKS: ReadonlySet<string | undefined> = new Set([
+  'EPERM',
+  'ENOTSUP',
+  'EOPNOTSUPP',
+  'ENOSYS',
+]);
+
+async function tryLink(claim: string, lockFile: string): Promise<boolean> {
+  try {
+    await link(claim, lockFile);
     return true;
   } catch (error) {
-    const code = errnoOf(error);
-    if (code === 'EEXIST') return false;
-    if (code !== 'ENOENT') throw storageFailed(lockFile, error);
-    await ensurePrivateFolder(path.dirname(lockFile));
-    return false;
+    if (errnoOf(error) === 'EEXIST') return false;
+    if (!NO_LINKS.has(errnoOf(error))) throw storageFailed(lockFile, error);
+  }
+  try {
+    await copyFile(claim, lockFile, constants.COPYFILE_EXCL);
+    return true;
+  } catch (error) {
+    if (errnoOf(error) === 'EEXIST') return false;
+    throw storageFailed(lockFile, error);
   }
 }
 

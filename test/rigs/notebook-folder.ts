@@ -6,7 +6,7 @@ import { afterEach, beforeEach } from 'vitest';
 import { isRecord } from '#core/json.ts';
 import type { CellOutput, OpenNotebook } from '#notebook/contract.ts';
 import { createNotebooks, type Notebooks } from '#notebook/open-notebook.ts';
-import { readNotebookFile } from '#notebook/read-notebook-file.ts';
+import { readNotebookFile } from './read-notebook-file.ts';
 import { systemClock } from '#platform/clock.ts';
 import { silentLog } from '#platform/log.ts';
 

@@ -1,8 +1,8 @@
 /** Reads a notebook that nobody has open, without opening it. */
 import { readFile } from 'node:fs/promises';
 import { GloveboxError, messageOf } from '#core/errors.ts';
-import type { CellView } from './contract.ts';
-import { parseNotebook } from './format.ts';
+import type { CellView } from '#notebook/contract.ts';
+import { parseNotebook } from '#notebook/format.ts';
 
 /**
  * The cells as the file has them now. Nothing is written, and nothing is kept.
