@@ -10,9 +10,9 @@ export interface Bench {
   readonly server: McpProcess;
   /** The sandbox's own Jupyter server, for floors that use it without Glovebox. */
   readonly jupyter: JupyterAccess;
-  /** A smoke run: everything once or twice, small where that is possible. Its numbers mean nothing. */
+  /** A smoke run: everything once, small where that is possible. Its numbers mean nothing. */
   readonly isQuick: boolean;
-  /** The given number, or two in a quick run. */
+  /** The given number, or one in a quick run. */
   rounds(this: void, full: number): number;
 }
 

@@ -22,17 +22,16 @@ export async function timedStart<T>(
   return ms;
 }
 
-/** One sample of each contestant per round, in the order given; a first round of all warms up and is not kept. */
+/** One sample of each contestant per round, in the order given; before several rounds, one of all warms up and is not kept. */
 export async function interleave<Name extends string>(
   rounds: number,
   contestants: Readonly<Record<Name, Contestant>>,
 ): Promise<Readonly<Record<Name, readonly number[]>>> {
   const taken = new Map<string, number[]>();
-  for (let round = 0; round <= rounds; round += 1) {
+  for (let round = rounds > 1 ? -1 : 0; round < rounds; round += 1) {
     for (const [name, contestant] of Object.entries<Contestant>(contestants)) {
       const sample = await contestant();
-      if (round === 0) taken.set(name, []);
-      else taken.get(name)?.push(sample);
+      if (round >= 0) taken.set(name, [...(taken.get(name) ?? []), sample]);
     }
   }
   return { ...contestants, ...Object.fromEntries(taken) };

@@ -9,7 +9,7 @@ export function renderPage(findings: readonly Finding[], isQuick: boolean): stri
     '# Benchmark',
     '',
     isQuick
-      ? 'A smoke run (`npm run bench -- --quick`): two rounds each, so its numbers mean nothing.'
+      ? 'A smoke run (`npm run bench -- --quick`): everything once and small, so its numbers mean nothing.'
       : 'Written by `npm run bench`; docs/benchmark.md says how each row is taken and how to read it.',
     '',
     `Node ${process.versions.node}, ${process.platform} ${process.arch}, ${availableParallelism()} cores, load of the last minute at the end ${(loadavg()[0] ?? 0).toFixed(1)}.`,

@@ -134,10 +134,12 @@ it('docs/architecture.md prints the table that is enforced', async () => {
     .object({ MAY_IMPORT: z.record(z.string(), z.array(z.string())) })
     .parse(await import(pathToFileURL(path.join(root, '.dependency-cruiser.mjs')).href));
   const page = readFileSync(path.join(root, 'docs/architecture.md'), 'utf8');
-  const rows = [...page.matchAll(/^\| `(\w+)`\s*\| (.+?)\s*\|$/gm)].map(([, folder, allowed = '']) => [
-    folder,
-    [...allowed.matchAll(/`(\w+)`/g)].map(([, name]) => name),
-  ]);
+  const rows = [...page.matchAll(/^\| `(\w+)`\s*\| (.+?)\s*\|$/gm)].map(
+    ([, folder, allowed = '']) => [
+      folder,
+      [...allowed.matchAll(/`(\w+)`/g)].map(([, name]) => name),
+    ],
+  );
   const everything = Object.entries(MAY_IMPORT).map(([folder, allowed]) => [
     folder,
     allowed.filter((name) => name !== '*'),

@@ -1,5 +1,6 @@
 /** What a cell that prints 10 MB costs in time, in memory of the server and in characters of the answer. */
 import type { Bench, Measure } from '../bench.ts';
+import type { BareKernel } from '../floors/bare-kernel.ts';
 import { openWebsocketKernel } from '../floors/websocket.ts';
 import { newSession, runCode } from '../sessions.ts';
 import { interleave, timed } from '../samples.ts';
@@ -15,14 +16,15 @@ const printing = (bytes: number): string =>
 
 export const largeOutput: Measure = {
   name: 'large-output',
-  async run({ lab, jupyter, rounds }: Bench) {
+  async run({ lab, jupyter, isQuick, rounds }: Bench) {
+    const bytes = isQuick ? BYTES / 100 : BYTES;
     const kernel = await jupyter.startKernel();
     const socket = await openWebsocketKernel(jupyter.endpoint, kernel);
     const peaksBefore: number[] = [];
     const peaks: number[] = [];
     const replies: number[] = [];
     const { floor, ours } = await interleave(rounds(8), {
-      floor: () => timed(() => printBare(socket)),
+      floor: () => timed(() => printBare(socket, bytes)),
       async ours() {
         // A server of its own each time: peak memory never goes down again.
         const server = await lab.startServer();
@@ -31,7 +33,7 @@ export const largeOutput: Measure = {
         peaksBefore.push((await server.peakMemoryBytes()) / MB);
         let reply = 0;
         const ms = await timed(async () => {
-          const { text } = await runCode(server, session, printing(BYTES));
+          const { text } = await runCode(server, session, printing(bytes));
           reply = text.length;
         });
         // The end of the session saves the notebook, which takes memory too.
@@ -69,7 +71,7 @@ export const largeOutput: Measure = {
   },
 };
 
-async function printBare(socket: Awaited<ReturnType<typeof openWebsocketKernel>>): Promise<void> {
-  const { textChars } = await socket.execute(printing(BYTES));
-  if (textChars !== BYTES) throw new Error(`the floor got ${textChars} of ${BYTES} characters`);
+async function printBare(socket: BareKernel, bytes: number): Promise<void> {
+  const { textChars } = await socket.execute(printing(bytes));
+  if (textChars !== bytes) throw new Error(`the floor got ${textChars} of ${bytes} characters`);
 }

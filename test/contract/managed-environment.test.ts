@@ -24,6 +24,7 @@ import {
 } from '#sandbox/backends/local/managed-environment.ts';
 import { startPackageIndex, type PackageIndex } from '../rigs/package-index.ts';
 import { testPython } from '../rigs/python.ts';
+import { isMissing } from '../rigs/require.ts';
 import { failureOf, never } from './contract-rig.ts';
 
 const pythonDir = path.resolve(import.meta.dirname, '../../python');
@@ -279,7 +280,10 @@ describe('when it cannot be made', () => {
 
   test('uv is used where it is, and knows the index', async (context) => {
     const uv = await findProgram('uv', process.env['PATH']);
-    if (uv === undefined) return context.skip('uv is not on this machine');
+    if (uv === undefined) {
+      isMissing('uv', false, 'pip install uv');
+      return context.skip();
+    }
     const environment = {
       PATH: `${path.dirname(uv)}:${pythonOnPath}`,
       UV_DEFAULT_INDEX: index.url,

@@ -1,0 +1,62 @@
+/** The benchmark runs and fills every row. What it measures is not looked at: a test must not depend on a machine's speed. */
+import { spawnSync } from 'node:child_process';
+import path from 'node:path';
+import { expect, it } from 'vitest';
+
+const root = path.resolve(import.meta.dirname, '../..');
+
+/** Part of each measure's name, and whether it is compared with a floor. */
+const ROWS: readonly (readonly [string, 'floor' | 'no floor'])[] = [
+  ['spawn to tools/list answered', 'floor'],
+  ['spawn to tools/list answered, against Node itself', 'floor'],
+  ['1+1 through MCP with the notebook kept', 'floor'],
+  ['1+1 through MCP, against a plain websocket', 'floor'],
+  ['1+1 through MCP, against ZeroMQ without a server', 'floor'],
+  ['1+1 in a notebook of 500 cells and 10 MB, mean of 100', 'floor'],
+  ['10 MB printed by one cell', 'floor'],
+  ['10 MB printed by one cell: peak memory of the server', 'floor'],
+  ['10 MB printed by one cell: size of the reply', 'no floor'],
+  ['start_new_notebook on a running sandbox, until the kernel is ready', 'floor'],
+  ['sandbox_create on this machine, until the server answers', 'floor'],
+  ['8 sessions that sleep 1 s at the same time', 'floor'],
+  ['tools/list, all tools', 'no floor'],
+  ['tools/list, the tools that are always loaded', 'no floor'],
+  ['restart after kill -9, until get_run shows a finished run', 'floor'],
+];
+
+it('npm run bench -- --quick fills every row', { timeout: 240_000 }, () => {
+  const { status, stdout, stderr } = spawnSync(
+    process.execPath,
+    ['--import', 'tsx', path.join(root, 'bench/run.ts'), '--quick'],
+    { cwd: root, encoding: 'utf8' },
+  );
+  expect(status, stderr).toBe(0);
+  const rows = tableIn(stdout);
+  expect(rows.map(({ measure }) => measure)).toEqual(ROWS.map(([measure]) => measure));
+  for (const [index, [measure, comparison]] of ROWS.entries()) {
+    const { median = '', ratio = '', met = '' } = rows[index] ?? {};
+    expect(median, measure).toMatch(/^[\d,.]+ (ms|MB|tokens|characters)$/);
+    expect(met, measure).toMatch(/^(yes|NO|-)$/);
+    if (comparison === 'floor')
+      expect(Number.parseFloat(ratio), measure).toSatisfy(Number.isFinite);
+    else expect(ratio, measure).toBe('-');
+  }
+  expect(stdout).not.toContain(root);
+});
+
+/** The rows of the only table of a page, by the names of its columns. */
+function tableIn(page: string): readonly Readonly<Record<string, string>>[] {
+  const lines = page
+    .split('\n')
+    .filter((line) => line.startsWith('|'))
+    .map((line) =>
+      line
+        .split('|')
+        .slice(1, -1)
+        .map((cell) => cell.trim()),
+    );
+  const [columns = [], , ...rows] = lines;
+  return rows.map((row) =>
+    Object.fromEntries(columns.map((column, index) => [column, row[index] ?? ''])),
+  );
+}
