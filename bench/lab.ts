@@ -42,6 +42,13 @@ export async function createLab(): Promise<Lab> {
     ...packageIndexSettings(),
   };
   const servers: McpProcess[] = [];
+  const end = async (): Promise<void> => {
+    await Promise.allSettled(servers.map((server) => server.stop()));
+    await endProcessesNaming(folder);
+    await rm(folder, { recursive: true, force: true, maxRetries: 3 });
+  };
+  // Sandboxes outlive their server by design, and so would outlive a benchmark that is stopped.
+  process.once('SIGINT', () => void end().finally(() => process.exit(130)));
   return {
     projectDir,
     dir,
@@ -50,11 +57,7 @@ export async function createLab(): Promise<Lab> {
       servers.push(server);
       return server;
     },
-    async end() {
-      await Promise.allSettled(servers.map((server) => server.stop()));
-      await endProcessesNaming(folder);
-      await rm(folder, { recursive: true, force: true, maxRetries: 3 });
-    },
+    end,
   };
 }
 
