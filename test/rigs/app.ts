@@ -5,6 +5,7 @@ import path from 'node:path';
 import { loadConfig } from '#config/load.ts';
 import { createApp, type App } from '#main/app.ts';
 import { silentLog } from '#platform/log.ts';
+import { pythonVariables } from './environments.ts';
 import { testPython } from './python.ts';
 
 const CACHE = path.resolve(import.meta.dirname, '../../.cache');
@@ -38,7 +39,7 @@ export function createWorld(extra: Readonly<Record<string, string>> = {}): World
     GLOVEBOX_DIR: dir,
     GLOVEBOX_PROJECT_DIR: projectDir,
     GLOVEBOX_PYTHON: testPython(),
-    ...indexSettings(),
+    ...pythonVariables(),
     ...extra,
   };
   const apps: App[] = [];
@@ -62,10 +63,4 @@ export function createWorld(extra: Readonly<Record<string, string>> = {}): World
       rmSync(root, { recursive: true, force: true });
     },
   };
-}
-
-/** Where packages come from on this machine, for the one time an environment is made. */
-function indexSettings(): Record<string, string> {
-  const names = Object.keys(process.env).filter((name) => /^(PIP|UV|SSL)_/.test(name));
-  return Object.fromEntries(names.map((name) => [name, process.env[name] ?? '']));
 }
