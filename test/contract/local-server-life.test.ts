@@ -166,11 +166,11 @@ describe('ends', () => {
 
   test('L7: a client that is connected counts as use', async () => {
     rig = await makeLocalRig();
-    const { endpoint } = await start(rig, { idleMs: 1000 });
+    const { endpoint } = await start(rig, { idleMs: 3000 });
     const kernel = await startRawKernel(endpoint, 'a.ipynb');
     expect(await kernel.execute('import time; time.sleep(0.1)')).toBe('ok');
-    // Three times the limit, seen from inside the server's own loop, which checks four times per limit.
-    for (let look = 0; look < 12; look += 1) {
+    // Twice the limit, seen from inside the server's own loop, which checks four times per limit. A shorter limit could be over before the kernel is connected.
+    for (let look = 0; look < 24; look += 1) {
       await new Promise((resolve) => setTimeout(resolve, 250));
       expect(rig.servers()).toHaveLength(1);
     }
