@@ -2,14 +2,12 @@
 import { spawn } from 'node:child_process';
 import { copyFileSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import path from 'node:path';
-import { createInterface } from 'node:readline/promises';
 import { pathToFileURL } from 'node:url';
 import { build } from './build.mjs';
 import { fail, root, say, setup } from './setup.mjs';
 
 const keep = process.argv.includes('--keep');
 /** Somebody is there to look at it, or will be. */
-const staysOpen = keep || (process.stdin.isTTY && process.stdout.isTTY);
 const home = path.join(root, '.cache/demo');
 const project = path.join(home, 'project');
 const cli = path.join(root, 'plugin/dist/cli.mjs');
@@ -54,14 +52,16 @@ try {
   console.log(
     'The exception is part of the example: an answer like any other, after which the session went on.',
   );
-  if (staysOpen) {
+  if (keep) {
     const page = (await glovebox(['open', result['session_id'], '--print'])).stdout.trim();
     console.log(`The live notebook in a browser: ${pathToFileURL(page).href}\n`);
   } else {
-    console.log('To look at it live in a browser: npm run demo -- --keep\n');
+    const sessions = parseJson((await glovebox(['sessions', '--json'])).stdout);
+    const live = JSON.stringify(sessions).match(/http:\/\/[^"]+/)?.[0];
+    console.log(`It was live in JupyterLab at ${live}, which ends now.`);
+    console.log('To have it stay and be signed in: npm run demo -- --keep\n');
   }
   isDone = true;
-  if (!keep && staysOpen) await pause('Press Enter to end the demo. ');
 } finally {
   if (keep && isDone)
     console.log(
@@ -127,10 +127,4 @@ function joined(text) {
 
 function indent(text) {
   return text.replaceAll(/^/gm, '    ');
-}
-
-async function pause(question) {
-  const terminal = createInterface({ input: process.stdin, output: process.stdout });
-  await terminal.question(question);
-  terminal.close();
 }
