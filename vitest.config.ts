@@ -9,7 +9,7 @@ export default defineConfig({
     // Two cores are what CI has, and kernels want some of them too.
     maxWorkers: 2,
     projects: [
-      { test: { name: 'unit', include: ['src/**/*.test.ts'] } },
+      { test: { name: 'unit', include: ['src/**/*.test.ts'], testTimeout: 30_000 } },
       { test: { name: 'contract', include: ['test/contract/**/*.test.ts'], ...withPython } },
       { test: { name: 'jupyter', include: ['test/jupyter/**/*.test.ts'], ...withPython } },
       { test: { name: 'mcp', include: ['test/mcp/**/*.test.ts'], ...withPython } },

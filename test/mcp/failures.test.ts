@@ -173,6 +173,9 @@ describe('this program', () => {
     await first.close();
     const second = await world.newApp();
     const again = await clientOf(second);
+    const attached = await call(again, 'get_run', { run_id: idOf(started, 'run_id') });
+    expect(attached.text).toContain('still running');
+    expect(attached.text).toContain('begun');
     effect.open();
     const done = await finished(again, started);
     expect(done.meta).toMatchObject({ state: 'ok' });
