@@ -1,7 +1,7 @@
 /** How the JSON of one file is laid out, found from the file, and JSON written in that layout. */
 import { isAscii } from 'node:buffer';
 import { isRecord } from '#core/json.ts';
-import { isBlank, memberNamed, membersOf, type Member, type Span } from './json-spans.ts';
+import { isBlank, memberNamed, membersOf, type Member } from './json-spans.ts';
 
 export interface JsonStyle {
   /** Empty when everything stands on one line. */
@@ -53,10 +53,18 @@ function hasEscapedLetters(bytes: Buffer): boolean {
 export const lineBreak = (style: JsonStyle, depth: number): string =>
   style.newline === '' ? '' : style.newline + style.indent.repeat(depth);
 
+/** What `JSON.stringify` takes. */
+const LONGEST_INDENT = 10;
+
 /** A value that stands `depth` levels deep. Keys of objects are sorted, as Jupyter does. */
 export function renderJson(value: unknown, style: JsonStyle, depth: number): string {
   const sorted = sortKeys(value);
   if (style.newline === '' && !style.spaced) return toAscii(JSON.stringify(sorted), style);
+  if (style.newline !== '' && style.indent !== '' && style.indent.length <= LONGEST_INDENT) {
+    // A raw line feed never stands inside of a JSON string, so each one here is layout.
+    const text = JSON.stringify(sorted, undefined, style.indent);
+    return toAscii(text.replaceAll('\n', lineBreak(style, depth)), style);
+  }
   // A raw tab or line feed never stands inside of a JSON string, so each one here is layout.
   const text = JSON.stringify(sorted, undefined, '\t');
   const laidOut =
@@ -109,28 +117,40 @@ export function setMember(
   style: JsonStyle,
   depth: number,
 ): Buffer {
+  const { before, after } = placeOfMember(object, key, style, depth);
+  return Buffer.concat([...before, value, ...after]);
+}
+
+/** What stands around the value of a member in the object's bytes once the member is set. */
+export function placeOfMember(
+  object: Buffer,
+  key: string,
+  style: JsonStyle,
+  depth: number,
+): { readonly before: readonly Buffer[]; readonly after: readonly Buffer[] } {
   const { members } = membersOf(object, 0);
   const found = memberNamed(members, key);
-  if (found !== undefined) return splice(object, found.value, value);
-  const member = Buffer.concat([
-    Buffer.from(toAscii(JSON.stringify(key), style) + colonOf(style)),
-    value,
-  ]);
+  if (found !== undefined) {
+    const { start, end } = found.value;
+    return { before: [object.subarray(0, start)], after: [object.subarray(end)] };
+  }
+  const name = Buffer.from(toAscii(JSON.stringify(key), style) + colonOf(style));
   const last = members.at(-1);
   if (last === undefined) {
     const open = Buffer.from(`{${lineBreak(style, depth + 1)}`);
-    return Buffer.concat([open, member, Buffer.from(`${lineBreak(style, depth)}}`)]);
+    return { before: [open, name], after: [Buffer.from(`${lineBreak(style, depth)}}`)] };
   }
   const next = isSorted(members)
     ? members.find((other) => byCodePoint(other.key, key) > 0)
     : undefined;
   const gap = gapBefore(object, (next ?? last).keyStart, style);
+  const comma = Buffer.from(',');
   if (next !== undefined) {
     const at = next.keyStart;
-    return splice(object, { start: at, end: at }, Buffer.concat([member, Buffer.from(','), gap]));
+    return { before: [object.subarray(0, at), name], after: [comma, gap, object.subarray(at)] };
   }
   const at = last.value.end;
-  return splice(object, { start: at, end: at }, Buffer.concat([Buffer.from(','), gap, member]));
+  return { before: [object.subarray(0, at), comma, gap, name], after: [object.subarray(at)] };
 }
 
 const isSorted = (members: readonly Member[]): boolean =>
@@ -145,6 +165,3 @@ function gapBefore(object: Buffer, keyStart: number, style: JsonStyle): Buffer {
   if (start < keyStart) return object.subarray(start, keyStart);
   return Buffer.from(style.newline === '' && style.spaced ? ' ' : '');
 }
-
-const splice = (bytes: Buffer, { start, end }: Span, replacement: Buffer): Buffer =>
-  Buffer.concat([bytes.subarray(0, start), replacement, bytes.subarray(end)]);

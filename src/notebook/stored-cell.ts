@@ -3,7 +3,9 @@ import { GloveboxError } from '#core/errors.ts';
 import { isRecord } from '#core/json.ts';
 import type { CellOutput, CellType, CellView } from './contract.ts';
 import { elementsOf, memberNamed, membersOf, type Span } from './json-spans.ts';
-import { lineBreak, renderJson, setMember, type JsonStyle } from './json-style.ts';
+import { lineBreak, placeOfMember, renderJson, setMember, type JsonStyle } from './json-style.ts';
+import { ByteWriter } from './byte-writer.ts';
+import { expectedBytes, isLong, renderLongText } from './long-text.ts';
 import { parseJson } from './lenient-json.ts';
 import { fromOutput, joinLines, splitLines, toCount, toOutput } from './output-json.ts';
 
@@ -36,6 +38,12 @@ interface Fields {
 interface Text {
   readonly padded: Buffer;
   readonly value: Span;
+}
+
+/** An output on its way into the file: about how long it will be, and the bytes themselves. */
+interface Rendered {
+  readonly length: number;
+  writeTo(writer: ByteWriter): void;
 }
 
 /** Cells stand this deep in a notebook: the object, its list `cells`, the cell. */
@@ -168,24 +176,29 @@ export class StoredCell {
     const changes = this.#changes;
     if (changes === undefined) return this.#text;
     const { padded, value } = this.#text;
-    const bytes = this.#apply(padded.subarray(value.start, value.end), changes);
+    const head = padded.subarray(0, value.start);
+    const tail = padded.subarray(value.end);
+    const cell = this.#withFields(padded.subarray(value.start, value.end), changes);
+    const bytes =
+      changes.outputs === undefined
+        ? Buffer.concat([head, cell, tail])
+        : this.#withOutputs(cell, changes.outputs, head, tail);
     this.#text = {
-      padded: Buffer.concat([padded.subarray(0, value.start), bytes, padded.subarray(value.end)]),
-      value: { start: value.start, end: value.start + bytes.length },
+      padded: bytes,
+      value: { start: head.length, end: bytes.length - tail.length },
     };
     this.#changes = undefined;
     if (changes.outputs !== undefined) this.#outputs = new WeakRef(changes.outputs);
     return this.#text;
   }
 
-  #apply(cell: Buffer, changes: CellChanges): Buffer {
+  #withFields(cell: Buffer, changes: CellChanges): Buffer {
     const { json, linesAsLists } = this.#format;
     let bytes = cell;
-    const set = (key: string, value: Buffer): void => {
-      bytes = setMember(bytes, key, value, json, CELL_DEPTH);
+    const setJson = (key: string, value: unknown): void => {
+      const rendered = Buffer.from(renderJson(value, json, CELL_DEPTH + 1));
+      bytes = setMember(bytes, key, rendered, json, CELL_DEPTH);
     };
-    const setJson = (key: string, value: unknown): void =>
-      set(key, Buffer.from(renderJson(value, json, CELL_DEPTH + 1)));
     if (changes.id !== undefined) setJson('id', changes.id);
     if (changes.source !== undefined) {
       const found = memberNamed(membersOf(bytes, 0).members, 'source');
@@ -194,31 +207,54 @@ export class StoredCell {
       setJson('source', isList ? splitLines(changes.source) : changes.source);
     }
     if (changes.executionCount !== undefined) setJson('execution_count', changes.executionCount);
-    if (changes.outputs !== undefined) set('outputs', this.#renderOutputs(changes.outputs));
     return bytes;
   }
 
-  #renderOutputs(outputs: readonly CellOutput[]): Buffer {
-    if (outputs.length === 0) return Buffer.from('[]');
-    const { json } = this.#format;
+  /** Written in one go, because outputs can be large: `head`, the cell with these outputs, `tail`. */
+  #withOutputs(cell: Buffer, outputs: readonly CellOutput[], head: Buffer, tail: Buffer): Buffer {
+    const { json, written } = this.#format;
+    const { before, after } = placeOfMember(cell, 'outputs', json, CELL_DEPTH);
+    const rendered = outputs.map((output) => this.#renderOutput(output));
     const separator = json.newline === '' && json.spaced ? ', ' : ',';
-    const parts: Buffer[] = [];
-    for (const output of outputs) {
-      const before = parts.length === 0 ? '[' : separator;
-      parts.push(Buffer.from(before + lineBreak(json, CELL_DEPTH + 2)), this.#renderOutput(output));
+    const gap = separator + lineBreak(json, CELL_DEPTH + 2);
+    let expected = head.length + cell.length + tail.length + gap.length * (outputs.length + 2);
+    for (const it of rendered) expected += it.length;
+    const writer = new ByteWriter(expected);
+    for (const part of [head, ...before, '[']) writer.write(part);
+    const spans: Span[] = [];
+    for (const [index, output] of rendered.entries()) {
+      writer.write(index === 0 ? gap.slice(separator.length) : gap);
+      const start = writer.length;
+      output.writeTo(writer);
+      spans.push({ start, end: writer.length });
     }
-    parts.push(Buffer.from(`${lineBreak(json, CELL_DEPTH + 1)}]`));
-    return Buffer.concat(parts);
+    writer.write(outputs.length === 0 ? ']' : `${lineBreak(json, CELL_DEPTH + 1)}]`);
+    for (const part of [...after, tail]) writer.write(part);
+    const bytes = writer.finish();
+    for (const [index, output] of outputs.entries()) {
+      written.set(output, bytes.subarray(spans[index]?.start, spans[index]?.end));
+    }
+    return bytes;
   }
 
-  #renderOutput(output: CellOutput): Buffer {
+  #renderOutput(output: CellOutput): Rendered {
     const { json, linesAsLists, written } = this.#format;
-    const known = written.get(output);
-    if (known !== undefined) return known;
-    const text = renderJson(fromOutput(output, linesAsLists), json, CELL_DEPTH + 2);
-    const bytes = Buffer.from(text);
-    written.set(output, bytes);
-    return bytes;
+    const depth = CELL_DEPTH + 2;
+    if (output.output_type === 'stream' && linesAsLists && isLong(output.text)) {
+      const empty = Buffer.from(renderJson({ ...output, text: [] }, json, depth));
+      const { before, after } = placeOfMember(empty, 'text', json, depth);
+      return {
+        length: empty.length + expectedBytes(output.text),
+        writeTo(writer) {
+          for (const part of before) writer.write(part);
+          for (const piece of renderLongText(output.text, json, depth + 1)) writer.write(piece);
+          for (const part of after) writer.write(part);
+        },
+      };
+    }
+    const bytes =
+      written.get(output) ?? Buffer.from(renderJson(fromOutput(output, linesAsLists), json, depth));
+    return { length: bytes.length, writeTo: (writer) => writer.write(bytes) };
   }
 
   #readOutputs(): readonly CellOutput[] {
