@@ -1,7 +1,6 @@
 /** A project, a state folder and a home of their own for one benchmark, and the built server in them. */
 import { existsSync } from 'node:fs';
-import { mkdir, mkdtemp, realpath, rm, symlink } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { cp, mkdir, mkdtemp, realpath, rm, symlink } from 'node:fs/promises';
 import path from 'node:path';
 import { endProcessesNaming } from '../test/rigs/processes.ts';
 import { testPython } from '../test/rigs/python.ts';
@@ -9,7 +8,7 @@ import { startMcpServer, type McpProcess } from './mcp-process.ts';
 
 const ROOT = path.resolve(import.meta.dirname, '..');
 /** What people install, not the sources. */
-const BUNDLE = path.join(ROOT, 'plugin/dist/mcp.mjs');
+const BUNDLE = path.join(ROOT, 'plugin/dist');
 
 export interface Lab {
   readonly projectDir: string;
@@ -22,8 +21,15 @@ export interface Lab {
 }
 
 export async function createLab(): Promise<Lab> {
-  if (!existsSync(BUNDLE)) throw new Error('plugin/dist/mcp.mjs is missing: npm run build');
-  const folder = await realpath(await mkdtemp(path.join(tmpdir(), 'glovebox-bench-')));
+  if (!existsSync(path.join(BUNDLE, 'mcp.mjs')))
+    throw new Error('plugin/dist/mcp.mjs is missing: npm run build');
+  // On the disk that projects are on: a folder for temporary files is memory on some machines, and slower than that on others.
+  const labs = path.join(ROOT, '.cache/bench');
+  await mkdir(labs, { recursive: true });
+  const folder = await realpath(await mkdtemp(path.join(labs, 'lab-')));
+  // A copy, because a build during the benchmark replaces the chunks that a server has not loaded yet.
+  await cp(BUNDLE, path.join(folder, 'dist'), { recursive: true });
+  const script = path.join(folder, 'dist/mcp.mjs');
   const projectDir = path.join(folder, 'project');
   const dir = path.join(folder, 'state');
   const home = path.join(folder, 'home');
@@ -53,7 +59,7 @@ export async function createLab(): Promise<Lab> {
     projectDir,
     dir,
     async startServer() {
-      const server = await startMcpServer({ script: BUNDLE, cwd: projectDir, env });
+      const server = await startMcpServer({ script, cwd: projectDir, env });
       servers.push(server);
       return server;
     },

@@ -27,13 +27,16 @@ interface SessionToolSpec<Shape extends z.ZodRawShape> {
   ): Promise<ToolResult>;
 }
 
+/** Made once: a schema costs more than the parsing with it. */
+const anySessionCall = z.looseObject({ session_id: z.string() });
+
 export function defineSessionTool<Shape extends z.ZodRawShape>(spec: SessionToolSpec<Shape>): Tool {
   const own = z.strictObject(spec.input);
   return defineTool({
     ...spec,
     input: z.strictObject({ session_id: sessionId, ...spec.input }),
     async run(raw, context) {
-      const { session_id: id, ...rest } = z.looseObject({ session_id: z.string() }).parse(raw);
+      const { session_id: id, ...rest } = anySessionCall.parse(raw);
       const session = await context.sessions.get(id, context.signal);
       const result = await spec.run(own.parse(rest), { ...context, session });
       return withNotices(result, session.takeNotices());

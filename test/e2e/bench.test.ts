@@ -16,7 +16,7 @@ const ROWS: readonly (readonly [string, 'floor' | 'no floor'])[] = [
   ['10 MB printed by one cell', 'floor'],
   ['10 MB printed by one cell: peak memory of the server', 'floor'],
   ['10 MB printed by one cell: size of the reply', 'no floor'],
-  ['start_new_notebook on a running sandbox, until the kernel is ready', 'floor'],
+  ['start_new_notebook on a running sandbox, until its first cell has run', 'floor'],
   ['sandbox_create on this machine, until the server answers', 'floor'],
   ['8 sessions that sleep 1 s at the same time', 'floor'],
   ['tools/list, all tools', 'no floor'],
