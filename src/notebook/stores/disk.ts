@@ -1,6 +1,19 @@
 /** A notebook file on disk: read whole or not at all, replaced in one step, with what belongs to the old file kept. */
 import { createHash, randomBytes } from 'node:crypto';
-import { constants, type BigIntStats } from 'node:fs';
+import {
+  accessSync,
+  close,
+  closeSync,
+  constants,
+  fchmodSync,
+  fstatSync,
+  fsync,
+  openSync,
+  renameSync,
+  rmSync,
+  statSync,
+  type BigIntStats,
+} from 'node:fs';
 import {
   access,
   copyFile,
@@ -13,13 +26,14 @@ import {
   type FileHandle,
 } from 'node:fs/promises';
 import path from 'node:path';
+import { promisify } from 'node:util';
 import { GloveboxError, isGloveboxError, messageOf } from '#core/errors.ts';
 import type { Clock } from '#platform/clock.ts';
 import { ensurePrivateFolder, errnoOf, pathExists } from '#platform/files.ts';
 import { withFileLock } from '#platform/lock.ts';
 import { isLocalFileSystem } from './file-system.ts';
-import { SyncLater } from './sync-later.ts';
-import { writeAll } from './write-all.ts';
+import { SyncLater, type OpenFile } from './sync-later.ts';
+import { writeAll, writeAllNow } from './write-all.ts';
 
 /** Changes whenever somebody else writes the file: size, time of change in nanoseconds, inode. */
 export type FileVersion = string;
@@ -37,6 +51,8 @@ export interface DiskStoreOptions {
 
 /** A temporary file that is older was left by a process that was killed. */
 const LEFTOVER_MS = 60_000;
+/** What is written by direct system calls: a millisecond at most on a local disk. */
+const AT_ONCE_BYTES = 1024 * 1024;
 
 /**
  * How a save goes (D4).
@@ -60,6 +76,7 @@ export class DiskStore {
   readonly #key: string;
   readonly #syncLater: SyncLater;
   #isLocal: Promise<boolean> | undefined;
+  #hasLocalLocks: Promise<boolean> | undefined;
 
   /** @param realPath of the file, without symbolic links */
   constructor(realPath: string, options: DiskStoreOptions) {
@@ -75,9 +92,13 @@ export class DiskStore {
   }
 
   /** Keeps all other Glovebox processes away from the file (D5). */
-  exclusively<T>(work: () => Promise<T>): Promise<T> {
-    const lock = path.join(this.#options.locksDir, this.#key);
-    return withFileLock(lock, work, { clock: this.#options.clock });
+  async exclusively<T>(work: () => Promise<T>): Promise<T> {
+    const { locksDir, clock } = this.#options;
+    this.#hasLocalLocks ??= isLocalFileSystem(locksDir);
+    const isQuick = await this.#hasLocalLocks;
+    // A folder that is still missing is made by the slow way, and looked at again.
+    if (!isQuick) this.#hasLocalLocks = undefined;
+    return withFileLock(path.join(locksDir, this.#key), work, { clock, isQuick });
   }
 
   /** `undefined` when there is no file. */
@@ -121,6 +142,8 @@ export class DiskStore {
     try {
       const old = await this.#stat();
       if ((old && versionOf(old)) !== expected) return undefined;
+      const written = old === undefined ? undefined : await this.#replaceAtOnce(chunks, old);
+      if (written !== undefined) return written;
       if (old !== undefined) await access(this.path, constants.W_OK);
       if (old !== undefined && old.nlink > 1n) return await this.#writeInPlace(chunks);
       const temporary = await this.#makeTemporary(old);
@@ -171,20 +194,60 @@ export class DiskStore {
   }
 
   async #stat(): Promise<BigIntStats | undefined> {
+    const isLocal = !(await this.#syncsFirst());
     try {
-      return await stat(this.path, { bigint: true });
+      return isLocal
+        ? statSync(this.path, { bigint: true })
+        : await stat(this.path, { bigint: true });
     } catch (error) {
       if (errnoOf(error) === 'ENOENT' || errnoOf(error) === 'ENOTDIR') return undefined;
       throw error;
     }
   }
 
+  /**
+   * The usual case by direct system calls: some microseconds each, where a trip to the thread pool costs a hundred and
+   * there would be ten of them in the way of every answer. `undefined` without any trace when the case is not the usual one.
+   */
+  async #replaceAtOnce(
+    chunks: readonly Buffer[],
+    old: BigIntStats,
+  ): Promise<FileVersion | undefined> {
+    const bytes = chunks.reduce((sum, { length }) => sum + length, 0);
+    if (bytes > AT_ONCE_BYTES || old.nlink > 1n || (await this.#syncsFirst())) return undefined;
+    const file = this.#temporaryName();
+    let descriptor: number | undefined;
+    try {
+      accessSync(this.path, constants.W_OK);
+      descriptor = openSync(file, 'wx', 0o600);
+      const { uid, gid } = fstatSync(descriptor, { bigint: true });
+      if (uid !== old.uid || gid !== old.gid) throw new Error('somebody else owns the file');
+      writeAllNow(descriptor, chunks);
+      fchmodSync(descriptor, Number(old.mode & 0o7777n));
+      const version = versionOf(fstatSync(descriptor, { bigint: true }));
+      renameSync(file, this.path);
+      this.#syncLater.add(toOpenFile(descriptor), path.dirname(this.path));
+      return version;
+    } catch {
+      // The slow way meets the same trouble and knows what to do or to say about it.
+      if (descriptor !== undefined) {
+        closeSync(descriptor);
+        rmSync(file, { force: true });
+      }
+      return undefined;
+    }
+  }
+
+  #temporaryName(): string {
+    const name = this.#temporaryPrefix + randomBytes(4).toString('hex');
+    return path.join(path.dirname(this.path), name);
+  }
+
   /** `undefined` when the folder takes no new file. A new notebook gets the mode that the umask gives. */
   async #makeTemporary(
     old: BigIntStats | undefined,
   ): Promise<{ readonly file: string; readonly handle: FileHandle } | undefined> {
-    const name = this.#temporaryPrefix + randomBytes(4).toString('hex');
-    const file = path.join(path.dirname(this.path), name);
+    const file = this.#temporaryName();
     try {
       return { file, handle: await open(file, 'wx', old === undefined ? 0o666 : 0o600) };
     } catch (error) {
@@ -257,6 +320,13 @@ async function readOnce(file: string): Promise<LoadedFile | undefined> {
     await handle.close();
   }
 }
+
+const syncFile = promisify(fsync);
+const closeFile = promisify(close);
+const toOpenFile = (descriptor: number): OpenFile => ({
+  sync: () => syncFile(descriptor),
+  close: () => closeFile(descriptor),
+});
 
 const versionOf = ({ size, mtimeNs, ino }: BigIntStats): FileVersion => `${size} ${mtimeNs} ${ino}`;
 

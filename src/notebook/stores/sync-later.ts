@@ -9,8 +9,11 @@ const QUIET_MS = 200;
 const LATEST_MS = 2_000;
 const CANNOT = new Set(['EINVAL', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS']);
 
+/** A written file that is still open. */
+export type OpenFile = Pick<FileHandle, 'sync' | 'close'>;
+
 interface Unsynced {
-  readonly handle: FileHandle;
+  readonly handle: OpenFile;
   readonly folder: string;
   readonly whenDone: (() => Promise<void>) | undefined;
 }
@@ -29,7 +32,7 @@ export class SyncLater {
   }
 
   /** Takes over the handle of a file that was just written, and closes it. */
-  add(handle: FileHandle, folder: string, whenDone?: () => Promise<void>): void {
+  add(handle: OpenFile, folder: string, whenDone?: () => Promise<void>): void {
     const replaced = this.#waiting;
     void replaced?.handle.close().catch(() => undefined);
     this.#failure = undefined;

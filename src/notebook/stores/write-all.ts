@@ -1,4 +1,5 @@
 /** Many buffers into one file without joining them first. */
+import { writevSync } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
 
 /** What one call takes on Linux. */
@@ -16,6 +17,14 @@ export async function writeAll(handle: FileHandle, chunks: readonly Buffer[]): P
     }
   }
   return position;
+}
+
+/** The same by direct system calls, for what is small. */
+export function writeAllNow(descriptor: number, chunks: readonly Buffer[]): void {
+  for (let from = 0; from < chunks.length; from += MOST_BUFFERS) {
+    let batch = chunks.slice(from, from + MOST_BUFFERS).filter(({ length }) => length > 0);
+    while (batch.length > 0) batch = behind(batch, writevSync(descriptor, batch));
+  }
 }
 
 function behind(batch: readonly Buffer[], bytes: number): Buffer[] {
