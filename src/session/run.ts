@@ -1,7 +1,7 @@
 /** One run while this process has a hand in it: its state, its outputs, its journal, and who waits for it. */
 import type { KernelMessage } from '#jupyter/contract.ts';
 import { createOutputCollector, type OutputCollector } from '#notebook/output-collector.ts';
-import { sleep, type Clock } from '#platform/clock.ts';
+import type { Clock } from '#platform/clock.ts';
 import type { Progress } from '#sandbox/backend.ts';
 import { newUuid } from '#core/ids.ts';
 import { renderDuration } from '#core/units.ts';
@@ -184,21 +184,19 @@ export class Run {
     }
   }
 
-  /** Resolves when something about the state changed or `limitMs` are over. */
-  async #woken(limitMs: number, signal: AbortSignal): Promise<void> {
-    const stop = new AbortController();
-    const stopOuter = (): void => stop.abort(signal.reason);
-    signal.addEventListener('abort', stopOuter, { once: true });
-    const wake = (): void => stop.abort();
-    this.#waiters.add(wake);
-    try {
-      await sleep(this.#options.clock, limitMs, stop.signal);
-    } catch {
-      // Woken or cancelled; the caller looks which.
-    } finally {
-      this.#waiters.delete(wake);
-      signal.removeEventListener('abort', stopOuter);
-    }
+  /** Resolves when something about the state changed, the caller gave up, or `limitMs` are over. */
+  #woken(limitMs: number, signal: AbortSignal): Promise<void> {
+    return new Promise((resolve) => {
+      const wake = (): void => {
+        cancelTimer();
+        this.#waiters.delete(wake);
+        signal.removeEventListener('abort', wake);
+        resolve();
+      };
+      const cancelTimer = this.#options.clock.after(limitMs, wake);
+      this.#waiters.add(wake);
+      signal.addEventListener('abort', wake, { once: true });
+    });
   }
 
   #wake(): void {
