@@ -30,8 +30,17 @@ export interface NotebookDocument {
   readonly cells: readonly StoredCell[];
   readonly kernelspec: Readonly<Record<string, unknown>> | undefined;
   readonly languageInfo: Readonly<Record<string, unknown>> | undefined;
+  /** Which saves of which writers the file contains, the latest writer first (`metadata.glovebox.saves`). */
+  readonly saves: readonly SaveMark[];
   /** How many cells got a new id when the file was read, because theirs was missing, invalid or a duplicate. */
   readonly repairedIds: number;
+}
+
+export interface SaveMark {
+  /** A process that has the notebook open, or had. */
+  readonly writer: string;
+  /** How many of its saves. */
+  readonly count: number;
 }
 
 /** The first minor version whose cells have ids. */
@@ -102,6 +111,7 @@ function parse(
     cells,
     kernelspec: recordIn(metadata, 'kernelspec'),
     languageInfo: recordIn(metadata, 'language_info'),
+    saves: savesIn(metadata),
     repairedIds: repaired,
   };
 }
@@ -147,6 +157,19 @@ function recordIn(
 ): Readonly<Record<string, unknown>> | undefined {
   const value = metadata[key];
   return isRecord(value) ? value : undefined;
+}
+
+const OWN_KEY = 'glovebox';
+
+/** Written as `"<writer> <count>"`; anything else there is somebody else's and left out. */
+function savesIn(metadata: Readonly<Record<string, unknown>>): readonly SaveMark[] {
+  const marks = recordIn(metadata, OWN_KEY)?.['saves'];
+  if (!Array.isArray(marks)) return [];
+  return marks.flatMap((mark: unknown) => {
+    const found = typeof mark === 'string' ? /^([0-9a-f]{8}) (\d{1,12})$/.exec(mark) : null;
+    const [, writer, count] = found ?? [];
+    return writer === undefined ? [] : [{ writer, count: Number(count) }];
+  });
 }
 
 /** The format of `previous` itself when the layout is the same, so that its cells fit. */
@@ -260,6 +283,16 @@ export function withKernel(
     kernelspec: setsSpec ? { ...spec } : own,
     languageInfo: setsInfo ? languageInfo : document.languageInfo,
   };
+}
+
+/** The document with these marks instead of those it had. */
+export function withSaves(
+  document: NotebookDocument,
+  saves: readonly SaveMark[],
+): NotebookDocument {
+  const value = { saves: saves.map(({ writer, count }) => `${writer} ${count}`) };
+  const frame = withMetadata(document, document.frame, OWN_KEY, value);
+  return { ...document, frame, saves };
 }
 
 function withMetadata(

@@ -96,7 +96,7 @@ describe('what others write', () => {
     expect(notebook.cell(0).source).toBe('b');
     await writeFile(notebook.path, '{"cells":[],"metadata":{},"nbformat":4,"nbformat_minor":5}');
     const { notices } = await notebook.flush();
-    expect(notices.join('\n')).toContain('it was put back');
+    expect(notices.join('\n')).toContain('put back');
     expect(await sourcesIn(notebook.path)).toEqual(['b']);
   });
 

@@ -27,12 +27,15 @@ import { chunksOf, hasIds, withKernel, type NotebookDocument } from './format.ts
 import { loadNotebook, type LoadedNotebook } from './load-notebook.ts';
 import { merge, type Conflict } from './merge.ts';
 import { Pending } from './pending.ts';
+import { SaveHistory } from './save-history.ts';
 import { SaveScheduler } from './save-scheduler.ts';
 import { StoredCell } from './stored-cell.ts';
 import type { DiskStore, FileVersion } from './stores/disk.ts';
 
 /** Somebody else may win the race for the file so often before a save gives up. */
 const SAVE_ATTEMPTS = 10;
+/** How soon it is seen that an editor wrote an older version over ours, when nothing else looks at the file. */
+const WATCH_MS = 2_000;
 
 type NewCell = Parameters<OpenNotebook['insertCell']>[0];
 
@@ -53,6 +56,9 @@ export class LiveNotebook implements OpenNotebook {
   #version: FileVersion | undefined;
   #pending = new Pending();
   #changes = 0;
+  readonly #history: SaveHistory;
+  #cancelWatch: (() => void) | undefined;
+  #isStopped = false;
   readonly #notices: string[] = [];
   /** Nobody has been told of them. */
   #conflicts: Conflict[] = [];
@@ -67,6 +73,7 @@ export class LiveNotebook implements OpenNotebook {
     this.#document = document;
     this.#base = document;
     this.#version = version;
+    this.#history = new SaveHistory(document);
     this.#noticeRepairs(document);
     this.#scheduler = new SaveScheduler(
       {
@@ -225,6 +232,8 @@ export class LiveNotebook implements OpenNotebook {
   /** Writes what is left and stops. @throws GloveboxError `notebook/save-failed`. */
   async end(): Promise<void> {
     try {
+      // An older version may have been written over ours since the last look.
+      await this.refresh().catch(() => undefined);
       await this.flush();
     } catch (error) {
       if (!isGloveboxError(error, 'notebook/conflict')) throw error;
@@ -234,6 +243,8 @@ export class LiveNotebook implements OpenNotebook {
 
   /** Forgets planned saves. */
   stop(): void {
+    this.#isStopped = true;
+    this.#cancelWatch?.();
     this.#scheduler.stop();
   }
 
@@ -303,11 +314,13 @@ export class LiveNotebook implements OpenNotebook {
   }
 
   #takeIn({ document: theirs, version }: LoadedNotebook): void {
+    const unseen = this.#history.takeIn(theirs);
     const { document, pending, conflicts, notices } = merge({
       base: this.#base,
       ours: this.#document,
       pending: this.#pending,
       theirs,
+      unseen,
     });
     this.#base = theirs;
     this.#version = version;
@@ -317,6 +330,24 @@ export class LiveNotebook implements OpenNotebook {
     this.#notices.push(...notices);
     if (this.#flushing.size === 0) this.#conflicts.push(...conflicts);
     for (const told of this.#flushing) told.push(...conflicts);
+    if (unseen === undefined) return;
+    this.#changes += 1;
+    this.#scheduler.request();
+  }
+
+  #watchSoon(): void {
+    if (this.#isStopped) return;
+    this.#cancelWatch?.();
+    const look = (): void => {
+      this.refresh().then(
+        () => this.#watchSoon(),
+        (error: unknown) => {
+          this.#options.log.debug(`looking at ${this.path}: ${messageOf(error)}`);
+          this.#watchSoon();
+        },
+      );
+    };
+    this.#cancelWatch = this.#options.clock.after(WATCH_MS, look, { background: true });
   }
 
   async #save(): Promise<{ readonly changes: number; readonly bytes: number }> {
@@ -351,7 +382,7 @@ export class LiveNotebook implements OpenNotebook {
   }
 
   async #write(): Promise<{ readonly changes: number; readonly bytes: number } | undefined> {
-    const document = this.#document;
+    const document = this.#history.marked(this.#document);
     const pending = this.#pending;
     const result = { changes: this.#changes, bytes: 0 };
     const chunks = chunksOf(document);
@@ -368,7 +399,9 @@ export class LiveNotebook implements OpenNotebook {
     }
     if (version === undefined) return undefined;
     this.#version = version;
+    this.#history.saved(pending, this.#base);
     this.#base = document;
+    this.#watchSoon();
     return result;
   }
 }

@@ -1,6 +1,7 @@
 /** Puts what was changed here into a notebook that was changed on disk meanwhile, by cell id, so that nobody's work is lost. */
 import { hasIds, withKernel, type NotebookDocument } from './format.ts';
 import { Pending } from './pending.ts';
+import type { Unseen } from './save-history.ts';
 import { StoredCell } from './stored-cell.ts';
 
 /** One cell whose source was changed here and on disk, differently. The file keeps the version on disk. */
@@ -27,10 +28,17 @@ export interface MergeInput {
   readonly pending: Pending;
   /** What the file holds now. */
   readonly theirs: NotebookDocument;
+  /** Changes that we had saved, and that an older version was written over; undefined when it was none. */
+  readonly unseen?: Unseen | undefined;
 }
 
 export function merge(input: MergeInput): Merged {
-  return new Merge(input).run();
+  const { pending, unseen } = input;
+  if (unseen === undefined) return new Merge(input).run();
+  const all = new Pending();
+  all.absorb(unseen.pending);
+  all.absorb(pending);
+  return new Merge({ ...input, pending: all }).run();
 }
 
 class Merge {
@@ -76,9 +84,19 @@ class Merge {
     const theirs = byId(this.#input.theirs);
     const { inserted } = this.#input.pending;
     const cells = [...theirs.values()];
-    const added = cells.filter(({ id }) => !this.#base.has(id) && !inserted.has(id)).length;
-    const changed = cells.filter((cell) => isChanged(this.#base.get(cell.id), cell)).length;
-    const removed = [...this.#base.keys()].filter((id) => !theirs.has(id)).length;
+    const { unseen } = this.#input;
+    if (unseen !== undefined) {
+      this.#describeOverwriting(unseen, theirs);
+    }
+    const isOurs = (id: string): boolean =>
+      unseen !== undefined && (unseen.pending.touches(id) || inserted.has(id));
+    const added = cells.filter(
+      ({ id }) => !this.#base.has(id) && !inserted.has(id) && !isOurs(id),
+    ).length;
+    const changed = cells.filter(
+      (cell) => !isOurs(cell.id) && isChanged(this.#base.get(cell.id), cell),
+    ).length;
+    const removed = [...this.#base.keys()].filter((id) => !theirs.has(id) && !isOurs(id)).length;
     const parts = [
       ...(changed > 0 ? [`${changed === 1 ? '1 cell' : `${changed} cells`} changed`] : []),
       ...(added > 0 ? [`${added} added`] : []),
@@ -89,6 +107,16 @@ class Merge {
         `The notebook was changed on disk meanwhile (${parts.join(', ')}); that was kept.`,
       );
     }
+  }
+
+  /** That our cells are missing is no deletion: the editor never had them. */
+  #describeOverwriting({ pending }: Unseen, theirs: ReadonlyMap<string, StoredCell>): void {
+    const missing = [...pending.inserted].filter((id) => this.#ours.has(id) && !theirs.has(id));
+    const cells = missing.length === 1 ? '1 cell' : `${missing.length} cells`;
+    const back = missing.length === 0 ? '' : `, with ${cells} that it did not have`;
+    this.#notices.push(
+      `An editor saved an older version of the notebook over newer changes; they were put back${back}. Whoever has it open there should reload it from disk.`,
+    );
   }
 
   #delete(): void {
@@ -134,10 +162,20 @@ class Merge {
       const theirs = this.#find(id);
       if (ours?.type !== 'code' || theirs?.type !== 'code') continue;
       if (this.#conflicts.some(({ cellId }) => cellId === id)) continue;
+      if (this.#wasRunThere(id, ours, theirs)) continue;
       const { outputs, executionCount } = ours;
       this.#replace(id, theirs.with({ outputs, executionCount }));
       this.#left.outputs.add(id);
     }
+  }
+
+  /** The one who wrote an older version over ours ran this cell, so its outputs are no older ones. */
+  #wasRunThere(id: string, ours: StoredCell, theirs: StoredCell): boolean {
+    const { unseen, pending } = this.#input;
+    if (unseen?.pending.outputs.has(id) !== true) return false;
+    const { executionCount } = theirs;
+    if (executionCount === null || executionCount === ours.executionCount) return false;
+    return !pending.inserted.has(id) && executionCount !== unseen.countsBefore.get(id);
   }
 
   /** Inserted and moved cells go behind the nearest cell before them in memory that the file still has. */

@@ -18,6 +18,12 @@ export class Pending {
     return count === 0 && kernel === undefined;
   }
 
+  /** Whether something about that cell was changed. */
+  touches(id: string): boolean {
+    const { inserted, moved, deleted, sources, outputs } = this;
+    return [inserted, moved, deleted, sources, outputs].some((changed) => changed.has(id));
+  }
+
   /** @param before the source it had until now */
   setSource(id: string, before: string): void {
     if (!this.inserted.has(id) && !this.sources.has(id)) this.sources.set(id, before);
