@@ -248,9 +248,13 @@ class Channel implements KernelChannel {
     if (channel === 'iopub' && this.#replay.isRepeated(header.msg_id)) return;
 
     const tracked = this.#executions.get(parentId);
-    if (tracked !== undefined) this.#accept(tracked, message);
-    else if (this.#control.accept(message)) return;
-    else if (parentHeader.session !== this.#options.connectionId) this.#foreign.observe(message);
+    const isForeign = parentHeader.session !== this.#options.connectionId;
+    if (tracked !== undefined) {
+      // Listened to here, and sent by another client: the kernel is busy with it until its idle.
+      if (isForeign) this.#foreign.observe(message);
+      this.#accept(tracked, message);
+    } else if (this.#control.accept(message)) return;
+    else if (isForeign) this.#foreign.observe(message);
     else if (channel === 'iopub' && OUTPUT_TYPES.has(header.msg_type)) {
       this.#options.onEvent({ type: 'late-output', parentId, message });
     }

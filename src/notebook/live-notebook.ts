@@ -66,6 +66,7 @@ export class LiveNotebook implements OpenNotebook {
   readonly #flushing = new Set<Conflict[]>();
   /** While a save goes on: ends when it has seen what others wrote. */
   #checking: Promise<void> | undefined;
+  #refreshing: Promise<void> = Promise.resolve();
 
   constructor(options: LiveNotebookOptions) {
     this.#options = options;
@@ -189,8 +190,11 @@ export class LiveNotebook implements OpenNotebook {
     this.#pending.kernel = change;
   }
 
-  async refresh(): Promise<void> {
-    await (this.#checking ?? this.#catchUp());
+  /** One after the other, so that edits are made in the order in which they were asked for. */
+  refresh(): Promise<void> {
+    const look = (): Promise<void> => this.#checking ?? this.#catchUp();
+    this.#refreshing = this.#refreshing.then(look, look);
+    return this.#refreshing;
   }
 
   scheduleSave(): void {

@@ -89,6 +89,8 @@ export interface RunView {
   readonly error?: { readonly name: string; readonly value: string };
   readonly loss?: LossClass;
   readonly explanation?: string;
+  /** What a queued run waits for, when it is not the runs before it: another client's cell, a lost connection. */
+  readonly obstacle?: string;
   /** The prompt of the open `input()`. */
   readonly inputPrompt?: string;
   /** Code that the cell suggests for the next one (`%load`, `%recall`). */

@@ -21,7 +21,7 @@ export async function finishRun(options: {
     ...(outcome.kind === 'replied' ? endingOf(run, outcome.reply) : settledEnding(outcome)),
     endedMs: clock.now(),
   };
-  run.note({ executionCount: ending.executionCount ?? null });
+  run.note({ executionCount: ending.executionCount ?? run.record.executionCount ?? null });
   run.flush();
   outputs.keep(run);
   const saved = await outputs.settle(run);

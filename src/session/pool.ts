@@ -12,9 +12,10 @@ import type { RecordStore } from '#platform/records.ts';
 import type { Sandboxes } from '#sandbox/sandboxes.ts';
 import { isFinal, type SessionRecord } from './contract.ts';
 import { RunJournal } from './journal.ts';
-import { isFree, leaseOf } from './lease.ts';
+import { isFree, isSelf, leaseOf } from './lease.ts';
 import { kernelGone, serverGone, type Loss } from './loss.ts';
 import { decideLeftRuns, loadLeftRuns, type LeftRuns } from './recover-runs.ts';
+import { takeOver } from './take-over.ts';
 import { Session, type SessionSettings } from './session.ts';
 
 export interface PoolOptions {
@@ -36,6 +37,9 @@ export class SessionPool {
   /** Open sessions, and those that are being opened. */
   readonly #open = new Map<string, Promise<Session>>();
   readonly #servers = new Map<string, JupyterServer>();
+  /** The last look at each session, see `#inTurn`. */
+  readonly #turns = new Map<string, Promise<unknown>>();
+  readonly #gone = new WeakSet<Session>();
   /** Deletions of scratch kernels that go on. */
   readonly #cleanUps = new Set<Promise<void>>();
 
@@ -108,7 +112,7 @@ export class SessionPool {
    */
   async get(sessionId: string, signal?: AbortSignal): Promise<Session> {
     const known = this.#open.get(sessionId);
-    if (known !== undefined) return known;
+    if (known !== undefined && (await this.#inTurn(sessionId, known))) return known;
     const record = await this.record(sessionId);
     // Another call may have begun to open it meanwhile.
     const opening = this.#open.get(sessionId) ?? this.#attach(record, signal);
@@ -135,6 +139,13 @@ export class SessionPool {
             ? 'There is none at all; start_new_notebook starts one.'
             : `Sessions of this project: ${live.join(', ')}.`,
       });
+    }
+    if (record.projectDir !== this.options.projectDir) {
+      throw new GloveboxError(
+        'session/unknown',
+        `Session ${sessionId} belongs to another project: ${record.projectDir}.`,
+        { hint: 'Work on it from there; list_sessions shows the sessions of this project.' },
+      );
     }
     return record;
   }
@@ -173,6 +184,55 @@ export class SessionPool {
         this.options.log.info(`session ${record.id} not attached again: ${messageOf(error)}`);
       });
     }
+  }
+
+  /** Calls that came in order go on in order, which their cells and runs follow (C17). */
+  #inTurn(id: string, known: Promise<Session>): Promise<boolean> {
+    const before = this.#turns.get(id) ?? Promise.resolve();
+    const look = async (): Promise<boolean> => this.#isCurrent(await known);
+    const turn = before.then(look, look);
+    this.#turns.set(id, turn);
+    const forget = (): void => {
+      if (this.#turns.get(id) === turn) this.#turns.delete(id);
+    };
+    turn.then(forget, forget);
+    return turn;
+  }
+
+  /**
+   * Looks what other processes did to a session that is open here (R9). One that they shut down, or gave another kernel, is
+   * let go; one whose owner is gone is taken over.
+   */
+  async #isCurrent(session: Session): Promise<boolean> {
+    const { records, clock } = this.options;
+    const record = await records.read(session.id);
+    if (record === undefined || session.record.scratch === true) return true;
+    // Only ahead of us: what this process itself is about to write is not on disk yet.
+    const isAhead = record.generation > session.record.generation;
+    const isOther =
+      isAhead &&
+      (record.kernelId !== session.record.kernelId ||
+        record.serverGeneration !== session.record.serverGeneration);
+    if (record.endedMs !== undefined || (isOther && session.queue.runs.length === 0)) {
+      await this.#letGo(session);
+      return false;
+    }
+    if (!isSelf(record.owner) && isFree(record.owner)) {
+      await takeOver(session, { records, journal: this.journal, clock });
+    }
+    return true;
+  }
+
+  async #letGo(session: Session): Promise<void> {
+    // Several calls may have found it out at once.
+    if (this.#gone.has(session)) return;
+    this.#gone.add(session);
+    this.#open.delete(session.id);
+    session.queue.clear(
+      'The session was ended by another process before its turn came; nothing of it was executed.',
+    );
+    await session.disconnect();
+    await session.notebook.close();
   }
 
   async #attach(record: SessionRecord, signal: AbortSignal | undefined): Promise<Session> {

@@ -1,5 +1,6 @@
 /** Carries on the runs that an earlier process left: completes their cells, listens for the one still in the kernel, decides the rest. */
 import type { OpenNotebook, Position } from '#notebook/contract.ts';
+import { currentIdentity } from '#platform/process-identity.ts';
 import { isFinal, type RunRecord } from './contract.ts';
 import type { RunJournal } from './journal.ts';
 import { isFree } from './lease.ts';
@@ -19,10 +20,12 @@ export async function loadLeftRuns(
   journal: RunJournal,
   notebook: OpenNotebook,
   nowMs: number,
+  isWanted: (record: RunRecord) => boolean = () => true,
 ): Promise<LeftRuns> {
   const records = await journal.ofSession(session.id);
   const left = records.filter(
-    (record) => !(isFinal(record.state) && record.saved) && isFree(record.owner),
+    (record) =>
+      !(isFinal(record.state) && record.saved) && isFree(record.owner) && isWanted(record),
   );
   const sent: Run[] = [];
   for (const record of left) {
@@ -40,7 +43,10 @@ export async function loadLeftRuns(
     if (isFinal(run.state)) {
       await session.outputs.settle(run);
       session.outputs.markSavedLater(run);
-    } else sent.push(run);
+    } else {
+      run.update({ owner: currentIdentity() });
+      sent.push(run);
+    }
   }
   return sent;
 }

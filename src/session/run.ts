@@ -236,6 +236,7 @@ export class Run {
       ...(record.error !== undefined && { error: record.error }),
       ...(record.loss !== undefined && { loss: record.loss }),
       ...(record.explanation !== undefined && { explanation: record.explanation }),
+      ...(record.state === 'queued' && this.obstacle !== undefined && { obstacle: this.obstacle }),
       ...(this.inputPrompt !== undefined && { inputPrompt: this.inputPrompt }),
       ...(this.suggestedCode !== undefined && { suggestedCode: this.suggestedCode }),
       notices: [...this.notices],

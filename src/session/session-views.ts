@@ -1,4 +1,6 @@
 /** What is told of all sessions of the project, open here or not, and of kernels that are nobody's session. */
+import { isFree, isSelf } from './lease.ts';
+import type { Session } from './session.ts';
 import { isFinal, type SessionRecord, type SessionView } from './contract.ts';
 import type { SessionPool } from './pool.ts';
 import { readySandboxes } from './ready-sandbox.ts';
@@ -18,16 +20,38 @@ export async function listSessionViews(
 ): Promise<readonly SessionView[]> {
   const records = await pool.records(includeEnded);
   return Promise.all(
-    records.map(
-      async (record) => (await pool.peek(record.id))?.view() ?? viewOfRecord(pool, record),
-    ),
+    records.map(async (record) => {
+      const open = await pool.peek(record.id);
+      return open === undefined ? viewOfRecord(pool, record) : viewOfOpen(pool, open, record);
+    }),
   );
+}
+
+/** What is open here, with the runs that other living processes have in the same kernel. */
+async function viewOfOpen(
+  pool: SessionPool,
+  session: Session,
+  record: SessionRecord,
+): Promise<SessionView> {
+  const view = session.view();
+  if (record.endedMs !== undefined) return { ...view, state: 'ended' };
+  if (isSelf(record.owner)) return view;
+  const own = new Set(view.runs.map(({ id }) => id));
+  const others = (await viewOfRecord(pool, record)).runs.filter(({ id }) => !own.has(id));
+  return { ...view, runs: [...others, ...view.runs] };
 }
 
 async function viewOfRecord(pool: SessionPool, record: SessionRecord): Promise<SessionView> {
   const nowMs = pool.options.clock.now();
   const runs = (await pool.journal.ofSession(record.id)).filter(({ state }) => !isFinal(state));
-  const detail = record.loss?.message ?? record.endReason;
+  const { owner } = record;
+  const isHeld = record.endedMs === undefined && !isFree(owner);
+  const detail =
+    record.loss?.message ??
+    record.endReason ??
+    (isHeld
+      ? `Open in another Glovebox process (pid ${owner.pid} on ${owner.host}); it can be used from here too.`
+      : undefined);
   return {
     id: record.id,
     sandboxId: record.sandboxId,

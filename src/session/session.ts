@@ -72,7 +72,7 @@ export class Session {
       link: () => this.#link,
       blocked: () => this.#blocked(),
       generation: () => this.#record.generation,
-      onMessage: (run, message) => this.#onMessage(run, message),
+      onMessage: (run, message) => this.receive(run, message),
       onEnd: (run, outcome) => this.#onEnd(run, outcome),
     });
   }
@@ -155,7 +155,7 @@ export class Session {
     });
     this.#link = link;
     if (carried !== undefined) {
-      this.#remember(carried);
+      this.remember(carried);
       this.queue.adopt(carried, link.channel);
     }
     try {
@@ -346,7 +346,7 @@ export class Session {
 
   #enqueue(run: Run, timeoutMs: number | undefined): void {
     this.queue.add(run);
-    this.#remember(run);
+    this.remember(run);
     if (timeoutMs !== undefined) this.#interruptAfter(run, timeoutMs);
   }
 
@@ -370,7 +370,8 @@ export class Session {
     clock.after(Math.min(timeoutMs, 1000), check, { background: true });
   }
 
-  #remember(run: Run): void {
+  /** Keeps a run at hand. */
+  remember(run: Run): void {
     this.#recent.set(run.id, run);
     for (const [id, old] of this.#recent) {
       if (this.#recent.size <= RECENT_RUNS) break;
@@ -383,7 +384,8 @@ export class Session {
     return findCell(this.#options.notebook, cellId)?.index;
   }
 
-  #onMessage(run: Run, message: KernelMessage): void {
+  /** Takes in what a run gave. */
+  receive(run: Run, message: KernelMessage): void {
     if (run.receive(message)) this.outputs.onOutput(run, message);
   }
 

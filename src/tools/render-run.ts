@@ -56,6 +56,7 @@ function stateWords(view: RunView): string {
 function remarks(view: RunView): readonly string[] {
   return [
     ...(view.explanation === undefined ? [] : [view.explanation]),
+    ...(view.obstacle === undefined ? [] : [`Not sent yet: ${view.obstacle}.`]),
     ...view.notices.map((notice) => `Note: ${notice}`),
     ...(view.inputPrompt === undefined || isFinal(view.state)
       ? []

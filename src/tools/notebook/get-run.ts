@@ -87,7 +87,12 @@ async function followElsewhere(
   const endMs = performance.now() + waitSeconds * 1000;
   for (;;) {
     const found = await context.sessions.run(runId, context.signal);
-    if ('live' in found) return found.live.view();
+    if ('live' in found) {
+      // The process that had it is gone, and this one has taken it over.
+      const leftMs = Math.max(0, endMs - performance.now());
+      await followRun(found.live, leftMs / 1000, context, () => undefined);
+      return found.live.view();
+    }
     if (isFinal(found.record.state) || performance.now() >= endMs)
       return context.sessions.readRun(found.record);
     context.report({

@@ -1,0 +1,120 @@
+/** Takes over a session that this process has open beside its owner, when it finds that the owner is gone (R9). */
+import { newUuid } from '#core/ids.ts';
+import { sleep, type Clock } from '#platform/clock.ts';
+import { currentIdentity } from '#platform/process-identity.ts';
+import type { RecordStore } from '#platform/records.ts';
+import type { RunRecord, SessionRecord } from './contract.ts';
+import { finishRun } from './finish-run.ts';
+import type { RunJournal } from './journal.ts';
+import type { KernelLink } from './kernel-link.ts';
+import { isFree, isSelf } from './lease.ts';
+import { decideLeftRuns, loadLeftRuns } from './recover-runs.ts';
+import type { Outcome } from './run-queue.ts';
+import type { Run } from './run.ts';
+import type { Session } from './session.ts';
+
+const LOOK_MS = 100;
+/** Broadcasts may be on their way when an answer that was sent after them has come. */
+const LATE_MS = 1_000;
+
+const isOthers = ({ owner }: RunRecord): boolean => !isSelf(owner);
+
+export interface TakeOverOptions {
+  readonly records: RecordStore<SessionRecord>;
+  readonly journal: RunJournal;
+  readonly clock: Clock;
+}
+
+/**
+ * Makes this process the owner and sees to the runs that the old one left. The kernel had a client all the time, this one,
+ * so its server has kept nothing for anybody: the run in the kernel is listened to from here on.
+ *
+ * Does nothing when another process was quicker.
+ */
+export async function takeOver(session: Session, options: TakeOverOptions): Promise<void> {
+  const { records, journal, clock } = options;
+  const owner = currentIdentity();
+  const claimed = await records.update(session.id, (current) =>
+    isFree(current.owner) ? { ...current, owner } : current,
+  );
+  if (!isSelf(claimed.owner)) return;
+  await session.updateRecord({ owner });
+  await session.notebook.refresh();
+  const left = await loadLeftRuns(session, journal, session.notebook, clock.now(), isOthers);
+  const last = left.at(-1);
+  const { link, record } = session;
+  const isInKernel =
+    last !== undefined &&
+    link !== undefined &&
+    record.loss === null &&
+    last.record.generation === record.generation;
+  for (const run of left) session.remember(run);
+  if (isInKernel) void follow(session, link, last, clock);
+  decideLeftRuns(session, isInKernel ? left.slice(0, -1) : left, clock.now());
+}
+
+/** Listens until the kernel is done with it. The reply goes to the process that asked for it, so the broadcasts have to tell. */
+async function follow(session: Session, link: KernelLink, run: Run, clock: Clock): Promise<void> {
+  const seen = { idle: false };
+  const execution = link.channel.adopt(run.record.msgId, {
+    onMessage: (message) => {
+      if (message.header.msg_type === 'status') {
+        seen.idle ||= message.content['execution_state'] === 'idle';
+      } else session.receive(run, message);
+    },
+  });
+  const overtaken = new AbortController();
+  void overtake(link, clock, overtaken);
+  const isLost = (): boolean =>
+    link.isLost || session.record.generation !== run.record.generation || session.link !== link;
+  let leftMs = LATE_MS;
+  while (!seen.idle && !isLost() && leftMs > 0) {
+    await sleep(clock, LOOK_MS);
+    if (overtaken.signal.aborted) leftMs -= LOOK_MS;
+  }
+  overtaken.abort();
+  execution.release();
+  const outcome = seen.idle ? endSeen(run) : isLost() ? lost(session) : UNSEEN;
+  await finishRun({ run, outcome, outputs: session.outputs, clock });
+}
+
+/** An empty silent request is answered after everything that was in the kernel's queue before it. Aborts `done` then. */
+async function overtake(link: KernelLink, clock: Clock, done: AbortController): Promise<void> {
+  while (!done.signal.aborted && link.channel.connected) {
+    const probe = link.channel.execute(
+      { msgId: newUuid(), code: '', silent: true, storeHistory: false },
+      { onMessage: () => undefined },
+    );
+    const { status } = await probe.finished;
+    probe.release();
+    // Aborted with a request before it that ended in an error: ask again.
+    if (status !== 'aborted') return done.abort();
+    await sleep(clock, LOOK_MS);
+  }
+}
+
+function endSeen(run: Run): Outcome {
+  const failed = run.collector.outputs.some(({ output_type: type }) => type === 'error');
+  return {
+    kind: 'settled',
+    state: failed ? 'error' : 'ok',
+    explanation:
+      'The Glovebox process that sent it ended meanwhile, and this one followed it to its end; what it printed in between may be missing.',
+  };
+}
+
+const UNSEEN: Outcome = {
+  kind: 'settled',
+  state: 'output_unknown',
+  explanation:
+    'It has ended, and variables are intact, but the Glovebox process that sent it ended before it, and its end was not seen: inspect the variables before deciding anything.',
+};
+
+function lost({ record }: Session): Outcome {
+  return {
+    kind: 'settled',
+    state: 'lost',
+    loss: record.loss?.class ?? 'kernel_restarted',
+    explanation: `${record.loss?.message ?? 'The kernel was restarted meanwhile.'} The cell did not finish.`,
+  };
+}
