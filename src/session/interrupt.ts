@@ -13,6 +13,8 @@ export type InterruptOutcome =
   | { readonly kind: 'removed' }
   /** The run ended; `run` says how. */
   | { readonly kind: 'stopped' }
+  /** It is in the kernel behind another client's code, which an interrupt would hit; none was sent. */
+  | { readonly kind: 'behind' }
   /** Nothing of ours was running; the signal was sent all the same. */
   | { readonly kind: 'sent' }
   /** Two interrupts and 15 s later it still runs: usually one long native call. */
@@ -30,12 +32,25 @@ export interface InterruptOptions {
 /** @throws what the server answers when it refuses the interrupt. */
 export async function interruptRun(options: InterruptOptions): Promise<InterruptOutcome> {
   const { run } = options;
-  if (run !== undefined) run.interruptRequested = true;
+  if (run?.isFinal === true) return { kind: 'stopped' };
+  if (run !== undefined) {
+    if (!(await begins(run, options))) return { kind: 'behind' };
+    run.interruptRequested = true;
+  }
   await sendInterrupt(options);
   if (run === undefined) return { kind: 'sent' };
   if (await endsWithin(run, FIRST_WAIT_MS, options.clock)) return { kind: 'stopped' };
   await sendInterrupt(options);
   return { kind: (await endsWithin(run, SECOND_WAIT_MS, options.clock)) ? 'stopped' : 'ignored' };
+}
+
+/** Whether the kernel works on it, as far as one can tell, so that an interrupt hits nothing else. */
+async function begins(run: Run, { link, clock }: InterruptOptions): Promise<boolean> {
+  const endMs = clock.monotonic() + FIRST_WAIT_MS;
+  const isBehind = (): boolean =>
+    !run.isFinal && !run.hasSign && link?.channel.foreignBusy === true;
+  while (isBehind() && clock.monotonic() < endMs) await sleep(clock, STEP_MS);
+  return !isBehind();
 }
 
 async function sendInterrupt({

@@ -56,12 +56,14 @@ export class RunQueue {
     this.#options = options;
   }
 
+  /** The run that is in the kernel, or next to be sent. One that was removed while it waited is neither. */
   get current(): Run | undefined {
-    return this.#current;
+    return this.#current?.isFinal === true ? undefined : this.#current;
   }
 
   get runs(): readonly Run[] {
-    return this.#current === undefined ? this.#waiting : [this.#current, ...this.#waiting];
+    const { current } = this;
+    return current === undefined ? this.#waiting : [current, ...this.#waiting];
   }
 
   position(run: Run): number {

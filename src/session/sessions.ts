@@ -14,7 +14,7 @@ import {
 } from './contract.ts';
 import { endSessionsIn, shutdownSession } from './end-session.ts';
 import type { KernelLink } from './kernel-link.ts';
-import { isFree, isSelf } from './lease.ts';
+import { isFree } from './lease.ts';
 import { SessionPool, type PoolOptions } from './pool.ts';
 import { restartSession, type Restarted } from './restart.ts';
 import { readRunView } from './run-reader.ts';
@@ -117,7 +117,7 @@ export class Sessions {
     const live = (await this.#pool.peek(sessionId))?.recentRun(runId);
     if (live !== undefined) return { live };
     const record = await this.#pool.journal.read(runId);
-    if (isFinal(record.state) || isSelf(record.owner) || !isFree(record.owner)) return { record };
+    if (isFinal(record.state) || !isFree(record.owner)) return { record };
     const attached = (await this.get(sessionId, signal)).recentRun(runId);
     if (attached !== undefined) return { live: attached };
     return { record: await this.#pool.journal.read(runId) };

@@ -53,6 +53,7 @@ export const interruptKernel = defineSessionTool({
     const said = {
       removed: `Run ${run.id} was taken out of the queue; nothing of it was executed.`,
       stopped: 'The code was stopped; the kernel is idle and its variables are kept.',
+      behind: `Another client's code runs before run ${run.id} in the kernel, and an interrupt would hit that. None was sent; call again when the run has begun.`,
       sent: 'The interrupt was sent.',
       ignored: `The code ignores interrupts: it still runs 15 s after the first of two, usually inside one long native call. It goes on; restart_kernel(session_id="${session.id}") would end it and lose all variables. Ask the user first.`,
     }[outcome.kind];
