@@ -45,18 +45,21 @@ async function runInBrowser(page: Page, code: string, shows: string): Promise<vo
   await page.keyboard.press('Escape');
 }
 
-/** @param choice what the person answers when JupyterLab says that the file was changed on disk */
+/**
+ * @param choice what the person answers when JupyterLab says that the file was changed on disk
+ * @returns whether it said so
+ */
 async function saveInBrowser(page: Page, choice: 'Overwrite' | 'Revert'): Promise<boolean> {
-  await page.keyboard.press('Control+s');
   const dialog = page.locator('.jp-Dialog');
-  const saved = notebookIn(page).locator('.jp-Document:not(.jp-mod-dirty)');
+  const isWritten = page.waitForResponse(
+    (answer) =>
+      answer.request().method() === 'PUT' && answer.url().includes('/api/contents/') && answer.ok(),
+  );
+  await page.keyboard.press('Control+s');
   const isAsked = await Promise.race([
     dialog.waitFor().then(() => true),
-    page
-      .waitForResponse((answer) => answer.request().method() === 'PUT' && answer.ok())
-      .then(() => false),
+    isWritten.then(() => false),
   ]);
-  void saved;
   if (isAsked) await dialog.getByRole('button', { name: choice }).click();
   await dialog.waitFor({ state: 'detached' });
   return isAsked;
