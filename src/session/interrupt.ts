@@ -27,6 +27,8 @@ export interface InterruptOptions {
   readonly server: JupyterServer;
   readonly kernelId: string;
   readonly byMessage: boolean;
+  /** Waits for as long as another client's code is in front of the run, instead of giving up. */
+  readonly patient: boolean;
 }
 
 /** @throws what the server answers when it refuses the interrupt. */
@@ -45,8 +47,8 @@ export async function interruptRun(options: InterruptOptions): Promise<Interrupt
 }
 
 /** Whether the kernel works on it, as far as one can tell, so that an interrupt hits nothing else. */
-async function begins(run: Run, { link, clock }: InterruptOptions): Promise<boolean> {
-  const endMs = clock.monotonic() + FIRST_WAIT_MS;
+async function begins(run: Run, { link, clock, patient }: InterruptOptions): Promise<boolean> {
+  const endMs = clock.monotonic() + (patient ? Number.POSITIVE_INFINITY : FIRST_WAIT_MS);
   const isBehind = (): boolean =>
     !run.isFinal && !run.hasSign && link?.channel.foreignBusy === true;
   while (isBehind() && clock.monotonic() < endMs) await sleep(clock, STEP_MS);

@@ -140,14 +140,23 @@ export class SessionPool {
             : `Sessions of this project: ${live.join(', ')}.`,
       });
     }
-    if (record.projectDir !== this.options.projectDir) {
-      throw new GloveboxError(
-        'session/unknown',
-        `Session ${sessionId} belongs to another project: ${record.projectDir}.`,
-        { hint: 'Work on it from there; list_sessions shows the sessions of this project.' },
-      );
-    }
+    this.#refuseOf(record);
     return record;
+  }
+
+  /** What another project runs is not shown here. @throws `session/unknown`. */
+  async refuseStranger(sessionId: string): Promise<void> {
+    const record = await this.options.records.read(sessionId);
+    if (record !== undefined) this.#refuseOf(record);
+  }
+
+  #refuseOf({ id, projectDir }: SessionRecord): void {
+    if (projectDir === this.options.projectDir) return;
+    throw new GloveboxError(
+      'session/unknown',
+      `Session ${id} belongs to another project: ${projectDir}.`,
+      { hint: 'Work on it from there; list_sessions shows the sessions of this project.' },
+    );
   }
 
   /** @throws `session/unknown`, `session/ended`. */

@@ -257,11 +257,11 @@ export class Session {
   }
 
   /** Removes a queued run, or interrupts the one in the kernel (C26). */
-  async cancelRun(run: Run): Promise<InterruptOutcome> {
+  async cancelRun(run: Run, options?: { readonly patient?: boolean }): Promise<InterruptOutcome> {
     if (this.queue.remove(run, 'It was removed from the queue; nothing of it was executed.')) {
       return { kind: 'removed' };
     }
-    return this.interrupt(run);
+    return this.interrupt(run, options);
   }
 
   /** @throws `input/invalid` when the run does not wait for input. */
@@ -280,9 +280,14 @@ export class Session {
     run.update({ state: 'running' });
   }
 
-  async interrupt(run: Run | undefined): Promise<InterruptOutcome> {
+  /** `patient`: for nobody who waits; it comes when the run has begun, so that it hits nothing else. */
+  async interrupt(
+    run: Run | undefined,
+    { patient = false }: { readonly patient?: boolean } = {},
+  ): Promise<InterruptOutcome> {
     return interruptRun({
       run,
+      patient,
       clock: this.#options.clock,
       link: this.#link,
       server: this.#options.server,
@@ -363,7 +368,7 @@ export class Session {
       run.notices.push(
         `It was interrupted because its timeout_s of ${timeoutMs / 1000} s was over.`,
       );
-      this.interrupt(run).catch((error: unknown) =>
+      this.interrupt(run, { patient: true }).catch((error: unknown) =>
         log.warn(`interrupt of ${run.id}: ${messageOf(error)}`),
       );
     };

@@ -117,6 +117,7 @@ export class Sessions {
     const live = (await this.#pool.peek(sessionId))?.recentRun(runId);
     if (live !== undefined) return { live };
     const record = await this.#pool.journal.read(runId);
+    await this.#pool.refuseStranger(sessionId);
     if (isFinal(record.state) || !isFree(record.owner)) return { record };
     const attached = (await this.get(sessionId, signal)).recentRun(runId);
     if (attached !== undefined) return { live: attached };
@@ -141,7 +142,7 @@ export class Sessions {
     const { settings, log } = this.#pool.options;
     if (settings().onCancel === 'detach') return;
     session
-      .cancelRun(run)
+      .cancelRun(run, { patient: true })
       .catch((error: unknown) => log.warn(`cancel of ${run.id}: ${messageOf(error)}`));
   }
 
