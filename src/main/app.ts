@@ -11,6 +11,7 @@ import type { JsonObject } from '#core/json.ts';
 import { BackendRegistry, type BackendLoader } from '#sandbox/registry.ts';
 import { Sandboxes } from '#sandbox/sandboxes.ts';
 import { createSessionRecords } from '#session/records.ts';
+import { DEFAULT_LIMITS, type SessionLimits } from '#session/limits.ts';
 import { Sessions } from '#session/sessions.ts';
 import type { ToolServices } from '#tools/define-tool.ts';
 import { locateImageWorker } from './image-assets.ts';
@@ -24,6 +25,8 @@ export interface AppOptions {
   readonly env: Environment;
   readonly projectDir: string;
   readonly log: Log;
+  /** Shorter ones for tests. */
+  readonly limits?: Partial<SessionLimits>;
 }
 
 export interface App {
@@ -40,7 +43,7 @@ export interface App {
   close(this: void): Promise<void>;
 }
 
-export function createApp({ config, env, projectDir, log }: AppOptions): App {
+export function createApp({ config, env, projectDir, log, limits }: AppOptions): App {
   const clock = systemClock;
   const dir = config.getOrDefault('dir');
   const sandboxes = new Sandboxes({
@@ -64,6 +67,7 @@ export function createApp({ config, env, projectDir, log }: AppOptions): App {
       maxOutputBytes: config.get('output.cell_mb') * MIB,
       allowStdin: config.get('kernel.stdin') === 'ask',
       onCancel: config.get('run.on_cancel') ?? 'interrupt',
+      limits: { ...DEFAULT_LIMITS, ...limits },
     }),
   });
   const images = createImageRenderer({ ...locateImageWorker(), clock });

@@ -70,6 +70,10 @@ export interface RunRecord {
   readonly saved: boolean;
   /** Runs of one call that stop at the first error. */
   readonly group?: string;
+  /** Part of a restore, which stops at an exception or goes on after it. Its cell is on disk before the next one is sent. */
+  readonly restore?: 'stop' | 'continue';
+  /** Our own look at the kernel: it counts nothing and shows nothing to other clients. */
+  readonly silent?: boolean;
 }
 
 /** What a reader is told of a run at one moment. */

@@ -4,8 +4,6 @@ import { sleep, type Clock } from '#platform/clock.ts';
 import type { KernelLink } from './kernel-link.ts';
 import type { Run } from './run.ts';
 
-const FIRST_WAIT_MS = 5_000;
-const SECOND_WAIT_MS = 10_000;
 const STEP_MS = 50;
 
 export type InterruptOutcome =
@@ -17,8 +15,8 @@ export type InterruptOutcome =
   | { readonly kind: 'behind' }
   /** Nothing of ours was running; the signal was sent all the same. */
   | { readonly kind: 'sent' }
-  /** Two interrupts and 15 s later it still runs: usually one long native call. */
-  | { readonly kind: 'ignored' };
+  /** It still runs `waitedMs` after the first of two interrupts: usually one long native call. Nothing else was done to it. */
+  | { readonly kind: 'ignored'; readonly waitedMs: number };
 
 export interface InterruptOptions {
   readonly run: Run | undefined;
@@ -29,11 +27,14 @@ export interface InterruptOptions {
   readonly byMessage: boolean;
   /** Waits for as long as another client's code is in front of the run, instead of giving up. */
   readonly patient: boolean;
+  /** How long the first interrupt is given, and how long the second. */
+  readonly limitsMs: readonly [number, number];
 }
 
 /** @throws what the server answers when it refuses the interrupt. */
 export async function interruptRun(options: InterruptOptions): Promise<InterruptOutcome> {
-  const { run } = options;
+  const { run, clock, limitsMs } = options;
+  const [firstMs, secondMs] = limitsMs;
   if (run?.isFinal === true) return { kind: 'stopped' };
   if (run !== undefined) {
     if (!(await begins(run, options))) return { kind: 'behind' };
@@ -41,14 +42,18 @@ export async function interruptRun(options: InterruptOptions): Promise<Interrupt
   }
   await sendInterrupt(options);
   if (run === undefined) return { kind: 'sent' };
-  if (await endsWithin(run, FIRST_WAIT_MS, options.clock)) return { kind: 'stopped' };
+  if (await endsWithin(run, firstMs, clock)) return { kind: 'stopped' };
   await sendInterrupt(options);
-  return { kind: (await endsWithin(run, SECOND_WAIT_MS, options.clock)) ? 'stopped' : 'ignored' };
+  if (await endsWithin(run, secondMs, clock)) return { kind: 'stopped' };
+  return { kind: 'ignored', waitedMs: firstMs + secondMs };
 }
 
 /** Whether the kernel works on it, as far as one can tell, so that an interrupt hits nothing else. */
-async function begins(run: Run, { link, clock, patient }: InterruptOptions): Promise<boolean> {
-  const endMs = clock.monotonic() + (patient ? Number.POSITIVE_INFINITY : FIRST_WAIT_MS);
+async function begins(
+  run: Run,
+  { link, clock, patient, limitsMs }: InterruptOptions,
+): Promise<boolean> {
+  const endMs = clock.monotonic() + (patient ? Number.POSITIVE_INFINITY : limitsMs[0]);
   const isBehind = (): boolean =>
     !run.isFinal && !run.hasSign && link?.channel.foreignBusy === true;
   while (isBehind() && clock.monotonic() < endMs) await sleep(clock, STEP_MS);

@@ -1,6 +1,7 @@
 /** What code must be like to be run, and the record a run begins with. */
 import { GloveboxError } from '#core/errors.ts';
 import { newRunId, newUuid } from '#core/ids.ts';
+import type { CellView } from '#notebook/contract.ts';
 import { currentIdentity } from '#platform/process-identity.ts';
 import type { RunRecord, SessionRecord } from './contract.ts';
 
@@ -22,6 +23,10 @@ export function checkCode(code: string): void {
     { hint: 'Write the data to a file and read it from the code.' },
   );
 }
+
+/** Whether there is something in a cell that a kernel could run. */
+export const isRunnable = ({ type, source }: CellView): boolean =>
+  type === 'code' && source.trim() !== '';
 
 export type NewRun = Pick<RunRecord, 'code' | 'insertedCell'> & Partial<RunRecord>;
 

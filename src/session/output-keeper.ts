@@ -64,12 +64,13 @@ export class OutputKeeper {
     this.#rememberDisplays(run);
   }
 
-  /** Writes the notebook if that is cheap. @returns whether the cell with its outputs is on disk now */
+  /** Writes the notebook if that is cheap, or always for a restore (D14). @returns whether the cell with its outputs is on disk now */
   async settle(run: Run): Promise<boolean> {
     if (this.#notebook === undefined || run.record.cellId === undefined) return true;
     this.#notebook.scheduleSave();
     try {
-      const report = await this.#notebook.settle();
+      const isRestore = run.record.restore !== undefined;
+      const report = await (isRestore ? this.#notebook.flush() : this.#notebook.settle());
       run.notices.push(...report.notices);
       return report.saved;
     } catch (error) {

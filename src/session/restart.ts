@@ -1,5 +1,6 @@
 /** Gives a session a new kernel process under the same id and notebook: a restart, or a new kernel where the old one is gone. */
 import { isGloveboxError } from '#core/errors.ts';
+import { newUuid } from '#core/ids.ts';
 import type { SandboxView, SandboxWait } from '#sandbox/sandboxes.ts';
 import type { SessionRecord } from './contract.ts';
 import { browserUrlOf, chooseKernel, serverPathOf, startNotebookKernel } from './kernel-start.ts';
@@ -37,8 +38,11 @@ export async function restartSession(
   const sandbox = await sandboxOfSession(pool.options, record, wait);
   const isSameServer = sandbox.status.generation === record.serverGeneration;
   const isRestarted = isSameServer && (await tryRestart(session, wait.signal));
-  await session.renewKernel(isRestarted ? {} : await newKernel(session, sandbox, wait));
-  await session.connect(record.connectionId, wait.signal);
+  // Under the old identity the server would deliver what the old process said last, which looks like another restart.
+  const connectionId = newUuid();
+  const change = isRestarted ? {} : await newKernel(session, sandbox, wait);
+  await session.renewKernel({ ...change, connectionId });
+  await session.connect(connectionId, wait.signal);
   await session.notebook.flush();
   return { isNewKernel: !isRestarted, lostRunId: current?.id };
 }

@@ -36,6 +36,7 @@ beforeEach(() => {
     blocked: () => blocked,
     generation: () => 1,
     onMessage: (run, message) => void run.receive(message),
+    onInputRequest: (run) => run.update({ state: 'waiting_input' }),
     onEnd: (run, outcome) => {
       run.update({ ...endOf(outcome), endedMs: systemClock.now() });
       return Promise.resolve();

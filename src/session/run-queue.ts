@@ -5,6 +5,7 @@ import type { ExecuteReply, Execution, KernelChannel, KernelMessage } from '#jup
 import { sleep, type Clock } from '#platform/clock.ts';
 import type { Log } from '#platform/log.ts';
 import type { LossClass, RunState } from './contract.ts';
+import type { InputRequest } from './input-requests.ts';
 import type { KernelLink } from './kernel-link.ts';
 import type { Run } from './run.ts';
 
@@ -38,6 +39,7 @@ export interface RunQueueOptions {
   blocked(): string | undefined;
   generation(): number;
   onMessage(run: Run, message: KernelMessage): void;
+  onInputRequest(run: Run, request: InputRequest): void;
   /** Everything that follows the end of a run: outputs into the notebook, the record onto disk. */
   onEnd(run: Run, outcome: Outcome): Promise<void>;
 }
@@ -72,7 +74,7 @@ export class RunQueue {
 
   /** @throws `run/queue-full`. */
   add(run: Run): void {
-    if (this.#waiting.length >= QUEUE_LIMIT) {
+    if (this.#isFullFor(run)) {
       throw new GloveboxError(
         'run/queue-full',
         `${QUEUE_LIMIT} runs wait for this kernel already.`,
@@ -84,6 +86,13 @@ export class RunQueue {
     this.#waiting.push(run);
     if (this.#draining) run.update({});
     else void this.#drain();
+  }
+
+  /** The cells of one call count as one. */
+  #isFullFor(run: Run): boolean {
+    const { group } = run.record;
+    if (group !== undefined && this.runs.some(({ record }) => record.group === group)) return false;
+    return new Set(this.#waiting.map(({ id, record }) => record.group ?? id)).size >= QUEUE_LIMIT;
   }
 
   /** Takes a queued run out. @returns false when it is not queued any more. */
@@ -132,6 +141,7 @@ export class RunQueue {
       for (let run = this.#waiting.shift(); run !== undefined; run = this.#waiting.shift()) {
         this.#current = run;
         await this.#perform(run).catch((error: unknown) => this.#fail(run, error));
+        if (run.state !== 'ok' && run.state !== 'cancelled') this.#dropGroup(run);
         this.#current = undefined;
       }
     } finally {
@@ -197,8 +207,9 @@ export class RunQueue {
   /** @returns undefined when nothing was sent because the socket has just closed. */
   #execute(run: Run, channel: KernelChannel): Execution | undefined {
     try {
-      const { msgId, code, storeHistory } = run.record;
-      const request = { msgId, code, storeHistory, allowStdin: this.#options.allowStdin };
+      const { msgId, code, storeHistory, silent = false } = run.record;
+      const allowStdin = this.#options.allowStdin && !silent;
+      const request = { msgId, code, storeHistory, allowStdin, silent };
       const execution = channel.execute(request, this.#handlers(run));
       run.note({ state: 'sent' });
       return execution;
@@ -219,9 +230,8 @@ export class RunQueue {
         this.#options.link()?.touch();
         this.#options.onMessage(run, message);
       },
-      onInputRequest: ({ prompt }) => {
-        run.inputPrompt = prompt;
-        run.update({ state: 'waiting_input' });
+      onInputRequest: (request) => {
+        if (!run.isFinal) this.#options.onInputRequest(run, request);
       },
     };
   }
@@ -243,17 +253,16 @@ export class RunQueue {
       this.#lastExecutionCount = outcome.reply.executionCount ?? undefined;
     }
     await this.#options.onEnd(run, outcome);
-    if (run.state !== 'ok') this.#dropGroup(run);
   }
 
-  /** The cells of one call stop at the first that did not end well. */
+  /** The cells of one call stop at the first that did not end well; an exception may be what the caller wanted to go past. */
   #dropGroup(run: Run): void {
-    const { group } = run.record;
-    if (group === undefined) return;
+    const { group, restore } = run.record;
+    if (group === undefined || (restore === 'continue' && run.state === 'error')) return;
     for (const other of this.#waiting.filter(({ record }) => record.group === group)) {
       this.remove(
         other,
-        `An earlier cell of the same call ended as ${run.state}; nothing of this one was executed.`,
+        `An earlier cell of the same call (run ${run.id}) ended as ${run.state.replace('_', ' ')}; nothing of this one was executed.`,
       );
     }
   }

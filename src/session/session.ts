@@ -7,12 +7,15 @@ import type { Clock } from '#platform/clock.ts';
 import type { Log } from '#platform/log.ts';
 import type { SandboxStatus } from '#sandbox/backend.ts';
 import type { RunRecord, SessionRecord, SessionView } from './contract.ts';
+import { InputRequests } from './input-requests.ts';
 import { interruptRun, type InterruptOutcome } from './interrupt.ts';
 import type { RunJournal } from './journal.ts';
 import { KernelLink } from './kernel-link.ts';
+import { DEFAULT_LIMITS, type SessionLimits } from './limits.ts';
 import { lossHint, type Loss } from './loss.ts';
 import { findCell, OutputKeeper } from './output-keeper.ts';
-import { checkCode, newRunRecord, type NewRun } from './new-run.ts';
+import { checkCode, isRunnable, newRunRecord, type NewRun } from './new-run.ts';
+import type { Restore } from './restore.ts';
 import { RunQueue, type Outcome } from './run-queue.ts';
 import { Run } from './run.ts';
 import { finishRun } from './finish-run.ts';
@@ -26,6 +29,7 @@ export interface SessionSettings {
   readonly allowStdin: boolean;
   /** What the client's cancelling of a call does to its run. */
   readonly onCancel: 'interrupt' | 'detach';
+  readonly limits?: SessionLimits;
 }
 
 export interface SessionOptions {
@@ -51,6 +55,10 @@ export interface ExecuteOptions {
 export class Session {
   readonly queue: RunQueue;
   readonly outputs: OutputKeeper;
+  /** The latest one, also when it is over. */
+  restore: Restore | undefined;
+  readonly limits: SessionLimits;
+  readonly #inputs: InputRequests;
   readonly #options: SessionOptions;
   #record: SessionRecord;
   #link: KernelLink | undefined;
@@ -65,6 +73,12 @@ export class Session {
       clock: options.clock,
       log: options.log,
     });
+    this.limits = options.settings.limits ?? DEFAULT_LIMITS;
+    this.#inputs = new InputRequests({
+      clock: options.clock,
+      limitMs: this.limits.inputMs,
+      interrupt: (run) => this.#interruptSoon(run),
+    });
     this.queue = new RunQueue({
       clock: options.clock,
       log: options.log,
@@ -73,6 +87,7 @@ export class Session {
       blocked: () => this.#blocked(),
       generation: () => this.#record.generation,
       onMessage: (run, message) => this.receive(run, message),
+      onInputRequest: (run, request) => this.#inputs.ask(run, request),
       onEnd: (run, outcome) => this.#onEnd(run, outcome),
     });
   }
@@ -210,25 +225,27 @@ export class Session {
   async runCells(
     refs: readonly CellRef[],
     timeoutMs?: number,
+    restore?: RunRecord['restore'],
   ): Promise<readonly { readonly cell: CellView; readonly run: Run | undefined }[]> {
     this.#refuseWhenEnded();
     await this.notebook.refresh();
     const cells = refs.map((ref) => this.notebook.cell(ref));
-    const group = newUuid();
+    // All are checked before the first is queued.
+    for (const cell of cells) if (isRunnable(cell)) checkCode(cell.source);
+    const shared = { insertedCell: false, group: newUuid(), ...(restore && { restore }) };
     return cells.map((cell) => {
-      if (cell.type !== 'code' || cell.source.trim() === '') return { cell, run: undefined };
-      checkCode(cell.source);
-      const run = this.#newRun({ code: cell.source, cellId: cell.id, insertedCell: false, group });
+      if (!isRunnable(cell)) return { cell, run: undefined };
+      const run = this.#newRun({ code: cell.source, cellId: cell.id, ...shared });
       this.#enqueue(run, timeoutMs);
       return { cell, run };
     });
   }
 
   /** Queues code that leaves no cell and no history. The variables are those of the session. */
-  scratch(code: string, timeoutMs?: number): Run {
+  scratch(code: string, timeoutMs?: number, silent = false): Run {
     checkCode(code);
     this.#refuseWhenEnded();
-    const run = this.#newRun({ code, insertedCell: false, storeHistory: false });
+    const run = this.#newRun({ code, insertedCell: false, storeHistory: false, silent });
     this.#enqueue(run, timeoutMs);
     return run;
   }
@@ -264,6 +281,17 @@ export class Session {
     return this.interrupt(run, options);
   }
 
+  /** Takes a call back: what is queued of it is removed, what is in the kernel interrupted. */
+  async cancelCall(run: Run): Promise<void> {
+    const { group } = run.record;
+    const isPart = (other: Run): boolean => group !== undefined && other.record.group === group;
+    const others = this.queue.runs.filter((other) => other !== run && isPart(other));
+    // From the end, so that none of them gets its turn meanwhile.
+    for (const other of [run, ...others].toReversed()) {
+      if (!other.isFinal) await this.cancelRun(other, { patient: true });
+    }
+  }
+
   /** @throws `input/invalid` when the run does not wait for input. */
   answerInput(run: Run, value: string): void {
     if (run.state !== 'waiting_input' || this.#link === undefined) {
@@ -276,8 +304,7 @@ export class Session {
       );
     }
     this.#link.channel.sendInput(run.record.msgId, value);
-    run.inputPrompt = undefined;
-    run.update({ state: 'running' });
+    this.#inputs.answered(run);
   }
 
   /** `patient`: for nobody who waits; it comes when the run has begun, so that it hits nothing else. */
@@ -293,7 +320,14 @@ export class Session {
       server: this.#options.server,
       kernelId: this.#record.kernelId,
       byMessage: this.#record.interruptMode === 'message',
+      limitsMs: this.limits.interruptMs,
     });
+  }
+
+  #interruptSoon(run: Run): void {
+    this.interrupt(run, { patient: true }).catch((error: unknown) =>
+      this.#options.log.warn(`interrupt of ${run.id}: ${messageOf(error)}`),
+    );
   }
 
   /** Puts everything into the notebook and onto the disk, for the end of the session or of the process. */
@@ -357,7 +391,7 @@ export class Session {
 
   /** The caller's own limit; nothing else ever interrupts (R3). It counts from the sending. */
   #interruptAfter(run: Run, timeoutMs: number): void {
-    const { clock, log } = this.#options;
+    const { clock } = this.#options;
     const check = (): void => {
       if (run.isFinal) return;
       const leftMs = run.record.sentMs === undefined ? timeoutMs : timeoutMs - run.elapsedMs();
@@ -368,9 +402,7 @@ export class Session {
       run.notices.push(
         `It was interrupted because its timeout_s of ${timeoutMs / 1000} s was over.`,
       );
-      this.interrupt(run, { patient: true }).catch((error: unknown) =>
-        log.warn(`interrupt of ${run.id}: ${messageOf(error)}`),
-      );
+      this.#interruptSoon(run);
     };
     clock.after(Math.min(timeoutMs, 1000), check, { background: true });
   }

@@ -16,6 +16,7 @@ import { endSessionsIn, shutdownSession } from './end-session.ts';
 import type { KernelLink } from './kernel-link.ts';
 import { isFree } from './lease.ts';
 import { SessionPool, type PoolOptions } from './pool.ts';
+import { startRestore, type Restore, type RestoreRequest } from './restore.ts';
 import { restartSession, type Restarted } from './restart.ts';
 import { readRunView } from './run-reader.ts';
 import type { Run } from './run.ts';
@@ -142,12 +143,26 @@ export class Sessions {
     const { settings, log } = this.#pool.options;
     if (settings().onCancel === 'detach') return;
     session
-      .cancelRun(run, { patient: true })
+      .cancelCall(run)
       .catch((error: unknown) => log.warn(`cancel of ${run.id}: ${messageOf(error)}`));
   }
 
   restart(session: Session, wait: SandboxWait): Promise<Restarted> {
     return restartSession(this.#pool, session, wait);
+  }
+
+  /** Queues the notebook's cells once more; joins a restore that is under way. @throws `cell/unknown`, `run/queue-full`. */
+  startRestore(
+    session: Session,
+    request: RestoreRequest,
+  ): Promise<{ readonly restore: Restore; readonly isNew: boolean }> {
+    return startRestore(session, request, this.#pool.options.clock);
+  }
+
+  /** The restore of this process that a run is part of, if it is the latest of its session. */
+  async restoreOf(run: Pick<RunView, 'id' | 'sessionId'>): Promise<Restore | undefined> {
+    const restore = (await this.#pool.peek(run.sessionId))?.restore;
+    return restore?.has(run.id) === true ? restore : undefined;
   }
 
   /** Code in a fresh kernel that is deleted when the run has ended. */

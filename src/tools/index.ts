@@ -12,6 +12,7 @@ import { listSessions } from './notebook/list-sessions.ts';
 import { moveCell } from './notebook/move-cell.ts';
 import { readNotebook } from './notebook/read-notebook.ts';
 import { restartKernel } from './notebook/restart-kernel.ts';
+import { restoreNotebook } from './notebook/restore-notebook.ts';
 import { runCell } from './notebook/run-cell.ts';
 import { shutdownSession } from './notebook/shutdown-session.ts';
 import { startNewNotebook } from './notebook/start-new-notebook.ts';
@@ -31,6 +32,7 @@ export const tools: readonly Tool[] = [
   listSessions,
   executeCode,
   runCell,
+  restoreNotebook,
   getRun,
   editCell,
   addMarkdown,

@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync } from 'node:
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { loadConfig } from '#config/load.ts';
-import { createApp, type App } from '#main/app.ts';
+import { createApp, type App, type AppOptions } from '#main/app.ts';
 import { silentLog } from '#platform/log.ts';
 import { pythonVariables } from './environments.ts';
 import { testPython } from './python.ts';
@@ -17,7 +17,7 @@ export interface World {
   readonly dir: string;
   readonly env: Readonly<Record<string, string>>;
   /** Another process of the product would look like this: same folders, nothing shared in memory. */
-  newApp(): Promise<App>;
+  newApp(limits?: AppOptions['limits']): Promise<App>;
   /** Stops all sandboxes and removes the folders. */
   end(): Promise<void>;
 }
@@ -43,9 +43,15 @@ export function createWorld(extra: Readonly<Record<string, string>> = {}): World
     ...extra,
   };
   const apps: App[] = [];
-  const newApp = async (): Promise<App> => {
+  const newApp: World['newApp'] = async (limits) => {
     const config = await loadConfig({ env, cwd: projectDir });
-    const app = createApp({ config, env, projectDir, log: silentLog });
+    const app = createApp({
+      config,
+      env,
+      projectDir,
+      log: silentLog,
+      ...(limits !== undefined && { limits }),
+    });
     apps.push(app);
     return app;
   };

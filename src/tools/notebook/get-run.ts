@@ -5,7 +5,8 @@ import { pageTranscript, renderTranscript } from '#notebook/render/transcript.ts
 import { isFinal, type RunView } from '#session/contract.ts';
 import { defineTool, type ToolContext } from '../define-tool.ts';
 import { waitS } from '../parameters.ts';
-import { followRun, headline, runMeta, runResult } from '../render-run.ts';
+import { restoreLines } from '../render-restore.ts';
+import { followRun, headline, joinTexts, runMeta, runResult } from '../render-run.ts';
 
 const MAX_CHARS = 100_000;
 
@@ -55,7 +56,11 @@ export const getRun = defineTool({
         ? found.live.view()
         : await followElsewhere(input.run_id, input.wait_s ?? 0, context);
     if (input.offset === undefined && input.max_chars === undefined) {
-      return runResult(view, context, input.images);
+      const result = await runResult(view, context, input.images);
+      const restore = await context.sessions.restoreOf(view);
+      if (restore === undefined) return result;
+      const tally = restoreLines(restore, view.sessionId, context).join('\n');
+      return { ...result, blocks: joinTexts([...result.blocks, { type: 'text', text: tally }]) };
     }
     const text = pageText(
       view,

@@ -1,6 +1,7 @@
 /** interrupt_kernel: stops what runs, or takes a queued run out. */
 import * as z from 'zod';
 import { GloveboxError } from '#core/errors.ts';
+import { renderDuration } from '#core/units.ts';
 import { defineSessionTool } from '../define-session-tool.ts';
 import { textResult } from '../define-tool.ts';
 import { joinTexts, renderRun, runMeta } from '../render-run.ts';
@@ -50,12 +51,13 @@ export const interruptKernel = defineSessionTool({
       return textResult("The interrupt was sent to the other client's code.");
     }
     const outcome = await session.cancelRun(run);
+    const waited = renderDuration(outcome.kind === 'ignored' ? outcome.waitedMs : 0);
     const said = {
       removed: `Run ${run.id} was taken out of the queue; nothing of it was executed.`,
       stopped: 'The code was stopped; the kernel is idle and its variables are kept.',
       behind: `Another client's code runs before run ${run.id} in the kernel, and an interrupt would hit that. None was sent; call again when the run has begun.`,
       sent: 'The interrupt was sent.',
-      ignored: `The code ignores interrupts: it still runs 15 s after the first of two, usually inside one long native call. It goes on; restart_kernel(session_id="${session.id}") would end it and lose all variables. Ask the user first.`,
+      ignored: `The code ignores interrupts: it still runs ${waited} after the first of two, usually inside one long native call. It goes on; restart_kernel(session_id="${session.id}") would end it and lose all variables. Ask the user first.`,
     }[outcome.kind];
     const view = run.view();
     return {

@@ -4,9 +4,10 @@ import { resolveNotebookPath } from '#notebook/paths.ts';
 import * as z from 'zod';
 import type { Session } from '#session/session.ts';
 import { outline, sessionSummary } from '../answers.ts';
-import { defineTool, type ToolContext } from '../define-tool.ts';
+import { defineTool, textResult, type ToolContext } from '../define-tool.ts';
 import { sandboxId, waitS } from '../parameters.ts';
-import { waitOf } from '../render-run.ts';
+import { checkRestore, continueOnError, restoreAndFollow } from '../render-restore.ts';
+import { joinTexts, waitOf } from '../render-run.ts';
 
 export const startNotebook = defineTool({
   name: 'start_notebook',
@@ -15,7 +16,7 @@ export const startNotebook = defineTool({
   alwaysLoad: true,
   description:
     'Opens an existing notebook. If it has a live session, that one is returned with its variables; if a person has it open in Jupyter, their kernel is used; ' +
-    'otherwise a fresh kernel starts, without any variables. Nothing is run. Returns session_id and an outline of the cells.',
+    'otherwise a fresh kernel starts, without any variables. Nothing is run unless restore=true. Returns session_id and an outline of the cells.',
   input: z.strictObject({
     notebook_path: z
       .string()
@@ -29,27 +30,41 @@ export const startNotebook = defineTool({
       .optional()
       .describe('Kernel for a fresh start. Default: the one the notebook names.'),
     fork: z.boolean().optional().describe('Work on a copy named <name>_continued. Default: false.'),
+    restore: z
+      .boolean()
+      .optional()
+      .describe(
+        'After a fresh start, run all code cells as restore_notebook does. Default: false.',
+      ),
+    continue_on_error: continueOnError,
     wait_s: waitS,
   }),
   hints: { readOnly: false, destructive: false, idempotent: true, openWorld: true },
   async run(input, context) {
+    checkRestore(input);
     const file = await resolveNotebookPath({
       requested: input.notebook_path,
       notebookDir: context.settings.notebookDir(),
       projectDir: context.projectDir,
     });
     const path = input.fork === true ? await copyNotebook(file, '_continued') : file;
-    const { session, headline } = await open(path, input, context);
-    const cells = session.notebook.cells();
-    const text = `${sessionSummary(session, headline)}\ncells:\n${outline(cells)}`;
-    return {
-      blocks: [{ type: 'text', text }],
-      meta: {
-        session_id: session.id,
-        notebook_path: session.record.notebookPath,
-        sandbox_id: session.record.sandboxId,
-      },
+    const { session, headline, isFresh } = await open(path, input, context);
+    const ignored =
+      input.restore === true && !isFresh
+        ? ` Nothing was restored, because no kernel was started: ${session.record.loss === null ? 'restore_notebook' : 'restart_kernel(restore=true)'} runs the cells all the same.`
+        : '';
+    const summary = sessionSummary(session, `${headline}${ignored}`);
+    const text = `${summary}\ncells:\n${outline(session.notebook.cells())}`;
+    const meta = {
+      session_id: session.id,
+      notebook_path: session.record.notebookPath,
+      sandbox_id: session.record.sandboxId,
     };
+    if (input.restore !== true || !isFresh) return textResult(text, meta);
+    const request = { from: undefined, continueOnError: input.continue_on_error === true };
+    const restored = await restoreAndFollow(session, request, input.wait_s, context);
+    const blocks = joinTexts([{ type: 'text', text }, ...restored.blocks]);
+    return { blocks, meta: { ...restored.meta, ...meta } };
   },
 });
 
@@ -61,7 +76,7 @@ async function open(
     readonly wait_s?: number | undefined;
   },
   context: ToolContext,
-): Promise<{ readonly session: Session; readonly headline: string }> {
+): Promise<{ readonly session: Session; readonly headline: string; readonly isFresh: boolean }> {
   const { sessions, signal } = context;
   const live = await sessions.ofNotebook(path);
   if (live !== undefined) {
@@ -78,13 +93,14 @@ async function open(
       session.record.loss === null
         ? 'The notebook has a live session; its variables are kept.'
         : `The notebook has a session whose kernel is lost: ${session.record.loss.message} Next: restart_kernel(session_id="${session.id}").`;
-    return { session, headline: `${state}${remark}` };
+    return { session, headline: `${state}${remark}`, isFresh: false };
   }
   const wait = waitOf(input.wait_s, context);
   const adopted = await sessions.adoptBound(path, input.sandbox_id, wait);
   if (adopted !== undefined) {
     return {
       session: adopted,
+      isFresh: false,
       headline:
         'Jupyter has a kernel for this notebook already, started by somebody else; the session uses it.',
     };
@@ -94,5 +110,6 @@ async function open(
     { sandboxId: input.sandbox_id, kernelName: input.kernel },
     wait,
   );
-  return { session, headline: 'Fresh kernel: no variables. Run the cells you need with run_cell.' };
+  const next = 'Run the cells you need with run_cell, or all with restore_notebook.';
+  return { session, headline: `Fresh kernel: no variables. ${next}`, isFresh: true };
 }

@@ -1,0 +1,58 @@
+/** What happens when code asks for a line of input: the run waits for it, but not for ever, and never for a password (C27). */
+import { renderDuration } from '#core/units.ts';
+import type { Clock } from '#platform/clock.ts';
+import type { Run } from './run.ts';
+
+export interface InputRequest {
+  readonly prompt: string;
+  readonly password: boolean;
+}
+
+export interface InputRequestsOptions {
+  readonly clock: Clock;
+  /** A request that is open for so long interrupts its run. */
+  readonly limitMs: number;
+  /** Stops the run. Never throws. */
+  interrupt(this: void, run: Run): void;
+}
+
+export class InputRequests {
+  readonly #options: InputRequestsOptions;
+  #cancelTimer: (() => void) | undefined;
+
+  constructor(options: InputRequestsOptions) {
+    this.#options = options;
+  }
+
+  ask(run: Run, { prompt, password }: InputRequest): void {
+    const { clock, limitMs, interrupt } = this.#options;
+    this.#cancelTimer?.();
+    if (password) {
+      run.notices.push(
+        'The code asked for a password, which cannot be answered here: it would stand in the conversation. It was interrupted. Let the code read the secret from a file or from an environment variable.',
+      );
+      interrupt(run);
+      return;
+    }
+    run.inputPrompt = prompt;
+    run.update({ state: 'waiting_input' });
+    this.#cancelTimer = clock.after(
+      limitMs,
+      () => {
+        if (run.state !== 'waiting_input') return;
+        run.notices.push(
+          `Nobody answered its input() for ${renderDuration(limitMs)}, so it was interrupted.`,
+        );
+        interrupt(run);
+      },
+      { background: true },
+    );
+  }
+
+  /** The open request has its answer. */
+  answered(run: Run): void {
+    this.#cancelTimer?.();
+    run.inputPrompt = undefined;
+    run.update({ state: 'running' });
+  }
+}
