@@ -305,4 +305,13 @@ describe('routing', () => {
     await run(channel).execution.finished;
     expect(channel.foreignBusy).toBe(false);
   });
+
+  test('X12: a kernel that only the server calls busy is free as soon as it answers on shell', async () => {
+    stage().kernel.executionState = 'busy';
+    const channel = await stage().connected();
+    expect(channel.foreignBusy).toBe(true);
+    await expect.poll(() => stage().kernel.answerShell()).toBe(1);
+    await expect.poll(() => channel.foreignBusy).toBe(false);
+    expect(stage().events).toContainEqual({ type: 'foreign', state: 'idle' });
+  });
 });

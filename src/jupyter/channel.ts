@@ -54,6 +54,7 @@ class Channel implements KernelChannel {
   readonly #readiness: Readiness;
   readonly #idleWatch: IdleWatch;
   readonly #foreign: ForeignActivity;
+  #shellRequest: string | undefined;
   readonly #stamp: ProcessStamp;
   readonly #replay = createReplayFilter();
   readonly #executions = new Map<string, TrackedExecution>();
@@ -230,11 +231,28 @@ class Channel implements KernelChannel {
       atMs: this.#options.clock.now(),
       otherClients: kernel.connections,
     });
-    if (kernel.executionState === 'busy' && this.#executions.size === 0) this.#foreign.assume();
+    if (kernel.executionState === 'busy' && this.#executions.size === 0) {
+      this.#foreign.assume();
+      this.#askShell();
+    }
     if (this.#readiness.waiting) this.#readiness.askAgain();
     // Any answer carries the stamp that tells whether this is still the same process.
     else if (this.#everConnected) void this.pingControl(STAMP_MS);
     this.#everConnected = true;
+  }
+
+  /**
+   * The server goes on calling a kernel busy whose process was replaced while it was. A request on shell that runs nothing is
+   * answered as soon as nothing is in front of it.
+   */
+  #askShell(): void {
+    this.#shellRequest = randomUUID();
+    this.#transmit({
+      channel: 'shell',
+      msgType: 'kernel_info_request',
+      msgId: this.#shellRequest,
+      content: {},
+    });
   }
 
   #route(message: KernelMessage): void {
@@ -245,6 +263,7 @@ class Channel implements KernelChannel {
     const change = this.#stamp.observe(message);
     if (change !== undefined) this.#processChanged(change);
     if (parentId === undefined) return;
+    if (channel === 'shell' && parentId === this.#shellRequest) return this.#foreign.ownStarted();
     if (channel === 'iopub' && this.#replay.isRepeated(header.msg_id)) return;
 
     const tracked = this.#executions.get(parentId);

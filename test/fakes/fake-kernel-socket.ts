@@ -54,6 +54,7 @@ export class FakeKernel {
       this.subprotocol && offered.has(V1_SUBPROTOCOL) ? V1_SUBPROTOCOL : false,
   });
   readonly #unexpected: string[] = [];
+  readonly #shellRequests: KernelMessage[] = [];
   readonly #hanging = new Set<Duplex>();
   #client: WebSocket | undefined;
   #lastSession = '';
@@ -174,6 +175,14 @@ export class FakeKernel {
     this.publish('status', { execution_state: 'idle' }, request);
   }
 
+  /** Answers what was asked on shell meanwhile, as a kernel does when nothing is in front of it. */
+  answerShell(): number {
+    const requests = this.#shellRequests.splice(0);
+    for (const request of requests)
+      this.send('shell', 'kernel_info_reply', { status: 'ok' }, request);
+    return requests.length;
+  }
+
   #write(message: KernelMessage): void {
     this.#sent.push(message);
     const client = this.#client;
@@ -260,6 +269,12 @@ export class FakeKernel {
     } else if (channel === 'shell' && header.msg_type === 'execute_request') {
       if (this.onExecute === undefined) this.#unexpected.push(`execute_request ${header.msg_id}`);
       else this.onExecute(message, this);
+    } else if (
+      channel === 'shell' &&
+      header.msg_type === 'kernel_info_request' &&
+      this.executionState === 'busy'
+    ) {
+      this.#shellRequests.push(message);
     } else if (channel !== 'stdin' || header.msg_type !== 'input_reply') {
       this.#unexpected.push(`${header.msg_type} on ${channel}`);
     }
