@@ -16,6 +16,7 @@ import { Sessions } from '#session/sessions.ts';
 import type { ToolServices } from '#tools/define-tool.ts';
 import { locateImageWorker } from './image-assets.ts';
 import { localSettings } from './local-settings.ts';
+import { readPythonFile } from './python-files.ts';
 import { readStatus } from './status.ts';
 
 const MIB = 1024 * 1024;
@@ -62,6 +63,7 @@ export function createApp({ config, env, projectDir, log, limits }: AppOptions):
     records: createSessionRecords(dir, clock, (message) => log.warn(message)),
     clock,
     log,
+    inspectSource: () => readPythonFile('inspect_variables.py'),
     settings: () => ({
       kernelReadyMs: config.get('kernel.ready_s') * 1000,
       maxOutputBytes: config.get('output.cell_mb') * MIB,

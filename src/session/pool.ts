@@ -29,6 +29,8 @@ export interface PoolOptions {
   readonly log: Log;
   /** Read when a session is opened, so that a bad option fails the call that needs it and nothing else. */
   settings(this: void): SessionSettings;
+  /** The Python that lists the variables of a kernel. */
+  inspectSource(this: void): Promise<string>;
 }
 
 export class SessionPool {

@@ -14,6 +14,7 @@ import {
 } from './contract.ts';
 import { endSessionsIn, shutdownSession } from './end-session.ts';
 import type { KernelLink } from './kernel-link.ts';
+import { inspectVariables, type Inspected, type InspectRequest } from './inspect.ts';
 import { isFree } from './lease.ts';
 import { SessionPool, type PoolOptions } from './pool.ts';
 import { startRestore, type Restore, type RestoreRequest } from './restore.ts';
@@ -163,6 +164,16 @@ export class Sessions {
   async restoreOf(run: Pick<RunView, 'id' | 'sessionId'>): Promise<Restore | undefined> {
     const restore = (await this.#pool.peek(run.sessionId))?.restore;
     return restore?.has(run.id) === true ? restore : undefined;
+  }
+
+  /** What the kernel holds, or what occupies it. @throws `input/invalid` for another language, `kernel/unresponsive`. */
+  async inspect(
+    session: Session,
+    request: InspectRequest,
+    signal: AbortSignal,
+  ): Promise<Inspected> {
+    const { inspectSource, clock } = this.#pool.options;
+    return inspectVariables(session, await inspectSource(), request, clock, signal);
   }
 
   /** Code in a fresh kernel that is deleted when the run has ended. */

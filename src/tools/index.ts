@@ -7,6 +7,7 @@ import { editCell } from './notebook/edit-cell.ts';
 import { executeCode } from './notebook/execute-code.ts';
 import { executeScratch } from './notebook/execute-scratch.ts';
 import { getRun } from './notebook/get-run.ts';
+import { inspectVariables } from './notebook/inspect-variables.ts';
 import { interruptKernel } from './notebook/interrupt-kernel.ts';
 import { listSessions } from './notebook/list-sessions.ts';
 import { moveCell } from './notebook/move-cell.ts';
@@ -40,6 +41,7 @@ export const tools: readonly Tool[] = [
   moveCell,
   readNotebook,
   executeScratch,
+  inspectVariables,
   interruptKernel,
   restartKernel,
   shutdownSession,
