@@ -4,7 +4,7 @@ export const INSTRUCTIONS = `Glovebox gives you live Jupyter notebooks: state st
 
 Start: start_new_notebook (new file) or start_notebook (existing file, or a session that is still alive). Both answer with a session_id that all other calls take. list_sessions shows what is alive, also from earlier conversations: look there before starting something new.
 
-Work: execute_code adds a cell at the end and runs it. run_cell runs stored cells, edit_cell changes one in place, add_markdown writes text. Fix a failing cell with edit_cell (run=true) instead of adding a second version. execute_scratch looks at things without leaving a cell.
+Work: execute_code adds a cell at the end and runs it. run_cell runs stored cells, edit_cell changes one in place, add_markdown writes text. Fix a failing cell with edit_cell (run=true) instead of adding a second version. execute_scratch looks at things without leaving a cell, inspect_variables lists what the kernel holds. After a restart, run_cell or restore_notebook bring the variables back, with their side effects.
 
 Waiting: a call that takes long answers with a run_id while the code runs on. Continue with get_run (wait_s), end it with interrupt_kernel. Never run the same code again because an answer is late: code is sent once, and it is still running.
 

@@ -25,17 +25,31 @@ export class InputRequests {
   }
 
   ask(run: Run, { prompt, password }: InputRequest): void {
-    const { clock, limitMs, interrupt } = this.#options;
     this.#cancelTimer?.();
     if (password) {
       run.notices.push(
         'The code asked for a password, which cannot be answered here: it would stand in the conversation. It was interrupted. Let the code read the secret from a file or from an environment variable.',
       );
-      interrupt(run);
+      this.#options.interrupt(run);
       return;
     }
     run.inputPrompt = prompt;
     run.update({ state: 'waiting_input' });
+    this.#startTimer(run);
+  }
+
+  /** A run of an earlier process that waits for an answer to a question which only that process got. */
+  carryOn(run: Run): void {
+    if (run.state !== 'waiting_input') return;
+    run.notices.push(
+      'Its input() asked an earlier process and can no longer be answered; interrupt_kernel ends the run.',
+    );
+    this.#startTimer(run);
+  }
+
+  #startTimer(run: Run): void {
+    const { clock, limitMs, interrupt } = this.#options;
+    this.#cancelTimer?.();
     this.#cancelTimer = clock.after(
       limitMs,
       () => {

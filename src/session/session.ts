@@ -172,6 +172,7 @@ export class Session {
     if (carried !== undefined) {
       this.remember(carried);
       this.queue.adopt(carried, link.channel);
+      this.#inputs.carryOn(carried);
     }
     try {
       const info = await link.open(signal);

@@ -120,3 +120,19 @@ it('C26, X25: code that ignores interrupts is reported and left alone; restart_k
   const next = await call(mcp, 'execute_code', { session_id, code: '"kept" in globals()' });
   expect(next.text).toContain('False');
 });
+
+it('C27, R10: a question that only an earlier process got is told as such and ends by itself', async () => {
+  const first = await world.newApp();
+  const mcp = await clientOf(first);
+  const session_id = await newSession(mcp, 'carried');
+  const asked = await call(mcp, 'execute_code', { session_id, code: 'kept = 5\ninput("eh? ")' });
+  expect(asked.meta).toMatchObject({ state: 'waiting_input' });
+  await first.close();
+  const again = await clientOf(await world.newApp({ inputMs: 1500, interruptMs: [300, 300] }));
+  const run_id = idOf(asked, 'run_id');
+  expect((await call(again, 'get_run', { run_id })).text).toContain('can no longer be answered');
+  await expect
+    .poll(async () => (await call(again, 'get_run', { run_id })).meta['state'], { timeout: 20_000 })
+    .toBe('interrupted');
+  expect((await call(again, 'execute_code', { session_id, code: 'kept' })).text).toContain('5');
+});
