@@ -17,6 +17,7 @@ import { findCell, OutputKeeper } from './output-keeper.ts';
 import { checkCode, isRunnable, newRunRecord, type NewRun } from './new-run.ts';
 import type { Restore } from './restore.ts';
 import { RunQueue, type Outcome } from './run-queue.ts';
+import { interruptAfter } from './run-limit.ts';
 import { Run } from './run.ts';
 import { finishRun } from './finish-run.ts';
 
@@ -387,25 +388,8 @@ export class Session {
   #enqueue(run: Run, timeoutMs: number | undefined): void {
     this.queue.add(run);
     this.remember(run);
-    if (timeoutMs !== undefined) this.#interruptAfter(run, timeoutMs);
-  }
-
-  /** The caller's own limit; nothing else ever interrupts (R3). It counts from the sending. */
-  #interruptAfter(run: Run, timeoutMs: number): void {
-    const { clock } = this.#options;
-    const check = (): void => {
-      if (run.isFinal) return;
-      const leftMs = run.record.sentMs === undefined ? timeoutMs : timeoutMs - run.elapsedMs();
-      if (leftMs > 0) {
-        clock.after(Math.min(leftMs, 1000), check, { background: true });
-        return;
-      }
-      run.notices.push(
-        `It was interrupted because its timeout_s of ${timeoutMs / 1000} s was over.`,
-      );
-      this.#interruptSoon(run);
-    };
-    clock.after(Math.min(timeoutMs, 1000), check, { background: true });
+    if (timeoutMs === undefined) return;
+    interruptAfter(run, timeoutMs, this.#options.clock, (late) => this.#interruptSoon(late));
   }
 
   /** Keeps a run at hand. */

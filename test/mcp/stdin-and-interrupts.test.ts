@@ -136,3 +136,12 @@ it('C27, R10: a question that only an earlier process got is told as such and en
     .toBe('interrupted');
   expect((await call(again, 'execute_code', { session_id, code: 'kept' })).text).toContain('5');
 });
+
+it('R3: only a limit of the caller interrupts, and the answer says so', async () => {
+  const mcp = await clientOf(patient);
+  const session_id = await newSession(mcp, 'limit');
+  const code = 'import time\nwhile True: time.sleep(0.05)';
+  const late = await call(mcp, 'execute_code', { session_id, code, timeout_s: 0.5, wait_s: 30 });
+  expect(late.meta).toMatchObject({ state: 'interrupted' });
+  expect(late.text).toContain('its timeout_s of 0.5 s was over');
+});
