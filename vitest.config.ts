@@ -13,6 +13,7 @@ export default defineConfig({
       { test: { name: 'contract', include: ['test/contract/**/*.test.ts'], ...withPython } },
       { test: { name: 'jupyter', include: ['test/jupyter/**/*.test.ts'], ...withPython } },
       { test: { name: 'mcp', include: ['test/mcp/**/*.test.ts'], ...withPython } },
+      { test: { name: 'faults', include: ['test/faults/**/*.test.ts'], ...withPython } },
       { test: { name: 'e2e', include: ['test/e2e/**/*.test.ts'], ...withPython } },
       { test: { name: 'repository', include: ['test/*.test.ts'], ...slow } },
     ],

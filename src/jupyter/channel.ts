@@ -145,7 +145,7 @@ class Channel implements KernelChannel {
       known.listen(handlers);
       return known.execution;
     }
-    const tracked = new TrackedExecution(msgId, handlers);
+    const tracked = new TrackedExecution(msgId, handlers, true);
     this.#executions.set(msgId, tracked);
     // The server called the kernel busy when we came; it may well be with this.
     this.#foreign.ownStarted();

@@ -169,6 +169,11 @@ export interface ExecuteReply {
    * so some of its output is lost. Absence proves nothing: only the loss of the idle can be noticed.
    */
   readonly outputLost?: true;
+  /**
+   * The kernel's word that it begins this request, which precedes all output, never came: the server did not hear the kernel yet,
+   * as in the moment of a restart. What was printed first may be lost.
+   */
+  readonly beginLost?: true;
 }
 
 /** One request in the kernel. The channel never sends it twice, and a reconnect does not end it. */

@@ -46,6 +46,7 @@ describe('C19: finished is reply and idle, in any order', () => {
 
   test('the reply is read leniently', async () => {
     const tracked = new TrackedExecution('r', { onMessage: () => undefined });
+    tracked.accept(busy);
     tracked.accept(idle);
     tracked.accept(
       message('shell', 'execute_reply', {
@@ -65,6 +66,7 @@ describe('C19: finished is reply and idle, in any order', () => {
 
   test('a lost idle ends it and says so', async () => {
     const tracked = new TrackedExecution('r', { onMessage: () => undefined });
+    tracked.accept(busy);
     tracked.idleLost();
     expect(tracked.finished).toBe(false);
     tracked.accept(reply);
@@ -76,6 +78,16 @@ describe('C19: finished is reply and idle, in any order', () => {
       outputLost: true,
     });
   });
+});
+
+test.each([
+  ['a request whose begin was not heard says so', [output, reply, idle], false, true],
+  ['one that was taken over says nothing of it', [output, reply, idle], true, undefined],
+  ['one that never ran says nothing of it', [aborted], false, undefined],
+] as const)('%s', async (_name, messages, isAdopted, beginLost) => {
+  const tracked = new TrackedExecution('r', { onMessage: () => undefined }, isAdopted);
+  for (const one of messages) tracked.accept(one);
+  expect((await tracked.execution.finished).beginLost).toBe(beginLost);
 });
 
 test.each([busy, output, reply])('the first sign of it starts it', async (first) => {

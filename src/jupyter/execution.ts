@@ -8,12 +8,16 @@ export class TrackedExecution {
   #handlers: ExecutionHandlers | undefined;
   #reply: ExecuteReply | undefined;
   #idle = false;
+  /** The kernel announces each request that it begins before it prints anything of it. */
+  #begun: boolean;
   #inputRequest: KernelMessage | undefined;
   readonly #finished = createDeferred<ExecuteReply>();
   readonly #started = createDeferred<void>();
 
-  constructor(msgId: string, handlers: ExecutionHandlers) {
+  /** @param isAdopted an earlier process sent it, so its begin may have been seen by that one */
+  constructor(msgId: string, handlers: ExecutionHandlers, isAdopted = false) {
     this.#handlers = handlers;
+    this.#begun = isAdopted;
     this.execution = {
       msgId,
       finished: this.#finished.promise,
@@ -62,9 +66,11 @@ export class TrackedExecution {
     this.#started.resolve();
     switch (message.channel) {
       case 'iopub':
-        if (message.header.msg_type === 'status' && executionStateOf(message) === 'idle') {
-          this.#idle = true;
+        if (message.header.msg_type === 'status') {
+          if (executionStateOf(message) === 'busy') this.#begun = true;
+          if (executionStateOf(message) === 'idle') this.#idle = true;
         }
+        if (message.header.msg_type === 'execute_input') this.#begun = true;
         this.#deliver(message);
         return;
       case 'stdin':
@@ -88,7 +94,9 @@ export class TrackedExecution {
   }
 
   #settle(): void {
-    if (this.#reply !== undefined && this.finished) this.#finished.resolve(this.#reply);
+    if (this.#reply === undefined || !this.finished) return;
+    const isBeginLost = !this.#begun && this.#reply.status !== 'aborted';
+    this.#finished.resolve({ ...this.#reply, ...(isBeginLost && { beginLost: true }) });
   }
 
   #askForInput(message: KernelMessage): void {

@@ -66,6 +66,8 @@ export interface RunRecord {
   readonly loss?: LossClass;
   /** One or two sentences about how it ended, when the state alone does not say it. */
   readonly explanation?: string;
+  /** What happened around it, as `RunView.notices`; kept so that a later process tells it too. */
+  readonly notices?: readonly string[];
   /** The notebook on disk holds the cell with its final outputs. */
   readonly saved: boolean;
   /** Runs of one call that stop at the first error. */

@@ -35,6 +35,10 @@ function noteLostOutput(run: Run, outcome: Outcome): void {
     run.notices.push(
       'The kernel printed faster than its server could read, and some output was lost on the way. Write so much to a file instead.',
     );
+  } else if (outcome.kind === 'replied' && outcome.reply.beginLost === true) {
+    run.notices.push(
+      'The news that the kernel began with it did not arrive, as happens around a restart of the kernel; what it printed first may be missing.',
+    );
   }
   const isDropped = run.collector.outputs.some(
     (output) =>

@@ -52,6 +52,7 @@ const runRecord = z.looseObject({
   error: z.object({ name: z.string(), value: z.string() }).exactOptional(),
   loss: z.enum(['server_gone', 'kernel_dead', 'kernel_gone', 'kernel_restarted']).exactOptional(),
   explanation: z.string().exactOptional(),
+  notices: z.array(z.string()).exactOptional(),
   saved: z.boolean(),
   group: z.string().exactOptional(),
 });

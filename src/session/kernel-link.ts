@@ -8,7 +8,8 @@ import type {
   KernelMessage,
 } from '#jupyter/contract.ts';
 import { createKernelChannel } from '#jupyter/channel.ts';
-import type { Clock } from '#platform/clock.ts';
+import { kernelGone as kernelGoneError } from '#jupyter/rest.ts';
+import { sleep, type Clock } from '#platform/clock.ts';
 import type { Log } from '#platform/log.ts';
 import type { SandboxStatus } from '#sandbox/backend.ts';
 import {
@@ -25,6 +26,8 @@ const WATCH_DOWN_MS = 5_000;
 /** A socket that was silent for longer is asked before code is trusted to it (C21). */
 const SILENCE_MS = 30_000;
 const PING_MS = 2_000;
+/** While a kernel is waited for, the server is asked so often whether it still has it: a deletion closes no socket. */
+const GONE_CHECK_MS = 3_000;
 
 export interface KernelLinkOptions {
   readonly server: JupyterServer;
@@ -53,8 +56,11 @@ export class KernelLink {
   readonly #stop = new AbortController();
   #info: KernelInfo | undefined;
   #lostAlready = false;
+  /** The process is a new one, and its output was not seen to arrive yet. */
+  #isUnproven = false;
   #downSinceMs: number | undefined;
-  #restartSeenMs = Number.NEGATIVE_INFINITY;
+  /** A restart was broadcast; the next new process that shows itself comes from it. Later ones are restarts of their own. */
+  #awaitsNewProcess = false;
   #lastMemoryBytes: number | undefined;
   #lastContactMs: number;
   #cancelWatch: (() => void) | undefined;
@@ -85,16 +91,41 @@ export class KernelLink {
   /** Connects and waits until the kernel answers. @throws as `KernelChannel.connect` and `ready`. */
   async open(signal?: AbortSignal): Promise<KernelInfo> {
     if (!this.channel.connected) await this.channel.connect(signal);
-    this.#info = await this.channel.ready(this.#options.readyTimeoutMs, signal);
+    this.#info = await this.#ready(signal);
     this.touch();
     this.#rememberProcess();
     this.#scheduleWatch();
     return this.#info;
   }
 
+  async #ready(signal: AbortSignal | undefined): Promise<KernelInfo> {
+    const stop = new AbortController();
+    const either = signal === undefined ? stop.signal : AbortSignal.any([signal, stop.signal]);
+    const proof = this.channel.ready(this.#options.readyTimeoutMs, either);
+    proof.catch(() => undefined);
+    try {
+      return await Promise.race([proof, this.#untilGone(either)]);
+    } finally {
+      stop.abort();
+    }
+  }
+
+  /** @throws `kernel/gone` as soon as the server no longer has the kernel; never resolves. */
+  async #untilGone(signal: AbortSignal): Promise<never> {
+    for (;;) {
+      await sleep(this.#options.clock, GONE_CHECK_MS, signal);
+      const isThere = await this.#options.server.kernel(this.#options.kernelId, signal).then(
+        (model) => model !== undefined,
+        // Any failure but 404 proves nothing about the kernel.
+        () => true,
+      );
+      if (!isThere) throw kernelGoneError();
+    }
+  }
+
   /** Makes sure that a request sent now reaches the kernel. Resolves false when the kernel is lost. */
   async isUsable(signal?: AbortSignal): Promise<boolean> {
-    if (this.#lostAlready || this.isDown) return false;
+    if (this.#lostAlready || this.isDown || this.#isUnproven) return false;
     const silentMs = this.#options.clock.monotonic() - this.#lastContactMs;
     if (this.channel.connected && silentMs < SILENCE_MS) return true;
     if (this.channel.connected && (await this.channel.pingControl(PING_MS, signal))) {
@@ -144,13 +175,15 @@ export class KernelLink {
           'the Jupyter server refuses our token: another server took over its address';
         return this.#scheduleWatch();
       case 'kernel-status':
-        this.#restartSeenMs = clock.monotonic();
+        this.#awaitsNewProcess = true;
         if (event.state === 'dead') return this.#lose(kernelDead(event.atMs));
         return this.#lose(kernelRestarted(event.atMs, this.#lastMemoryBytes));
       case 'process-changed':
         this.#options.onProcess(event.to);
-        // The broadcast about the same restart was told already.
-        if (clock.monotonic() - this.#restartSeenMs < SILENCE_MS) return;
+        if (this.#awaitsNewProcess) {
+          this.#awaitsNewProcess = false;
+          return;
+        }
         return this.#lose(kernelRestarted(event.atMs, this.#lastMemoryBytes));
       case 'foreign':
         return this.touch();
@@ -166,12 +199,13 @@ export class KernelLink {
 
   /** After a reconnect the server may still drop output: the link is up when iopub is proven again (C15). */
   async #proveAgain(otherClients: number): Promise<void> {
-    const { clock, log, readyTimeoutMs } = this.#options;
+    const { clock, log } = this.#options;
     try {
-      await this.channel.ready(readyTimeoutMs, this.#stop.signal);
+      await this.#ready(this.#stop.signal);
     } catch (error) {
       // Down again, or a kernel that does not answer: the watch goes on and the next connection is proven anew.
       log.info(`kernel ${this.#options.kernelId}: not ready after a reconnect: ${String(error)}`);
+      if (isGloveboxError(error, 'kernel/gone')) this.#lose(kernelGone(clock.now()));
       return;
     }
     const downSinceMs = this.#downSinceMs;
@@ -194,8 +228,22 @@ export class KernelLink {
     if (loss.class !== 'kernel_restarted') {
       this.#lostAlready = true;
       this.#cancelWatch?.();
-    }
+    } else void this.#proveNewProcess();
     this.#options.onLoss(loss);
+  }
+
+  /** The server may hear a new process later on iopub than on shell, and what it prints until then is lost. */
+  async #proveNewProcess(): Promise<void> {
+    if (this.#isUnproven) return;
+    this.#isUnproven = true;
+    try {
+      await this.#ready(this.#stop.signal);
+    } catch (error) {
+      this.#options.log.info(`kernel ${this.#options.kernelId}: ${String(error)}`);
+      if (isGloveboxError(error, 'kernel/gone')) this.#lose(kernelGone(this.#options.clock.now()));
+    } finally {
+      this.#isUnproven = false;
+    }
   }
 
   #scheduleWatch(): void {

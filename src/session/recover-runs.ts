@@ -43,10 +43,14 @@ export async function loadLeftRuns(
     if (isFinal(run.state)) {
       await session.outputs.settle(run);
       session.outputs.markSavedLater(run);
-    } else {
-      run.update({ owner: currentIdentity() });
-      sent.push(run);
+      continue;
     }
+    // What lay in the old process's socket went with it.
+    run.notices.push(
+      'Glovebox was restarted while it ran. A line that was on its way at that moment may be missing.',
+    );
+    run.update({ owner: currentIdentity() });
+    sent.push(run);
   }
   return sent;
 }

@@ -25,6 +25,6 @@ export async function readRunView(
     ...(record.error !== undefined && { error: record.error }),
     ...(record.loss !== undefined && { loss: record.loss }),
     ...(record.explanation !== undefined && { explanation: record.explanation }),
-    notices: [],
+    notices: record.notices ?? [],
   };
 }

@@ -9,8 +9,8 @@ import { cancelled } from '#core/abort.ts';
 import { isFinal, type RunRecord, type RunState, type RunView } from './contract.ts';
 import type { RunFiles, StoredMessage } from './journal.ts';
 
-/** How long output may lie in memory before it is in the journal (R7). */
-const FLUSH_MS = 250;
+/** Output reaches the journal with the next turn of the event loop: what this process has taken in, the server keeps for nobody. */
+const FLUSH_MS = 0;
 const TICK_MS = 1000;
 
 const OUTPUT_TYPES: ReadonlySet<string> = new Set([
@@ -35,7 +35,7 @@ export interface RunOptions {
 
 export class Run {
   readonly collector: OutputCollector;
-  readonly notices: string[] = [];
+  readonly notices: string[];
   /** Set when an interrupt was sent for this run, so that its KeyboardInterrupt is called by its name. */
   interruptRequested = false;
   /** The kernel process changed while there was no sign of it: lost, unless the new process shows one. */
@@ -54,6 +54,7 @@ export class Run {
   constructor(options: RunOptions) {
     this.#options = options;
     this.#record = options.record;
+    this.notices = [...(options.record.notices ?? [])];
     this.collector = createOutputCollector({ maxBytes: options.maxOutputBytes });
   }
 
@@ -80,7 +81,11 @@ export class Run {
 
   /** Changes the record and puts it on disk before it returns. Wakes those who wait when the run has ended. */
   update(change: Partial<RunRecord>): void {
-    this.#record = { ...this.#record, ...change };
+    this.#record = {
+      ...this.#record,
+      ...change,
+      ...(this.notices.length > 0 && { notices: [...this.notices] }),
+    };
     if (this.isFinal) this.flush();
     this.#options.files.save(this.#record);
     this.#wake();

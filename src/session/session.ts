@@ -434,10 +434,11 @@ export class Session {
     const missed =
       gap.otherClients > 0
         ? 'another client was connected, so output of that time may be missing'
-        : 'what was printed meanwhile was delivered afterwards';
+        : 'what was printed meanwhile was delivered afterwards, but a line that was on its way when it broke may be missing';
     current.notices.push(
       `The connection was down for ${Math.round(gap.downMs / 1000)} s; ${missed}.`,
     );
+    current.update({});
     void this.queue.settleGap(current);
   }
 

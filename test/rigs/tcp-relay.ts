@@ -1,4 +1,4 @@
-/** A TCP relay between a client and a server that can cut, freeze, delay and refuse, as networks do. */
+/** A TCP relay between a client and a server that can cut, freeze, delay, split and refuse, as networks do. */
 import { connect, createServer, type Socket } from 'node:net';
 import { once } from 'node:events';
 
@@ -19,6 +19,10 @@ export interface TcpRelay {
   thaw(): void;
   /** Each chunk is passed on this much later, in both directions. */
   delay(ms: number): void;
+  /** Each chunk is passed on in pieces of at most so many bytes; undefined lets them whole. */
+  split(bytes: number | undefined): void;
+  /** Later connections go to this port. */
+  retarget(port: number): void;
   stop(): Promise<void>;
 }
 
@@ -34,6 +38,8 @@ export async function startTcpRelay(target: {
   const links = new Set<Link>();
   let refusing = false;
   let delayMs = 0;
+  let pieceBytes: number | undefined;
+  let { port } = target;
   let frozen: (() => void)[] | undefined;
 
   const deliver = (work: () => void): void => {
@@ -48,7 +54,7 @@ export async function startTcpRelay(target: {
   const pass = (from: Socket, to: Socket): void => {
     from.on('data', (chunk) =>
       deliver(() => {
-        if (!to.destroyed && !to.write(chunk)) {
+        if (!to.destroyed && !write(to, chunk, pieceBytes)) {
           from.pause();
           to.once('drain', () => from.resume());
         }
@@ -64,7 +70,7 @@ export async function startTcpRelay(target: {
     }
     const far = connect({
       host: target.host ?? '127.0.0.1',
-      port: target.port,
+      port,
       noDelay: true,
       allowHalfOpen: true,
     });
@@ -114,10 +120,21 @@ export async function startTcpRelay(target: {
       for (const work of held) work();
     },
     delay: (ms) => (delayMs = ms),
+    split: (bytes) => (pieceBytes = bytes),
+    retarget: (next) => (port = next),
     stop: async () => {
       cut();
       server.close();
       await once(server, 'close');
     },
   };
+}
+
+/** @returns false when the socket has enough for now. */
+function write(socket: Socket, chunk: Buffer, pieceBytes = chunk.length): boolean {
+  let wantsMore = true;
+  for (let start = 0; start < chunk.length; start += pieceBytes) {
+    wantsMore = socket.write(chunk.subarray(start, start + pieceBytes));
+  }
+  return wantsMore;
 }
