@@ -53,6 +53,8 @@ export class AppendFile {
   #pending: string[] = [];
   #pendingChars = 0;
   #descriptor: number | undefined;
+  /** What a full disk did not take of a text whose beginning it took. */
+  #rest: Buffer | undefined;
 
   constructor(file: string, bufferChars = 256 * 1024) {
     this.#file = file;
@@ -68,15 +70,18 @@ export class AppendFile {
 
   /** Returns when everything appended so far was accepted by the system. */
   flush(): void {
-    if (this.#pending.length === 0) return;
+    if (this.#pending.length === 0 && this.#rest === undefined) return;
     translate(`Cannot append to ${this.#file}`, () => {
       this.#descriptor ??= openSync(this.#file, 'a', PRIVATE_FILE);
-      const bytes = Buffer.from(this.#pending.join(''));
-      for (let written = 0; written < bytes.length;) {
-        written += writeSync(this.#descriptor, bytes, written);
-      }
+      const fresh = Buffer.from(this.#pending.join(''));
+      let rest = this.#rest === undefined ? fresh : Buffer.concat([this.#rest, fresh]);
       this.#pending = [];
       this.#pendingChars = 0;
+      try {
+        while (rest.length > 0) rest = rest.subarray(writeSync(this.#descriptor, rest));
+      } finally {
+        this.#rest = rest.length > 0 ? rest : undefined;
+      }
     });
   }
 

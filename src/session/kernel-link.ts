@@ -44,9 +44,13 @@ export interface KernelLinkOptions {
   onLoss(loss: Loss): void;
   /** The stamp of the kernel process that answers, for the record. */
   onProcess(process: string): void;
-  onDown(): void;
-  /** The socket is open again; outputs may have been missed when `otherClients` kept the server from buffering. */
-  onUp(gap: { readonly downMs: number; readonly otherClients: number }): void;
+  /**
+   * The socket is open again, and what the server kept follows now; outputs were missed when `otherClients` kept it from
+   * buffering. Called before the first of them, because the end of the run may be among them.
+   */
+  onReopened(gap: { readonly downMs: number; readonly otherClients: number }): void;
+  /** The connection is proven again. */
+  onUp(): void;
   onLateOutput(parentId: string, message: KernelMessage): void;
 }
 
@@ -159,13 +163,15 @@ export class KernelLink {
     switch (event.type) {
       case 'connected': {
         this.touch();
-        if (this.#downSinceMs !== undefined) void this.#proveAgain(event.otherClients);
+        if (this.#downSinceMs === undefined) return;
+        const downMs = clock.now() - this.#downSinceMs;
+        this.#options.onReopened({ downMs, otherClients: event.otherClients });
+        void this.#proveAgain();
         return;
       }
       case 'disconnected':
         log.info(`kernel ${this.#options.kernelId}: connection lost: ${event.reason}`);
         this.#downSinceMs ??= event.atMs;
-        this.#options.onDown();
         this.#scheduleWatch();
         return;
       case 'kernel-gone':
@@ -198,7 +204,7 @@ export class KernelLink {
   }
 
   /** After a reconnect the server may still drop output: the link is up when iopub is proven again (C15). */
-  async #proveAgain(otherClients: number): Promise<void> {
+  async #proveAgain(): Promise<void> {
     const { clock, log } = this.#options;
     try {
       await this.#ready(this.#stop.signal);
@@ -208,13 +214,12 @@ export class KernelLink {
       if (isGloveboxError(error, 'kernel/gone')) this.#lose(kernelGone(clock.now()));
       return;
     }
-    const downSinceMs = this.#downSinceMs;
-    if (downSinceMs === undefined) return;
+    if (this.#downSinceMs === undefined) return;
     this.#downSinceMs = undefined;
     this.obstacle = undefined;
     this.touch();
     this.#rememberProcess();
-    this.#options.onUp({ downMs: clock.now() - downSinceMs, otherClients });
+    this.#options.onUp();
   }
 
   #rememberProcess(): void {

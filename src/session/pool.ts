@@ -5,7 +5,7 @@ import type { JupyterServer } from '#jupyter/contract.ts';
 import { createJupyterServer } from '#jupyter/rest.ts';
 import type { OpenNotebook } from '#notebook/contract.ts';
 import type { Notebooks } from '#notebook/open-notebook.ts';
-import type { Clock } from '#platform/clock.ts';
+import { sleep, type Clock } from '#platform/clock.ts';
 import type { Log } from '#platform/log.ts';
 import { currentIdentity } from '#platform/process-identity.ts';
 import type { RecordStore } from '#platform/records.ts';
@@ -17,6 +17,8 @@ import { kernelGone, serverGone, type Loss } from './loss.ts';
 import { decideLeftRuns, loadLeftRuns, type LeftRuns } from './recover-runs.ts';
 import { takeOver } from './take-over.ts';
 import { Session, type SessionSettings } from './session.ts';
+
+const RECOVER_MS = 3_000;
 
 export interface PoolOptions {
   /** The state folder. */
@@ -188,12 +190,7 @@ export class SessionPool {
   async reattachUnfinished(signal: AbortSignal): Promise<void> {
     for (const record of await this.records(false)) {
       if (signal.aborted) return;
-      if (!isFree(record.owner)) continue;
-      const runs = await this.journal.ofSession(record.id);
-      if (runs.every((run) => isFinal(run.state) && run.saved)) continue;
-      await this.get(record.id, signal).catch((error: unknown) => {
-        this.options.log.info(`session ${record.id} not attached again: ${messageOf(error)}`);
-      });
+      await this.#reattach(record, signal);
     }
   }
 
@@ -244,6 +241,25 @@ export class SessionPool {
     );
     await session.disconnect();
     await session.notebook.close();
+  }
+
+  /** Before a notebook is read: what an earlier process answered and did not save belongs to it. Never fails, nor waits long. */
+  async recoverNotebook(file: string): Promise<void> {
+    const records = await this.records(false);
+    const record = records.findLast(({ notebookPath }) => notebookPath === file);
+    if (record === undefined || this.#open.has(record.id)) return;
+    // The cells are there before the kernel is; that one may be out of reach for long.
+    const limit = sleep(this.options.clock, RECOVER_MS);
+    await Promise.race([this.#reattach(record, new AbortController().signal), limit]);
+  }
+
+  async #reattach(record: SessionRecord, signal: AbortSignal): Promise<void> {
+    if (!isFree(record.owner)) return;
+    const runs = await this.journal.ofSession(record.id);
+    if (runs.every((run) => isFinal(run.state) && run.saved)) return;
+    await this.get(record.id, signal).catch((error: unknown) => {
+      this.options.log.info(`session ${record.id} not attached again: ${messageOf(error)}`);
+    });
   }
 
   async #attach(record: SessionRecord, signal: AbortSignal | undefined): Promise<Session> {

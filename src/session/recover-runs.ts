@@ -27,6 +27,7 @@ export async function loadLeftRuns(
     (record) =>
       !(isFinal(record.state) && record.saved) && isFree(record.owner) && isWanted(record),
   );
+  session.queue.expectCount(lastCount(records, session.record.generation));
   const sent: Run[] = [];
   for (const record of left) {
     const run = session.createRun(record);
@@ -53,6 +54,17 @@ export async function loadLeftRuns(
     sent.push(run);
   }
   return sent;
+}
+
+/** How far the counter of this kernel process was when its last run ended. */
+function lastCount(records: readonly RunRecord[], generation: number): number | undefined {
+  const last = records.findLast(
+    (record) =>
+      record.storeHistory &&
+      record.generation === generation &&
+      typeof record.executionCount === 'number',
+  );
+  return last?.executionCount ?? undefined;
 }
 
 /** Restores a cell that was acknowledged and had not reached the file. */

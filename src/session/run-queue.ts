@@ -121,6 +121,11 @@ export class RunQueue {
     await new Promise<void>((resolve) => this.#idle.push(resolve));
   }
 
+  /** What the kernel's counter stood at after the last run before the one that is carried on. */
+  expectCount(executionCount: number | undefined): void {
+    this.#lastExecutionCount = executionCount;
+  }
+
   /** Carries on a run that an earlier process sent; nothing is sent again. */
   adopt(run: Run, channel: KernelChannel): void {
     this.#draining = true;

@@ -6,12 +6,15 @@ import type { Progress } from '#sandbox/backend.ts';
 import { newUuid } from '#core/ids.ts';
 import { renderDuration } from '#core/units.ts';
 import { cancelled } from '#core/abort.ts';
+import { messageOf } from '#core/errors.ts';
 import { isFinal, type RunRecord, type RunState, type RunView } from './contract.ts';
 import type { RunFiles, StoredMessage } from './journal.ts';
 
 /** Output reaches the journal with the next turn of the event loop: what this process has taken in, the server keeps for nobody. */
 const FLUSH_MS = 0;
 const TICK_MS = 1000;
+/** What could not be written is tried again so often. */
+const RETRY_MS = 2000;
 
 const OUTPUT_TYPES: ReadonlySet<string> = new Set([
   'stream',
@@ -49,6 +52,12 @@ export class Run {
   readonly #waiters = new Set<() => void>();
   readonly #seen = new Set<string>();
   #cancelFlush: (() => void) | undefined;
+  #cancelRetry: (() => void) | undefined;
+  #isUnsaved = false;
+  #isTroubleTold = false;
+  /** On the clock that does not jump; unknown for what an earlier process sent. */
+  #sentAt: number | undefined;
+  #endedAt: number | undefined;
   #lastText = '';
 
   constructor(options: RunOptions) {
@@ -79,16 +88,59 @@ export class Run {
     return this.#seen.size > 0 || !['queued', 'sending', 'sent'].includes(this.state);
   }
 
-  /** Changes the record and puts it on disk before it returns. Wakes those who wait when the run has ended. */
+  /**
+   * Changes the record and puts it on disk before it returns. Wakes those who wait when the run has ended. Where the disk refuses
+   * it, the change holds here, the answers tell of it, and it is written as soon as that works.
+   *
+   * @throws `storage/failed` for `sending` alone, which has to be on disk before the bytes leave; nothing is changed then.
+   */
   update(change: Partial<RunRecord>): void {
+    const before = this.#record;
     this.#record = {
-      ...this.#record,
+      ...before,
       ...change,
       ...(this.notices.length > 0 && { notices: [...this.notices] }),
     };
+    this.#keepTime(change);
     if (this.isFinal) this.flush();
-    this.#options.files.save(this.#record);
-    this.#wake();
+    try {
+      this.#options.files.save(this.#record);
+      this.#isUnsaved = false;
+    } catch (error) {
+      if (change.state === 'sending') {
+        this.#record = before;
+        throw error;
+      }
+      this.#isUnsaved = true;
+      this.#retryLater(error);
+    } finally {
+      this.#wake();
+    }
+  }
+
+  #keepTime({ state, endedMs }: Partial<RunRecord>): void {
+    const nowMs = this.#options.clock.monotonic();
+    if (state === 'sending') this.#sentAt = nowMs;
+    if (endedMs !== undefined) this.#endedAt ??= nowMs;
+  }
+
+  /** Output and record stay in memory. */
+  #retryLater(error: unknown): void {
+    if (!this.#isTroubleTold) {
+      this.#isTroubleTold = true;
+      this.notices.push(
+        `The run's own files cannot be written: ${messageOf(error)} Its outputs are kept in memory, and are written as soon as that works.`,
+      );
+    }
+    this.#cancelRetry ??= this.#options.clock.after(
+      RETRY_MS,
+      () => {
+        this.#cancelRetry = undefined;
+        this.flush();
+        if (this.#isUnsaved) this.update({});
+      },
+      { background: true },
+    );
   }
 
   /** Changes the record in memory only: for steps that a recovery finds out by itself. */
@@ -108,17 +160,25 @@ export class Run {
     };
     // Only a run that was carried over from another process has to expect a message twice.
     if (this.#seen.size > 0 && this.#seen.has(stored.id)) return false;
-    this.#options.files.append(stored);
-    this.#flushSoon();
     this.#take(stored);
+    this.#append(stored);
+    this.#flushSoon();
     return true;
   }
 
   /** Takes in an output that the kernel gave in its reply and not as a message of its own. */
   receiveLocal(type: string, content: Readonly<Record<string, unknown>>): void {
     const stored = { id: newUuid(), type, content };
-    this.#options.files.append(stored);
     this.#take(stored);
+    this.#append(stored);
+  }
+
+  #append(stored: StoredMessage): void {
+    try {
+      this.#options.files.append(stored);
+    } catch (error) {
+      this.#retryLater(error);
+    }
   }
 
   /** Takes in what an earlier process has put into the journal already. */
@@ -141,18 +201,21 @@ export class Run {
     });
   }
 
-  /** Puts all outputs so far into the journal. Called before anybody is told of them. */
+  /** Puts all outputs so far into the journal, as far as the disk takes them. Called before anybody is told of them. */
   flush(): void {
     this.#cancelFlush?.();
     this.#cancelFlush = undefined;
-    this.#options.files.flush();
+    try {
+      this.#options.files.flush();
+    } catch (error) {
+      this.#retryLater(error);
+    }
   }
 
   /** Gives up the files; the run stays readable from disk. */
   close(): void {
-    this.#cancelFlush?.();
-    this.#cancelFlush = undefined;
-    this.#options.files.close();
+    this.flush();
+    if (this.#cancelRetry === undefined) this.#options.files.close();
   }
 
   /**
@@ -220,6 +283,9 @@ export class Run {
   }
 
   elapsedMs(): number {
+    if (this.#sentAt !== undefined) {
+      return (this.#endedAt ?? this.#options.clock.monotonic()) - this.#sentAt;
+    }
     const { createdMs, sentMs, endedMs } = this.#record;
     return Math.max(0, (endedMs ?? this.#options.clock.now()) - (sentMs ?? createdMs));
   }

@@ -165,8 +165,11 @@ export class Session {
       onProcess: (process) => {
         if (process !== this.#record.process) this.#updateSoon({ process });
       },
-      onDown: () => undefined,
-      onUp: (gap) => this.#onUp(gap),
+      onReopened: (gap) => this.#onReopened(gap),
+      onUp: () => {
+        const { current } = this.queue;
+        if (current !== undefined) void this.queue.settleGap(current);
+      },
       onLateOutput: (parentId, message) => this.#onLateOutput(parentId, message),
     });
     this.#link = link;
@@ -212,15 +215,21 @@ export class Session {
       position ?? { at: 'end' },
     );
     const before = cell.index === 0 ? undefined : this.notebook.cell(cell.index - 1).id;
-    const run = this.#newRun({
-      code,
-      cellId: cell.id,
-      insertedCell: true,
-      ...(before !== undefined && { afterCellId: before }),
-    });
-    this.#enqueue(run, timeoutMs);
-    this.notebook.scheduleSave();
-    return run;
+    try {
+      const run = this.#newRun({
+        code,
+        cellId: cell.id,
+        insertedCell: true,
+        ...(before !== undefined && { afterCellId: before }),
+      });
+      this.#enqueue(run, timeoutMs);
+      this.notebook.scheduleSave();
+      return run;
+    } catch (error) {
+      // Refused, so nothing of it stays: the queue is full, or its record cannot be written.
+      this.notebook.deleteCells([cell.id]);
+      throw error;
+    }
   }
 
   /** Queues the stored source of code cells, in order; they stop at the first that does not end well. */
@@ -428,9 +437,9 @@ export class Session {
     );
   }
 
-  #onUp(gap: { readonly downMs: number; readonly otherClients: number }): void {
+  #onReopened(gap: { readonly downMs: number; readonly otherClients: number }): void {
     const { current } = this.queue;
-    if (current === undefined) return;
+    if (current === undefined || current.state === 'queued') return;
     const missed =
       gap.otherClients > 0
         ? 'another client was connected, so output of that time may be missing'
@@ -439,7 +448,6 @@ export class Session {
       `The connection was down for ${Math.round(gap.downMs / 1000)} s; ${missed}.`,
     );
     current.update({});
-    void this.queue.settleGap(current);
   }
 
   #onLoss(loss: Loss): void {

@@ -96,6 +96,7 @@ export class Sessions {
 
   /** The cells of any notebook, with what this process has not saved yet. Needs no kernel and no server. */
   async readCells(file: string): Promise<readonly CellView[]> {
+    await this.#pool.recoverNotebook(file);
     const notebook = await this.#pool.options.notebooks.open(file);
     try {
       await notebook.refresh();

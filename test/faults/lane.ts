@@ -74,6 +74,13 @@ export class Lane {
     return (await store.read())?.server?.pid ?? 0;
   }
 
+  /** Leads new connections to another port; the answer leads them back. */
+  retarget(port: number): () => void {
+    const own = Number(new URL(this.#direct.baseUrl).port);
+    this.relay.retarget(port);
+    return () => this.relay.retarget(own);
+  }
+
   /** A request to the Jupyter server as another client makes it, past the relay. */
   async ask(method: string, place: string): Promise<unknown> {
     const answer = await fetch(`${this.#direct.baseUrl}${place}`, {

@@ -96,8 +96,10 @@ function checkRun(run: PlayedRun, history: History, cells: readonly CellView[]):
   if (NEVER_RAN.includes(state) && begun !== undefined) {
     broken.push(`the truth: ${tag} is ${state} and ran`);
   }
-  // An interrupt of which a later process does not know is an error of the code.
-  const wasStopped = state === 'error' && run.interrupted;
+  // An interrupt of which a later process does not know, or which is another client's, is an error of the code.
+  const isTouched =
+    run.interrupted || history.faults.some(({ kind }) => kind.endsWith('-elsewhere'));
+  const wasStopped = state === 'error' && isTouched && text.includes('KeyboardInterrupt');
   if (state === 'ok' || state === 'error') {
     if (begun === undefined) broken.push(`the truth: ${tag} is ${state} and never ran`);
     if ((state === 'ok') !== !work.raises && !wasStopped) {

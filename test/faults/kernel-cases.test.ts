@@ -1,0 +1,138 @@
+/** Deaths of kernels and jumps of the clock, with a session in this process: the words about them are right. */
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { newSessionId, newUuid } from '#core/ids.ts';
+import { createJupyterServer } from '#jupyter/rest.ts';
+import { systemClock, type Clock } from '#platform/clock.ts';
+import { silentLog } from '#platform/log.ts';
+import { currentIdentity } from '#platform/process-identity.ts';
+import type { SessionRecord } from '#session/contract.ts';
+import { RunJournal } from '#session/journal.ts';
+import type { Run } from '#session/run.ts';
+import { Session } from '#session/session.ts';
+import { startJupyterServer, type RunningJupyterServer } from '../rigs/jupyter-server.ts';
+import { killKernel } from './lane.ts';
+
+let jupyter: RunningJupyterServer;
+let dir: string;
+beforeAll(async () => {
+  dir = mkdtempSync(path.join(tmpdir(), 'glovebox-kernel-cases-'));
+  jupyter = await startJupyterServer();
+}, 60_000);
+afterAll(async () => {
+  await jupyter.stop();
+  rmSync(dir, { recursive: true, force: true });
+});
+
+async function newSession(clock: Clock = systemClock): Promise<Session> {
+  const server = createJupyterServer({ endpoint: () => Promise.resolve(jupyter.endpoint) });
+  const { id: kernelId } = await server.startKernel({ name: 'python3' });
+  let record: SessionRecord = {
+    id: newSessionId(),
+    sandboxId: 'local-test',
+    projectDir: dir,
+    notebookPath: '',
+    kernelId,
+    kernel: { name: 'python3', display_name: 'Python 3', language: 'python' },
+    interruptMode: 'signal',
+    connectionId: newUuid(),
+    process: null,
+    loss: null,
+    generation: 1,
+    serverGeneration: 1,
+    ownsKernel: true,
+    owner: currentIdentity(),
+    createdMs: clock.now(),
+  };
+  const session = new Session({
+    record,
+    notebook: undefined,
+    server,
+    journal: new RunJournal(dir),
+    clock,
+    log: silentLog,
+    settings: {
+      kernelReadyMs: 60_000,
+      maxOutputBytes: 1e8,
+      allowStdin: false,
+      onCancel: 'interrupt',
+    },
+    sandboxStatus: () => Promise.resolve({ id: 'local-test', state: 'ready', generation: 1 }),
+    updateRecord: (change) => {
+      record = { ...record, ...change };
+      return Promise.resolve(record);
+    },
+  });
+  await session.connect(record.connectionId);
+  return session;
+}
+
+const printed = (run: Run): string =>
+  run
+    .view()
+    .outputs.map((output) => (output.output_type === 'stream' ? output.text : ''))
+    .join('');
+
+async function ended(run: Run): Promise<Run> {
+  await run.whenFinal();
+  return run;
+}
+
+const pidOf = async (session: Session): Promise<number> =>
+  Number(printed(await ended(session.scratch('import os; print(os.getpid())'))));
+
+describe('a kernel that is killed', () => {
+  it('for its memory: the text has the last reading', async () => {
+    const session = await newSession();
+    const pid = await pidOf(session);
+    const run = session.scratch('import time\nprint("begun", flush=True)\ntime.sleep(600)');
+    await expect.poll(() => printed(run), { timeout: 20_000 }).toContain('begun');
+    await session.link?.readMemory();
+    killKernel(pid);
+    await ended(run);
+    expect(run.view()).toMatchObject({ state: 'lost', loss: 'kernel_restarted' });
+    expect(run.view().explanation).toMatch(/its last memory reading was [\d.]+ [KMG]iB/);
+    await session.disconnect();
+  });
+
+  it('and restarted by another client soon after: the second loss is noticed too', async () => {
+    const session = await newSession();
+    killKernel(await pidOf(session));
+    await expect.poll(() => session.record.generation, { timeout: 20_000 }).toBe(2);
+    const run = session.scratch('import time\nprint("begun", flush=True)\ntime.sleep(600)');
+    await expect.poll(() => printed(run), { timeout: 20_000 }).toContain('begun');
+    await session.server.restartKernel(session.record.kernelId);
+    await session.link?.channel.pingControl(10_000);
+    await ended(run);
+    expect(['lost', 'error']).toContain(run.state);
+    const next = await ended(session.scratch('print("run" in globals())'));
+    expect(printed(next)).toBe('False\n');
+    expect(session.record.generation).toBe(3);
+    await session.disconnect();
+  });
+});
+
+describe('a wall clock that jumps', () => {
+  it.each([
+    ['a day ahead', 86_400_000],
+    ['a day back', -86_400_000],
+  ])('%s in a run with a limit: it is not interrupted, and its time is right', async (_way, ms) => {
+    let offsetMs = 0;
+    const clock: Clock = { ...systemClock, now: () => systemClock.now() + offsetMs };
+    const session = await newSession(clock);
+    const run = session.scratch('import time\nprint("begun", flush=True)\ntime.sleep(3)', 60_000);
+    await expect.poll(() => printed(run), { timeout: 20_000 }).toContain('begun');
+    offsetMs = ms;
+    await ended(run);
+    expect(run.state).toBe('ok');
+    expect(run.view().elapsedMs).toBeGreaterThanOrEqual(3000);
+    expect(run.view().elapsedMs).toBeLessThan(3_600_000);
+    const stored = readFileSync(path.join(dir, 'runs', run.id, 'run.json'), 'utf8');
+    expect(stored).toContain('"state":"ok"');
+    const next = await ended(session.scratch('print("on")'));
+    expect(printed(next)).toBe('on\n');
+    await session.disconnect();
+  });
+});
