@@ -135,6 +135,8 @@ export interface SessionRecord {
     readonly message: string;
     readonly atMs: number;
   } | null;
+  /** A loss that no answer has told of yet; whoever carries the session on tells it. */
+  readonly news?: string | null;
   /** Address of the notebook in JupyterLab, without credentials. */
   readonly browserUrl?: string;
   /** Set when the session was shut down. */

@@ -94,21 +94,33 @@ export class KernelLink {
 
   /** Connects and waits until the kernel answers. @throws as `KernelChannel.connect` and `ready`. */
   async open(signal?: AbortSignal): Promise<KernelInfo> {
-    if (!this.channel.connected) await this.channel.connect(signal);
-    this.#info = await this.#ready(signal);
+    this.#info = await this.#unlessGone(signal, async (either) => {
+      if (!this.channel.connected) await this.channel.connect(either);
+      return this.channel.ready(this.#options.readyTimeoutMs, either);
+    });
     this.touch();
     this.#rememberProcess();
     this.#scheduleWatch();
     return this.#info;
   }
 
-  async #ready(signal: AbortSignal | undefined): Promise<KernelInfo> {
+  #ready(signal: AbortSignal): Promise<KernelInfo> {
+    return this.#unlessGone(signal, (either) =>
+      this.channel.ready(this.#options.readyTimeoutMs, either),
+    );
+  }
+
+  /** A server that waits for a deleted kernel opens no socket, and lets nobody know, for a minute. */
+  async #unlessGone<T>(
+    signal: AbortSignal | undefined,
+    work: (signal: AbortSignal) => Promise<T>,
+  ): Promise<T> {
     const stop = new AbortController();
     const either = signal === undefined ? stop.signal : AbortSignal.any([signal, stop.signal]);
-    const proof = this.channel.ready(this.#options.readyTimeoutMs, either);
-    proof.catch(() => undefined);
+    const done = work(either);
+    done.catch(() => undefined);
     try {
-      return await Promise.race([proof, this.#untilGone(either)]);
+      return await Promise.race([done, this.#untilGone(either)]);
     } finally {
       stop.abort();
     }

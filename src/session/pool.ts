@@ -269,6 +269,7 @@ export class SessionPool {
       const session = this.build(record, notebook);
       const lease = leaseOf(record);
       if (lease.isOwner) await session.updateRecord({ owner: currentIdentity() });
+      if (typeof record.news === 'string') session.notify(record.news);
       const left = lease.isOwner
         ? await loadLeftRuns(session, this.journal, notebook, clock.now())
         : [];

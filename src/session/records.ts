@@ -36,6 +36,7 @@ const sessionRecord = z.looseObject({
       atMs: z.number(),
     })
     .nullable(),
+  news: z.string().nullable().exactOptional(),
   browserUrl: z.string().exactOptional(),
   endedMs: z.number().exactOptional(),
   endReason: z.string().exactOptional(),

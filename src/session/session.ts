@@ -122,6 +122,7 @@ export class Session {
 
   /** Sentences that the next answer of this session begins with; each is told once. */
   takeNotices(): readonly string[] {
+    if (typeof this.#record.news === 'string') this.#updateSoon({ news: null });
     return this.#notices.splice(0);
   }
 
@@ -454,7 +455,12 @@ export class Session {
     const { current } = this.queue;
     const isKernelThere = loss.class === 'kernel_restarted';
     const generation = this.#record.generation + 1;
-    this.#updateSoon({ loss: isKernelThere ? null : loss, generation });
+    const news = `${loss.message} Next: ${lossHint(this.#record)}`;
+    this.#updateSoon({
+      loss: isKernelThere ? null : loss,
+      generation,
+      ...(current === undefined && { news }),
+    });
     if (isKernelThere && current !== undefined && current.state !== 'queued' && !current.hasSign) {
       // It may have reached the new process, or be on its way there: the kernel tells.
       current.isLostUnlessSeen = true;
@@ -462,7 +468,7 @@ export class Session {
       void this.queue.settleGap(current);
       return;
     }
-    if (current === undefined) this.notify(`${loss.message} Next: ${lossHint(this.#record)}`);
+    if (current === undefined) this.notify(news);
     this.queue.clear(
       `The kernel was lost before its turn came; nothing of it was executed. ${loss.message}`,
     );

@@ -23,6 +23,7 @@ export async function brokenPromises(history: History): Promise<readonly string[
   const cells = await readNotebookFile(history.notebook);
   return [
     ...atMostOnce(history.effects),
+    ...toldOfLoss(history),
     ...history.runs.flatMap((run) => checkRun(run, history, cells)),
     ...history.texts.flatMap(({ cellId, texts }) => {
       const source = cells.find(({ id }) => id === cellId)?.source;
@@ -38,6 +39,19 @@ export async function brokenPromises(history: History): Promise<readonly string[
 function atMostOnce(effects: readonly Effect[]): readonly string[] {
   const begun = effects.filter(({ what }) => what === 'begin').map(({ tag }) => tag);
   return repeated(begun).map((tag) => `at most once: ${tag} ran twice`);
+}
+
+/** Whoever has a new kernel process has to hear that the variables are gone. */
+function toldOfLoss({ effects, calls }: History): readonly string[] {
+  const pids = new Set(effects.map(({ pid }) => pid));
+  const isTold = calls.some(({ text }) =>
+    /new, empty one|kernel_restarted|a new one was started|variables are lost/i.test(text),
+  );
+  // An answer that nobody received may have been the one that told it.
+  const isUnheard = calls.some(({ unanswered }) => unanswered);
+  return pids.size < 2 || isTold || isUnheard
+    ? []
+    : [`the truth: the kernel process changed (${[...pids].join(', ')}) and nobody was told`];
 }
 
 function checkCall({ tool, text, tookMs, limitMs, unanswered }: Call): readonly string[] {

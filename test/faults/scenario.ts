@@ -126,8 +126,8 @@ function makeStep(random: Random, tag: string): Step {
     case 'markdown':
       return { kind, text: `text ${tag}` };
     case 'edit':
-      return { kind, text: `edited ${tag}`, which: random.between(0, 3) };
   }
+  return { kind: 'edit', text: `edited ${tag}`, which: random.between(0, 3) };
 }
 
 function makeFault(random: Random): Fault {
