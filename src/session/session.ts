@@ -455,20 +455,22 @@ export class Session {
     const { current } = this.queue;
     const isKernelThere = loss.class === 'kernel_restarted';
     const generation = this.#record.generation + 1;
+    // Code that is held back here was in no kernel: it goes to the new one, and its answer begins with the news.
+    const isIdle = current === undefined || current.state === 'queued';
     const news = `${loss.message} Next: ${lossHint(this.#record)}`;
     this.#updateSoon({
       loss: isKernelThere ? null : loss,
       generation,
-      ...(current === undefined && { news }),
+      ...(isIdle && { news }),
     });
-    if (isKernelThere && current !== undefined && current.state !== 'queued' && !current.hasSign) {
+    if (isKernelThere && !isIdle && !current.hasSign) {
       // It may have reached the new process, or be on its way there: the kernel tells.
       current.isLostUnlessSeen = true;
       current.notices.push(loss.message);
       void this.queue.settleGap(current);
       return;
     }
-    if (current === undefined) this.notify(news);
+    if (isIdle) this.notify(news);
     this.queue.clear(
       `The kernel was lost before its turn came; nothing of it was executed. ${loss.message}`,
     );
