@@ -31,13 +31,13 @@ export async function finishRun(options: {
 
 /** Output that never reached us is missing in the notebook too: the reader has to know. */
 function noteLostOutput(run: Run, outcome: Outcome): void {
-  if (outcome.kind === 'replied' && outcome.reply.outputLost === true) {
+  if (outcome.kind === 'replied' && outcome.reply.beginLost === true) {
+    run.notices.push(
+      'The news that the kernel began with it did not arrive, as happens around a restart of the kernel; what it printed may be missing.',
+    );
+  } else if (outcome.kind === 'replied' && outcome.reply.outputLost === true) {
     run.notices.push(
       'The kernel printed faster than its server could read, and some output was lost on the way. Write so much to a file instead.',
-    );
-  } else if (outcome.kind === 'replied' && outcome.reply.beginLost === true) {
-    run.notices.push(
-      'The news that the kernel began with it did not arrive, as happens around a restart of the kernel; what it printed first may be missing.',
     );
   }
   const isDropped = run.collector.outputs.some(
