@@ -3,7 +3,7 @@ import path from 'node:path';
 import type { Config } from '#config/config.ts';
 import type { Environment } from '#config/environment.ts';
 import { createImageRenderer } from '#notebook/render/images.ts';
-import { renderTranscript } from '#notebook/render/transcript.ts';
+import { pageTranscript, renderTranscript } from '#notebook/render/transcript.ts';
 import { createNotebooks } from '#notebook/open-notebook.ts';
 import { systemClock } from '#platform/clock.ts';
 import type { Log } from '#platform/log.ts';
@@ -20,6 +20,8 @@ import { readPythonFile } from './python-files.ts';
 import { readStatus } from './status.ts';
 
 const MIB = 1024 * 1024;
+/** A client takes a resource in one piece; the rest is paged. */
+const RESOURCE_CHARS = 1_000_000;
 
 export interface AppOptions {
   readonly config: Config;
@@ -92,7 +94,13 @@ export function createApp({ config, env, projectDir, log, limits }: AppOptions):
     readRun: async (runId, signal) => {
       const found = await sessions.run(runId, signal);
       const view = 'live' in found ? found.live.view() : await sessions.readRun(found.record);
-      return renderTranscript(view.outputs);
+      const page =
+        view.droppedBytes > 0
+          ? await sessions.pageRun(runId, 0, RESOURCE_CHARS)
+          : pageTranscript(renderTranscript(view.outputs), 0, RESOURCE_CHARS);
+      if (page.nextOffset === undefined) return page.text;
+      const left = page.totalChars - page.nextOffset;
+      return `${page.text}\n(${left} characters follow: get_run(run_id="${runId}", offset=${page.nextOffset}))`;
     },
     reattach: (signal) => sessions.recover(signal),
     close: async () => {

@@ -29,15 +29,30 @@ export interface OutputCollector {
   readonly changed: number;
   /** Of the streams in `outputs`, in UTF-8. */
   readonly textBytes: number;
+  /** About the memory that the outputs take. */
+  readonly heldBytes: number;
   /** What was left out. */
   readonly droppedBytes: number;
 }
 
-/** @param options.maxBytes of text and data per cell; no limit without it */
+/** Where a collector puts what it leaves out. */
+export interface Overflow {
+  /** Stands in the notebook in the place of what was left out; it does not change while output goes on. */
+  readonly marker: string;
+  text(text: string): void;
+  bundle(data: Readonly<Record<string, unknown>>): void;
+  /** All output of the cell was cleared. */
+  clear(): void;
+}
+
+/**
+ * @param options.maxBytes of text and data per cell; no limit without it
+ * @param options.overflow takes what is left out, in order
+ */
 export function createOutputCollector(
-  options: { readonly maxBytes?: number } = {},
+  options: { readonly maxBytes?: number; readonly overflow?: Overflow } = {},
 ): OutputCollector {
-  return new Collector(options.maxBytes ?? Number.POSITIVE_INFINITY);
+  return new Collector(options.maxBytes ?? Number.POSITIVE_INFINITY, options.overflow);
 }
 
 /** The outputs of an earlier cell after an `update_display_data` for those of them at `indexes`. */
@@ -77,14 +92,16 @@ class Collector implements OutputCollector {
   changed = 0;
   droppedBytes = 0;
   readonly #maxBytes: number;
+  readonly #overflow: Overflow | undefined;
   #entries: Entry[] = [];
   /** Of all entries but the last stream, which still grows. */
   #settledBytes = 0;
   #clearsNext = false;
   #shown: { readonly outputs: CellOutput[]; readonly displays: Map<string, number[]> } | undefined;
 
-  constructor(maxBytes: number) {
+  constructor(maxBytes: number, overflow: Overflow | undefined) {
     this.#maxBytes = maxBytes;
+    this.#overflow = overflow;
   }
 
   get outputs(): readonly CellOutput[] {
@@ -101,6 +118,10 @@ class Collector implements OutputCollector {
       if (entry.kind === 'stream') bytes += entry.terminal.byteLength;
     }
     return bytes;
+  }
+
+  get heldBytes(): number {
+    return this.#settledBytes + (this.#growing?.terminal.byteLength ?? 0);
   }
 
   add({ type, content }: OutputMessage): void {
@@ -131,6 +152,7 @@ class Collector implements OutputCollector {
     this.#entries = [];
     this.#settledBytes = 0;
     this.droppedBytes = 0;
+    this.#overflow?.clear();
     this.#clearsNext = false;
     this.#touch();
   }
@@ -141,8 +163,7 @@ class Collector implements OutputCollector {
   }
 
   get #room(): number {
-    const used = this.#settledBytes + (this.#growing?.terminal.byteLength ?? 0);
-    return Math.max(0, this.#maxBytes - used);
+    return Math.max(0, this.#maxBytes - this.heldBytes);
   }
 
   #push(entry: Entry, bytes: number): void {
@@ -158,7 +179,10 @@ class Collector implements OutputCollector {
     const bytes = Buffer.byteLength(text);
     const fits = this.droppedBytes > 0 ? '' : bytes <= this.#room ? text : cutAt(text, this.#room);
     if (fits !== '') this.#stream(content['name'] === 'stderr' ? 'stderr' : 'stdout').write(fits);
-    if (fits.length < text.length) this.#drop(bytes - Buffer.byteLength(fits));
+    if (fits.length < text.length) {
+      this.#drop(bytes - Buffer.byteLength(fits));
+      this.#overflow?.text(text.slice(fits.length));
+    }
   }
 
   #stream(name: Name): TerminalText {
@@ -179,7 +203,11 @@ class Collector implements OutputCollector {
     const data = toBundle(content['data']);
     const metadata = recordOf(content['metadata']);
     const bytes = sizeOf(data);
-    if (this.droppedBytes > 0 || bytes > this.#room) return this.#drop(bytes);
+    if (this.droppedBytes > 0 || bytes > this.#room) {
+      this.#drop(bytes);
+      this.#overflow?.bundle(data);
+      return;
+    }
     const output: CellOutput =
       type === 'display_data'
         ? { output_type: type, data, metadata }
@@ -246,6 +274,8 @@ class Collector implements OutputCollector {
   #render(entry: Entry): CellOutput {
     if (entry.kind === 'fixed') return entry.output;
     if (entry.kind === 'marker') {
+      if (this.#overflow !== undefined)
+        return { output_type: 'stream', name: 'stderr', text: this.#overflow.marker };
       const limit = renderBytes(this.#maxBytes);
       const text = `\n[${renderBytes(this.droppedBytes)} of further output were left out here: the notebook keeps ${limit} per cell]\n`;
       return { output_type: 'stream', name: 'stderr', text };

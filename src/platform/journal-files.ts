@@ -38,7 +38,7 @@ export function makePrivateFolder(folder: string): void {
 }
 
 /** Replaces a file in one step: a reader sees the old or the new text, never a part. @throws `storage/failed`. */
-export function replaceFile(file: string, text: string): void {
+export function replaceFile(file: string, text: string | Uint8Array): void {
   translate(`Cannot write ${file}`, () => {
     const temporary = `${file}.${process.pid}.tmp`;
     writeFileSync(temporary, text, { mode: PRIVATE_FILE });

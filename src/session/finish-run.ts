@@ -24,6 +24,7 @@ export async function finishRun(options: {
   run.note({ executionCount: ending.executionCount ?? run.record.executionCount ?? null });
   run.flush();
   outputs.keep(run);
+  await run.removeOlderSpill();
   const saved = await outputs.settle(run);
   run.update({ ...ending, saved });
   outputs.markSavedLater(run);

@@ -156,6 +156,22 @@ export class RunJournal {
     await Promise.all(old.map(({ id }) => removeFolder(this.#folder(id))));
   }
 
+  /**
+   * Removes runs of any session, scratch kernels included, that are over and older than 7 days; also those that nobody finished
+   * and whose process is gone, for which the caller says whether their session can still be attached again.
+   */
+  async sweep(nowMs: number, mayBeCarriedOn: (record: RunRecord) => boolean): Promise<void> {
+    for (const id of await listFolder(this.#dir)) {
+      // One after the other: there may be thousands, and nothing waits for it.
+      // oxlint-disable-next-line no-await-in-loop
+      const record = await this.read(id).catch(() => undefined);
+      if (record === undefined || nowMs - (record.endedMs ?? record.createdMs) <= KEEP_MS) continue;
+      if (!(record.endedMs !== undefined && record.saved) && mayBeCarriedOn(record)) continue;
+      // oxlint-disable-next-line no-await-in-loop
+      await removeFolder(this.#folder(id));
+    }
+  }
+
   /** Where the whole output of a run lies, for a pointer in a text. */
   outputFile(runId: string): string {
     return path.join(this.#folder(runId), 'output.jsonl');

@@ -1,10 +1,11 @@
 /** One run while this process has a hand in it: its state, its outputs, its journal, and who waits for it. */
 import type { KernelMessage } from '#jupyter/contract.ts';
 import { createOutputCollector, type OutputCollector } from '#notebook/output-collector.ts';
+import { CellSpill } from '#notebook/stores/spill.ts';
 import type { Clock } from '#platform/clock.ts';
 import type { Progress } from '#sandbox/backend.ts';
 import { newUuid } from '#core/ids.ts';
-import { renderDuration } from '#core/units.ts';
+import { renderBytes, renderDuration } from '#core/units.ts';
 import { cancelled } from '#core/abort.ts';
 import { messageOf } from '#core/errors.ts';
 import { isFinal, type RunRecord, type RunState, type RunView } from './contract.ts';
@@ -29,8 +30,10 @@ export interface RunOptions {
   readonly record: RunRecord;
   readonly files: RunFiles;
   readonly clock: Clock;
-  /** Text of one cell that the notebook takes; the rest stays in the journal. */
+  /** Text of one cell that the notebook takes; the rest goes into a file beside it, and all of it into the journal. */
   readonly maxOutputBytes: number;
+  /** Beside which the rest is put; without it the rest is in the journal only. */
+  readonly notebookPath?: string;
   /** Where the cell is now; undefined when it has vanished or there is none. */
   cellIndex(): number | undefined;
   queuePosition(): number;
@@ -58,13 +61,30 @@ export class Run {
   /** On the clock that does not jump; unknown for what an earlier process sent. */
   #sentAt: number | undefined;
   #endedAt: number | undefined;
+  readonly #spill: CellSpill | undefined;
   #lastText = '';
 
   constructor(options: RunOptions) {
     this.#options = options;
     this.#record = options.record;
     this.notices = [...(options.record.notices ?? [])];
-    this.collector = createOutputCollector({ maxBytes: options.maxOutputBytes });
+    const { cellId } = options.record;
+    const { notebookPath, maxOutputBytes } = options;
+    if (notebookPath !== undefined && cellId !== undefined) {
+      this.#spill = new CellSpill({
+        notebookPath,
+        cellId,
+        limit: renderBytes(maxOutputBytes),
+        onFailure: (message) =>
+          this.notices.push(
+            `Output beyond the notebook's limit could not be put beside it: ${message}. get_run(run_id="${this.id}", offset=0) pages through all of it.`,
+          ),
+      });
+    }
+    this.collector = createOutputCollector({
+      maxBytes: maxOutputBytes,
+      ...(this.#spill !== undefined && { overflow: this.#spill }),
+    });
   }
 
   get record(): RunRecord {
@@ -210,12 +230,19 @@ export class Run {
     } catch (error) {
       this.#retryLater(error);
     }
+    this.#spill?.flush();
   }
 
   /** Gives up the files; the run stays readable from disk. */
   close(): void {
     this.flush();
+    this.#spill?.close();
     if (this.#cancelRetry === undefined) this.#options.files.close();
+  }
+
+  /** Removes files that an earlier execution of the same cell left beside the notebook. */
+  async removeOlderSpill(): Promise<void> {
+    await this.#spill?.removeOlder();
   }
 
   /**

@@ -21,8 +21,9 @@ import { interruptAfter } from './run-limit.ts';
 import { Run } from './run.ts';
 import { finishRun } from './finish-run.ts';
 
-/** Ended runs that are still at hand for late output and quick answers. */
+/** Ended runs that are still at hand for late output and quick answers; others are read from the journal. */
 const RECENT_RUNS = 50;
+const RECENT_BYTES = 16 * 1024 * 1024;
 
 export interface SessionSettings {
   readonly kernelReadyMs: number;
@@ -269,6 +270,7 @@ export class Session {
       files: this.#options.journal.open(record.id),
       clock: this.#options.clock,
       maxOutputBytes: this.#options.settings.maxOutputBytes,
+      ...(this.#options.notebook !== undefined && { notebookPath: this.#options.notebook.path }),
       cellIndex: () => this.#cellIndex(record.cellId),
       queuePosition: () => this.queue.position(run),
     });
@@ -405,9 +407,13 @@ export class Session {
   /** Keeps a run at hand. */
   remember(run: Run): void {
     this.#recent.set(run.id, run);
+    let bytes = 0;
+    for (const known of this.#recent.values()) bytes += known.collector.heldBytes;
     for (const [id, old] of this.#recent) {
-      if (this.#recent.size <= RECENT_RUNS) break;
-      if (old.isFinal) this.#recent.delete(id);
+      if (this.#recent.size <= RECENT_RUNS && bytes <= RECENT_BYTES) break;
+      if (!old.isFinal) continue;
+      this.#recent.delete(id);
+      bytes -= old.collector.heldBytes;
     }
   }
 

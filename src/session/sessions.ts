@@ -1,6 +1,7 @@
 /** The service behind the notebook tools: finds, starts, attaches and ends sessions and their runs. One per process. */
 import type { JupyterServer } from '#jupyter/contract.ts';
 import type { CellView } from '#notebook/contract.ts';
+import type { TranscriptPage } from '#notebook/render/transcript.ts';
 import { sleep } from '#platform/clock.ts';
 import { messageOf } from '#core/errors.ts';
 import type { SandboxWait } from '#sandbox/sandboxes.ts';
@@ -19,6 +20,7 @@ import { isFree } from './lease.ts';
 import { SessionPool, type PoolOptions } from './pool.ts';
 import { startRestore, type Restore, type RestoreRequest } from './restore.ts';
 import { restartSession, type Restarted } from './restart.ts';
+import { pageRunOutput } from './page-run.ts';
 import { readRunView } from './run-reader.ts';
 import type { Run } from './run.ts';
 import { runInScratchKernel, sweepScratchKernels, type ScratchRequest } from './scratch-kernel.ts';
@@ -135,6 +137,15 @@ export class Sessions {
     });
   }
 
+  /** A part of all that a run has printed, in memory bounded by the notebook's limit for a cell. @throws `run/unknown`. */
+  async pageRun(runId: string, offset: number, maxChars: number): Promise<TranscriptPage> {
+    const { journal, options } = this.#pool;
+    const sessionId = `s-${runId.split('-')[1] ?? ''}`;
+    (await this.#pool.peek(sessionId))?.recentRun(runId)?.flush();
+    const { maxOutputBytes } = options.settings();
+    return pageRunOutput(journal.messages(runId), { maxOutputBytes, offset, maxChars });
+  }
+
   /** @throws `input/invalid` when the run does not wait for input. */
   async answerInput(run: Run, value: string): Promise<void> {
     (await this.get(run.record.sessionId)).answerInput(run, value);
@@ -207,6 +218,23 @@ export class Sessions {
   async recover(signal: AbortSignal): Promise<void> {
     await this.#pool.reattachUnfinished(signal);
     await sweepScratchKernels(this.#pool);
+    await this.#sweepRuns();
+  }
+
+  async #sweepRuns(): Promise<void> {
+    const { records, clock, log } = this.#pool.options;
+    try {
+      const stored = await records.list();
+      const live = new Set(
+        stored.filter(({ value }) => value.endedMs === undefined).map(({ id }) => id),
+      );
+      await this.#pool.journal.sweep(
+        clock.now(),
+        ({ sessionId, owner }) => live.has(sessionId) || !isFree(owner),
+      );
+    } catch (error) {
+      log.info(`old runs could not be removed: ${messageOf(error)}`);
+    }
   }
 
   /** Before the process ends: everything onto disk, sockets closed properly, no kernel touched (R8). */

@@ -66,7 +66,7 @@ function remarks(view: RunView): readonly string[] {
     ...(view.droppedBytes === 0
       ? []
       : [
-          `${renderBytes(view.droppedBytes)} of output are not in the notebook, which takes less for one cell; get_run pages through all of it.`,
+          `${renderBytes(view.droppedBytes)} of output are not in the notebook, which takes less for one cell; get_run(run_id="${view.id}", offset=0) pages through all of it.`,
         ]),
     ...(view.suggestedCode === undefined
       ? []

@@ -1,7 +1,11 @@
 /** get_run: how a run stands, its output from any point, and the answer to its input(). */
 import * as z from 'zod';
 import { GloveboxError } from '#core/errors.ts';
-import { pageTranscript, renderTranscript } from '#notebook/render/transcript.ts';
+import {
+  pageTranscript,
+  renderTranscript,
+  type TranscriptPage,
+} from '#notebook/render/transcript.ts';
 import { isFinal, type RunView } from '#session/contract.ts';
 import { defineTool, type ToolContext } from '../define-tool.ts';
 import { waitS } from '../parameters.ts';
@@ -62,17 +66,18 @@ export const getRun = defineTool({
       const tally = restoreLines(restore, view.sessionId, context).join('\n');
       return { ...result, blocks: joinTexts([...result.blocks, { type: 'text', text: tally }]) };
     }
-    const text = pageText(
-      view,
-      input.offset ?? 0,
-      input.max_chars ?? context.settings.outputChars(),
-    );
+    const offset = input.offset ?? 0;
+    const maxChars = input.max_chars ?? context.settings.outputChars();
+    const page =
+      view.droppedBytes > 0
+        ? await context.sessions.pageRun(view.id, offset, maxChars)
+        : pageTranscript(renderTranscript(view.outputs), offset, maxChars);
+    const text = pageText(view, page);
     return { blocks: [{ type: 'text', text }], meta: runMeta(view) };
   },
 });
 
-function pageText(view: RunView, offset: number, maxChars: number): string {
-  const page = pageTranscript(renderTranscript(view.outputs), offset, maxChars);
+function pageText(view: RunView, page: TranscriptPage): string {
   const { nextOffset, resumeOffset, totalChars } = page;
   const more =
     nextOffset !== undefined

@@ -1,0 +1,91 @@
+/** Pages over all that a run printed. */
+import { expect, it } from 'vitest';
+import type { StoredMessage } from './journal.ts';
+import { pageRunOutput } from './page-run.ts';
+
+const print = (text: string, name = 'stdout'): StoredMessage => ({
+  id: 'm',
+  type: 'stream',
+  content: { name, text },
+});
+
+async function* from(messages: readonly StoredMessage[]): AsyncGenerator<StoredMessage> {
+  yield* messages;
+}
+
+async function allPages(messages: readonly StoredMessage[], maxChars: number): Promise<string> {
+  let text = '';
+  for (let offset: number | undefined = 0; offset !== undefined;) {
+    expect(offset).toBe(text.length);
+    // oxlint-disable-next-line no-await-in-loop
+    const page = await pageRunOutput(from(messages), { maxOutputBytes: 1000, offset, maxChars });
+    expect(page.text.length).toBeLessThanOrEqual(maxChars);
+    text += page.text;
+    if (page.nextOffset === undefined) expect(page.totalChars).toBe(text.length);
+    offset = page.nextOffset;
+  }
+  return text;
+}
+
+const lines = Array.from({ length: 400 }, (_, n) => `line ${n} of the output\n`);
+
+it('O9: the pages together are every line once, in order, also beyond the limit', async () => {
+  const messages = lines.map((line) => print(line));
+  expect(await allPages(messages, 700)).toBe(lines.join(''));
+  expect(await allPages([print(lines.join(''))], 333)).toBe(lines.join(''));
+});
+
+it('O9: an offset stays valid while more is printed', async () => {
+  const messages = lines.map((line) => print(line));
+  const options = { maxOutputBytes: 1000, offset: 3000, maxChars: 500 };
+  const early = await pageRunOutput(from(messages.slice(0, 200)), options);
+  const late = await pageRunOutput(from(messages), options);
+  expect(early.text).not.toBe('');
+  expect(late.text).toBe(early.text);
+});
+
+it('O9: the open last line is delivered and not counted', async () => {
+  const messages = [print(lines.join('')), print('open')];
+  const whole = lines.join('').length;
+  const page = await pageRunOutput(from(messages), {
+    maxOutputBytes: 1000,
+    offset: whole,
+    maxChars: 500,
+  });
+  expect(page).toMatchObject({ text: 'open', nextOffset: undefined, resumeOffset: whole });
+});
+
+it('an offset behind the end answers nothing', async () => {
+  const page = await pageRunOutput(from([print('short\n')]), {
+    maxOutputBytes: 1000,
+    offset: 1_000_000,
+    maxChars: 500,
+  });
+  expect(page).toMatchObject({ text: '', nextOffset: undefined, totalChars: 6 });
+});
+
+it('the error stands at the end, and a picture is named', async () => {
+  const data = { 'text/plain': 'a table' };
+  const error = { ename: 'ValueError', evalue: 'no', traceback: ['ValueError: no'] };
+  const text = await allPages(
+    [
+      print(lines.join('')),
+      { id: 'd', type: 'display_data', content: { data, metadata: {} } },
+      { id: 'e', type: 'error', content: error },
+    ],
+    2000,
+  );
+  expect(text.indexOf('a table')).toBeGreaterThan(text.indexOf('line 399'));
+  expect(text.indexOf('ValueError: no')).toBeGreaterThan(text.indexOf('a table'));
+});
+
+it('cleared output is not there', async () => {
+  const clear: StoredMessage = { id: 'c', type: 'clear_output', content: { wait: true } };
+  expect(await allPages([print(lines.join('')), clear, print('after\n')], 2000)).toBe('after\n');
+});
+
+it('overwritten lines beyond the limit are shown as a terminal leaves them', async () => {
+  const bar = Array.from({ length: 100 }, (_, n) => print(`\r${n} %`));
+  const text = await allPages([print(lines.join('')), ...bar], 2000);
+  expect(text.endsWith('line 399 of the output\n99 %')).toBe(true);
+});
