@@ -16,7 +16,8 @@ import { isFree, isSelf, leaseOf } from './lease.ts';
 import { kernelGone, serverGone, type Loss } from './loss.ts';
 import { decideLeftRuns, loadLeftRuns, type LeftRuns } from './recover-runs.ts';
 import { takeOver } from './take-over.ts';
-import { Session, type SessionSettings } from './session.ts';
+import { Session } from './session.ts';
+import type { SessionSettings } from './session-options.ts';
 
 const RECOVER_MS = 3_000;
 

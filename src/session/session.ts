@@ -3,50 +3,21 @@ import { GloveboxError, messageOf } from '#core/errors.ts';
 import { newUuid } from '#core/ids.ts';
 import type { JupyterServer, KernelMessage } from '#jupyter/contract.ts';
 import type { CellRef, CellView, OpenNotebook, Position } from '#notebook/contract.ts';
-import type { Clock } from '#platform/clock.ts';
-import type { Log } from '#platform/log.ts';
-import type { SandboxStatus } from '#sandbox/backend.ts';
 import type { RunRecord, SessionRecord, SessionView } from './contract.ts';
 import { InputRequests } from './input-requests.ts';
 import { interruptRun, type InterruptOutcome } from './interrupt.ts';
-import type { RunJournal } from './journal.ts';
 import { KernelLink } from './kernel-link.ts';
 import { DEFAULT_LIMITS, type SessionLimits } from './limits.ts';
 import { lossHint, type Loss } from './loss.ts';
 import { findCell, OutputKeeper } from './output-keeper.ts';
 import { checkCode, isRunnable, newRunRecord, type NewRun } from './new-run.ts';
+import { RecentRuns } from './recent-runs.ts';
 import type { Restore } from './restore.ts';
 import { RunQueue, type Outcome } from './run-queue.ts';
 import { interruptAfter } from './run-limit.ts';
 import { Run } from './run.ts';
+import type { SessionOptions } from './session-options.ts';
 import { finishRun } from './finish-run.ts';
-
-/** Ended runs that are still at hand for late output and quick answers; others are read from the journal. */
-const RECENT_RUNS = 50;
-const RECENT_BYTES = 16 * 1024 * 1024;
-
-export interface SessionSettings {
-  readonly kernelReadyMs: number;
-  readonly maxOutputBytes: number;
-  readonly allowStdin: boolean;
-  /** What the client's cancelling of a call does to its run. */
-  readonly onCancel: 'interrupt' | 'detach';
-  readonly limits?: SessionLimits;
-}
-
-export interface SessionOptions {
-  readonly record: SessionRecord;
-  /** Undefined for a scratch kernel. */
-  readonly notebook: OpenNotebook | undefined;
-  readonly server: JupyterServer;
-  readonly journal: RunJournal;
-  readonly clock: Clock;
-  readonly log: Log;
-  readonly settings: SessionSettings;
-  readonly sandboxStatus: (signal: AbortSignal) => Promise<SandboxStatus>;
-  /** Changes the record on disk and answers it as it is then. */
-  updateRecord(change: Partial<SessionRecord>): Promise<SessionRecord>;
-}
 
 export interface ExecuteOptions {
   readonly code: string;
@@ -65,7 +36,7 @@ export class Session {
   #record: SessionRecord;
   #link: KernelLink | undefined;
   #notices: string[] = [];
-  readonly #recent = new Map<string, Run>();
+  readonly #recent = new RecentRuns();
 
   constructor(options: SessionOptions) {
     this.#options = options;
@@ -406,15 +377,7 @@ export class Session {
 
   /** Keeps a run at hand. */
   remember(run: Run): void {
-    this.#recent.set(run.id, run);
-    let bytes = 0;
-    for (const known of this.#recent.values()) bytes += known.collector.heldBytes;
-    for (const [id, old] of this.#recent) {
-      if (this.#recent.size <= RECENT_RUNS && bytes <= RECENT_BYTES) break;
-      if (!old.isFinal) continue;
-      this.#recent.delete(id);
-      bytes -= old.collector.heldBytes;
-    }
+    this.#recent.add(run);
   }
 
   #cellIndex(cellId: string | undefined): number | undefined {
@@ -432,7 +395,7 @@ export class Session {
   }
 
   #onLateOutput(parentId: string, message: KernelMessage): void {
-    const run = [...this.#recent.values()].find(({ record }) => record.msgId === parentId);
+    const run = this.#recent.ofRequest(parentId);
     if (run === undefined || !run.receive(message)) return;
     run.flush();
     this.outputs.keep(run);

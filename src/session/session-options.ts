@@ -1,0 +1,32 @@
+/** What one session is made of: what it may do, and whom it works with. */
+import type { JupyterServer } from '#jupyter/contract.ts';
+import type { OpenNotebook } from '#notebook/contract.ts';
+import type { Clock } from '#platform/clock.ts';
+import type { Log } from '#platform/log.ts';
+import type { SandboxStatus } from '#sandbox/backend.ts';
+import type { SessionRecord } from './contract.ts';
+import type { RunJournal } from './journal.ts';
+import type { SessionLimits } from './limits.ts';
+
+export interface SessionSettings {
+  readonly kernelReadyMs: number;
+  readonly maxOutputBytes: number;
+  readonly allowStdin: boolean;
+  /** What the client's cancelling of a call does to its run. */
+  readonly onCancel: 'interrupt' | 'detach';
+  readonly limits?: SessionLimits;
+}
+
+export interface SessionOptions {
+  readonly record: SessionRecord;
+  /** Undefined for a scratch kernel. */
+  readonly notebook: OpenNotebook | undefined;
+  readonly server: JupyterServer;
+  readonly journal: RunJournal;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly settings: SessionSettings;
+  readonly sandboxStatus: (signal: AbortSignal) => Promise<SandboxStatus>;
+  /** Changes the record on disk and answers it as it is then. */
+  updateRecord(change: Partial<SessionRecord>): Promise<SessionRecord>;
+}
