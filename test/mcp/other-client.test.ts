@@ -28,6 +28,8 @@ interface Pair {
   readonly person: KernelChannel;
   /** Sends code as the person. */
   readonly runAsPerson: (code: string) => Promise<ExecuteReply>;
+  /** Resolves when our session knows that the kernel works for the person. */
+  readonly isKnownBusy: () => Promise<void>;
 }
 
 async function pair(name: string): Promise<Pair> {
@@ -47,7 +49,11 @@ async function pair(name: string): Promise<Pair> {
   await person.ready(30_000);
   const runAsPerson = (code: string): Promise<ExecuteReply> =>
     person.execute({ msgId: randomUUID(), code }, { onMessage: () => undefined }).finished;
-  return { session_id, person, runAsPerson };
+  const isKnownBusy = async (): Promise<void> => {
+    const session = await app.services.sessions.get(session_id);
+    await expect.poll(() => session.view().state, { timeout: 20_000 }).toBe('foreign-busy');
+  };
+  return { session_id, person, runAsPerson, isKnownBusy };
 }
 
 /** Code that says that it runs, waits, and then does `end`. */
@@ -69,10 +75,11 @@ const follow = (run: Answer): Promise<Answer> =>
   call(mcp, 'get_run', { run_id: idOf(run, 'run_id'), wait_s: 40 });
 
 it('X12: our run says that it waits for the cell of another client, and then runs', async () => {
-  const { session_id, runAsPerson } = await pair('waits');
+  const { session_id, runAsPerson, isKnownBusy } = await pair('waits');
   const cell = held('waits', 'theirs = 1');
   const theirs = runAsPerson(cell.code);
   await cell.hasBegun();
+  await isKnownBusy();
   const ours = await call(mcp, 'execute_code', { session_id, code: 'print(theirs)', wait_s: 1 });
   expect(ours.meta).toMatchObject({ state: 'queued' });
   expect(ours.text).toContain('the kernel is busy with a cell of another client');
@@ -85,10 +92,11 @@ it('X12: our run says that it waits for the cell of another client, and then run
 });
 
 it('an error of their cell leaves our waiting run alone', async () => {
-  const { session_id, runAsPerson } = await pair('error');
+  const { session_id, runAsPerson, isKnownBusy } = await pair('error');
   const cell = held('error', '1 / 0');
   const theirs = runAsPerson(cell.code);
   await cell.hasBegun();
+  await isKnownBusy();
   const ours = await call(mcp, 'execute_code', { session_id, code: '"ours"', wait_s: 1 });
   cell.open();
   expect((await theirs).status).toBe('error');
@@ -112,10 +120,11 @@ it('an error of ours does not reach their cell, nor is our run disturbed by thei
 });
 
 it('C26: an interrupt is for our code only, unless it is forced', async () => {
-  const { session_id, runAsPerson } = await pair('interrupt');
+  const { session_id, runAsPerson, isKnownBusy } = await pair('interrupt');
   const cell = held('interrupt', 'done = 1');
   const theirs = runAsPerson(cell.code);
   await cell.hasBegun();
+  await isKnownBusy();
   const queued = await call(mcp, 'execute_code', { session_id, code: 'print(2)', wait_s: 1 });
   expect(queued.meta).toMatchObject({ state: 'queued' });
   const removed = await call(mcp, 'interrupt_kernel', { session_id });
@@ -128,10 +137,11 @@ it('C26: an interrupt is for our code only, unless it is forced', async () => {
 });
 
 it('a cancelled run that was never sent does not stop their code, and the next one runs after it', async () => {
-  const { session_id, runAsPerson } = await pair('cancelled');
+  const { session_id, runAsPerson, isKnownBusy } = await pair('cancelled');
   const cell = held('cancelled', 'value = 3');
   const theirs = runAsPerson(cell.code);
   await cell.hasBegun();
+  await isKnownBusy();
   const stop = new AbortController();
   const aborted = mcp
     .callTool(
