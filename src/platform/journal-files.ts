@@ -6,16 +6,21 @@ import {
   closeSync,
   createReadStream,
   existsSync,
+  fstatSync,
   mkdirSync,
   openSync,
+  readSync,
   renameSync,
   writeFileSync,
   writeSync,
 } from 'node:fs';
 import { readdir, rm } from 'node:fs/promises';
+import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { GloveboxError, messageOf } from '#core/errors.ts';
+import { errnoOf } from './files.ts';
 
+const NEWLINE = 0x0a;
 const PRIVATE_FILE = 0o600;
 const PRIVATE_FOLDER = 0o700;
 
@@ -46,7 +51,7 @@ export function replaceFile(file: string, text: string | Uint8Array): void {
   });
 }
 
-/** A file that only grows. Text is gathered until `flush` or until `bufferBytes` have come together. */
+/** A file of lines that only grows, made by the first write with its folder. Text is gathered until `flush` or until `bufferBytes` have come together. */
 export class AppendFile {
   readonly #file: string;
   readonly #bufferChars: number;
@@ -68,21 +73,44 @@ export class AppendFile {
     if (this.#pendingChars >= this.#bufferChars) this.flush();
   }
 
-  /** Returns when everything appended so far was accepted by the system. */
+  /** Returns when everything appended so far was accepted by the system. @throws `storage/failed`; what is left is written by the next call. */
   flush(): void {
     if (this.#pending.length === 0 && this.#rest === undefined) return;
     translate(`Cannot append to ${this.#file}`, () => {
-      this.#descriptor ??= openSync(this.#file, 'a', PRIVATE_FILE);
+      this.#descriptor ??= openForLines(this.#file);
       const fresh = Buffer.from(this.#pending.join(''));
-      let rest = this.#rest === undefined ? fresh : Buffer.concat([this.#rest, fresh]);
+      const bytes = this.#rest === undefined ? fresh : Buffer.concat([this.#rest, fresh]);
       this.#pending = [];
       this.#pendingChars = 0;
+      this.#writeAll(this.#descriptor, bytes);
+    });
+  }
+
+  /**
+   * Appends text behind all that was appended before; accepted by the system when this returns.
+   *
+   * @throws `storage/failed`; then nothing of the text is written later, unless its beginning was taken
+   */
+  write(text: string): void {
+    this.flush();
+    translate(`Cannot append to ${this.#file}`, () => {
+      this.#descriptor ??= openForLines(this.#file);
+      const bytes = Buffer.from(text);
       try {
-        while (rest.length > 0) rest = rest.subarray(writeSync(this.#descriptor, rest));
+        this.#writeAll(this.#descriptor, bytes);
       } finally {
-        this.#rest = rest.length > 0 ? rest : undefined;
+        if (this.#rest?.length === bytes.length) this.#rest = undefined;
       }
     });
+  }
+
+  #writeAll(descriptor: number, bytes: Buffer): void {
+    let rest = bytes;
+    try {
+      while (rest.length > 0) rest = rest.subarray(writeSync(descriptor, rest));
+    } finally {
+      this.#rest = rest.length > 0 ? rest : undefined;
+    }
   }
 
   close(): void {
@@ -90,6 +118,27 @@ export class AppendFile {
     if (this.#descriptor !== undefined) closeSync(this.#descriptor);
     this.#descriptor = undefined;
   }
+}
+
+function openInFolder(file: string): number {
+  try {
+    return openSync(file, 'a+', PRIVATE_FILE);
+  } catch (error) {
+    if (errnoOf(error) !== 'ENOENT') throw error;
+    mkdirSync(path.dirname(file), { recursive: true, mode: PRIVATE_FOLDER });
+    return openSync(file, 'a+', PRIVATE_FILE);
+  }
+}
+
+/** Opens a file of lines for appending; a half line, of a process that died while it wrote, is ended, so that the next one is whole. */
+function openForLines(file: string): number {
+  const descriptor = openInFolder(file);
+  const { size } = fstatSync(descriptor);
+  if (size === 0) return descriptor;
+  const last = Buffer.alloc(1);
+  readSync(descriptor, last, 0, 1, size - 1);
+  if (last[0] !== NEWLINE) writeSync(descriptor, '\n');
+  return descriptor;
 }
 
 /** The lines of a file, read as they are asked for; none when the file does not exist. */

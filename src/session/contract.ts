@@ -38,7 +38,7 @@ export const isFinal = (state: RunState): boolean => !UNFINISHED.has(state);
 /** Why the kernel of a session is not what it was. */
 export type LossClass = 'server_gone' | 'kernel_dead' | 'kernel_gone' | 'kernel_restarted';
 
-/** One run on disk: `runs/<run_id>/run.json`. Written by the process that owns it, read by all. */
+/** One run on disk: `runs/<run_id>.jsonl`. Written by the process that owns it, read by all. */
 export interface RunRecord {
   readonly version: 1;
   readonly id: string;

@@ -8,6 +8,8 @@ import type { Clock } from '#platform/clock.ts';
 import type { Log } from '#platform/log.ts';
 import type { Run } from './run.ts';
 
+/** A new cell is in the file so soon, also when its code runs on; the end of a shorter one writes it anyway. */
+const SHOW_MS = 100;
 /** How often the cell of a running run is written (R7). */
 const KEEP_MS = 2_000;
 /** After a quiet moment, a big notebook that was not written at the end of a run is, and its runs are marked as saved. */
@@ -37,6 +39,13 @@ export class OutputKeeper {
     this.#notebook = options.notebook;
     this.#clock = options.clock;
     this.#log = options.log;
+  }
+
+  /** Called when the cell of a run is new: a person who watches the file sees it before it has ended. The journal holds it already. */
+  showSoon(run: Run): void {
+    this.#clock.after(SHOW_MS, () => !run.isFinal && this.#notebook?.scheduleSave(), {
+      background: true,
+    });
   }
 
   /** Called for each output of a run that goes on. */

@@ -196,7 +196,7 @@ export class Session {
         ...(before !== undefined && { afterCellId: before }),
       });
       this.#enqueue(run, timeoutMs);
-      this.notebook.scheduleSave();
+      this.outputs.showSoon(run);
       return run;
     } catch (error) {
       // Refused, so nothing of it stays: the queue is full, or its record cannot be written.
