@@ -25,6 +25,11 @@ export interface StoredMessage {
   readonly metadata?: Readonly<Record<string, unknown>>;
 }
 
+export interface PlacedMessage {
+  readonly message: StoredMessage;
+  readonly end: number;
+}
+
 const runRecord = z.looseObject({
   version: z.literal(1),
   id: z.string(),
@@ -128,9 +133,14 @@ export class RunJournal {
 
   /** Every message of a run in order. A half line at the end, of a process that died while writing, is left out. */
   async *messages(runId: string): AsyncGenerator<StoredMessage> {
-    for await (const line of readLines(this.outputFile(runId))) {
-      const message = parseStoredMessage(line);
-      if (message !== undefined) yield message;
+    for await (const { message } of this.messagesFrom(runId, 0)) yield message;
+  }
+
+  /** The same from a byte of the file on, each with the byte where the next one begins. */
+  async *messagesFrom(runId: string, start: number): AsyncGenerator<PlacedMessage> {
+    for await (const { text, end } of readLines(this.outputFile(runId), start)) {
+      const message = parseStoredMessage(text);
+      if (message !== undefined) yield { message, end };
     }
   }
 
