@@ -120,11 +120,9 @@ describe.runIf(isLinux)('output at scale', () => {
   it('O1, O8: 10,000 displays and a progress bar of 100,000 updates stay small', async () => {
     const stage = await open();
     const before = stage.peakMiB();
-    const displays = await run(
-      stage,
-      // Slower than the thousand messages that lie between kernel and Jupyter server before some are lost there.
-      'import time\nfor n in range(10_000):\n display(n)\n if n % 100 == 0: time.sleep(0.05)',
-    );
+    // Faster than the Jupyter server reads: a kernel as it comes drops what lies behind a thousand messages.
+    const displays = await run(stage, 'for n in range(10_000): display(n)');
+    expect(displays.text).not.toContain('lost');
     expect(displays.text.length).toBeLessThan(ANSWER_CHARS);
     const bar = await run(
       stage,
