@@ -30,7 +30,7 @@ import { Pending } from './pending.ts';
 import { SaveHistory } from './save-history.ts';
 import { SaveScheduler } from './save-scheduler.ts';
 import { StoredCell } from './stored-cell.ts';
-import type { DiskStore, FileVersion } from './stores/disk.ts';
+import type { FileVersion, NotebookStore } from './stores/store.ts';
 
 /** Somebody else may win the race for the file so often before a save gives up. */
 const SAVE_ATTEMPTS = 10;
@@ -40,7 +40,7 @@ const WATCH_MS = 2_000;
 type NewCell = Parameters<OpenNotebook['insertCell']>[0];
 
 export interface LiveNotebookOptions {
-  readonly store: DiskStore;
+  readonly store: NotebookStore;
   readonly clock: Clock;
   readonly log: Log;
   readonly loaded: LoadedNotebook;
@@ -102,6 +102,10 @@ export class LiveNotebook implements OpenNotebook {
   get kernelName(): string | undefined {
     const name = this.#document.kernelspec?.['name'];
     return typeof name === 'string' ? name : undefined;
+  }
+
+  get versions(): readonly object[] {
+    return this.#document.cells;
   }
 
   cells(): readonly CellView[] {
