@@ -15,11 +15,11 @@ export interface Call {
 
 export interface Caller {
   /** Any answer but 401 and 403. @throws `server/unreachable`, `server/refused`, `cancelled`. */
-  send(call: Call): Promise<HttpResponse>;
+  send(this: void, call: Call): Promise<HttpResponse>;
   /** Sends, and reads the JSON of an answer with a good status. @throws also `server/error`. */
-  ask(call: Call): Promise<unknown>;
+  ask(this: void, call: Call): Promise<unknown>;
   /** Sends a DELETE. What is not there any more counts as done. @throws also `server/error`. */
-  remove(call: Call): Promise<void>;
+  remove(this: void, call: Call): Promise<void>;
 }
 
 export function createCaller(endpoint: EndpointSource): Caller {

@@ -23,7 +23,7 @@ import {
   replaced,
   without,
 } from './edits.ts';
-import { chunksOf, hasIds, withKernel, type NotebookDocument } from './format.ts';
+import { chunksOf, hasIds, withKernel, type NotebookDocument, type SaveMark } from './format.ts';
 import { loadNotebook, type LoadedNotebook } from './load-notebook.ts';
 import { merge, type Conflict } from './merge.ts';
 import { Pending } from './pending.ts';
@@ -102,6 +102,11 @@ export class LiveNotebook implements OpenNotebook {
   get kernelName(): string | undefined {
     const name = this.#document.kernelspec?.['name'];
     return typeof name === 'string' ? name : undefined;
+  }
+
+  /** Which saves of which writers the stored notebook contains, the latest writer first. */
+  get saves(): readonly SaveMark[] {
+    return this.#base.saves;
   }
 
   get versions(): readonly object[] {

@@ -14,6 +14,7 @@ async function adoptKernel(
   kernelId: string,
   file: string,
   signal: AbortSignal,
+  copyPath?: string,
 ): Promise<Session> {
   const server = pool.server(sandbox.id);
   const model = await server.kernel(kernelId, signal);
@@ -27,6 +28,7 @@ async function adoptKernel(
     kernel: toMetadata(spec),
     interruptMode: spec.interruptMode,
     ownsKernel: false,
+    copyPath,
   };
   try {
     return await registerSession(pool, sandbox, notebook, kernel, signal);
@@ -67,7 +69,13 @@ export async function adoptKernelById(
     if ((await server.kernel(kernelId, wait.signal)) === undefined) continue;
     const sessions = await server.listSessions(wait.signal);
     const bound = sessions.find(({ kernel }) => kernel.id === kernelId);
-    const file = fileOf(sandbox, bound?.path) ?? (await freshFile(pool, place.folder, kernelId));
+    const seen = fileOf(sandbox, bound?.path);
+    if (seen !== undefined) return adoptKernel(pool, sandbox, kernelId, seen, wait.signal);
+    const copyPath = bound?.path.endsWith('.ipynb') === true ? bound.path : undefined;
+    const brought = copyPath && (await pool.copies.bringIn(sandbox.id, copyPath, place.folder));
+    if (brought !== undefined)
+      return adoptKernel(pool, sandbox, kernelId, brought, wait.signal, copyPath);
+    const file = await freshFile(pool, place.folder, kernelId);
     return adoptKernel(pool, sandbox, kernelId, file, wait.signal);
   }
   throw unknownKernel(kernelId, candidates);

@@ -348,6 +348,7 @@ export class Session {
         state: run.state,
         elapsedMs: run.elapsedMs(),
       })),
+      ...(record.copyPath !== undefined && { copyPath: record.copyPath }),
       ...(record.browserUrl !== undefined && { browserUrl: record.browserUrl }),
     };
   }

@@ -250,6 +250,7 @@ export class Sessions {
     const sessions = await this.#pool.all();
     await Promise.allSettled([
       ...sessions.map(async (session) => {
+        await this.#pool.copies.close(session.id, { isLast: false });
         await session.flush();
         await session.disconnect();
       }),
