@@ -2,7 +2,7 @@
 import path from 'node:path';
 import { GloveboxError } from '#core/errors.ts';
 import type { SandboxView, SandboxWait } from '#sandbox/sandboxes.ts';
-import { chooseKernel, serverPathOf, toMetadata } from './kernel-start.ts';
+import { chooseKernel, isOnServer, serverPathOf, toMetadata } from './kernel-start.ts';
 import type { SessionPool } from './pool.ts';
 import { readySandboxes } from './ready-sandbox.ts';
 import type { Session } from './session.ts';
@@ -46,10 +46,15 @@ export async function adoptBoundKernel(
   wait: SandboxWait,
 ): Promise<Session | undefined> {
   for (const sandbox of await readySandboxes(pool.options, sandboxId, wait.signal)) {
-    const serverPath = serverPathOf(sandbox.serverRootDir, file);
+    const isThere = isOnServer(sandbox.serverRootDir, file);
+    // A notebook of the same name that the server has by itself is another one.
+    const copyPath = isThere ? undefined : await pool.copies.knownPlace(sandbox.id, file);
+    if (!isThere && copyPath === undefined) continue;
+    const serverPath = copyPath ?? serverPathOf(sandbox.serverRootDir, file);
     const sessions = await pool.server(sandbox.id).listSessions(wait.signal);
     const bound = sessions.find((session) => session.path === serverPath);
-    if (bound !== undefined) return adoptKernel(pool, sandbox, bound.kernel.id, file, wait.signal);
+    if (bound !== undefined)
+      return adoptKernel(pool, sandbox, bound.kernel.id, file, wait.signal, copyPath);
   }
   return undefined;
 }

@@ -83,6 +83,12 @@ export class Copies {
     return undefined;
   }
 
+  /** Where the copy of a notebook lay when there was one. */
+  async knownPlace(sandboxId: string, notebookPath: string): Promise<string | undefined> {
+    const known = await this.#recall(sandboxId, notebookPath).catch(() => undefined);
+    return known?.serverPath;
+  }
+
   /**
    * A person's notebook on a server that does not see the project comes into it once (D12), under its name or a free one; from then
    * on the file in the project is the notebook of record, and theirs the copy.

@@ -14,6 +14,8 @@ const SYNC_MS = 3_000;
 /** Between two times lies this many times what the first took: a large notebook over a slow line. */
 const REST_FACTOR = 10;
 const LONGEST_PAUSE_MS = 60_000;
+/** A copy that cannot be read so often one after the other is made anew: nobody can open it there either. */
+const MOST_UNREADABLE = 3;
 /** For the last time, when the session ends. */
 const LAST_MS = 5_000;
 
@@ -44,6 +46,7 @@ export class NotebookCopy {
   #working: Promise<void> = Promise.resolve();
   #cancel: (() => void) | undefined;
   #failures = 0;
+  #unreadable = 0;
   #isClosed = false;
 
   constructor(options: NotebookCopyOptions) {
@@ -99,16 +102,15 @@ export class NotebookCopy {
 
   async #sync(): Promise<void> {
     const { record, remember } = this.#options;
-    this.#live ??= await this.#open();
+    const live = await this.#read();
     await record.refresh();
-    await this.#live.refresh();
     const before = JSON.stringify(this.#base);
-    const { base, notices } = syncPair(record, this.#live, this.#base);
+    const { base, notices } = syncPair(record, live, this.#base);
     this.#base = base;
     for (const notice of notices) this.#options.notify(notice);
     // Also when nothing changed: the copy may have been removed, or an older one written over it.
-    await this.#flush(this.#live, false);
-    const [mark] = this.#live.saves;
+    await this.#flush(live, false);
+    const [mark] = live.saves;
     this.#base = mark === undefined ? base : { ...base, mark };
     if (JSON.stringify(this.#base) === before) return;
     // Another process believes what is remembered, so both have it before.
@@ -128,13 +130,38 @@ export class NotebookCopy {
     }
   }
 
-  async #open(): Promise<LiveNotebook> {
-    const { record, store, readRecord, clock, log } = this.#options;
-    if ((await store.version()) === undefined) {
-      await this.#flush(record, true);
-      const bytes = await readRecord();
-      await store.exclusively(() => store.write([bytes], undefined));
+  /** The copy as it is now. */
+  async #read(): Promise<LiveNotebook> {
+    try {
+      this.#live ??= await this.#open();
+      await this.#live.refresh();
+      this.#unreadable = 0;
+      return this.#live;
+    } catch (error) {
+      if (!isGloveboxError(error, 'notebook/invalid')) throw error;
+      this.#unreadable += 1;
+      if (this.#unreadable < MOST_UNREADABLE) throw error;
+      this.#options.notify(
+        `The copy of the notebook in the sandbox could not be read any more (${error.message}) and was made anew.`,
+      );
+      this.#live?.stop();
+      await this.#write();
+      this.#live = await this.#open();
+      return this.#live;
     }
+  }
+
+  /** Gives the copy what the record has, whatever it is now. */
+  async #write(): Promise<void> {
+    const { record, store, readRecord } = this.#options;
+    await this.#flush(record, true);
+    const bytes = await readRecord();
+    await store.exclusively(async () => store.write([bytes], await store.version()));
+  }
+
+  async #open(): Promise<LiveNotebook> {
+    const { store, clock, log } = this.#options;
+    if ((await store.version()) === undefined) await this.#write();
     const live = await openStore(store, { clock, log });
     // An older copy, as an older state of the sandbox's disk has it: what it lacks nobody removed.
     if (isOlder(live.saves, this.#base)) this.#base = toBase(seeCells(live));
