@@ -137,6 +137,8 @@ export interface SessionRecord {
   } | null;
   /** A loss that no answer has told of yet; whoever carries the session on tells it. */
   readonly news?: string | null;
+  /** Where the notebook's copy lies below the root of the sandbox's server, which does not see the notebook itself (D12). */
+  readonly copyPath?: string;
   /** Address of the notebook in JupyterLab, without credentials. */
   readonly browserUrl?: string;
   /** Set when the session was shut down. */
@@ -170,6 +172,8 @@ export interface SessionView {
     readonly state: RunState;
     readonly elapsedMs: number;
   }[];
+  /** As in `SessionRecord`. */
+  readonly copyPath?: string;
   /** Address of the notebook in JupyterLab, without credentials. */
   readonly browserUrl?: string;
 }

@@ -19,6 +19,12 @@ export interface StoredMessage {
   readonly metadata?: Readonly<Record<string, unknown>>;
 }
 
+export interface PlacedMessage {
+  readonly message: StoredMessage;
+  /** Where the next one begins, for `messagesFrom`. */
+  readonly end: number;
+}
+
 const runRecord = z.looseObject({
   version: z.literal(1),
   id: z.string(),
@@ -56,6 +62,9 @@ const INLINE_BYTES = 64 * 1024;
 
 /** Every line about the run itself begins so; all others are outputs. */
 const RECORD_LINE = '{"run":';
+
+/** Places in the second file count from here; the first never grows so far. */
+const OVERFLOW_PLACE = 2 ** 40;
 
 /**
  * What is written of one run, by the process that owns it. Nothing is replaced: a line with what changed is appended, which is
@@ -138,12 +147,18 @@ export class RunJournal {
 
   /** Every output of a run in order. A half line, of a process that died while writing, is left out. */
   async *messages(runId: string): AsyncGenerator<StoredMessage> {
-    for (const file of [this.#file(runId), this.#overflowFile(runId)]) {
-      for await (const line of readLines(file)) {
-        const message = line.startsWith(RECORD_LINE) ? undefined : parseStoredMessage(line);
-        if (message !== undefined) yield message;
-      }
-    }
+    for await (const { message } of this.messagesFrom(runId, 0)) yield message;
+  }
+
+  /** The same from a place on, each with the place where the next one begins. Places are not counted on: they come from here. */
+  async *messagesFrom(runId: string, place: number): AsyncGenerator<PlacedMessage> {
+    const isBehind = place >= OVERFLOW_PLACE;
+    if (!isBehind) yield* outputsOf(this.#file(runId), place, 0);
+    yield* outputsOf(
+      this.#overflowFile(runId),
+      isBehind ? place - OVERFLOW_PLACE : 0,
+      OVERFLOW_PLACE,
+    );
   }
 
   /** The records of a session's runs, oldest first; damaged ones are left out. */
@@ -205,6 +220,17 @@ export class RunJournal {
 
   #overflowFile(runId: string): string {
     return this.#file(runId).replace(/jsonl$/, 'output.jsonl');
+  }
+}
+
+async function* outputsOf(
+  file: string,
+  start: number,
+  firstPlace: number,
+): AsyncGenerator<PlacedMessage> {
+  for await (const { text, end } of readLines(file, start)) {
+    const message = text.startsWith(RECORD_LINE) ? undefined : parseStoredMessage(text);
+    if (message !== undefined) yield { message, end: firstPlace + end };
   }
 }
 

@@ -27,6 +27,8 @@ export class OutputKeeper {
   readonly #displays = new Map<string, Map<string, Display>>();
   readonly #unmarked = new Set<Run>();
   readonly #timers = new Map<Run, () => void>();
+  /** How far the outputs were that stand in the cell. */
+  readonly #written = new WeakMap<Run, number>();
   /** Runs whose cell has vanished; told once. */
   readonly #homeless = new WeakSet<Run>();
   #cancelMark: (() => void) | undefined;
@@ -56,7 +58,8 @@ export class OutputKeeper {
       KEEP_MS,
       () => {
         this.#timers.delete(run);
-        if (run.isFinal) return;
+        // Nothing but what the notebook has no room for.
+        if (run.isFinal || this.#written.get(run) === run.collector.changed) return;
         this.#write(run);
         this.#notebook?.scheduleSave();
       },
@@ -126,6 +129,7 @@ export class OutputKeeper {
   #write(run: Run): void {
     const { cellId, executionCount } = run.record;
     if (this.#notebook === undefined || cellId === undefined) return;
+    this.#written.set(run, run.collector.changed);
     const isThere = this.#notebook.setOutputs(
       cellId,
       run.collector.outputs,
