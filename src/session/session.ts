@@ -117,11 +117,16 @@ export class Session {
 
   /**
    * Connects to the kernel of the record. `carried` is a run of an earlier process that may still be in the kernel: it is
-   * listened for before the socket opens, and nothing is sent again.
+   * listened for before the socket opens, and nothing is sent again. While `isPatient` says so, it is tried until it works.
    *
    * @throws as `KernelLink.open`; the session stays usable for another try.
    */
-  async connect(connectionId: string, signal?: AbortSignal, carried?: Run): Promise<void> {
+  async connect(
+    connectionId: string,
+    signal?: AbortSignal,
+    carried?: Run,
+    isPatient?: () => boolean,
+  ): Promise<void> {
     const { clock, log, server, settings, sandboxStatus } = this.#options;
     const link = new KernelLink({
       server,
@@ -152,7 +157,7 @@ export class Session {
       this.#inputs.carryOn(carried);
     }
     try {
-      const info = await link.open(signal);
+      const info = await link.open(signal, isPatient);
       this.#options.notebook?.setKernel(this.#record.kernel, info.languageInfo);
     } catch (error) {
       await link.close();
@@ -345,7 +350,7 @@ export class Session {
   #state(): SessionView['state'] {
     if (this.#record.endedMs !== undefined) return 'ended';
     if (this.#blocked() !== undefined) return 'lost';
-    if (this.#link === undefined) return 'not-attached';
+    if (this.#link === undefined || !this.#link.wasOpen) return 'not-attached';
     if (this.#link.isDown) return 'disconnected';
     if (this.queue.current !== undefined) return 'busy';
     return this.#link.channel.foreignBusy ? 'foreign-busy' : 'idle';

@@ -239,7 +239,7 @@ export class Sessions {
 
   /** Before the process ends: everything onto disk, sockets closed properly, no kernel touched (R8). */
   async close(): Promise<void> {
-    const sessions = await this.#pool.all();
+    const sessions = await this.#pool.stopAttaching();
     await Promise.allSettled([
       ...sessions.map(async (session) => {
         await session.flush();
