@@ -37,6 +37,8 @@ export interface PoolOptions {
   settings(this: void): SessionSettings;
   /** The Python that lists the variables of a kernel. */
   inspectSource(this: void): Promise<string>;
+  /** The Python that tells how the last execution of a kernel ended. */
+  recallSource(this: void): Promise<string>;
 }
 
 export class SessionPool {
@@ -81,6 +83,7 @@ export class SessionPool {
       log,
       settings: this.options.settings(),
       sandboxStatus: async (signal) => (await sandboxes.get(record.sandboxId, signal)).status,
+      recallSource: this.options.recallSource,
       updateRecord: (change) => records.update(record.id, (current) => ({ ...current, ...change })),
     });
   }

@@ -59,6 +59,7 @@ export class Session {
       link: () => this.#link,
       blocked: () => this.#blocked(),
       generation: () => this.#record.generation,
+      recallSource: () => this.#recallSource(),
       onMessage: (run, message) => this.receive(run, message),
       onInputRequest: (run, request) => this.#inputs.ask(run, request),
       onEnd: (run, outcome) => this.#onEnd(run, outcome),
@@ -354,6 +355,11 @@ export class Session {
     if (this.#link.isDown) return 'disconnected';
     if (this.queue.current !== undefined) return 'busy';
     return this.#link.channel.foreignBusy ? 'foreign-busy' : 'idle';
+  }
+
+  async #recallSource(): Promise<string | undefined> {
+    const isPython = this.#record.kernel.language.toLowerCase() === 'python';
+    return isPython ? this.#options.recallSource?.() : undefined;
   }
 
   #blocked(): string | undefined {

@@ -5,7 +5,7 @@ import { faultSeedCount, faultSummaryFile, firstFaultSeed } from '../rigs/variab
 import { Impostor } from './impostor.ts';
 import { Lane } from './lane.ts';
 import { Moments } from './moments.ts';
-import { play, type PlayedFault, type Stage } from './play.ts';
+import { play, type History, type Stage } from './play.ts';
 import { brokenPromises } from './promises.ts';
 import { makeScenario } from './scenario.ts';
 import { NetworkEvents } from './strike.ts';
@@ -53,21 +53,22 @@ it(
     const begunMs = performance.now();
     const seeds = Array.from({ length: faultSeedCount }, (_, index) => firstFaultSeed + index);
     const broken: string[] = [];
-    const tried: PlayedFault[] = [];
+    const histories: History[] = [];
     const work = async (stage: Stage): Promise<void> => {
       for (let seed = seeds.shift(); seed !== undefined; seed = seeds.shift()) {
-        const { faults, found } = await tryOne(stage, seed);
-        tried.push(...faults);
+        const { history, found } = await tryOne(stage, seed);
+        if (history !== undefined) histories.push(history);
         broken.push(...found);
       }
     };
     await Promise.all(stages.map(work));
     const seconds = (performance.now() - begunMs) / 1000;
-    const summary = summaryOf({ seeds: faultSeedCount, tried, broken: broken.length, seconds });
+    const summary = summaryOf({ histories, broken: broken.length, seconds });
     process.stdout.write(`${summary}\n`);
     if (faultSummaryFile !== undefined) writeFileSync(faultSummaryFile, `${summary}\n`);
     expect(broken).toEqual([]);
     // Else the faults hit nothing but idle sessions.
+    const tried = histories.flatMap(({ faults }) => faults);
     expect(tried.filter(({ onTime }) => onTime).length).toBeGreaterThan(tried.length / 2);
   },
   60_000 + faultSeedCount * PER_SEED_MS,
@@ -76,7 +77,7 @@ it(
 async function tryOne(
   stage: Stage,
   seed: number,
-): Promise<{ readonly faults: readonly PlayedFault[]; readonly found: readonly string[] }> {
+): Promise<{ readonly history: History | undefined; readonly found: readonly string[] }> {
   const replay = `seed ${seed} (GLOVEBOX_FAULT_SEED=${seed} GLOVEBOX_FAULT_SEEDS=1 npm test -- --project faults test/faults/faults.test.ts)`;
   const scenario = makeScenario(seed);
   try {
@@ -87,10 +88,10 @@ async function tryOne(
       const script = scenario.steps.map((step) => JSON.stringify(step)).join('\n');
       process.stdout.write(`${replay}\n${found.join('\n')}\n${script}\n${history.stderr}\n`);
     }
-    return { faults: history.faults, found: found.map((sentence) => `${replay}: ${sentence}`) };
+    return { history, found: found.map((sentence) => `${replay}: ${sentence}`) };
   } catch (error) {
     process.stdout.write(`${replay}: ${String(error)}\n`);
-    return { faults: [], found: [`${replay}: ${String(error)}`] };
+    return { history: undefined, found: [`${replay}: ${String(error)}`] };
   } finally {
     stage.lane.forget();
   }

@@ -48,6 +48,8 @@ export interface History {
   readonly runs: PlayedRun[];
   readonly texts: PlayedText[];
   readonly faults: PlayedFault[];
+  /** A last cell of each agent, when no fault was on any more. */
+  readonly atEnd: Call[];
   /** Agents whose program was killed. */
   killed: readonly AgentName[];
   /** The notebook at the end. */
@@ -88,6 +90,7 @@ class Player {
       runs: [],
       texts: [],
       faults: [],
+      atEnd: [],
       killed: [],
       notebook: '',
       effects: [],
@@ -282,7 +285,24 @@ class Player {
     }
     for (const { name } of this.#agents) {
       await this.#addMarkdown(name, `text t${this.#scenario.seed}-end${name}`);
+      this.#history.atEnd.push(await this.#tryLast(name));
     }
+  }
+
+  /** Code after all faults: sent again when nothing of it was executed, with a new kernel where the answer asks for one. */
+  async #tryLast(by: AgentName): Promise<Call> {
+    const agent = this.#agent(by);
+    const args = { session_id: this.#sessionId, code: '"alive"', wait_s: WAIT_S };
+    let last = await agent.call('execute_code', args, WAIT_S);
+    for (let tries = 1; tries < 3; tries += 1) {
+      const { state } = last.meta;
+      if (state !== 'not_started' && state !== 'cancelled') break;
+      if (state === 'not_started' && last.text.includes('restart_kernel')) {
+        await agent.call('restart_kernel', { session_id: this.#sessionId });
+      }
+      last = await agent.call('execute_code', args, WAIT_S);
+    }
+    return last;
   }
 }
 

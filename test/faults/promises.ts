@@ -34,6 +34,11 @@ export async function brokenPromises(history: History): Promise<readonly string[
         : [`kept: cell ${cellId} has ${JSON.stringify(source)} and not ${texts.join(' or ')}`];
     }),
     ...history.calls.flatMap(checkCall),
+    ...history.atEnd
+      .filter(({ meta, text }) => meta['state'] !== 'ok' || !text.includes('alive'))
+      .map(
+        ({ by, text }) => `the truth: agent ${by} cannot go on at the end: ${text.slice(0, 500)}`,
+      ),
     ...repeated(cells.map(({ id }) => id)).map((id) => `kept: two cells have the id ${id}`),
   ];
 }

@@ -222,7 +222,10 @@ export function codeOf(work: CellWork, logFile: string): string {
     `    print("${work.tag}:", _line, flush=True)`,
     `    time.sleep(${work.pauseMs / 1000})`,
     ...(work.isHungry === true
-      ? ['_taken = []', 'while True: _taken.append(b"x" * 1_000_000); time.sleep(0.001)']
+      ? [
+          '_taken = []',
+          'while len(_taken) < 2000: _taken.append(b"x" * 1_000_000); time.sleep(0.001)',
+        ]
       : []),
     note('end'),
     ...(work.raises ? [`raise ValueError("${work.tag} raised")`] : []),

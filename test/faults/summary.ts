@@ -1,23 +1,32 @@
 /** What the fault suite has done, in words. */
-import type { PlayedFault } from './play.ts';
+import type { History } from './play.ts';
 
 export function summaryOf(done: {
-  readonly seeds: number;
-  readonly tried: readonly PlayedFault[];
+  readonly histories: readonly History[];
   readonly broken: number;
   readonly seconds: number;
 }): string {
-  const { seeds, tried, broken, seconds } = done;
-  const counts = new Map<string, number>();
-  for (const { fault } of tried) counts.set(fault.kind, (counts.get(fault.kind) ?? 0) + 1);
-  const kinds = [...counts]
-    .toSorted(([, a], [, b]) => b - a)
-    .map(([kind, count]) => `${kind} ${count}`)
-    .join(', ');
-  const onTime = tried.filter((fault) => fault.onTime).length;
+  const { histories, broken, seconds } = done;
+  const faults = histories.flatMap((history) => history.faults);
+  const onTime = faults.filter((fault) => fault.onTime).length;
+  const runs = histories.flatMap((history) => history.runs);
+  const ends = runs.map(({ answers }) => {
+    const state = answers.at(-1)?.meta['state'];
+    return typeof state === 'string' ? state : 'not answered';
+  });
   return [
-    `faults: ${seeds} scripts in ${Math.round(seconds)} s`,
-    `faults tried: ${tried.length} (${kinds}), ${onTime} of them in the moment they were meant for`,
+    `faults: ${histories.length} scripts in ${Math.round(seconds)} s`,
+    `faults tried: ${faults.length} (${tally(faults.map(({ fault }) => fault.kind))}), ${onTime} of them in the moment they were meant for`,
+    `runs judged: ${runs.length} (${tally(ends)})`,
     `promises broken: ${broken}`,
   ].join('\n');
+}
+
+function tally(words: readonly string[]): string {
+  const counts = new Map<string, number>();
+  for (const word of words) counts.set(word, (counts.get(word) ?? 0) + 1);
+  return [...counts]
+    .toSorted(([, a], [, b]) => b - a)
+    .map(([word, count]) => `${word} ${count}`)
+    .join(', ');
 }

@@ -6,7 +6,7 @@ export const extraNodes: readonly string[] = (process.env['GLOVEBOX_TEST_NODES']
   .filter((program) => program !== '');
 
 /** How many scripts of faults are played: `GLOVEBOX_FAULT_SEEDS`. */
-export const faultSeedCount = Number(process.env['GLOVEBOX_FAULT_SEEDS'] ?? 40);
+export const faultSeedCount = Number(process.env['GLOVEBOX_FAULT_SEEDS'] ?? 30);
 
 /** The first of their seeds: `GLOVEBOX_FAULT_SEED`. */
 export const firstFaultSeed = Number(process.env['GLOVEBOX_FAULT_SEED'] ?? 1);
