@@ -21,7 +21,6 @@ export type Fault = { readonly when: Moment } & (
   | { readonly kind: 'impostor'; readonly lie: Lie; readonly events: number }
   | { readonly kind: 'stop-server' | 'stop-program' }
 );
-export type FaultKind = Fault['kind'];
 
 /** A cell that writes to the effect log when it begins and when it ends, and prints numbered lines between. */
 export interface CellWork {
