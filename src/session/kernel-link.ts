@@ -335,6 +335,8 @@ export class KernelLink {
     if (status.state === 'ended' || status.generation !== this.#options.serverGeneration) {
       return this.#lose(serverGone(status, this.#options.clock.now()));
     }
+    // A server that waits for a deleted kernel neither opens a socket nor refuses one, for a minute.
+    if (status.state === 'ready' && this.isDown) await this.#checkKernel();
     this.obstacle =
       this.isDown || !this.wasOpen
         ? unreachable(status, this.#downSinceMs ?? this.#builtMs)

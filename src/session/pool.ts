@@ -16,7 +16,7 @@ import { isFinal, type SessionRecord } from './contract.ts';
 import { RunJournal } from './journal.ts';
 import { isFree, isSelf, leaseOf } from './lease.ts';
 import { loadLeftRuns } from './recover-runs.ts';
-import { takeOver } from './take-over.ts';
+import { carryOnOrphans, isOrphan, takeOver } from './take-over.ts';
 import { Session } from './session.ts';
 import type { SessionSettings } from './session-options.ts';
 
@@ -257,6 +257,11 @@ export class SessionPool {
     return true;
   }
 
+  /** Sees to runs of other processes in a session that is open here; their processes are gone. */
+  carryOn(session: Session): Promise<void> {
+    return carryOnOrphans(session, { journal: this.journal, clock: this.options.clock });
+  }
+
   async #letGo(session: Session): Promise<void> {
     // Several calls may have found it out at once.
     if (this.#gone.has(session)) return;
@@ -280,9 +285,11 @@ export class SessionPool {
   }
 
   async #reattach(record: SessionRecord, signal: AbortSignal): Promise<void> {
-    if (!isFree(record.owner)) return;
     const runs = await this.journal.ofSession(record.id);
-    if (runs.every((run) => isFinal(run.state) && run.saved)) return;
+    const isLeft = isFree(record.owner)
+      ? runs.some((run) => !(isFinal(run.state) && run.saved))
+      : runs.some(isOrphan);
+    if (!isLeft) return;
     await this.get(record.id, signal).catch((error: unknown) => {
       this.options.log.info(`session ${record.id} not attached again: ${messageOf(error)}`);
     });
@@ -311,6 +318,8 @@ export class SessionPool {
           void this.#letGo(session);
         },
       });
+      // The owner lives, and knows nothing of runs that others leave.
+      if (!lease.isOwner) await this.carryOn(session);
       this.journal
         .prune(record.id, clock.now())
         .catch((error: unknown) => log.debug(`prune: ${messageOf(error)}`));

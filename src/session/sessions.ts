@@ -124,7 +124,9 @@ export class Sessions {
     const record = await this.#pool.journal.read(runId);
     await this.#pool.refuseStranger(sessionId);
     if (isFinal(record.state) || !isFree(record.owner)) return { record };
-    const attached = (await this.get(sessionId, signal)).recentRun(runId);
+    const session = await this.get(sessionId, signal);
+    if (session.recentRun(runId) === undefined) await this.#pool.carryOn(session);
+    const attached = session.recentRun(runId);
     if (attached !== undefined) return { live: attached };
     return { record: await this.#pool.journal.read(runId) };
   }

@@ -35,7 +35,10 @@ export async function brokenPromises(history: History): Promise<readonly string[
     }),
     ...history.calls.flatMap(checkCall),
     ...history.atEnd
-      .filter(({ meta, text }) => meta['state'] !== 'ok' || !text.includes('alive'))
+      .filter(({ meta, text }) => {
+        const isComplete = text.includes('alive') || TOLD_GAP.test(text);
+        return meta['state'] !== 'ok' || !isComplete;
+      })
       .map(
         ({ by, text }) => `the truth: agent ${by} cannot go on at the end: ${text.slice(0, 500)}`,
       ),
