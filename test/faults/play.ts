@@ -22,6 +22,8 @@ import { strike, type NetworkEvents } from './strike.ts';
 const LAST_WAIT_S = 60;
 const WAIT_S = 20;
 const MOMENT_MS = 1000;
+/** In the last of them the kernel was gone before it came there. */
+const NOT_RUN: ReadonlySet<string> = new Set(['not_started', 'cancelled', 'lost']);
 
 export interface PlayedRun {
   readonly by: AgentName;
@@ -289,15 +291,15 @@ class Player {
     }
   }
 
-  /** Code after all faults: sent again when nothing of it was executed, with a new kernel where the answer asks for one. */
+  /** Code after all faults: tried again when the answer says that no kernel ran it, with a new one where it asks for that. */
   async #tryLast(by: AgentName): Promise<Call> {
     const agent = this.#agent(by);
     const args = { session_id: this.#sessionId, code: '"alive"', wait_s: WAIT_S };
     let last = await agent.call('execute_code', args, WAIT_S);
     for (let tries = 1; tries < 3; tries += 1) {
       const { state } = last.meta;
-      if (state !== 'not_started' && state !== 'cancelled') break;
-      if (state === 'not_started' && last.text.includes('restart_kernel')) {
+      if (typeof state !== 'string' || !NOT_RUN.has(state)) break;
+      if (state !== 'cancelled' && last.text.includes('restart_kernel')) {
         await agent.call('restart_kernel', { session_id: this.#sessionId });
       }
       last = await agent.call('execute_code', args, WAIT_S);
