@@ -61,6 +61,19 @@ describe('readiness and control', () => {
     expect((await ready).implementation).toBe('fake');
   });
 
+  test('a socket on which a known kernel is not heard for 10 s is replaced', async () => {
+    stage().kernel.answersControl = false;
+    const clock = createManualClock();
+    const channel = await stage().connected({ clock, lastProcess: 'an earlier process' });
+    const ready = channel.ready(60_000);
+    clock.advance(10_000);
+    await until(() => stage().eventTypes().includes('disconnected'));
+    stage().kernel.answersControl = true;
+    clock.advance(250);
+    await until(() => stage().kernel.handshakes.length === 2);
+    expect((await ready).implementation).toBe('fake');
+  });
+
   test('ping: answered, silent, not connected', async () => {
     const channel = await stage().connected();
     expect(await channel.pingControl(5000)).toBe(true);
@@ -211,6 +224,19 @@ describe('connecting', () => {
     });
     await until(() => stage().kernel.handshakes.length === 1);
     clock.advance(70_000);
+    await connecting;
+  });
+
+  test('C14: a kernel that has answered before is asked anew after 15 s', async () => {
+    stage().kernel.handshakeStatus = 0;
+    const clock = createManualClock();
+    const channel = stage().open({ clock, lastProcess: 'an earlier process' });
+    const connecting = expect(channel.connect()).rejects.toMatchObject({
+      code: 'server/unreachable',
+      message: /15 s/,
+    });
+    await until(() => stage().kernel.handshakes.length === 1);
+    clock.advance(15_000);
     await connecting;
   });
 

@@ -267,7 +267,7 @@ export class SessionPool {
     if (this.#gone.has(session)) return;
     this.#gone.add(session);
     this.#open.delete(session.id);
-    session.queue.clear(
+    session.queue.close(
       'The session was ended by another process, or could not be attached, before its turn came; nothing of it was executed.',
     );
     await session.disconnect();

@@ -257,6 +257,19 @@ describe('C20: a request of which there is no news', () => {
   });
 });
 
+it('nothing is left when it is closed while code is held back', async () => {
+  channel.connected = false;
+  const held = newRun('a');
+  queue.add(held);
+  const waiting = newRun('b');
+  queue.add(waiting);
+  await expect.poll(() => held.obstacle).toBeDefined();
+  queue.close('It was closed.');
+  await queue.whenIdle();
+  expect([held.state, waiting.state]).toEqual(['cancelled', 'cancelled']);
+  expect(channel.sent).toEqual([]);
+});
+
 it('a loss ends the run in the kernel at once', async () => {
   const run = newRun('a');
   queue.add(run);

@@ -108,9 +108,14 @@ export class RunQueue {
     return true;
   }
 
-  /** Removes every queued run. */
+  /** Removes every queued run but one that is held back in front of the kernel. */
   clear(explanation: string): void {
     for (const run of this.#waiting.slice()) this.remove(run, explanation);
+  }
+
+  /** Removes everything that was not sent: nothing will be. */
+  close(explanation: string): void {
+    for (const run of this.runs.slice()) this.remove(run, explanation);
   }
 
   /** Decides the run that is in the kernel without its reply: the kernel is lost, or nobody saw the end. */
