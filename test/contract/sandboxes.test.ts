@@ -8,7 +8,7 @@ import { silentLog } from '#platform/log.ts';
 import type { LocalSettings } from '#sandbox/backends/local/settings.ts';
 import { BackendRegistry } from '#sandbox/registry.ts';
 import { Sandboxes, type SandboxWait } from '#sandbox/sandboxes.ts';
-import { makeLocalRig, type LocalRig } from '../rigs/local-backend.ts';
+import { makeLocalRig, writePythonDir, type LocalRig } from '../rigs/local-backend.ts';
 import { runProgram, type Program } from '../rigs/program.ts';
 import { failureOf, never } from './contract-rig.ts';
 
@@ -71,9 +71,8 @@ async function told(program: Program): Promise<Record<string, unknown>> {
 async function slowPython(): Promise<{ pythonDir: string; readonly release: () => Promise<void> }> {
   const pythonDir = path.join(rig.projectDir, 'slow');
   const gate = path.join(pythonDir, 'go');
-  await mkdir(pythonDir);
-  await writeFile(
-    path.join(pythonDir, 'serve.py'),
+  await writePythonDir(
+    pythonDir,
     `import os, runpy, time
 while not os.path.exists(${JSON.stringify(gate)}): time.sleep(0.02)
 runpy.run_path(${JSON.stringify(path.join(rig.settings.pythonDir, 'serve.py'))}, run_name="__main__")
