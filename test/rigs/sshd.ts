@@ -9,7 +9,7 @@ import { userInfo } from 'node:os';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { findFreePort } from '#platform/ports.ts';
-import { identityOf, type ProcessRow } from '#platform/process-identity.ts';
+import { identityOf } from '#platform/process-identity.ts';
 import { argumentsOf, descendantsOf } from '#platform/process-list.ts';
 import { endProcessesNaming } from './processes.ts';
 import { isMissing } from './require.ts';
@@ -42,6 +42,11 @@ export interface Sshd {
   killConnections(): Promise<void>;
   /** Starts it again, with the same port and, unless told, the same host key. */
   start(options?: { readonly newHostKey?: boolean }): Promise<void>;
+  /** Stops server and connections in their tracks, as a network that swallows everything. */
+  freeze(): void;
+  thaw(): void;
+  /** Tells the client the server's host key. */
+  trust(): Promise<void>;
   /** How many sessions are open now: processes that a login started. */
   sessions(): number;
   /** Ends everything, shared connections too, and removes the folder. */
@@ -130,6 +135,9 @@ export async function startSshd(options: SshdOptions = {}): Promise<Sshd> {
     kill,
     killConnections,
     start,
+    freeze: () => signalServers(server?.pid, 'SIGSTOP'),
+    thaw: () => signalServers(server?.pid, 'SIGCONT'),
+    trust: () => trustHostKey(folder, port),
     sessions: () => sessionLeaders(server?.pid).length,
     stop,
   };
@@ -226,15 +234,21 @@ function family(pid: number | undefined): readonly number[] {
   return pid === undefined ? [] : descendantsOf(pid).map((row) => row.pid);
 }
 
+function servers(pid: number | undefined): readonly number[] {
+  const isServer = (one: number): boolean => argumentsOf(one)[0]?.startsWith('sshd') === true;
+  return pid === undefined ? [] : [pid, ...family(pid).filter(isServer)];
+}
+
+function signalServers(pid: number | undefined, signal: 'SIGSTOP' | 'SIGCONT'): void {
+  for (const one of servers(pid)) process.kill(one, signal);
+}
+
 /** Processes that a connection started, as against the connections themselves. */
 function sessionLeaders(pid: number | undefined): readonly number[] {
   if (pid === undefined) return [];
-  const rows = descendantsOf(pid);
-  const isServer = (row: ProcessRow): boolean =>
-    argumentsOf(row.pid)[0]?.startsWith('sshd') === true;
-  const servers = new Set(rows.filter(isServer).map((row) => row.pid));
-  return rows
-    .filter((row) => servers.has(row.parentPid) && !servers.has(row.pid) && row.state !== 'zombie')
+  const known = new Set(servers(pid));
+  return descendantsOf(pid)
+    .filter((row) => known.has(row.parentPid) && !known.has(row.pid) && row.state !== 'zombie')
     .map((row) => row.pid);
 }
 
