@@ -9,9 +9,8 @@ import { createKernelChannel } from '#jupyter/channel.ts';
 import type { ChannelEvent, KernelChannel, KernelMessage } from '#jupyter/contract.ts';
 import { createJupyterServer } from '#jupyter/rest.ts';
 import { systemClock } from '#platform/clock.ts';
-import { openRelay } from '#platform/relay.ts';
+import { openRelay, type Relay } from '#platform/relay.ts';
 import { createSshHost } from '#platform/ssh-host.ts';
-import { createTunnel, type Tunnel } from '#platform/tunnel.ts';
 import { textOf } from '../rigs/jupyter-lab.ts';
 import { startJupyterServer, type RunningJupyterServer } from '../rigs/jupyter-server.ts';
 import { sshdIsMissing, startSshd, type Sshd } from '../rigs/sshd.ts';
@@ -22,7 +21,9 @@ describe.skipIf(sshdIsMissing())('a kernel over SSH', () => {
   let folder: string;
   let jupyter: RunningJupyterServer;
   let sshd: Sshd;
-  let tunnel: Tunnel;
+  let relay: Relay | undefined;
+  let port: number | undefined;
+  let way: (signal?: AbortSignal) => Promise<{ readonly relay: Relay; readonly port: number }>;
   let channel: KernelChannel;
   const events: ChannelEvent[] = [];
 
@@ -39,16 +40,17 @@ describe.skipIf(sshdIsMissing())('a kernel over SSH', () => {
       env: process.env,
     });
     let token = '';
-    tunnel = createTunnel({
-      open: (signal) => openRelay(host, { source, signal }),
-      target: async (relay, signal) => {
+    way = async (signal) => {
+      if (relay === undefined || relay.isLost) {
+        relay = await openRelay(host, { source, signal });
         token = (await relay.readFile(tokenFile, { signal })) ?? '';
-        return { socket };
-      },
-    });
+        ({ port } = await relay.listen({ socket }, port === undefined ? {} : { port }));
+      }
+      return { relay, port: port ?? 0 };
+    };
     const server = createJupyterServer({
       endpoint: async (signal) => ({
-        baseUrl: `http://127.0.0.1:${await tunnel.port(signal)}/`,
+        baseUrl: `http://127.0.0.1:${(await way(signal)).port}/`,
         headers: { Authorization: `token ${token}` },
       }),
     });
@@ -65,7 +67,7 @@ describe.skipIf(sshdIsMissing())('a kernel over SSH', () => {
   });
   afterAll(async () => {
     await channel.close();
-    tunnel.close();
+    relay?.close();
     await sshd.stop();
     await jupyter.stop();
     await rm(folder, { recursive: true });
@@ -90,8 +92,7 @@ describe.skipIf(sshdIsMissing())('a kernel over SSH', () => {
   });
 
   test('S25, C14: with sshd gone the relay is lost and says so; sshd back, the same kernel answers', async () => {
-    const port = await tunnel.port();
-    const relay = await tunnel.relay();
+    const first = await way();
     const messages: KernelMessage[] = [];
     const code =
       'import time\nfor i in range(8):\n  print("tick", i, flush=True)\n  time.sleep(0.5)';
@@ -101,15 +102,14 @@ describe.skipIf(sshdIsMissing())('a kernel over SSH', () => {
     );
     await expect.poll(() => textOf(messages)).toContain('tick 1');
     await sshd.kill();
-    expect(await relay.lost).toMatchObject({ code: 'host/unreachable' });
-    expect(tunnel.failure).toMatchObject({ code: 'host/unreachable' });
+    expect(await first.relay.lost).toMatchObject({ code: 'host/unreachable' });
     await expect.poll(() => events.map(({ type }) => type)).toContain('disconnected');
-    await expect(tunnel.port()).rejects.toMatchObject({ code: 'host/unreachable' });
+    await expect(way()).rejects.toMatchObject({ code: 'host/unreachable' });
 
     await sshd.start();
     expect((await finished).status).toBe('ok');
     expect(textOf(messages)).toBe(Array.from({ length: 8 }, (_, i) => `tick ${i}\n`).join(''));
-    expect(await tunnel.port()).toBe(port);
+    expect((await way()).port).toBe(first.port);
     expect(await run('print(kept)')).toBe('42\n');
     expect(events.some(({ type }) => type === 'process-changed')).toBe(false);
   });

@@ -324,6 +324,8 @@ describe('a relay', () => {
     expect(relay.isLost).toBe(false);
     clock.advance(2000);
     expect((await relay.lost).message).toContain('no sign of life for 45 s');
+    // A stopped process sees no signal but this one and the last.
+    for (const pid of mine) process.kill(pid, 'SIGCONT');
   });
 
   test('takes the port that is asked for where it is free', async () => {
