@@ -40,8 +40,6 @@ export interface Sshd {
   banner(text: string): Promise<void>;
   /** Kills the server and every connection, as a machine that goes down does. Idempotent. */
   kill(): Promise<void>;
-  /** Kills every connection; new ones are accepted. */
-  killConnections(): Promise<void>;
   /** Starts it again, with the same port and, unless told, the same host key. */
   start(options?: { readonly newHostKey?: boolean }): Promise<void>;
   /** Stops server and connections in their tracks, as a network that swallows everything. */
@@ -56,6 +54,8 @@ export interface Sshd {
 }
 
 const SERVER = '/usr/sbin/sshd';
+/** Ends the server and its connections when this process is gone, however that came about: sshd hides its environment. */
+const GUARD = '"$@" & trap "" HUP INT TERM; read -r _; pkill -KILL -P $!; kill -KILL $!';
 let reaper: ReturnType<typeof startReaper> | undefined;
 
 export const sshdIsMissing = (): boolean =>
@@ -95,24 +95,25 @@ export async function startSshd(options: SshdOptions = {}): Promise<Sshd> {
     if (newHostKey) await writeKey(path.join(folder, 'hostkey'));
     // Where privileges are separated, as for root, it wants this folder, which its package makes at boot.
     if (process.getuid?.() === 0) mkdirSync('/run/sshd', { recursive: true, mode: 0o755 });
-    server = spawn(SERVER, ['-D', '-f', serverFile, '-E', path.join(folder, 'sshd.log')], {
+    const words = [SERVER, '-D', '-f', serverFile, '-E', path.join(folder, 'sshd.log')];
+    server = spawn('sh', ['-c', GUARD, 'sh', ...words], {
       detached: true,
-      stdio: 'ignore',
-      env: { PATH: process.env['PATH'], [MARK]: mark },
+      stdio: ['pipe', 'ignore', 'ignore'],
+      env: { PATH: process.env['PATH'] },
     });
-    await listens(port, () => server?.exitCode !== null).catch(async (error: unknown) => {
+    server.stdin?.on('error', () => undefined);
+    await listens(port).catch(async (error: unknown) => {
       const log = await readFile(path.join(folder, 'sshd.log'), 'utf8').catch(() => '');
       throw new Error(`sshd did not start: ${log}`, { cause: error });
     });
   };
-  const killConnections = async (): Promise<void> => killAll(family(server?.pid));
   const kill = async (): Promise<void> => {
-    const connections = family(server?.pid);
-    if (server !== undefined && server.exitCode === null && server.signalCode === null) {
-      server.kill('SIGKILL');
-      await once(server, 'exit');
-    }
-    await killAll(connections);
+    if (server === undefined || server.exitCode !== null || server.signalCode !== null) return;
+    const all = family(server.pid);
+    const exited = once(server, 'exit');
+    server.stdin?.end();
+    await exited;
+    await killAll(all);
   };
   const stop = async (): Promise<void> => {
     await kill();
@@ -137,7 +138,6 @@ export async function startSshd(options: SshdOptions = {}): Promise<Sshd> {
     port,
     banner: (text) => writeFile(bannerFile, text),
     kill,
-    killConnections,
     start,
     freeze: () => signalServers(server?.pid, 'SIGSTOP'),
     thaw: () => signalServers(server?.pid, 'SIGCONT'),
@@ -215,7 +215,7 @@ function clientConfig(wanted: {
   ].join('\n  ');
 }
 
-async function listens(port: number, ended: () => boolean): Promise<void> {
+async function listens(port: number): Promise<void> {
   const limit = performance.now() + 20_000;
   for (;;) {
     const answered = await new Promise<boolean>((resolve) => {
@@ -227,7 +227,7 @@ async function listens(port: number, ended: () => boolean): Promise<void> {
       probe.once('error', () => resolve(false));
     });
     if (answered) return;
-    if (ended() || performance.now() > limit) throw new Error('it does not listen');
+    if (performance.now() > limit) throw new Error('it does not listen');
     await delay(20);
   }
 }
@@ -238,7 +238,7 @@ function family(pid: number | undefined): readonly number[] {
 
 function servers(pid: number | undefined): readonly number[] {
   const isServer = (one: number): boolean => argumentsOf(one)[0]?.startsWith('sshd') === true;
-  return pid === undefined ? [] : [pid, ...family(pid).filter(isServer)];
+  return family(pid).filter(isServer);
 }
 
 function signalServers(pid: number | undefined, signal: 'SIGSTOP' | 'SIGCONT'): void {
