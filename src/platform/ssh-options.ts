@@ -99,13 +99,14 @@ export function channelArguments(
   ];
 }
 
-/** Asks the connection itself, without the network: `check`, `exit`, or a forwarding. */
+/** Asks the process that holds the connection: `check`, or a forwarding. It needs no configuration, whose ports it would open. */
 export function controlArguments(
   settings: SshSettings,
   route: SshRoute,
   request: readonly string[],
 ): string[] {
-  return [...base(settings), ...socket(route), '-O', ...request, '--', settings.destination];
+  const { program = 'ssh', destination } = settings;
+  return [program, '-F', '/dev/null', ...socket(route), '-O', ...request, '--', destination];
 }
 
 /** What OpenSSH, its agents and its hardware keys need of our environment. */

@@ -2,7 +2,7 @@
 import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
-import { existsSync, mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { userInfo } from 'node:os';
@@ -47,6 +47,8 @@ export interface Sshd {
   thaw(): void;
   /** Tells the client the server's host key. */
   trust(): Promise<void>;
+  /** How many logins there have been. */
+  logins(): number;
   /** How many sessions are open now: processes that a login started. */
   sessions(): number;
   /** Ends everything, shared connections too, and removes the folder. */
@@ -142,6 +144,8 @@ export async function startSshd(options: SshdOptions = {}): Promise<Sshd> {
     freeze: () => signalServers(server?.pid, 'SIGSTOP'),
     thaw: () => signalServers(server?.pid, 'SIGCONT'),
     trust: () => trustHostKey(folder, port),
+    logins: () =>
+      readFileSync(path.join(folder, 'sshd.log'), 'utf8').split('Accepted publickey').length - 1,
     sessions: () => sessionLeaders(server?.pid).length,
     stop,
   };
