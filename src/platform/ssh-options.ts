@@ -32,8 +32,10 @@ export interface SshRoute {
   readonly isOurPath: boolean;
 }
 
-/** With the temporary suffix that ssh adds while it makes the socket. Sockets allow 107 on Linux, 103 on macOS. */
+/** With the temporary suffix that ssh adds while it makes the socket. */
 const MAX_PATH_BYTES = 90;
+/** What the operating system allows, for paths that the user chose. */
+const SOCKET_PATH_BYTES = process.platform === 'linux' ? 107 : 103;
 const SUFFIX_BYTES = 17;
 const HASH_BYTES = 40;
 const QUESTION_LIMIT_MS = 30_000;
@@ -54,8 +56,10 @@ const PLAIN = [
   'PermitLocalCommand=no',
   'RemoteCommand=none',
   'RequestTTY=no',
-  'LogLevel=ERROR',
 ];
+
+/** Never asks, and says nothing but what went wrong. */
+const UNATTENDED = ['BatchMode=yes', 'LogLevel=ERROR'];
 
 const flags = (options: readonly string[]): string[] => options.flatMap((text) => ['-o', text]);
 
@@ -76,7 +80,7 @@ export function loginArguments(
     ...base(settings),
     ...socket(route),
     ...flags(['ControlMaster=auto', ...CONNECTION, ...PLAIN]),
-    ...flags(by === 'nobody' ? ['BatchMode=yes'] : []),
+    ...flags(by === 'nobody' ? UNATTENDED : []),
     '--',
     settings.destination,
     'true',
@@ -92,7 +96,7 @@ export function channelArguments(
   return [
     ...base(settings),
     ...socket(route),
-    ...flags(['ControlMaster=no', 'BatchMode=yes', 'ProxyCommand=false', ...PLAIN]),
+    ...flags(['ControlMaster=no', 'ProxyCommand=false', ...PLAIN, ...UNATTENDED]),
     '--',
     settings.destination,
     command,
@@ -138,7 +142,7 @@ export async function findRoute(settings: SshSettings, signal?: AbortSignal): Pr
   }
   const asConfigured = await ask(settings, [], signal);
   const theirs = asConfigured.get('controlpath') ?? 'none';
-  const theirsFits = Buffer.byteLength(theirs) + SUFFIX_BYTES <= 107;
+  const theirsFits = Buffer.byteLength(theirs) + SUFFIX_BYTES <= SOCKET_PATH_BYTES;
   if (theirs !== 'none' && theirsFits && isExpanded(theirs))
     return toRoute(asConfigured, theirs, false);
   const folder = await ourFolder(settings.controlFolder);

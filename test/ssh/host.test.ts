@@ -10,12 +10,14 @@ import {
   lstat,
   mkdir,
 } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
 import { text } from 'node:stream/consumers';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Host } from '#platform/host.ts';
 import { createLocalHost } from '#platform/local-host.ts';
 import { createSshHost } from '#platform/ssh-host.ts';
+import { isMissing } from '../rigs/require.ts';
 import { sshdIsMissing, startSshd, type Sshd } from '../rigs/sshd.ts';
 
 const quick = { timeoutMs: 30_000 };
@@ -227,10 +229,10 @@ for (const [kind, isRemote, makeRig] of rigs) {
   });
 }
 
-describe.skipIf(sshdIsMissing())('what login shells print and cannot', () => {
-  test.each(['/bin/sh', '/bin/bash', '/bin/tcsh', '/usr/bin/fish', '/bin/zsh'])(
-    'S2: %s passes every word on',
-    async (shell) => {
+describe.skipIf(sshdIsMissing())('a login shell', () => {
+  for (const shell of ['/bin/sh', '/bin/bash', '/bin/tcsh', '/usr/bin/fish', '/bin/zsh']) {
+    const missing = isMissing(shell, existsSync(shell), 'apt-get install tcsh fish zsh');
+    test.skipIf(missing)(`S2: ${shell} passes every word on`, async () => {
       const rig = await sshRig({ shell });
       try {
         const { stdout } = await rig.host.run(['printf', '[%s]', ...ODD_WORDS], quick);
@@ -238,6 +240,6 @@ describe.skipIf(sshdIsMissing())('what login shells print and cannot', () => {
       } finally {
         await rig.stop();
       }
-    },
-  );
+    });
+  }
 });

@@ -1,6 +1,6 @@
 /** The relay with real processes and sockets, on this machine and through a real sshd (S24, S25, S28). */
 import { execFileSync } from 'node:child_process';
-import { randomBytes } from 'node:crypto';
+import { randomBytes, randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { readdirSync, readFileSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
@@ -21,6 +21,7 @@ import {
   startByteServer,
   type ByteServer,
 } from '../rigs/byte-servers.ts';
+import { MARK, markedProcesses } from '../rigs/reaper.mjs';
 import { sshdIsMissing, startSshd } from '../rigs/sshd.ts';
 
 const source = readFileSync(path.resolve(import.meta.dirname, '../../python/relay.py'), 'utf8');
@@ -45,11 +46,15 @@ async function serve(...args: Parameters<typeof startByteServer>): Promise<ByteS
   return server;
 }
 
-const relayProcesses = (): readonly number[] =>
-  readdirSync('/proc')
-    .filter((name) => /^\d+$/.test(name))
-    .map(Number)
-    .filter((pid) => argumentsOf(pid).some((word) => word.includes('"relay.py"')));
+/** A relay whose process can be told from every other one. */
+async function markedRelay(
+  host: Host,
+  options: Partial<RelayOptions> = {},
+): Promise<{ readonly relay: Relay; readonly pids: () => readonly number[] }> {
+  const mark = randomUUID();
+  const relay = await relayOn(host, { ...options, prefix: ['env', `${MARK}=${mark}`] });
+  return { relay, pids: () => markedProcesses(mark) };
+}
 
 interface Rig {
   readonly host: Host;
@@ -265,15 +270,13 @@ for (const [kind, isRemote, makeRig] of rigs) {
 
     test('S25: a relay that is killed is lost: connections reset, ports closed, reads rejected', async () => {
       const server = await serve(echo);
-      const before = relayProcesses();
-      const relay = await relayOn(rig.host);
+      const { relay, pids } = await markedRelay(rig.host);
       const { port } = await relay.listen({ port: server.port });
       const socket = await connectTo(port);
       socket.write('x');
       await once(socket, 'data');
       const gone = closed(socket);
-      const mine = relayProcesses().filter((pid) => !before.includes(pid));
-      for (const pid of mine) if (argumentsOf(pid)[0] !== 'ssh') process.kill(pid, 'SIGKILL');
+      for (const pid of pids()) process.kill(pid, 'SIGKILL');
       expect(await relay.lost).toMatchObject({ code: 'host/unreachable' });
       await gone;
       expect(relay.isLost).toBe(true);
@@ -287,13 +290,12 @@ for (const [kind, isRemote, makeRig] of rigs) {
     });
 
     test('a relay that is closed leaves no process', async () => {
-      const before = relayProcesses().length;
-      const relay = await relayOn(rig.host);
-      expect(relayProcesses().length).toBeGreaterThan(before);
+      const { relay, pids } = await markedRelay(rig.host);
+      expect(pids()).toHaveLength(1);
       relay.close();
       relay.close();
       expect((await relay.lost).message).toContain('closed');
-      await expect.poll(() => relayProcesses().length, { timeout: 20_000 }).toBe(before);
+      await expect.poll(pids, { timeout: 20_000 }).toEqual([]);
     });
   });
 }
@@ -312,12 +314,10 @@ describe('a relay', () => {
 
   test('S25: is lost when it gives no sign of life for 45 s, and not before', async () => {
     const clock = createManualClock();
-    const before = relayProcesses();
-    const relay = await relayOn(host, { clock });
-    const mine = relayProcesses().filter((pid) => !before.includes(pid));
+    const { relay, pids } = await markedRelay(host, { clock });
     clock.advance(30_000);
     await expect(relay.readFile('/no/such/file')).resolves.toBeUndefined();
-    for (const pid of mine) process.kill(pid, 'SIGSTOP');
+    for (const pid of pids()) process.kill(pid, 'SIGSTOP');
     // As a suspended machine does: one timer is late, by hours.
     clock.jump(10_000_000);
     clock.advance(29_000);
@@ -325,7 +325,7 @@ describe('a relay', () => {
     clock.advance(2000);
     expect((await relay.lost).message).toContain('no sign of life for 45 s');
     // A stopped process sees no signal but this one and the last.
-    for (const pid of mine) process.kill(pid, 'SIGCONT');
+    for (const pid of pids()) process.kill(pid, 'SIGCONT');
   });
 
   test('takes the port that is asked for where it is free', async () => {

@@ -161,6 +161,20 @@ describe.skipIf(sshdIsMissing())('one shared connection', () => {
     expect((await host.run(['echo', 'thawed'], quick)).stdout).toBe('thawed\n');
   });
 
+  test('a shared connection whose process is stopped is told; going on, it serves again', async () => {
+    const host = await start();
+    await host.run(['true'], quick);
+    const pid = await masterPid();
+    process.kill(pid, 'SIGSTOP');
+    await expect(host.run(['true'], quick)).rejects.toMatchObject({
+      code: 'host/unreachable',
+      message: expect.stringContaining('does not answer'),
+    });
+    process.kill(pid, 'SIGCONT');
+    expect((await host.run(['echo', 'again'], quick)).stdout).toBe('again\n');
+    expect(sshd.logins()).toBe(1);
+  });
+
   test('S19: another host key is refused, with nothing sent', async () => {
     const host = await start();
     await sshd.kill();

@@ -1,5 +1,4 @@
 /** A folder arrives on a host without a shared disk, and only what changed is sent again (S17). */
-import { execFileSync } from 'node:child_process';
 import {
   chmod,
   mkdir,
@@ -18,6 +17,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { Host } from '#platform/host.ts';
 import { createSshHost } from '#platform/ssh-host.ts';
 import { stageFolder, type StageOptions } from '#platform/stage-folder.ts';
+import { echo, startByteServer } from '../rigs/byte-servers.ts';
 import { sshdIsMissing, startSshd, type Sshd } from '../rigs/sshd.ts';
 
 describe.skipIf(sshdIsMissing())('staging', () => {
@@ -79,10 +79,11 @@ describe.skipIf(sshdIsMissing())('staging', () => {
     await mkdir(path.join(folder, '.venv'));
     await writeFile(path.join(folder, '.venv/python'), '');
     await writeFile(path.join(folder, 'a'), 'a');
-    execFileSync('mkfifo', [path.join(folder, 'pipe')]);
+    const socket = await startByteServer(echo, path.join(folder, 'socket'));
     await mkdir(remote, { recursive: true });
     await writeFile(path.join(remote, 'results.csv'), 'precious');
     const { copied } = await stage({ skip: (name) => name === '.venv' });
+    await socket.stop();
     expect(copied).toBe(1);
     expect(await readFile(path.join(remote, 'results.csv'), 'utf8')).toBe('precious');
     await expect(stat(path.join(remote, '.venv'))).rejects.toMatchObject({ code: 'ENOENT' });
