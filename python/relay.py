@@ -1,7 +1,7 @@
 """Carries many connections over one pair of pipes: frames on stdin and stdout, sockets of this machine behind them.
 
-Runs where a Jupyter server is, for instance as a step of its batch job, with the Python that is there: 3.6 or newer, nothing
-but the standard library. `src/platform/relay.ts` is the other side and describes the frames. Ends when stdin does.
+Runs where a Jupyter server is, for instance as a step of its batch job, with the Python that is there: 3.6 or newer,
+nothing but the standard library. `src/platform/relay-frames.ts` describes the frames. Ends when stdin does.
 """
 
 import json
@@ -46,17 +46,20 @@ class Stream:
         self.target = target
         self.output = output
         self.streams = streams
-        self.socket = None  # type: Optional[socket.socket]
-        self.incoming = queue.Queue()  # type: queue.Queue[Optional[bytes]]
+        self.socket: Optional[socket.socket] = None
+        self.incoming: "queue.Queue[Optional[bytes]]" = queue.Queue()
         self.credit = WINDOW_BYTES
         self.changed = threading.Condition()
         self.closed = False
+
+    def start(self) -> None:
+        self.streams[self.number] = self
         threading.Thread(target=self.run, daemon=True).start()
 
     def run(self) -> None:
         try:
             self.socket = connect(self.target)
-            back = threading.Thread(target=self.pump_back, daemon=True)
+            back = threading.Thread(target=self.pump_back, args=(self.socket,), daemon=True)
             back.start()
             self.pump_forth(self.socket)
             back.join()
@@ -86,8 +89,7 @@ class Stream:
                     return
             self.output.send(self.number, CREDIT, struct.pack(">I", len(chunk)))
 
-    def pump_back(self) -> None:
-        assert self.socket is not None
+    def pump_back(self, target: socket.socket) -> None:
         try:
             while True:
                 with self.changed:
@@ -95,7 +97,7 @@ class Stream:
                         self.changed.wait()
                 if self.closed:
                     return
-                chunk = self.socket.recv(min(self.credit, CHUNK_BYTES))
+                chunk = target.recv(min(self.credit, CHUNK_BYTES))
                 if not chunk:
                     self.output.send(self.number, END)
                     return
@@ -157,7 +159,7 @@ def read_file(number: int, wanted: Dict[str, object], output: Output) -> None:
             if wanted.get("tail"):
                 file.seek(max(0, size - limit))
             elif size > limit:
-                raise OSError("it is larger than {} bytes".format(limit))
+                raise OSError(f"it is larger than {limit} bytes")
             output.send(number, FILE, b"+" + file.read(limit))
     except FileNotFoundError:
         output.send(number, FILE, b"0")
@@ -175,9 +177,9 @@ def read_exactly(count: int) -> bytes:
 
 def main() -> None:
     output = Output()
-    streams = {}  # type: Streams
+    streams: Streams = {}
     # What starts us may print something of its own first: the other side looks for this line.
-    os.write(1, "\n{}\n".format(sys.argv[1]).encode())
+    os.write(1, f"\n{sys.argv[1]}\n".encode())
     about = {"version": 1, "hostname": socket.gethostname(), "pid": os.getpid()}
     output.send(0, HELLO, json.dumps(about).encode())
     while True:
@@ -185,7 +187,7 @@ def main() -> None:
         payload = read_exactly(length)
         stream = streams.get(number)
         if kind == OPEN:
-            streams[number] = Stream(number, json.loads(payload.decode()), output, streams)
+            Stream(number, json.loads(payload.decode()), output, streams).start()
         elif kind == READ:
             args = (number, json.loads(payload.decode()), output)
             threading.Thread(target=read_file, args=args, daemon=True).start()
