@@ -52,6 +52,8 @@ describe('what OpenSSH says', () => {
     const refused =
       'channel 2: open failed: connect failed: open failed\r\nmux_client_request_session: session request failed: Session open refused by peer\r\nConnection closed by UNKNOWN port 65535\r\n';
     expect(isSessionRefused(refused)).toBe(true);
-    expect(isSessionRefused('Connection closed by UNKNOWN port 65535\r\n')).toBe(false);
+    expect(isSessionRefused('glovebox-no-connection\n')).toBe(true);
+    expect(isSessionRefused('Connection closed by 10.0.0.1 port 22\r\n')).toBe(false);
+    expect(isSessionRefused('')).toBe(false);
   });
 });

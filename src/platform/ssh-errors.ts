@@ -10,8 +10,15 @@ const NOT_LET_IN =
 const NO_SESSION =
   /session request failed|Session open refused by peer|open failed: administratively/i;
 
-/** sshd allows so many sessions for a connection and no more; this one was not begun. */
-export const isSessionRefused = (stderr: string): boolean => NO_SESSION.test(stderr);
+/** Said in place of a login by a session that finds no shared connection. */
+export const NO_CONNECTION = 'glovebox-no-connection';
+
+/**
+ * Whether it is certain that the session was never opened, so that it may be asked for again: sshd allows so many for a
+ * connection and no more, or the connection went away just before.
+ */
+export const isSessionRefused = (stderr: string): boolean =>
+  NO_SESSION.test(stderr) || stderr.includes(NO_CONNECTION);
 
 /** For an ssh that ended before anything was begun at the other side. */
 export function translateSshFailure(destination: string, stderr: string): GloveboxError {

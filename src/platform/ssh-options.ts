@@ -5,7 +5,7 @@ import { GloveboxError } from '#core/errors.ts';
 import { childEnvironment, type Environment } from './environment.ts';
 import { ensurePrivateFolder } from './files.ts';
 import { runCommand } from './process.ts';
-import { translateSshFailure } from './ssh-errors.ts';
+import { NO_CONNECTION, translateSshFailure } from './ssh-errors.ts';
 
 export interface SshSettings {
   /** As the user wrote it: an alias of the configuration, `user@host`, `ssh://user@host:port`. */
@@ -61,6 +61,8 @@ const PLAIN = [
 /** Never asks, and says nothing but what went wrong. */
 const UNATTENDED = ['BatchMode=yes', 'LogLevel=ERROR'];
 
+const INSTEAD_OF_A_LOGIN = `sh -c 'echo ${NO_CONNECTION} >&2; exit 1'`;
+
 const flags = (options: readonly string[]): string[] => options.flatMap((text) => ['-o', text]);
 
 function base({ program = 'ssh', configFile }: SshSettings): string[] {
@@ -96,7 +98,7 @@ export function channelArguments(
   return [
     ...base(settings),
     ...socket(route),
-    ...flags(['ControlMaster=no', 'ProxyCommand=false', ...PLAIN, ...UNATTENDED]),
+    ...flags(['ControlMaster=no', `ProxyCommand=${INSTEAD_OF_A_LOGIN}`, ...PLAIN, ...UNATTENDED]),
     '--',
     settings.destination,
     command,

@@ -135,6 +135,27 @@ describe.skipIf(sshdIsMissing())('one shared connection', () => {
     expect((await host.run(['echo', 'healed'], quick)).stdout).toBe('healed\n');
   });
 
+  test('a connection that goes away just before a session is opened is made anew, unseen', async () => {
+    const host = await start();
+    await host.run(['true'], quick);
+    const { controlPath } = await findRoute(settings());
+    const flag = path.join(sshd.folder, 'flag');
+    const program = path.join(sshd.folder, 'ssh-that-loses');
+    const script = `#!/bin/sh
+case "$*" in *ProxyCommand=*) if rm '${flag}' 2>/dev/null; then ssh -S '${controlPath}' -O exit x; fi;; esac
+exec ssh "$@"
+`;
+    await writeFile(program, script, { mode: 0o755 });
+    const unlucky = createSshHost(settings({ program }));
+    await writeFile(flag, '');
+    expect((await unlucky.run(['echo', 'run'], quick)).stdout).toBe('run\n');
+    await writeFile(flag, '');
+    const { stream } = await unlucky.open(['echo', 'stream'], {});
+    expect((await stream.setEncoding('utf8').toArray()).join('')).toBe('stream\n');
+    expect(existsSync(flag)).toBe(false);
+    expect(sshd.logins()).toBe(3);
+  });
+
   test('a server that is down is told as unreachable, also to streams; up again, it works', async () => {
     const host = await start();
     const { stream, ended } = await host.open(['cat'], {});
@@ -334,17 +355,24 @@ describe.skipIf(sshdIsMissing())('one shared connection', () => {
 
   test('a file whose transfer breaks keeps its old content', async () => {
     const host = await start();
-    const file = path.join(sshd.home, 'precious');
-    await writeFile(file, 'old');
-    await host.run(['true'], quick);
-    sshd.freeze();
+    const file = path.join(sshd.home, 'folder', 'precious');
+    await host.writeFile(file, 'old', {});
+    // Takes the beginning of the content, and the rest only when it may go on.
+    const tools = path.join(sshd.folder, 'tools');
+    await mkdir(tools);
+    const cat = `#!/bin/sh
+head -c 1000; touch ${tools}/begun
+while [ ! -e ${tools}/go ]; do sleep 0.05; done
+exec /bin/cat\n`;
+    await writeFile(path.join(tools, 'cat'), cat, { mode: 0o755 });
+    await writeFile(path.join(sshd.home, '.bashrc'), `PATH=${tools}:$PATH\n`);
     const writing = host.writeFile(file, 'n'.repeat(4_000_000), {});
     const told = expect(writing).rejects.toMatchObject({ code: 'host/unreachable' });
+    await expect.poll(() => existsSync(path.join(tools, 'begun'))).toBe(true);
     process.kill(await masterPid(), 'SIGKILL');
-    sshd.thaw();
     await told;
-    await expect.poll(() => sshd.sessions()).toBe(0);
-    expect(await fileText('precious')).toBe('old');
-    expect(await readdir(sshd.home)).toEqual(['precious']);
+    await writeFile(path.join(tools, 'go'), '');
+    await expect.poll(() => readdir(path.dirname(file))).toEqual(['precious']);
+    expect(await readFile(file, 'utf8')).toBe('old');
   });
 });
