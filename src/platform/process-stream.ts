@@ -84,7 +84,31 @@ export function toHostStream(
   program: ProgramStream,
   ended: HostStream['ended'] = program.ended,
 ): HostStream {
-  const stream = Duplex.from({ readable: program.stdout, writable: program.stdin });
+  const stream = joinStreams(program.stdout, program.stdin);
   stream.on('error', () => undefined); // Its end is told by `ended`.
   return { stream, ended, close: () => program.close() };
+}
+
+/** `Duplex.from` never ends when the reading side ends in order and the writing side then breaks, as with a program that exits early. */
+function joinStreams(readable: Readable, writable: Writable): Duplex {
+  const duplex = new Duplex({
+    read: () => void readable.resume(),
+    write: (chunk: Buffer, _encoding, done) => void writable.write(chunk, done),
+    final: (done) => void writable.end(done),
+    destroy(error, done) {
+      readable.destroy();
+      writable.destroy();
+      done(error);
+    },
+  });
+  readable.on('data', (chunk: Buffer) => {
+    if (!duplex.push(chunk)) readable.pause();
+  });
+  readable.once('end', () => duplex.push(null));
+  readable.once('close', () => {
+    if (!readable.readableEnded) duplex.destroy();
+  });
+  // Nothing is read for who has not begun to: a program that ends meanwhile keeps its output here.
+  readable.pause();
+  return duplex;
 }
