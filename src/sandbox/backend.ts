@@ -68,6 +68,8 @@ export interface SandboxStatus {
   readonly deadlineMs?: number;
   /** What it runs on, for a person: host name, node, GPU. */
   readonly host?: string;
+  /** The folder that is the root of its server, where that folder lies on this machine under the same path. */
+  readonly rootDir?: string;
 }
 
 /** One kind of hardware that can be asked for now. */
