@@ -90,12 +90,13 @@ mkdir -- "$private"/{config,config/labconfig,data,run}
 mv -- "$private/page_config.json" "$private/config/labconfig/page_config.json"
 "${inside[@]}" "$python" "$private/slurm_node.py" "$private" template.json "$nonce" "$job_dir" "$root" "$bind" || end 78
 {
-  # A step gets none of this environment, and a Python out of a module may not start without it.
-  printf 'export PATH=%q LD_LIBRARY_PATH=%q\n' "$PATH" "$LD_LIBRARY_PATH"
-  printf 'exec'
-  printf ' %q' "${inside[@]}" "$python" "$private/relay.py"
+  # A step gets none of this environment, and a Python out of a module may not start without it. Its first word, the name of
+  # a Python, is replaced by the one that works here.
+  printf 'export PATH=%q LD_LIBRARY_PATH=%q\nshift\nexec' "$PATH" "$LD_LIBRARY_PATH"
+  printf ' %q' "${inside[@]}" "$python"
   printf ' "$@"\n'
-} >"$private/relay"
+} >"$private/relay.part"
+mv -- "$private/relay.part" "$private/relay"
 
 cd -- "$root" 2>/dev/null || cd
 JUPYTER_CONFIG_DIR=$private/config JUPYTER_DATA_DIR=$private/data JUPYTER_PATH=$private/data JUPYTER_RUNTIME_DIR=$private/run \

@@ -44,7 +44,8 @@ export function createSlurmBackend(context: SlurmContext): Backend {
       const token = await readTextIfExists(tokenFile(context.settings().dir, id));
       if (job === undefined || server === undefined || readyMs === undefined || token === undefined)
         throw pending(id);
-      const to = { id, job, place: server, record, store };
+      const at = { job, node: server.node, folder: server.folder };
+      const to = { id, at, address: server.address, record, store };
       const port = await abandonOn(parts.tunnels.port(to, false, signal), signal).catch(
         (error: unknown) => {
           throw isGloveboxError(error, 'cancelled') ? error : unreachable(id, error);

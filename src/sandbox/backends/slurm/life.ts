@@ -7,7 +7,8 @@ import type { SandboxHandle, SandboxStatus } from '#sandbox/backend.ts';
 import { checkHealth, type Health } from '#sandbox/server-health.ts';
 import { findEnd } from './find-end.ts';
 import { findSubmitted } from './find-submitted.ts';
-import { fetchHandOver, nodeFolder, removeHandOver } from './node-step.ts';
+import { readHandOver, type ExpectedStart, type HandOver } from './hand-over.ts';
+import { nodeFolder, removeToken } from './node-step.ts';
 import { parseJobDetails } from './parse-scontrol.ts';
 import type { QueueRow } from './parse-squeue.ts';
 import type { SlurmParts } from './parts.ts';
@@ -215,19 +216,29 @@ class Look {
   async #connect(job: Job): Promise<Health> {
     const { start, server, seen, nonce, nodeTmp } = this.#record;
     if (start === undefined || seen?.node === undefined || nodeTmp === undefined) return 'silent';
-    if (server === undefined || (await readTextIfExists(this.#tokenFile())) === undefined) {
-      const { restarts } = start;
-      const folder = nodeFolder(nodeTmp, job, restarts, nonce);
-      const request = { job, node: seen.node, folder, restarts, nonce };
-      const got = await fetchHandOver(await this.#parts.host(), request, this.#signal);
-      if (typeof got === 'string') {
-        this.#obstacle = got;
-        return 'silent';
-      }
+    const hasToken = (await readTextIfExists(this.#tokenFile())) !== undefined;
+    if (server === undefined || !hasToken) {
+      const folder = nodeFolder(nodeTmp, job, start.restarts, nonce);
+      const at = { job, node: seen.node, folder };
+      const got = await this.#handOver({ ...at, restarts: start.restarts, nonce });
+      if (got === undefined) return 'silent';
       if (got.token !== undefined) await writeFileAtomic(this.#tokenFile(), got.token);
       await this.#change((current) => ({ ...current, server: got.place }));
     }
     return this.#health(true);
+  }
+
+  async #handOver(expected: ExpectedStart): Promise<HandOver | undefined> {
+    try {
+      const { relay } = await this.#parts.tunnels.open(this.#id, expected, this.#signal);
+      const got = await readHandOver(relay, expected, this.#signal);
+      if (typeof got !== 'string') return got;
+      this.#obstacle = got;
+    } catch (error) {
+      throwIfAborted(this.#signal);
+      this.#obstacle = messageOf(error);
+    }
+    return undefined;
   }
 
   /** @param distrust another process's relay may be what does not work. */
@@ -248,7 +259,9 @@ class Look {
   }
 
   #port(place: ServerPlace, job: Job, distrust: boolean): Promise<number> {
-    const to = { id: this.#id, job, place, record: this.#record, store: this.#store };
+    const at = { job, node: place.node, folder: place.folder };
+    const { address } = place;
+    const to = { id: this.#id, at, address, record: this.#record, store: this.#store };
     return this.#parts.tunnels.port(to, distrust, this.#signal);
   }
 
@@ -282,16 +295,15 @@ class Look {
       const next = isNear ? this.#stepped(healthy, 'near-end') : healthy;
       return { ...next, readyMs: current.readyMs ?? now };
     });
-    if (readyMs === undefined) await this.#removeHandOver();
+    if (readyMs === undefined) await this.#removeToken();
   }
 
   /** The token has done its work on the node. */
-  async #removeHandOver(): Promise<void> {
-    const { job, server, start, nonce } = this.#record;
-    if (job === undefined || server === undefined || start === undefined) return;
-    const { node, folder } = server;
-    const request = { job, node, folder, restarts: start.restarts, nonce };
-    await removeHandOver(await this.#parts.host(), request, this.#signal);
+  async #removeToken(): Promise<void> {
+    const { job, server } = this.#record;
+    if (job === undefined || server === undefined) return;
+    const at = { job, node: server.node, folder: server.folder };
+    await removeToken(await this.#parts.host(), at, this.#signal);
   }
 
   async #overdue(): Promise<void> {

@@ -9,22 +9,17 @@ const SUBMIT_LIMIT_MS = 60_000;
 
 const ENVIRONMENT = { LC_ALL: 'C', SLURM_TIME_FORMAT: '%s' };
 
-/** A person's own habits, set as variables, would change what these commands print and find. */
-const HABITS = {
-  SQUEUE:
-    'ACCOUNT ALL ARRAY FEDERATION FORMAT FORMAT2 LICENSES LOCAL NAMES PARTITION PRIORITY QOS SIBLING SORT STATES USERS',
-  SINFO: 'ALL FEDERATION FORMAT LOCAL PARTITION SORT',
-  SCANCEL:
-    'ACCOUNT BATCH CTLD CRON FULL HURRY INTERACTIVE NAME PARTITION QOS STATE USER VERBOSE WCKEY',
-  SACCT: 'FEDERATION FORMAT LOCAL',
-  SBATCH: 'WAIT ARRAY_INX EXPORT SIGNAL OPEN_MODE COMMENT INPUT OUTPUT ERROR DEBUG QUIET',
-  SRUN: 'DEBUG LABELIO UNBUFFEREDIO EXPORT_ENV INPUT OUTPUT ERROR CHDIR CONTAINER',
-} as const;
-const WITHOUT_HABITS: readonly string[] = [
-  'env',
-  ...Object.entries(HABITS).flatMap(([program, names]) =>
-    names.split(' ').flatMap((name) => ['-u', `${program}_${name}`]),
-  ),
+/** A person's own habits, set as variables, would change what these commands print, find and do. */
+const HABITS = [
+  'SQUEUE_*',
+  'SINFO_*',
+  'SCANCEL_*',
+  'SACCT_*',
+  'SBATCH_WAIT',
+  'SBATCH_ARRAY_INX',
+  'SBATCH_DEBUG',
+  'SBATCH_QUIET',
+  'SRUN_*',
 ];
 
 export interface SchedulerCommandOptions {
@@ -47,10 +42,11 @@ export async function schedulerCommand(
   const [program = ''] = argv;
   const limit = timeoutMs ?? (program === 'sbatch' ? SUBMIT_LIMIT_MS : LIMIT_MS);
   const result = await host
-    .run([...WITHOUT_HABITS, ...argv], {
+    .run(argv, {
       timeoutMs: limit,
       signal,
       env: ENVIRONMENT,
+      withoutEnv: HABITS,
       ...(input !== undefined && { input }),
     })
     .catch((error: unknown) => {
@@ -59,12 +55,6 @@ export async function schedulerCommand(
   if (result.code === 127) throw noScheduler(host, program);
   return result;
 }
-
-/** For a command whose words are sent to the scheduler's step launcher; it is wrapped in the same way. */
-export const withoutHabits = (argv: readonly string[]): readonly string[] => [
-  ...WITHOUT_HABITS,
-  ...argv,
-];
 
 function noScheduler(host: Host, program: string): GloveboxError {
   return new GloveboxError('backend/unavailable', `There is no ${program} on ${host.name}.`, {

@@ -41,28 +41,27 @@ export interface SlurmContext {
   readonly settings: () => SlurmSettings;
   /** Where the cluster's commands run. */
   readonly host: () => Promise<Host>;
+  /** Starts a relay behind `prefix`, which is a job step. */
   readonly openRelay: OpenRelay;
   readonly clock: Clock;
   readonly log: Log;
 }
 
-/** A listener on loopback whose connections end at `target` on the far side of the command. */
-export interface Relay {
-  readonly port: number;
+/** The part of a relay that is needed here; see the platform's. */
+export interface StepRelay {
+  readonly lost: Promise<Error>;
+  listen(target: { readonly socket: string } | { readonly port: number }): Promise<{
+    readonly port: number;
+  }>;
+  readFile(file: string, options: { readonly signal: AbortSignal }): Promise<string | undefined>;
   close(): void;
-  /** Calls back once, when the far side is lost. */
-  onLost(callback: (reason: string) => void): void;
 }
 
-export type RelayTarget =
-  | { readonly socket: string }
-  | { readonly host: string; readonly port: number };
-
-export type OpenRelay = (request: {
-  readonly host: Host;
-  readonly argv: readonly string[];
-  readonly target: RelayTarget;
-  readonly clock: Clock;
-  readonly log: Log;
-  readonly signal: AbortSignal;
-}) => Promise<Relay>;
+export type OpenRelay = (
+  host: Host,
+  options: {
+    readonly prefix: readonly string[];
+    readonly timeoutMs: number;
+    readonly signal: AbortSignal;
+  },
+) => Promise<StepRelay>;

@@ -2,21 +2,24 @@
 import type { Endpoint } from '#core/endpoint.ts';
 import { messageOf } from '#core/errors.ts';
 import { currentIdentity, lifeOf } from '#platform/process-identity.ts';
-import { stepArgv } from './node-step.ts';
-import type { Job, JobRecord, JobStore, ServerPlace } from './record.ts';
-import { withoutHabits } from './scheduler-command.ts';
-import type { Relay, RelayTarget, SlurmContext } from './settings.ts';
+import { insidePrefix, type NodePlace } from './node-step.ts';
+import type { JobRecord, JobStore, ServerPlace } from './record.ts';
+import type { SlurmContext, StepRelay } from './settings.ts';
+
+const OPEN_LIMIT_MS = 15_000;
 
 interface Tunnel {
   readonly folder: string;
-  readonly relay: Relay;
+  readonly relay: StepRelay;
+  /** Where it listens; from the first time that somebody wants to go through. */
+  port?: Promise<number>;
 }
 
 /** What is needed to reach one server. */
 export interface Destination {
   readonly id: string;
-  readonly job: Job;
-  readonly place: ServerPlace;
+  readonly at: NodePlace;
+  readonly address: ServerPlace['address'];
   readonly record: JobRecord;
   readonly store: JobStore;
 }
@@ -24,7 +27,7 @@ export interface Destination {
 export class Tunnels {
   readonly #context: SlurmContext;
   readonly #own = new Map<string, Tunnel>();
-  readonly #opening = new Map<string, Promise<number>>();
+  readonly #opening = new Map<string, Promise<Tunnel>>();
 
   constructor(context: SlurmContext) {
     this.#context = context;
@@ -37,15 +40,23 @@ export class Tunnels {
    * @throws as `Host.open`.
    */
   async port(to: Destination, distrust: boolean, signal: AbortSignal): Promise<number> {
-    const own = this.#own.get(to.id);
-    if (own?.folder === to.place.folder) return own.relay.port;
-    const { relay } = to.record;
-    const isOthers = relay !== undefined && !isOurs(relay.owner);
-    const isAlive = relay !== undefined && lifeOf(relay.owner) === 'alive';
-    if (relay !== undefined && isAlive && !(distrust && isOthers)) return relay.port;
-    const opening = this.#opening.get(to.id) ?? this.#open(to, signal);
-    this.#opening.set(to.id, opening);
-    return opening.finally(() => this.#opening.delete(to.id));
+    const { relay: noted } = to.record;
+    const hasOwn = this.#own.get(to.id)?.folder === to.at.folder;
+    if (!hasOwn && noted !== undefined && lifeOf(noted.owner) === 'alive') {
+      if (!distrust || isThisProcess(noted.owner)) return noted.port;
+    }
+    const tunnel = await this.open(to.id, to.at, signal);
+    tunnel.port ??= this.#listen(to, tunnel);
+    return tunnel.port;
+  }
+
+  /** A relay of this process into the allocation. @throws as `Host.open`. */
+  async open(id: string, at: NodePlace, signal: AbortSignal): Promise<Tunnel> {
+    const own = this.#own.get(id);
+    if (own?.folder === at.folder) return own;
+    const opening = this.#opening.get(id) ?? this.#open(id, at, signal);
+    this.#opening.set(id, opening);
+    return opening.finally(() => this.#opening.delete(id));
   }
 
   close(id: string): void {
@@ -57,39 +68,49 @@ export class Tunnels {
     for (const id of this.#own.keys()) this.close(id);
   }
 
-  async #open(to: Destination, signal: AbortSignal): Promise<number> {
-    const { host, openRelay, clock, log } = this.#context;
-    this.close(to.id);
-    const { folder, node, address } = to.place;
-    const argv = withoutHabits(stepArgv(to.job, node, ['/bin/bash', `${folder}/relay`]));
-    const target: RelayTarget =
-      'socket' in address ? address : { host: address.ip, port: address.port };
-    const relay = await openRelay({ host: await host(), argv, target, clock, log, signal });
-    this.#own.set(to.id, { folder, relay });
-    relay.onLost((reason) => {
-      log.info(`The relay to sandbox ${to.id} is lost: ${reason}`);
-      if (this.#own.get(to.id)?.relay === relay) this.#own.delete(to.id);
-      void this.#note(to, ({ relay: noted, ...rest }) =>
-        noted !== undefined && noted.port !== relay.port ? { ...rest, relay: noted } : rest,
-      );
+  async #open(id: string, at: NodePlace, signal: AbortSignal): Promise<Tunnel> {
+    const { host, openRelay, log } = this.#context;
+    this.close(id);
+    const prefix = insidePrefix(at);
+    const relay = await openRelay(await host(), { prefix, timeoutMs: OPEN_LIMIT_MS, signal });
+    const tunnel = { folder: at.folder, relay };
+    this.#own.set(id, tunnel);
+    void relay.lost.then((reason) => {
+      log.info(`The relay to sandbox ${id} is lost: ${messageOf(reason)}`);
+      if (this.#own.get(id) === tunnel) this.#own.delete(id);
+      return undefined;
     });
-    const { port } = relay;
+    return tunnel;
+  }
+
+  async #listen(to: Destination, { relay }: Tunnel): Promise<number> {
+    const { address } = to;
+    const target = 'socket' in address ? address : { port: address.port };
+    const { port } = await relay.listen(target);
     await this.#note(to, (current) => ({ ...current, relay: { port, owner: currentIdentity() } }));
+    void relay.lost.then(() =>
+      this.#note(to, ({ relay: noted, ...rest }) =>
+        noted === undefined || noted.port === port ? rest : { ...rest, relay: noted },
+      ),
+    );
     return port;
   }
 
   /** For other processes; that it fails is no reason not to go on. */
-  async #note(to: Destination, change: (current: JobRecord) => JobRecord): Promise<void> {
-    await to.store
-      .update((current) => (current.claim === to.record.claim ? change(current) : current))
-      .catch((error: unknown) => this.#context.log.debug(`Relay of ${to.id}: ${messageOf(error)}`));
+  async #note(
+    { id, record, store }: Destination,
+    change: (current: JobRecord) => JobRecord,
+  ): Promise<void> {
+    await store
+      .update((current) => (current.nonce === record.nonce ? change(current) : current))
+      .catch((error: unknown) => this.#context.log.debug(`Relay of ${id}: ${messageOf(error)}`));
   }
 }
 
-const isOurs = ({ pid, startTime }: { pid: number; startTime: string }): boolean => {
+function isThisProcess({ pid, startTime }: { pid: number; startTime: string }): boolean {
   const own = currentIdentity();
   return own.pid === pid && own.startTime === startTime;
-};
+}
 
 export const endpointAt = (port: number, token: string): Endpoint => ({
   baseUrl: `http://127.0.0.1:${port}/`,
