@@ -12,6 +12,7 @@ export default defineConfig({
       { test: { name: 'unit', include: ['src/**/*.test.ts'], testTimeout: 30_000 } },
       { test: { name: 'contract', include: ['test/contract/**/*.test.ts'], ...withPython } },
       { test: { name: 'jupyter', include: ['test/jupyter/**/*.test.ts'], ...withPython } },
+      { test: { name: 'ssh', include: ['test/ssh/**/*.test.ts'], ...withPython } },
       { test: { name: 'mcp', include: ['test/mcp/**/*.test.ts'], ...withPython } },
       { test: { name: 'faults', include: ['test/faults/**/*.test.ts'], ...withPython } },
       { test: { name: 'e2e', include: ['test/e2e/**/*.test.ts'], ...withPython } },

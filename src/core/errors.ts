@@ -121,6 +121,10 @@ export const ERROR_CODES = {
     retryable: false,
     about: 'Only a person can log in to the machine: a second factor or a passphrase is asked for.',
   },
+  'host/key-refused': {
+    retryable: false,
+    about: 'The machine showed another host key than the known one, so nothing was sent to it.',
+  },
   'http/failed': { retryable: true, about: 'An HTTP request failed.' },
   cancelled: { retryable: false, about: 'The caller cancelled the call.' },
   timeout: { retryable: true, about: 'Something took longer than its limit.' },
