@@ -6,14 +6,22 @@ import { fileURLToPath } from 'node:url';
 
 export const MARK = 'GLOVEBOX_TEST_MARK';
 
+/** What SLURM puts into the environment of every job, which has nothing else of ours. The name of a test cluster is its mark. */
+const SLURM_MARK = 'SLURM_CLUSTER_NAME';
+
 /** The pids of all processes that inherited this mark, whatever process group they moved to. */
 export function markedProcesses(mark) {
-  const wanted = `${MARK}=${mark}\0`;
+  return processesWith(`${MARK}=${mark}`).concat(processesWith(`${SLURM_MARK}=${mark}`));
+}
+
+/** The pids of all processes with all of these `NAME=value` in their environment. */
+export function processesWith(...entries) {
   return readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name))
     .filter((pid) => {
       try {
-        return `${readFileSync(`/proc/${pid}/environ`, 'latin1')}\0`.includes(wanted);
+        const environment = readFileSync(`/proc/${pid}/environ`, 'latin1').split('\0');
+        return entries.every((entry) => environment.includes(entry));
       } catch {
         return false; // ended meanwhile, or not ours
       }
@@ -22,7 +30,11 @@ export function markedProcesses(mark) {
 }
 
 export function killMarked(mark) {
-  for (const pid of markedProcesses(mark)) {
+  killAll(markedProcesses(mark));
+}
+
+export function killAll(pids) {
+  for (const pid of pids) {
     try {
       process.kill(pid, 'SIGKILL');
     } catch {
