@@ -216,6 +216,9 @@ export interface Backend {
    */
   discover?(projectDir: string, signal: AbortSignal): Promise<readonly SandboxHandle[]>;
 
+  /** Lets go of what this process holds for its sandboxes, such as tunnels; the sandboxes live on. Idempotent. */
+  close?(): void;
+
   /** What the sandbox's host has and uses now; of this machine where the sandbox shares it. Absence means that it cannot be asked. */
   resources?(handle: SandboxHandle | undefined, signal: AbortSignal): Promise<Resources>;
 }

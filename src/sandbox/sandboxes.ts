@@ -268,6 +268,7 @@ export class Sandboxes {
   /** Gives up the starts of this process without ending what they made; the next process takes them over. */
   close(): void {
     this.#starts.close();
+    this.#options.registry.close();
   }
 
   async #reuseOrStart(

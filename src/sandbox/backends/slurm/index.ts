@@ -62,6 +62,8 @@ export function createSlurmBackend(context: SlurmContext): Backend {
     },
 
     stop: ({ id }, signal) => stopJob(id, parts, signal),
+
+    close: () => parts.tunnels.closeAll(),
   });
 }
 
