@@ -42,9 +42,7 @@ const ENDED = new Set([
   'TIMEOUT',
 ]);
 
-export async function makeSlurmRig(
-  options: ClusterOptions = { kind: 'plain' },
-): Promise<SlurmRig> {
+export async function makeSlurmRig(options: ClusterOptions = { kind: 'plain' }): Promise<SlurmRig> {
   const cluster = await startCluster(options);
   const folder = await realpath(await mkdtemp(path.join(tmpdir(), 'gb-')));
   const dir = path.join(folder, 'state');
@@ -53,9 +51,13 @@ export async function makeSlurmRig(
   const pythonDir = path.join(repository, 'python');
   const brokenPython = path.join(folder, 'broken-python');
   // It looks like a Python that has everything, and is none.
-  await writeFile(brokenPython, '#!/bin/sh\necho "GLOVEBOX-FAIL it is broken on purpose"\nexit 78\n', {
-    mode: 0o755,
-  });
+  await writeFile(
+    brokenPython,
+    '#!/bin/sh\necho "GLOVEBOX-FAIL it is broken on purpose"\nexit 78\n',
+    {
+      mode: 0o755,
+    },
+  );
   const settings: SlurmSettings = {
     dir,
     pythonDir,

@@ -146,20 +146,26 @@ class Look {
     const event = eventOfWord(row.word);
     if (event === 'finished') return this.#over(job, row);
     if (event === 'running') return this.#hearRunning(job, row, atMs);
-    await this.#change((current) => this.#stepped(withSeen(current, row, atMs), event));
+    const isOff = event === 'waiting' || event === 'configuring';
+    if (isOff && this.#record.start !== undefined && !(await this.#isAnotherStart(job))) return;
+    await this.#change((current) => this.#stepped(withSeen(current, row, atMs), event), atMs);
     if (this.#record.server === undefined) this.#parts.tunnels.close(this.#id);
+  }
+
+  /** An answer may be older than what another process has seen meanwhile; only SLURM's own count proves a requeue. */
+  async #isAnotherStart(job: Job): Promise<boolean> {
+    const restarts = await this.#restarts(job);
+    return restarts !== undefined && restarts > (this.#record.start?.restarts ?? 0);
   }
 
   /** RUNNING may be another start than the one we knew: then everything in the kernels is lost. */
   async #hearRunning(job: Job, row: QueueRow, atMs: number): Promise<void> {
-    const { start, seen } = this.#record;
+    const { start } = this.#record;
     if (start !== undefined && start.startMs === row.startMs) {
-      const isStarting = this.#record.phase === 'starting' && seen !== undefined;
-      const used = isStarting ? Math.min(MAX_STEP_MS, Math.max(0, atMs - seen.atMs)) : 0;
-      await this.#change((current) => ({
-        ...this.#stepped(withSeen(current, row, atMs), 'running'),
-        ...(used > 0 && { startUsedMs: (current.startUsedMs ?? 0) + used }),
-      }));
+      await this.#change(
+        (current) => this.#stepped(withStartTime(withSeen(current, row, atMs), current), 'running'),
+        atMs,
+      );
       return;
     }
     const restarts = await this.#restarts(job);
@@ -167,12 +173,14 @@ class Look {
       this.#obstacle = 'SLURM does not say which start of the job this is';
       return;
     }
-    const isAnother = start !== undefined && restarts > start.restarts;
-    await this.#change((current) => ({
-      ...this.#stepped(withSeen(current, row, atMs), isAnother ? 'restarted' : 'running'),
-      start: { restarts, ...(row.startMs !== undefined && { startMs: row.startMs }) },
-    }));
-    if (isAnother) this.#parts.tunnels.close(this.#id);
+    await this.#change((current) => {
+      const isAnother = current.start !== undefined && restarts > current.start.restarts;
+      return {
+        ...this.#stepped(withSeen(current, row, atMs), isAnother ? 'restarted' : 'running'),
+        start: { restarts, ...(row.startMs !== undefined && { startMs: row.startMs }) },
+      };
+    }, atMs);
+    if (this.#record.server === undefined) this.#parts.tunnels.close(this.#id);
   }
 
   async #restarts({ id, cluster }: Job): Promise<number | undefined> {
@@ -353,18 +361,29 @@ class Look {
     return { ...rest, phase, served, generation: record.generation + 1 };
   }
 
-  /** Changes the record as long as it is still about the same job. */
-  async #change(how: (current: JobRecord) => JobRecord): Promise<void> {
+  /** Changes the record as long as it is about the same job, and `evidenceMs` is not older than what is known. */
+  async #change(
+    how: (current: JobRecord) => JobRecord,
+    evidenceMs = Number.POSITIVE_INFINITY,
+  ): Promise<void> {
     const { nonce } = this.#record;
     this.#record = await this.#store.update((current) => {
-      if (current.nonce !== nonce || current.phase === 'ended') return current;
-      return how(current);
+      const isOld = evidenceMs < (current.seen?.atMs ?? 0);
+      return current.nonce !== nonce || current.phase === 'ended' || isOld ? current : how(current);
     });
   }
 
   #tokenFile(): string {
     return tokenFile(this.#parts.settings().dir, this.#id);
   }
+}
+
+/** Adds the time of RUNNING without an answer since the last look, as far as somebody watched. */
+function withStartTime(record: JobRecord, before: JobRecord): JobRecord {
+  const { seen } = record;
+  if (record.phase !== 'starting' || seen === undefined || before.seen === undefined) return record;
+  const usedMs = Math.min(MAX_STEP_MS, Math.max(0, seen.atMs - before.seen.atMs));
+  return { ...record, startUsedMs: (before.startUsedMs ?? 0) + usedMs };
 }
 
 /** The same object when nothing is new, so that nothing is written. */

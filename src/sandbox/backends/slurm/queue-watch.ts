@@ -111,11 +111,13 @@ export class QueueWatch {
     const jobs = [...this.#watched.values()].filter(
       ({ job, wantedAt }) => job.cluster === cluster && wantedAt >= oldest,
     );
+    // What it says is at least as new as the question.
+    const atMs = clock.now();
     const outcome = await this.#squeue(
       jobs.map(({ job }) => job.id),
       cluster,
     );
-    for (const watched of jobs) this.#settle(watched, outcome);
+    for (const watched of jobs) this.#settle(watched, outcome, atMs);
   }
 
   async #squeue(
@@ -136,7 +138,7 @@ export class QueueWatch {
     }
   }
 
-  #settle(watched: Watched, outcome: ReadonlyMap<string, QueueRow> | string): void {
+  #settle(watched: Watched, outcome: ReadonlyMap<string, QueueRow> | string, atMs: number): void {
     const { clock, pollMinMs } = this.#options;
     const before = watched.answer;
     watched.askedAt = clock.monotonic();
@@ -159,7 +161,7 @@ export class QueueWatch {
     const isNews =
       before?.kind !== 'row' || before.row.word !== row.word || before.row.reason !== row.reason;
     watched.intervalMs = isNews ? pollMinMs() : grown;
-    watched.answer = { kind: 'row', row, atMs: clock.now() };
+    watched.answer = { kind: 'row', row, atMs };
   }
 }
 

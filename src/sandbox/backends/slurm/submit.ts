@@ -45,6 +45,8 @@ export async function submit(
   throwIfAborted(signal);
   context.report({ message: `submitting to ${prepared.host.name}` });
   throwIfAborted(signal);
+  const submittingMs = parts.clock.now();
+  await changeClaimed(store, claimed, (current) => ({ ...current, submittingMs }));
   // From here on nobody gives up: the answer decides whether there is a job.
   const submitting = sendOnce(prepared, parts, store, claimed);
   const job = await abandonOn(submitting, signal);
@@ -86,7 +88,6 @@ async function prepare(
     nodeTmp,
     sharedDisk,
     tunnel,
-    submittingMs: parts.clock.now(),
     ...(request.cluster !== undefined && { cluster: request.cluster }),
   }));
   const log = sharedDisk
