@@ -14,6 +14,7 @@ import {
   words,
 } from './kinds.ts';
 import { option, type Option } from './option.ts';
+import { SLURM_OPTIONS } from './slurm-options.ts';
 
 const LOOPBACK = /^(127\.|::1$)/;
 const variableName = words(
@@ -198,6 +199,14 @@ const OPTIONS = {
     about:
       'Hours without any contact, with all kernels idle, after which a local Jupyter server ends itself.',
   }),
+  'slurm.ssh_host': option({
+    kind: words('a host of ~/.ssh/config, or user@host', /^[^\s-]\S*$/),
+    default: undefined,
+    defaultText: 'this machine is the login node',
+    env: 'GLOVEBOX_SSH_HOST',
+    from: 'user',
+    about: 'Login node of the cluster, which is reached over SSH.',
+  }),
   'network.proxy': option({
     kind: secret('the URL of a proxy'),
     default: undefined,
@@ -207,6 +216,7 @@ const OPTIONS = {
     about:
       'Proxy for remote services, never for Jupyter servers. Other proxy variables are ignored. May hold credentials.',
   }),
+  ...SLURM_OPTIONS,
   'tools.toolsets': option({
     kind: list(choice(['notebook', 'sandbox'])),
     default: ['notebook', 'sandbox'],
