@@ -15,6 +15,7 @@ import { findProgram, spawnDetached } from '#platform/process.ts';
 import { tools } from '#tools/index.ts';
 import { createDoctorProbes } from './doctor-probes.ts';
 import { keepStdoutForProtocol } from './protocol-stdout.ts';
+import { sshSettings } from './ssh-settings.ts';
 
 /** Runs one command and resolves with its exit code. */
 export function runCommandLine(argv: readonly string[]): Promise<number> {
@@ -67,6 +68,11 @@ export function createHost(env: Environment, cwd: string): CliHost {
     },
 
     openInBrowser: (file) => openInBrowser(file, env),
+
+    async logIn(config, destination, signal) {
+      const { openMaster } = await import('#platform/ssh-control.ts');
+      return openMaster(sshSettings(config, env, destination), signal);
+    },
 
     async saveFile(config, name, data, folder) {
       const target = folder ?? path.join(config.get('dir'), 'saved');

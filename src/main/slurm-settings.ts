@@ -1,10 +1,10 @@
 /** What the SLURM back end is told, from the configuration. */
-import path from 'node:path';
 import type { Config } from '#config/config.ts';
 import type { Environment } from '#config/environment.ts';
 import type { Host } from '#platform/host.ts';
 import type { SlurmSettings } from '../sandbox/backends/slurm/settings.ts';
 import { locatePythonFiles } from './python-files.ts';
+import { sshSettings } from './ssh-settings.ts';
 
 /** @throws `config/invalid` for a bad value. */
 export function slurmSettings(config: Config): SlurmSettings {
@@ -49,7 +49,7 @@ export function slurmSettings(config: Config): SlurmSettings {
 export function createClusterHosts(config: Config, env: Environment): () => Promise<Host> {
   const made = new Map<string, Promise<Host>>();
   return () => {
-    const destination = config.get('slurm.ssh_host') ?? '';
+    const destination = config.get('ssh.host') ?? '';
     const host = made.get(destination) ?? createClusterHost(destination, config, env);
     made.set(destination, host);
     return host;
@@ -66,5 +66,5 @@ async function createClusterHost(
     return createLocalHost({ env });
   }
   const { createSshHost } = await import('#platform/ssh-host.ts');
-  return createSshHost({ destination, controlFolder: path.join(config.get('dir'), 'ssh'), env });
+  return createSshHost(sshSettings(config, env, destination));
 }
