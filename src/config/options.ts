@@ -109,6 +109,14 @@ const OPTIONS = {
     env: 'GLOVEBOX_PACKAGES',
     about: 'Packages in the managed environment, beside what kernels need themselves.',
   }),
+  'start.queue_s': option({
+    kind: wholeNumber(0, 604_800),
+    default: 300,
+    env: 'GLOVEBOX_QUEUE_TIMEOUT',
+    oldNames: [{ env: 'JLAB_MCP_QUEUE_TIMEOUT' }],
+    about:
+      'Seconds glovebox start waits while a sandbox is queued; the place in the queue is kept.',
+  }),
   'kernel.ready_s': option({
     kind: wholeNumber(1, 3600),
     default: 60,
@@ -197,6 +205,14 @@ const OPTIONS = {
     env: 'GLOVEBOX_LOCAL_IDLE_H',
     about:
       'Hours without any contact, with all kernels idle, after which a local Jupyter server ends itself.',
+  }),
+  'slurm.ssh_host': option({
+    kind: words('a host of ~/.ssh/config, or user@host', /^[^\s-]\S*$/),
+    default: undefined,
+    defaultText: 'this machine is the login node',
+    env: 'GLOVEBOX_SSH_HOST',
+    from: 'user',
+    about: 'Login node of the cluster, which is reached over SSH.',
   }),
   'network.proxy': option({
     kind: secret('the URL of a proxy'),

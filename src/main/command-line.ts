@@ -68,6 +68,13 @@ export function createHost(env: Environment, cwd: string): CliHost {
 
     openInBrowser: (file) => openInBrowser(file, env),
 
+    async logIn(config, destination, signal) {
+      const { openMaster } = await import('#platform/ssh-control.ts');
+      const controlFolder = path.join(config.get('dir'), 'ssh');
+      const { route, wasOpen } = await openMaster({ destination, controlFolder, env }, signal);
+      return { hostname: route.hostname, user: route.user, wasOpen };
+    },
+
     async saveFile(config, name, data, folder) {
       const target = folder ?? path.join(config.get('dir'), 'saved');
       if (folder === undefined) await ensurePrivateFolder(target);
