@@ -284,6 +284,7 @@ export class Sandboxes {
   /** Gives up the starts of this process without ending what they made; the next process takes them over. */
   close(): void {
     this.#starts.close();
+    this.#options.registry.close();
   }
 
   /** The newest that is not known to have ended, also when it was made for a set of options. */

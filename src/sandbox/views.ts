@@ -87,7 +87,9 @@ export class Views {
     const { records, clock, log } = this.#options;
     const next = withStatus(record, status);
     const isNews =
-      record.isStarting || JSON.stringify(statusOf(next)) !== JSON.stringify(statusOf(record));
+      record.isStarting ||
+      rootDirOf(next) !== rootDirOf(record) ||
+      JSON.stringify(statusOf(next)) !== JSON.stringify(statusOf(record));
     if (!isNews) return record;
     try {
       return await records.update(record.id, (current) =>
