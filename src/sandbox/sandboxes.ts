@@ -114,7 +114,7 @@ export class Sandboxes {
       const id = living ?? projectSandboxId(backend.id, projectDir, name, key);
       const view = await this.#reuseOrStart(backend, id, projectDir, wait, name, options);
       const ignoredOptions = Object.keys(request.options ?? {}).filter(
-        (key) => JSON.stringify(view.options[key]) !== JSON.stringify(options[key]),
+        (option) => JSON.stringify(view.options[option]) !== JSON.stringify(options[option]),
       );
       return ignoredOptions.length === 0 ? view : { ...view, ignoredOptions };
     }
