@@ -29,6 +29,7 @@ const COMMANDS: readonly CliCommand[] = [
   status,
   stop,
   logs,
+  login,
   open,
   login,
   run,

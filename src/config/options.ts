@@ -14,11 +14,16 @@ import {
   words,
 } from './kinds.ts';
 import { option, type Option } from './option.ts';
+import { SLURM_OPTIONS } from './slurm-options.ts';
 
 const LOOPBACK = /^(127\.|::1$)/;
 const variableName = words(
   'the name of a variable, with * for any ending',
   /^[A-Za-z_][A-Za-z0-9_]*\*?$/,
+);
+const sshDestination = words(
+  'an SSH destination as for ssh: an alias of ~/.ssh/config, HOST or USER@HOST',
+  /^[^-\s][^\s]*$/,
 );
 const requirement = words(
   'a Python requirement such as numpy or pandas>=2',
@@ -206,13 +211,13 @@ const OPTIONS = {
     about:
       'Hours without any contact, with all kernels idle, after which a local Jupyter server ends itself.',
   }),
-  'slurm.ssh_host': option({
-    kind: words('a host of ~/.ssh/config, or user@host', /^[^\s-]\S*$/),
+  'ssh.host': option({
+    kind: sshDestination,
     default: undefined,
-    defaultText: 'this machine is the login node',
+    defaultText: 'none: the commands of a cluster run on this machine',
     env: 'GLOVEBOX_SSH_HOST',
-    from: 'user',
-    about: 'Login node of the cluster, which is reached over SSH.',
+    about:
+      'Login node of a cluster, as ssh knows it: the commands of the cluster run there, over the SSH of this machine.',
   }),
   'network.proxy': option({
     kind: secret('the URL of a proxy'),
@@ -223,6 +228,7 @@ const OPTIONS = {
     about:
       'Proxy for remote services, never for Jupyter servers. Other proxy variables are ignored. May hold credentials.',
   }),
+  ...SLURM_OPTIONS,
   'tools.toolsets': option({
     kind: list(choice(['notebook', 'sandbox'])),
     default: ['notebook', 'sandbox'],

@@ -15,6 +15,7 @@ import { findProgram, spawnDetached } from '#platform/process.ts';
 import { tools } from '#tools/index.ts';
 import { createDoctorProbes } from './doctor-probes.ts';
 import { keepStdoutForProtocol } from './protocol-stdout.ts';
+import { sshSettings } from './ssh-settings.ts';
 
 /** Runs one command and resolves with its exit code. */
 export function runCommandLine(argv: readonly string[]): Promise<number> {
@@ -70,9 +71,7 @@ export function createHost(env: Environment, cwd: string): CliHost {
 
     async logIn(config, destination, signal) {
       const { openMaster } = await import('#platform/ssh-control.ts');
-      const controlFolder = path.join(config.get('dir'), 'ssh');
-      const { route, wasOpen } = await openMaster({ destination, controlFolder, env }, signal);
-      return { hostname: route.hostname, user: route.user, wasOpen };
+      return openMaster(sshSettings(config, env, destination), signal);
     },
 
     async saveFile(config, name, data, folder) {

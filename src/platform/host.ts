@@ -3,6 +3,7 @@ import type { Duplex } from 'node:stream';
 import type { CommandResult } from './process.ts';
 
 export interface HostCommandOptions {
+  /** Counts from the moment the connection is there and it is the command's turn. */
   readonly timeoutMs: number;
   readonly signal?: AbortSignal | undefined;
   /** Written to stdin, which is then closed; without it stdin is empty. */

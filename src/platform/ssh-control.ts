@@ -63,7 +63,7 @@ export async function openMaster(
   // The terminal and its keys belong to ssh until it ends, so it stays in our process group.
   const child = spawn(program, args, {
     env: { ...sshEnvironment(settings.env) },
-    stdio: 'inherit',
+    stdio: ['inherit', 2, 2], // Login files print, and stdout is for results.
     ...(signal === undefined ? {} : { signal }),
   });
   await once(child, 'exit').catch(() => undefined);

@@ -24,7 +24,7 @@ const REFUSED_LIMIT_MS = 30_000;
 const OPEN_LIMIT_MS = 60_000;
 const MAX_BANNER_BYTES = 1024 * 1024;
 
-/** Does no I/O. */
+/** Does no I/O. One for a destination and process: the sessions are counted here. */
 export function createSshHost(settings: SshSettings, clock: Clock = systemClock): Host {
   const name = settings.destination;
   const sessions = createSlots(MAX_SESSIONS);

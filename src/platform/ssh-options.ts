@@ -138,12 +138,24 @@ export async function findRoute(settings: SshSettings, signal?: AbortSignal): Pr
   const asConfigured = await ask(settings, [], signal);
   const theirs = asConfigured.get('controlpath') ?? 'none';
   const theirsFits = Buffer.byteLength(theirs) + SUFFIX_BYTES <= 107;
-  if (theirs !== 'none' && theirsFits) return toRoute(asConfigured, theirs, false);
+  if (theirs !== 'none' && theirsFits && isExpanded(theirs))
+    return toRoute(asConfigured, theirs, false);
   const folder = await ourFolder(settings.controlFolder);
   const pattern = `ControlPath="${folder.replaceAll('%', '%%')}/%C"`;
   const withOurs = await ask(settings, ['-o', pattern], signal);
-  return toRoute(withOurs, withOurs.get('controlpath') ?? 'none', true);
+  const ours = withOurs.get('controlpath') ?? 'none';
+  if (ours !== 'none' && isExpanded(ours)) return toRoute(withOurs, ours, true);
+  throw new GloveboxError(
+    'config/invalid',
+    'This OpenSSH does not tell where it shares connections.',
+    {
+      hint: 'Install OpenSSH 6.8 or newer.',
+    },
+  );
 }
+
+/** A path that still holds a token would be the same for every destination. */
+const isExpanded = (controlPath: string): boolean => !/%[A-Za-z]/.test(controlPath);
 
 async function ask(
   settings: SshSettings,

@@ -339,8 +339,7 @@ export function fakeHost(world: World): {
       return () => interrupts.delete(callback);
     },
     openInBrowser: (file) => note(`browser ${file}`, true),
-    logIn: (_config, destination) =>
-      note(`logIn ${destination}`, { hostname: `${destination}.site`, user: 'me', wasOpen: false }),
+    logIn: (_config, destination) => note(`login ${destination}`, { wasOpen: false }),
     saveFile: (_config, name, data, folder) =>
       note(`save ${folder ?? 'default'}/${name} ${data.length}`, `/saved/${name}`),
     serveMcp: () => note('serveMcp', undefined),

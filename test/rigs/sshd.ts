@@ -18,6 +18,8 @@ import { killMarked, MARK, startReaper } from './reaper.mjs';
 export interface SshdOptions {
   /** More lines of the server's configuration, before ours: the first one wins. */
   readonly server?: readonly string[];
+  /** Variables of every session, blanks excluded. */
+  readonly env?: Readonly<Record<string, string>>;
   /** More lines of the client's configuration for the host `cluster`. */
   readonly client?: readonly string[];
   /** The login shell of the user. Default `/bin/bash`. */
@@ -79,10 +81,12 @@ export async function startSshd(options: SshdOptions = {}): Promise<Sshd> {
     await readFile(path.join(folder, 'key.pub')),
   );
   const login = path.join(folder, 'login');
-  await writeFile(login, loginScript({ home, bannerFile, shell: options.shell ?? '/bin/bash' }));
+  await writeFile(login, loginScript({ bannerFile, shell: options.shell ?? '/bin/bash' }));
   await chmod(login, 0o755);
+  // The shell that sshd starts reads files of the home folder too.
+  const env = { [MARK]: mark, HOME: home, ...options.env };
   const serverFile = path.join(folder, 'sshd_config');
-  await writeFile(serverFile, serverConfig({ folder, port, mark, login, more: options.server }));
+  await writeFile(serverFile, serverConfig({ folder, port, env, login, more: options.server }));
   await writeFile(configFile, clientConfig({ folder, port, more: options.client }));
   await trustHostKey(folder, port);
 
@@ -154,14 +158,10 @@ async function trustHostKey(folder: string, port: number): Promise<void> {
 }
 
 /** Runs what was asked for in the shell that the user is said to have, in a home folder of the test. */
-function loginScript(wanted: {
-  readonly home: string;
-  readonly bannerFile: string;
-  readonly shell: string;
-}): string {
+function loginScript(wanted: { readonly bannerFile: string; readonly shell: string }): string {
   return [
     '#!/bin/sh',
-    `HOME=${wanted.home}; SHELL=${wanted.shell}; export HOME SHELL; cd`,
+    `SHELL=${wanted.shell}; export SHELL; cd`,
     `cat ${wanted.bannerFile}`,
     'exec "$SHELL" -c "$SSH_ORIGINAL_COMMAND"',
     '',
@@ -171,7 +171,7 @@ function loginScript(wanted: {
 function serverConfig(wanted: {
   readonly folder: string;
   readonly port: number;
-  readonly mark: string;
+  readonly env: Readonly<Record<string, string>>;
   readonly login: string;
   readonly more: readonly string[] | undefined;
 }): string {
@@ -183,7 +183,9 @@ function serverConfig(wanted: {
     `PidFile ${folder}/sshd.pid`,
     `AuthorizedKeysFile ${folder}/authorized_keys`,
     `ForceCommand ${wanted.login}`,
-    `SetEnv ${MARK}=${wanted.mark}`,
+    `SetEnv ${Object.entries(wanted.env)
+      .map(([name, value]) => `${name}=${value}`)
+      .join(' ')}`,
     'PasswordAuthentication no',
     'KbdInteractiveAuthentication no',
     'UsePAM no',

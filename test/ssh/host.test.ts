@@ -53,7 +53,7 @@ async function localRig(): Promise<Rig> {
 async function sshRig(options: Parameters<typeof startSshd>[0] = {}): Promise<Rig> {
   const sshd = await startSshd({
     ...options,
-    server: ['SetEnv SQUEUE_FORMAT=x SQUEUE_SORT=y'],
+    env: { SQUEUE_FORMAT: 'x', SQUEUE_SORT: 'y' },
   });
   return { host: hostOf(sshd), folder: sshd.home, stop: () => sshd.stop() };
 }

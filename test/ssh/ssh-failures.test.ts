@@ -240,6 +240,32 @@ describe.skipIf(sshdIsMissing())('one shared connection', () => {
     process.kill(await masterPid());
   });
 
+  test('S19: a jump host of the configuration is used for the login, and for nothing else', async () => {
+    sshd = await startSshd();
+    const plain = await readFile(sshd.configFile, 'utf8');
+    await writeFile(
+      sshd.configFile,
+      `${plain}\n${plain.replace('Host cluster', 'Host inner\n  ProxyJump cluster')}`,
+    );
+    const inner = settings({ destination: 'inner' });
+    const host = createSshHost(inner);
+    expect((await host.run(['echo', 'through'], quick)).stdout).toBe('through\n');
+    expect((await host.run(['echo', 'again'], quick)).stdout).toBe('again\n');
+    expect(await findRoute(inner)).toMatchObject({ jump: 'cluster' });
+    const log = await readFile(path.join(sshd.folder, 'sshd.log'), 'utf8');
+    expect(log.match(/Accepted publickey/g)).toHaveLength(2);
+  });
+
+  test('S20: an OpenSSH that does not tell the whole path is not trusted with one for all hosts', async () => {
+    await start();
+    const program = path.join(sshd.folder, 'old-ssh');
+    await writeFile(program, '#!/bin/sh\necho "controlpath /tmp/%C"\n', { mode: 0o755 });
+    await expect(findRoute(settings({ program }))).rejects.toMatchObject({
+      code: 'config/invalid',
+      hint: expect.stringContaining('6.8'),
+    });
+  });
+
   test('settings that would spoil an unattended call are overruled', async () => {
     const host = await start({
       client: ['RemoteCommand hostname', 'RequestTTY force', 'ForwardAgent yes', 'LogLevel QUIET'],

@@ -295,35 +295,3 @@ describe('wait, stop, logs, open', () => {
     expect((await runFake(['open', 's-none'], world)).code).toBe(4);
   });
 });
-
-describe('login', () => {
-  it('S21, S29: logs in to the named host, else to that of the configuration', async () => {
-    const named = await runFake(['login', 'cluster']);
-    expect([named.code, named.out, named.calls]).toEqual([
-      0,
-      'Logged in: me@cluster.site\n',
-      ['logIn cluster'],
-    ]);
-    const configured = await runFake(['login', '--json'], { env: { GLOVEBOX_SSH_HOST: 'big' } });
-    expect(configured.json()).toEqual({
-      host: 'big',
-      hostname: 'big.site',
-      user: 'me',
-      was_open: false,
-    });
-  });
-
-  it.each([[['login']], [['login', '-oProxyCommand=x']], [['login', 'a', 'b']]])(
-    'S29: %j is wrong usage',
-    async (argv) => {
-      const { code, calls } = await runFake(argv);
-      expect([code, calls]).toEqual([2, []]);
-    },
-  );
-
-  it('S29: a login that failed is exit code 5, and says so', async () => {
-    const logIn = () => Promise.reject(new GloveboxError('host/login-needed', 'Nobody is in.'));
-    const { code, err } = await runFake(['login', 'x'], { host: { logIn } });
-    expect([code, err]).toEqual([5, 'glovebox: Nobody is in.\n']);
-  });
-});

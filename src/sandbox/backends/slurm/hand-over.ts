@@ -1,8 +1,8 @@
 /** Reads what a node left for us about its server: where it listens, and the token. */
 import * as z from 'zod';
+import type { Relay } from '#platform/relay.ts';
 import type { NodePlace } from './node-step.ts';
 import type { ServerPlace } from './record.ts';
-import type { StepRelay } from './settings.ts';
 
 const endpoint = z.object({
   job: z.string(),
@@ -30,7 +30,7 @@ export interface ExpectedStart extends NodePlace {
 
 /** Or one sentence why there is nothing yet. @throws what the relay throws. */
 export async function readHandOver(
-  relay: StepRelay,
+  relay: Relay,
   expected: ExpectedStart,
   signal: AbortSignal,
 ): Promise<HandOver | string> {

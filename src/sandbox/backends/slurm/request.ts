@@ -3,7 +3,6 @@ import { parseBackendOptions } from '#sandbox/backend.ts';
 import { slurmOptions, type SlurmOptions } from './options.ts';
 import type { Partition, Survey } from './parse-sinfo.ts';
 import type { SlurmSettings } from './settings.ts';
-import { parseTimeLimitMs } from './time-limit.ts';
 
 /** Everything that `sbatch` is told about hardware and time. */
 export type JobRequest = SlurmOptions & {
@@ -46,7 +45,3 @@ function partitionOf(request: JobRequest, survey: Survey | undefined): Partition
     wanted === undefined ? isDefault : name === wanted,
   );
 }
-
-/** Infinite without a limit. */
-export const timeLimitMs = ({ time }: JobRequest): number =>
-  parseTimeLimitMs(time) ?? Number.POSITIVE_INFINITY;

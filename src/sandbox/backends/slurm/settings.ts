@@ -2,6 +2,7 @@
 import type { Clock } from '#platform/clock.ts';
 import type { Host } from '#platform/host.ts';
 import type { Log } from '#platform/log.ts';
+import type { Relay, RelayOptions } from '#platform/relay.ts';
 import type { SlurmOptions } from './options.ts';
 
 /**
@@ -47,21 +48,7 @@ export interface SlurmContext {
   readonly log: Log;
 }
 
-/** The part of a relay that is needed here; see the platform's. */
-export interface StepRelay {
-  readonly lost: Promise<Error>;
-  listen(target: { readonly socket: string } | { readonly port: number }): Promise<{
-    readonly port: number;
-  }>;
-  readFile(file: string, options: { readonly signal: AbortSignal }): Promise<string | undefined>;
-  close(): void;
-}
-
 export type OpenRelay = (
   host: Host,
-  options: {
-    readonly prefix: readonly string[];
-    readonly timeoutMs: number;
-    readonly signal: AbortSignal;
-  },
-) => Promise<StepRelay>;
+  options: Pick<RelayOptions, 'prefix' | 'timeoutMs' | 'signal'>,
+) => Promise<Relay>;

@@ -42,9 +42,10 @@ export async function startJob(
 /** The status of one that lives; waits while somebody else is submitting or stopping it. Undefined when there is none. */
 async function followLiving(
   store: JobStore,
-  { id, signal, report, remember }: StartContext,
+  context: StartContext,
   parts: SlurmParts,
 ): Promise<SandboxStatus | undefined> {
+  const { id, signal, report } = context;
   const { clock } = parts;
   const deadline = clock.monotonic() + FOLLOW_MS;
   for (;;) {
@@ -55,7 +56,7 @@ async function followLiving(
     const isPassing = status.state === 'preparing' || status.state === 'stopping';
     if (!isPassing || clock.monotonic() >= deadline) {
       const { nonce, job } = (await store.read()) ?? record;
-      await remember({ nonce, ...(job !== undefined && { job_id: job.id }) });
+      await context.remember({ nonce, ...(job !== undefined && { job_id: job.id }) });
       return status;
     }
     report({ message: status.detail ?? status.state });

@@ -1,16 +1,18 @@
 /** The ways from this machine to the servers on nodes: one relay per server, shared by the processes of this machine. */
 import type { Endpoint } from '#core/endpoint.ts';
+import { abandonOn } from '#core/abort.ts';
 import { messageOf } from '#core/errors.ts';
 import { currentIdentity, lifeOf } from '#platform/process-identity.ts';
+import type { Relay } from '#platform/relay.ts';
 import { insidePrefix, type NodePlace } from './node-step.ts';
 import type { JobRecord, JobStore, ServerPlace } from './record.ts';
-import type { SlurmContext, StepRelay } from './settings.ts';
+import type { SlurmContext } from './settings.ts';
 
 const OPEN_LIMIT_MS = 15_000;
 
 interface Tunnel {
   readonly folder: string;
-  readonly relay: StepRelay;
+  readonly relay: Relay;
   /** Where it listens; from the first time that somebody wants to go through. */
   port?: Promise<number>;
 }
@@ -28,6 +30,9 @@ export class Tunnels {
   readonly #context: SlurmContext;
   readonly #own = new Map<string, Tunnel>();
   readonly #opening = new Map<string, Promise<Tunnel>>();
+  /** A new relay listens where the last one did, so that what is connected there finds its way again. */
+  readonly #lastPorts = new Map<string, number>();
+  readonly #closing = new AbortController();
 
   constructor(context: SlurmContext) {
     this.#context = context;
@@ -54,9 +59,13 @@ export class Tunnels {
   async open(id: string, at: NodePlace, signal: AbortSignal): Promise<Tunnel> {
     const own = this.#own.get(id);
     if (own?.folder === at.folder) return own;
-    const opening = this.#opening.get(id) ?? this.#open(id, at, signal);
+    // One attempt for all who want it; who gives up ends only the own wait.
+    const opening = this.#opening.get(id) ?? this.#open(id, at);
     this.#opening.set(id, opening);
-    return opening.finally(() => this.#opening.delete(id));
+    return abandonOn(
+      opening.finally(() => this.#opening.delete(id)),
+      signal,
+    );
   }
 
   close(id: string): void {
@@ -65,11 +74,13 @@ export class Tunnels {
   }
 
   closeAll(): void {
+    this.#closing.abort();
     for (const id of this.#own.keys()) this.close(id);
   }
 
-  async #open(id: string, at: NodePlace, signal: AbortSignal): Promise<Tunnel> {
+  async #open(id: string, at: NodePlace): Promise<Tunnel> {
     const { host, openRelay, log } = this.#context;
+    const { signal } = this.#closing;
     this.close(id);
     const prefix = insidePrefix(at);
     const relay = await openRelay(await host(), { prefix, timeoutMs: OPEN_LIMIT_MS, signal });
@@ -86,7 +97,9 @@ export class Tunnels {
   async #listen(to: Destination, { relay }: Tunnel): Promise<number> {
     const { address } = to;
     const target = 'socket' in address ? address : { port: address.port };
-    const { port } = await relay.listen(target);
+    const wanted = this.#lastPorts.get(to.id);
+    const { port } = await relay.listen(target, wanted === undefined ? {} : { port: wanted });
+    this.#lastPorts.set(to.id, port);
     await this.#note(to, (current) => ({ ...current, relay: { port, owner: currentIdentity() } }));
     void relay.lost.then(() =>
       this.#note(to, ({ relay: noted, ...rest }) =>

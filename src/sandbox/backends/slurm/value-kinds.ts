@@ -57,8 +57,6 @@ export const setupLine = z
   .max(4096)
   .refine((value) => !/[\0\n\r]/.test(value), 'must be one line');
 
-export const variableName = matching(/^[A-Za-z_][A-Za-z0-9_]*$/, 'the name of a variable');
-
 /** What Glovebox decides itself, and what would make another kind of job. */
 const REFUSED_ARGUMENTS = [
   '--wrap',
