@@ -31,7 +31,6 @@ const COMMANDS: readonly CliCommand[] = [
   logs,
   login,
   open,
-  login,
   run,
   exec,
   sessions,

@@ -76,12 +76,10 @@ export async function makeSlurmRig(options: ClusterOptions = { kind: 'plain' }):
     const context: SlurmContext = {
       settings: () => ({ ...settings, ...changes }),
       host: async () => host ?? createLocalHost({ env: cluster.env }),
-      openRelay: async (on, { prefix, timeoutMs, signal }) =>
+      openRelay: async (on, options) =>
         openRelay(on, {
+          ...options,
           source: await readFile(path.join(pythonDir, 'relay.py'), 'utf8'),
-          prefix,
-          timeoutMs,
-          signal,
         }),
       clock: systemClock,
       log: silentLog,
