@@ -13,14 +13,14 @@ export function parseSacct(stdout: string, jobId: string): JobDetails | undefine
   const [, state = '', exitCode = '', reason = '', start = '', end = ''] = rows.at(-1) ?? [];
   // `CANCELLED by 1000` names who did it.
   const [word = ''] = state.split(' ');
-  if (!/^[A-Z_]+\+?$/.test(word)) return undefined;
+  if (!/^[A-Z_]+$/.test(word)) return undefined;
   const exit = /^(\d+):(\d+)$/.exec(exitCode);
   const by = /^CANCELLED by (\d+)/.exec(state)?.[1];
   const startMs = parseEpochMs(start);
   const endMs = parseEpochMs(end);
   const why = by === undefined ? reason : `by ${by}`;
   return {
-    word: word.replace('+', ''),
+    word,
     restarts: Math.max(0, rows.length - 1),
     ...(exit !== null && { exit: { code: Number(exit[1]), signal: Number(exit[2]) } }),
     ...(!['', 'None', 'Unknown'].includes(why) && { reason: why }),

@@ -100,7 +100,10 @@ export class QueueWatch {
     const key = cluster ?? '';
     const running = this.#asking.get(key);
     if (running !== undefined) return running;
-    const asking = this.#query(cluster).finally(() => this.#asking.delete(key));
+    // A turn later, so that all who ask in this one are in the same question.
+    const asking = Promise.resolve()
+      .then(() => this.#query(cluster))
+      .finally(() => this.#asking.delete(key));
     this.#asking.set(key, asking);
     return asking;
   }
