@@ -114,6 +114,14 @@ const OPTIONS = {
     env: 'GLOVEBOX_PACKAGES',
     about: 'Packages in the managed environment, beside what kernels need themselves.',
   }),
+  'start.queue_s': option({
+    kind: wholeNumber(0, 604_800),
+    default: 300,
+    env: 'GLOVEBOX_QUEUE_TIMEOUT',
+    oldNames: [{ env: 'JLAB_MCP_QUEUE_TIMEOUT' }],
+    about:
+      'Seconds glovebox start waits while a sandbox is queued; the place in the queue is kept.',
+  }),
   'kernel.ready_s': option({
     kind: wholeNumber(1, 3600),
     default: 60,

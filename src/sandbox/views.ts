@@ -25,6 +25,8 @@ export interface SandboxView {
   readonly jupyterUrl?: string;
   /** The folder on this machine that the server's root is; absent when the server sees another file system. */
   readonly serverRootDir?: string;
+  /** Names of options that were asked for in vain, because the sandbox lives already with other values. */
+  readonly ignoredOptions?: readonly string[];
 }
 
 export interface ViewsOptions {

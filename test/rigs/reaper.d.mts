@@ -5,6 +5,6 @@ export function processesWith(...entries: readonly string[]): number[];
 export function killAll(pids: readonly number[]): void;
 export function killMarked(mark: string): void;
 export function startReaper(): {
-  watch(mark: string): void;
+  watch(mark: string, folder?: string): void;
   forget(mark: string): void;
 };

@@ -206,13 +206,15 @@ describe.skipIf(isSlurmMissing())('nothing is left', () => {
       const cluster = await startCluster({ kind: '${kind}' });
       const { stdout } = await cluster.run(['sbatch', '--parsable', '--output=/dev/null', '--wrap=sleep 100']);
       await cluster.waitForJob(Number(stdout), 'RUNNING');
-      console.log('RUNNING', cluster.name, '.');
+      console.log('RUNNING', cluster.name, cluster.dir, '.');
       setInterval(() => {}, 1000);
     `);
-      const [, name = ''] = /RUNNING (\w+) \./.exec(await program.printed(' .')) ?? [];
+      const [, name = '', dir = ''] =
+        /RUNNING (\w+) (\S+) \./.exec(await program.printed(' .')) ?? [];
       expect(markedProcesses(name).length).toBeGreaterThan(2);
       program.process.kill('SIGKILL');
       await expect.poll(() => markedProcesses(name), { timeout: 10_000 }).toEqual([]);
+      await expect.poll(() => existsSync(dir), { timeout: 10_000 }).toBe(false);
     },
   );
 });

@@ -46,10 +46,12 @@ const COMMANDS =
     ' ',
   );
 
+export const folderOf = (name: string): string => path.join(realpathSync(tmpdir()), name);
+
 export async function layOut(name: string, options: ClusterOptions): Promise<Layout> {
   const { kind, nodes: count = 1, user = 'root' } = options;
   const isPlain = kind === 'plain';
-  const dir = path.join(realpathSync(tmpdir()), name);
+  const dir = folderOf(name);
   const folder = (...parts: readonly string[]): string => {
     const made = path.join(dir, ...parts);
     mkdirSync(made, { recursive: true });

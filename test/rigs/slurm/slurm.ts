@@ -5,7 +5,7 @@ import path from 'node:path';
 import { isMissing } from '../require.ts';
 import { killMarked, markedProcesses, startReaper } from '../reaper.mjs';
 import { Machines, type Place } from './machines.ts';
-import { CALLS_LOG, layOut, type Layout } from './layout.ts';
+import { CALLS_LOG, folderOf, layOut, type Layout } from './layout.ts';
 import { until, type Daemon } from './daemons.ts';
 import { NODE_TIMEOUT_S } from './slurm-conf.ts';
 import { runHere, type Finished, type RunOptions } from './run-here.ts';
@@ -139,7 +139,7 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
   if (count < 1 || count > 9) throw new Error('A test cluster has 1 to 9 nodes.');
   const name = `gb${randomBytes(5).toString('hex')}`;
   reaper ??= startReaper();
-  reaper.watch(name);
+  reaper.watch(name, folderOf(name));
   const layout = await layOut(name, options);
   const machines = new Machines(layout, options);
   const cluster = new SlurmCluster(layout, machines, kind);

@@ -14,6 +14,7 @@ import { folderOnCluster, type SlurmParts } from './parts.ts';
 import type { JobRecord, JobStore } from './record.ts';
 import { resolveRequest, withDefaultGres, type JobRequest } from './request.ts';
 import { requestWords, submissionWords, withoutPatterns } from './sbatch-words.ts';
+import type { Survey } from './parse-sinfo.ts';
 import { lastWords, schedulerCommand } from './scheduler-command.ts';
 import type { SlurmSettings } from './settings.ts';
 
@@ -71,7 +72,7 @@ async function prepare(
     asked.gres === undefined ? await parts.survey.get(signal).catch(unlessGivenUp) : undefined;
   const request = withDefaultGres(asked, survey);
   const python = await findNodePython(host, request, projectDir, signal);
-  await testOnly(host, request, report, signal);
+  await testOnly(host, request, parts, report, signal);
   const jobsDir = await folderOnCluster(host, settings.jobsDir, signal);
   const { nonce, generation } = claimed;
   const jobDir = `${jobsDir}/${id}-${nonce}`;
@@ -138,18 +139,38 @@ function scriptArguments(
 async function testOnly(
   host: Host,
   request: JobRequest,
+  { survey }: SlurmParts,
   report: StartContext['report'],
   signal: AbortSignal,
 ): Promise<void> {
   const argv = ['sbatch', '--test-only', ...requestWords(request)];
   const result = await schedulerCommand(host, argv, { signal, input: '#!/bin/sh\n' });
-  if (result.code !== 0) throw rejected(lastWords(result));
+  if (result.code !== 0) {
+    const words = lastWords(result);
+    // So it calls nodes that are only drained or down, too.
+    const isVague = words.includes('node configuration is not available');
+    const known = isVague ? await survey.get(signal, 0).catch(unlessGivenUp) : undefined;
+    throw rejected([words, ...shutPartitions(known, request)].join('. '));
+  }
   const estimate = parseTestOnly(`${result.stdout}\n${result.stderr}`);
   if (estimate === undefined) return;
   const inMs = estimate.startMs - Date.now();
   report({
     message: inMs > 5000 ? `it may start in about ${renderDuration(inMs)}` : 'it may start at once',
   });
+}
+
+/** The partitions that were asked for, when none of them takes jobs now. */
+function shutPartitions(known: Survey | undefined, { partition }: JobRequest): readonly string[] {
+  const names = partition?.split(',');
+  const asked = known?.partitions.filter(({ name, isDefault }) =>
+    names === undefined ? isDefault : names.includes(name),
+  );
+  if (asked === undefined || asked.length === 0 || asked.some(({ isUp }) => isUp)) return [];
+  return asked.map(
+    ({ name }) =>
+      `Partition ${name} takes no jobs now: it, or all of its nodes, are down or drained`,
+  );
 }
 
 function rejected(words: string): GloveboxError {

@@ -21,10 +21,10 @@ export class SurveyCache {
     this.#clock = clock;
   }
 
-  /** At most ten minutes old. @throws `backend/unavailable`, `cancelled`, and what `schedulerCommand` throws. */
-  async get(signal: AbortSignal): Promise<Survey> {
+  /** At most ten minutes old, or as old as is said. @throws `backend/unavailable`, `cancelled`, and what `schedulerCommand` throws. */
+  async get(signal: AbortSignal, maxAgeMs = KEEP_MS): Promise<Survey> {
     const known = this.#known;
-    if (known !== undefined && this.#clock.monotonic() - known.at < KEEP_MS) return known.survey;
+    if (known !== undefined && this.#clock.monotonic() - known.at < maxAgeMs) return known.survey;
     const host = await abandonOn(this.#host(), signal);
     const argv = ['sinfo', '-h', '-o', SINFO_FORMAT];
     const result = await schedulerCommand(host, argv, { signal, timeoutMs: LIMIT_MS });
