@@ -155,6 +155,14 @@ const OPTIONS = {
     env: 'GLOVEBOX_ON_CANCEL',
     about: 'What cancelling a call does to its run: interrupt it, or only stop waiting.',
   }),
+  'run.on_expire': option({
+    kind: words('code', /\S/),
+    default: undefined,
+    defaultText: 'none',
+    env: 'GLOVEBOX_ON_EXPIRE',
+    from: 'user',
+    about: 'Code that idle kernels run 5 minutes before the time limit of their sandbox.',
+  }),
   'output.max_chars': option({
     kind: wholeNumber(1000, 45_000),
     default: 10_000,

@@ -75,6 +75,7 @@ export function createApp({ config, env, projectDir, log, limits }: AppOptions):
       maxOutputBytes: config.get('output.cell_mb') * MIB,
       allowStdin: config.get('kernel.stdin') === 'ask',
       onCancel: config.get('run.on_cancel') ?? 'interrupt',
+      onExpire: config.get('run.on_expire'),
       limits: { ...DEFAULT_LIMITS, ...limits },
     }),
   });

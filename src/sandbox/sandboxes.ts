@@ -250,6 +250,11 @@ export class Sandboxes {
     };
   }
 
+  /** When its engine will end it, as far as that is on record; asks nobody. Undefined without a limit, and for an unknown one. */
+  async deadlineMs(id: string): Promise<number | undefined> {
+    return (await this.#records.read(id))?.deadlineMs;
+  }
+
   /** The folder on this machine that the server's root is, or undefined when it sees another file system. */
   async serverRootDir(id: string): Promise<string | undefined> {
     return rootDirOf(await this.#read(id));

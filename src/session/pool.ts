@@ -11,6 +11,7 @@ import { currentIdentity } from '#platform/process-identity.ts';
 import type { RecordStore } from '#platform/records.ts';
 import type { Sandboxes } from '#sandbox/sandboxes.ts';
 import { isFinal, type SessionRecord } from './contract.ts';
+import { followExpiry } from './expiry.ts';
 import { RunJournal } from './journal.ts';
 import { isFree, isSelf, leaseOf } from './lease.ts';
 import { kernelGone, serverGone, type Loss } from './loss.ts';
@@ -67,17 +68,28 @@ export class SessionPool {
   /** A session object for a record; neither connected nor known to the pool. */
   build(record: SessionRecord, notebook: OpenNotebook | undefined): Session {
     const { sandboxes, records, clock, log } = this.options;
-    return new Session({
+    const settings = this.options.settings();
+    const session = new Session({
       record,
       notebook,
       server: this.server(record.sandboxId),
       journal: this.journal,
       clock,
       log,
-      settings: this.options.settings(),
+      settings,
       sandboxStatus: async (signal) => (await sandboxes.get(record.sandboxId, signal)).status,
       updateRecord: (change) => records.update(record.id, (current) => ({ ...current, ...change })),
     });
+    if (notebook !== undefined) {
+      followExpiry(session, {
+        clock,
+        log,
+        deadlineMs: () => sandboxes.deadlineMs(record.sandboxId),
+        isOpen: async () => (await this.peek(record.id)) === session,
+        onExpire: settings.onExpire,
+      });
+    }
+    return session;
   }
 
   /** Makes a session known under its id while it is being opened. */

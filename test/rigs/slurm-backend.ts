@@ -76,9 +76,9 @@ export async function makeSlurmRig(options: ClusterOptions = { kind: 'plain' }):
     const context: SlurmContext = {
       settings: () => ({ ...settings, ...changes }),
       host: async () => host ?? createLocalHost({ env: cluster.env }),
-      openRelay: async (on, options) =>
+      openRelay: async (on, relay) =>
         openRelay(on, {
-          ...options,
+          ...relay,
           source: await readFile(path.join(pythonDir, 'relay.py'), 'utf8'),
         }),
       clock: systemClock,

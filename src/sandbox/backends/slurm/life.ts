@@ -1,5 +1,5 @@
 /** Says how a SLURM sandbox stands: gathers evidence from scheduler, node and server, and lets the table decide. */
-import { throwIfAborted } from '#core/abort.ts';
+import { abandonOn, throwIfAborted } from '#core/abort.ts';
 import { isGloveboxError, messageOf } from '#core/errors.ts';
 import { readTextIfExists, removeIfExists, writeFileAtomic } from '#platform/files.ts';
 import { lifeOf } from '#platform/process-identity.ts';
@@ -15,11 +15,14 @@ import type { SlurmParts } from './parts.ts';
 import type { Haste, QueueAnswer } from './queue-watch.ts';
 import { tokenFile, type Job, type JobRecord, type JobStore, type ServerPlace } from './record.ts';
 import { schedulerCommand } from './scheduler-command.ts';
-import { eventOfWord, nextStep, type LifeEvent, type Phase } from './state-table.ts';
+import { advance, withSeen, withStartTime } from './record-changes.ts';
+import { eventOfWord, type Phase } from './state-table.ts';
 import { lostStatus, statusOf } from './status.ts';
 import { endpointAt } from './tunnels.ts';
 
 const HEALTH_LIMIT_MS = 5000;
+/** For the scheduler, when the server has answered. */
+const PATIENCE_MS = 4000;
 /** Health is lost after so many failures over so long, not after one. */
 const FAILURES = 3;
 const FAILING_MS = 60_000;
@@ -27,11 +30,7 @@ export const NEAR_END_MS = 15 * 60_000;
 /** `sbatch` itself has 60 s; only after that can a submission on another machine be taken for dead. */
 const SUBMISSION_MS = 90_000;
 const SECOND_LOOK_MS = 10_000;
-/** What one look may add to the time a start has used: nobody watched in between. */
-const MAX_STEP_MS = 10_000;
 const START_MARGIN_MS = 30_000;
-/** A difference that is no news. */
-const SAME_END_MS = 5000;
 
 const ON_NODE: ReadonlySet<Phase> = new Set(['starting', 'ready', 'expiring', 'unreachable']);
 const SERVING: ReadonlySet<Phase> = new Set(['ready', 'expiring', 'unreachable']);
@@ -93,11 +92,26 @@ class Look {
     const { job } = this.#record;
     if (this.#record.phase === 'ended' || job === undefined) return;
     const early = SERVING.has(this.#record.phase) ? await this.#health(false) : undefined;
-    this.#answer = await this.#parts.queue.ask(job, this.#haste(early), this.#signal);
-    await this.#hear(job, this.#answer);
+    this.#answer = await this.#ask(job, early);
+    if (this.#answer !== undefined) await this.#hear(job, this.#answer);
     if (!ON_NODE.has(this.#record.phase) || !this.#mayRun()) return;
     const health = early === 'ours' ? early : await this.#connect(job);
     await this.#judge(health);
+  }
+
+  /** Where the server itself has answered, nobody waits long for a scheduler that may be down. Undefined: no answer yet. */
+  async #ask(job: Job, health: Health | undefined): Promise<QueueAnswer | undefined> {
+    const { queue, clock } = this.#parts;
+    const asking = queue.ask(job, this.#haste(health), this.#signal);
+    if (health !== 'ours') return asking;
+    const limit = new AbortController();
+    const cancelTimer = clock.after(PATIENCE_MS, () => limit.abort());
+    return abandonOn(asking, limit.signal)
+      .catch((error: unknown) => {
+        if (limit.signal.aborted && !this.#signal.aborted) return undefined;
+        throw error;
+      })
+      .finally(cancelTimer);
   }
 
   #haste(health: Health | undefined): Haste {
@@ -119,7 +133,7 @@ class Look {
     const now = this.#parts.clock.now();
     if (found !== undefined) {
       const job = { ...found, submittedMs: submittingMs };
-      await this.#change((current) => this.#stepped({ ...current, job }, 'accepted'));
+      await this.#change((current) => advance({ ...current, job }, 'accepted'));
       return undefined;
     }
     const { searchedMs } = this.#record;
@@ -132,7 +146,7 @@ class Look {
   async #neverSubmitted(): Promise<void> {
     const message = 'The process that was submitting the job ended before SLURM had it.';
     await this.#change((current) => ({
-      ...this.#stepped(current, 'never-submitted'),
+      ...advance(current, 'never-submitted'),
       end: { cause: 'start-failed', message, atMs: this.#parts.clock.now(), logTail: [] },
     }));
   }
@@ -148,7 +162,7 @@ class Look {
     if (event === 'running') return this.#hearRunning(job, row, atMs);
     const isOff = event === 'waiting' || event === 'configuring';
     if (isOff && this.#record.start !== undefined && !(await this.#isAnotherStart(job))) return;
-    await this.#change((current) => this.#stepped(withSeen(current, row, atMs), event), atMs);
+    await this.#change((current) => advance(withSeen(current, row, atMs), event), atMs);
     if (this.#record.server === undefined) this.#parts.tunnels.close(this.#id);
   }
 
@@ -163,7 +177,7 @@ class Look {
     const { start } = this.#record;
     if (start !== undefined && start.startMs === row.startMs) {
       await this.#change(
-        (current) => this.#stepped(withStartTime(withSeen(current, row, atMs), current), 'running'),
+        (current) => advance(withStartTime(withSeen(current, row, atMs), current), 'running'),
         atMs,
       );
       return;
@@ -176,7 +190,7 @@ class Look {
     await this.#change((current) => {
       const isAnother = current.start !== undefined && restarts > current.start.restarts;
       return {
-        ...this.#stepped(withSeen(current, row, atMs), isAnother ? 'restarted' : 'running'),
+        ...advance(withSeen(current, row, atMs), isAnother ? 'restarted' : 'running'),
         start: { restarts, ...(row.startMs !== undefined && { startMs: row.startMs }) },
       };
     }, atMs);
@@ -200,7 +214,7 @@ class Look {
     const host = await this.#parts.host();
     const end = await findEnd(host, this.#record, job, row, this.#parts.clock.now(), this.#signal);
     await this.#change((current) => ({
-      ...this.#stepped(current, row === undefined ? 'vanished' : 'finished'),
+      ...advance(current, row === undefined ? 'vanished' : 'finished'),
       end,
     }));
     await this.#letGo(job);
@@ -286,7 +300,7 @@ class Look {
     const sinceMs = failing?.sinceMs ?? now;
     const isLost = count >= FAILURES && now - sinceMs >= FAILING_MS;
     await this.#change((current) => ({
-      ...(isLost ? this.#stepped(current, 'no-answer') : current),
+      ...(isLost ? advance(current, 'no-answer') : current),
       failing: { sinceMs, count },
     }));
     return undefined;
@@ -299,8 +313,8 @@ class Look {
     const isNews = readyMs === undefined || failing !== undefined || phase !== 'ready' || isNear;
     if (!isNews) return;
     await this.#change(({ failing: _failing, ...current }) => {
-      const healthy = this.#stepped(current, 'healthy');
-      const next = isNear ? this.#stepped(healthy, 'near-end') : healthy;
+      const healthy = advance(current, 'healthy');
+      const next = isNear ? advance(healthy, 'near-end') : healthy;
       return { ...next, readyMs: current.readyMs ?? now };
     });
     if (readyMs === undefined) await this.#removeToken();
@@ -333,33 +347,16 @@ class Look {
       const why = this.#obstacle === undefined ? '' : ` (${this.#obstacle})`;
       const message = `Job ${job.id} ran, but its Jupyter server did not answer within ${seconds} s${why}. The job was cancelled.`;
       await this.#change((current) => ({
-        ...this.#stepped(current, 'overdue'),
+        ...advance(current, 'overdue'),
         end: { ...found, cause: 'start-failed', message },
       }));
       await this.#letGo(job);
       return;
     }
-    await this.#change((current) => this.#stepped(current, 'overdue'));
+    await this.#change((current) => advance(current, 'overdue'));
   }
 
   // The record -----------------------------------------------------------------------------------------------------
-
-  #stepped(record: JobRecord, event: LifeEvent): JobRecord {
-    const served = record.served === true || record.readyMs !== undefined;
-    const { phase, action } = nextStep(record.phase, event, served);
-    if (action !== 'count-generation')
-      return phase === record.phase ? record : { ...record, phase };
-    const {
-      server: _server,
-      relay: _relay,
-      readyMs: _readyMs,
-      start: _start,
-      startUsedMs: _used,
-      failing: _failing,
-      ...rest
-    } = record;
-    return { ...rest, phase, served, generation: record.generation + 1 };
-  }
 
   /** Changes the record as long as it is about the same job, and `evidenceMs` is not older than what is known. */
   async #change(
@@ -376,41 +373,4 @@ class Look {
   #tokenFile(): string {
     return tokenFile(this.#parts.settings().dir, this.#id);
   }
-}
-
-/** Adds the time of RUNNING without an answer since the last look, as far as somebody watched. */
-function withStartTime(record: JobRecord, before: JobRecord): JobRecord {
-  const { seen } = record;
-  if (record.phase !== 'starting' || seen === undefined || before.seen === undefined) return record;
-  const usedMs = Math.min(MAX_STEP_MS, Math.max(0, seen.atMs - before.seen.atMs));
-  return { ...record, startUsedMs: (before.startUsedMs ?? 0) + usedMs };
-}
-
-/** The same object when nothing is new, so that nothing is written. */
-function withSeen(record: JobRecord, row: QueueRow, atMs: number): JobRecord {
-  const { word, reason, batchHost, startMs, leftMs } = row;
-  const before = record.seen;
-  const endsMs = leftMs === undefined || !Number.isFinite(leftMs) ? undefined : atMs + leftMs;
-  const node = batchHost;
-  const isSame =
-    before !== undefined &&
-    record.phase !== 'starting' &&
-    before.word === word &&
-    before.reason === reason &&
-    before.node === node &&
-    before.startMs === startMs &&
-    Math.abs((before.endsMs ?? 0) - (endsMs ?? 0)) < SAME_END_MS;
-  if (isSame) return record;
-  return {
-    ...record,
-    seen: {
-      word,
-      atMs,
-      ...(reason !== undefined && { reason }),
-      ...(node !== undefined && { node }),
-      ...(startMs !== undefined && { startMs }),
-      // Of a pending job it is the limit, counted from nowhere.
-      ...(endsMs !== undefined && word !== 'PENDING' && { endsMs }),
-    },
-  };
 }

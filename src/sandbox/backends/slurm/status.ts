@@ -82,7 +82,7 @@ function* sentences(record: JobRecord, circumstances: Circumstances): Iterable<s
   }
   if (job !== undefined)
     yield `SLURM job ${job.id}${job.cluster === undefined ? '' : ` on ${job.cluster}`}`;
-  if (phase === 'pending' || phase === 'requeued') yield* waiting(record);
+  if (phase === 'pending' || phase === 'requeued') yield* waiting(record, now);
   if (phase === 'configuring') yield 'its nodes are being prepared';
   if (phase === 'starting') {
     const node = seen?.node === undefined ? 'its node' : seen.node;
@@ -93,7 +93,8 @@ function* sentences(record: JobRecord, circumstances: Circumstances): Iterable<s
     yield `its time limit comes in ${renderDuration(Math.max(0, seen.endsMs - now))}`;
   if (failing !== undefined && readyMs !== undefined)
     yield `no answer from its server since ${clockTime(failing.sinceMs)}`;
-  if (obstacle !== undefined && phase !== 'ready') yield obstacle;
+  const isOnNode = phase === 'starting' || phase === 'unreachable';
+  if (obstacle !== undefined && isOnNode) yield obstacle;
   if (answer?.kind === 'silent')
     yield `the scheduler does not answer since ${clockTime(answer.sinceMs)} (${answer.message}), and this is what it said before`;
   if (answer?.kind === 'missing') yield 'the scheduler does not know the job; it is asked again';
@@ -101,14 +102,15 @@ function* sentences(record: JobRecord, circumstances: Circumstances): Iterable<s
     yield 'SLURM is ending it, or about to start it anew';
 }
 
-function* waiting({ phase, seen }: JobRecord): Iterable<string> {
+function* waiting({ phase, seen }: JobRecord, now: number): Iterable<string> {
   yield phase === 'requeued'
     ? 'SLURM took it off its node and queued it again, so its variables are lost'
     : 'waiting in the queue';
   const reason = explainReason(seen?.reason);
   if (reason !== undefined)
     yield reason.needsAction ? `needs somebody to act: ${reason.text}` : reason.text;
-  if (seen?.startMs !== undefined) yield `estimated start ${clockTime(seen.startMs)}`;
+  if (seen?.startMs !== undefined && seen.startMs > now)
+    yield `estimated start ${clockTime(seen.startMs)}`;
 }
 
 /** `14:02:11`, and the day when it is another one. */
