@@ -31,8 +31,7 @@ export function useLab(options: ClusterOptions = { kind: 'plain' }): Lab {
     const { cluster } = current();
     for (const command of ['sbatch', 'squeue', 'scancel', 'scontrol', 'sinfo', 'srun', 'sacct'])
       cluster.unhinder(command);
-    await cluster.admin(['scancel', '--user=root']);
-    await expect.poll(() => current().jobs(), { timeout: 20_000 }).toEqual([]);
+    await cluster.endAllJobs();
     for (const node of cluster.nodes) await cluster.resume(node);
   });
   afterAll(() => rig?.dispose());

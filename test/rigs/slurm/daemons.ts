@@ -71,12 +71,19 @@ export function childrenOf(pid: number): readonly number[] {
   }
 }
 
-export function signal(pid: number, name: NodeJS.Signals): void {
+function signal(pid: number, name: NodeJS.Signals): void {
   try {
     process.kill(pid, name);
   } catch {
     // it has ended
   }
+}
+
+/** Ends a process and all below it. */
+export function killTree(pid: number): void {
+  const children = childrenOf(pid);
+  signal(pid, 'SIGKILL');
+  for (const child of children) killTree(child);
 }
 
 /** Waits for something outside of this process. @throws with `what` and the ends of the logs after the limit. */

@@ -29,6 +29,7 @@ export interface Layout {
   readonly laptopHome: string;
   readonly nodes: readonly ConfNode[];
   readonly uid: number;
+  readonly user: string;
   readonly env: Readonly<Record<string, string>>;
   readonly laptopEnv: Readonly<Record<string, string>>;
   /** For daemons and the administrator: the real commands, and the mark by which the reaper finds its processes. */
@@ -116,6 +117,7 @@ export async function layOut(name: string, options: ClusterOptions): Promise<Lay
     laptopHome,
     nodes,
     uid,
+    user,
     env: { ...base, ...slurm, HOME: home, PATH: `${dir}/bin:${programs}` },
     laptopEnv: {
       ...base,

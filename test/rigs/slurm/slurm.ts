@@ -6,7 +6,8 @@ import { isMissing } from '../require.ts';
 import { killMarked, markedProcesses, startReaper } from '../reaper.mjs';
 import { Machines, type Place } from './machines.ts';
 import { CALLS_LOG, folderOf, layOut, type Layout } from './layout.ts';
-import { until, type Daemon } from './daemons.ts';
+import { killTree, until, type Daemon } from './daemons.ts';
+import { prepareSshd } from './login-sshd.ts';
 import { NODE_TIMEOUT_S } from './slurm-conf.ts';
 import { runHere, type Finished, type RunOptions } from './run-here.ts';
 
@@ -102,9 +103,15 @@ export interface Cluster {
   killNode(node: string): Promise<void>;
   /** Boots it again; resolves when SLURM uses it. */
   bootNode(node: string): Promise<void>;
+  /** Lets the user of the laptop log in to the login node by `ssh cluster`. Only with `netns`. */
+  startSshd(): Promise<void>;
+  /** Ends it with all its connections, as when the login node goes down. `startSshd` brings it back. */
+  stopSshd(): Promise<void>;
   /** Fills all CPUs of the cluster with a job of somebody else. Returns its id; `admin(['scancel', id])` frees them. */
   occupy(options?: { readonly partition?: string }): Promise<number>;
 
+  /** Cancels all jobs of all users. Resolves when none is left. */
+  endAllJobs(): Promise<void>;
   /** Ends everything, jobs included, and removes the folder. Idempotent. */
   stop(): Promise<void>;
 }
@@ -167,6 +174,8 @@ class SlurmCluster implements Cluster {
   readonly #machines: Machines;
   #munge: Daemon | undefined;
   #controller: Daemon | undefined;
+  #sshd: Daemon | undefined;
+  #sshdArgv: readonly string[] | undefined;
 
   constructor(layout: Layout, machines: Machines, kind: Cluster['kind']) {
     this.#layout = layout;
@@ -304,6 +313,20 @@ class SlurmCluster implements Cluster {
     await this.#untilIdle([node]);
   }
 
+  async startSshd(): Promise<void> {
+    this.#sshdArgv ??= prepareSshd(this.#layout);
+    this.#sshd = this.#machines.daemon('sshd', this.#sshdArgv);
+    const log = `${this.dir}/log/sshd.out`;
+    const count = (text: string): number => text.split('Server listening').length;
+    const before = existsSync(log) ? count(readFileSync(log, 'utf8')) : 1;
+    await until('sshd listens', () => count(readFileSync(log, 'utf8')) > before, { logs: [log] });
+  }
+
+  async stopSshd(): Promise<void> {
+    for (const pid of this.#sshd?.children ?? []) killTree(pid);
+    await this.#sshd?.kill();
+  }
+
   async occupy({ partition = 'gpu' }: { readonly partition?: string } = {}): Promise<number> {
     const words = ['--parsable', `--partition=${partition}`, `--nodes=${this.nodes.length}`];
     const rest = ['--exclusive', '--output=/dev/null', '--job-name=somebody-else', '--no-requeue'];
@@ -311,6 +334,15 @@ class SlurmCluster implements Cluster {
     const id = Number(await this.admin(['sbatch', '--chdir=/', ...words, ...rest, wrap]));
     await this.waitForJob(id, 'RUNNING');
     return id;
+  }
+
+  async endAllJobs(): Promise<void> {
+    const living = ['squeue', '-h', '-o', '%A'];
+    await this.#until('all jobs have ended', async () => {
+      const ids = (await this.admin(living)).split('\n').filter((id) => id !== '');
+      if (ids.length > 0) await this.#asRoot(['scancel', ...ids]);
+      return ids.length === 0;
+    });
   }
 
   async stop(): Promise<void> {
