@@ -16,6 +16,7 @@ import { largeOutput } from './measures/large-output.ts';
 import { onePlusOne } from './measures/one-plus-one.ts';
 import { parallel } from './measures/parallel.ts';
 import { restart } from './measures/restart.ts';
+import { slurm } from './measures/slurm.ts';
 import { startUp } from './measures/start-up.ts';
 import { toolTokens } from './measures/tool-tokens.ts';
 import type { Finding } from './row.ts';
@@ -31,6 +32,7 @@ const MEASURES: readonly Measure[] = [
   parallel,
   toolTokens,
   restart,
+  slurm,
 ];
 
 const { values, positionals } = parseArgs({
