@@ -1,5 +1,5 @@
 /** Says how a SLURM sandbox stands: gathers evidence from scheduler, node and server, and lets the table decide. */
-import { abandonOn, throwIfAborted } from '#core/abort.ts';
+import { throwIfAborted } from '#core/abort.ts';
 import { isGloveboxError, messageOf } from '#core/errors.ts';
 import { readTextIfExists, removeIfExists, writeFileAtomic } from '#platform/files.ts';
 import { lifeOf } from '#platform/process-identity.ts';
@@ -21,8 +21,6 @@ import { lostStatus, statusOf } from './status.ts';
 import { endpointAt } from './tunnels.ts';
 
 const HEALTH_LIMIT_MS = 5000;
-/** For the scheduler, when the server has answered. */
-const PATIENCE_MS = 4000;
 /** Health is lost after so many failures over so long, not after one. */
 const FAILURES = 3;
 const FAILING_MS = 60_000;
@@ -92,26 +90,11 @@ class Look {
     const { job } = this.#record;
     if (this.#record.phase === 'ended' || job === undefined) return;
     const early = SERVING.has(this.#record.phase) ? await this.#health(false) : undefined;
-    this.#answer = await this.#ask(job, early);
-    if (this.#answer !== undefined) await this.#hear(job, this.#answer);
+    this.#answer = await this.#parts.queue.ask(job, this.#haste(early), this.#signal);
+    await this.#hear(job, this.#answer);
     if (!ON_NODE.has(this.#record.phase) || !this.#mayRun()) return;
     const health = early === 'ours' ? early : await this.#connect(job);
     await this.#judge(health);
-  }
-
-  /** Where the server itself has answered, nobody waits long for a scheduler that may be down. Undefined: no answer yet. */
-  async #ask(job: Job, health: Health | undefined): Promise<QueueAnswer | undefined> {
-    const { queue, clock } = this.#parts;
-    const asking = queue.ask(job, this.#haste(health), this.#signal);
-    if (health !== 'ours') return asking;
-    const limit = new AbortController();
-    const cancelTimer = clock.after(PATIENCE_MS, () => limit.abort());
-    return abandonOn(asking, limit.signal)
-      .catch((error: unknown) => {
-        if (limit.signal.aborted && !this.#signal.aborted) return undefined;
-        throw error;
-      })
-      .finally(cancelTimer);
   }
 
   #haste(health: Health | undefined): Haste {

@@ -26,6 +26,9 @@ export type Haste = 'urgent' | 'patient' | 'calm';
 
 const PATIENT_MAX_MS = 30_000;
 const CALM_MS = 60_000;
+/** Where the server itself answers, nobody waits long for a scheduler that may be down. */
+const CALM_LIMIT_MS = 5000;
+const LIMIT_MS = 20_000;
 const CONFIRM_MS = 5000;
 const GROWTH = 1.5;
 const JITTER = 0.2;
@@ -76,7 +79,7 @@ export class QueueWatch {
       return watched.answer;
     for (;;) {
       const before = watched.askedAt;
-      await abandonOn(this.#askOnce(job.cluster), signal);
+      await abandonOn(this.#askOnce(job.cluster, haste), signal);
       // A question that was already on its way may not have been about this job.
       if (watched.answer !== undefined && watched.askedAt !== before) return watched.answer;
     }
@@ -96,19 +99,19 @@ export class QueueWatch {
   }
 
   /** Everybody who asks meanwhile waits for the same answer. */
-  #askOnce(cluster: string | undefined): Promise<void> {
+  #askOnce(cluster: string | undefined, haste: Haste): Promise<void> {
     const key = cluster ?? '';
     const running = this.#asking.get(key);
     if (running !== undefined) return running;
     // A turn later, so that all who ask in this one are in the same question.
     const asking = Promise.resolve()
-      .then(() => this.#query(cluster))
+      .then(() => this.#query(cluster, haste === 'calm' ? CALM_LIMIT_MS : LIMIT_MS))
       .finally(() => this.#asking.delete(key));
     this.#asking.set(key, asking);
     return asking;
   }
 
-  async #query(cluster: string | undefined): Promise<void> {
+  async #query(cluster: string | undefined, timeoutMs: number): Promise<void> {
     const { clock } = this.#options;
     const oldest = clock.monotonic() - FORGET_MS;
     const jobs = [...this.#watched.values()].filter(
@@ -119,6 +122,7 @@ export class QueueWatch {
     const outcome = await this.#squeue(
       jobs.map(({ job }) => job.id),
       cluster,
+      timeoutMs,
     );
     for (const watched of jobs) this.#settle(watched, outcome, atMs);
   }
@@ -126,6 +130,7 @@ export class QueueWatch {
   async #squeue(
     ids: readonly string[],
     cluster: string | undefined,
+    timeoutMs: number,
   ): Promise<ReadonlyMap<string, QueueRow> | string> {
     const { host } = this.#options;
     const argv = ['squeue', '-h', '-t', 'all', '-j', ids.join(','), '-o', SQUEUE_FORMAT];
@@ -133,7 +138,7 @@ export class QueueWatch {
     try {
       // Several callers wait for it, so no single one ends it.
       const { signal } = new AbortController();
-      const result = await schedulerCommand(await host(), words, { signal });
+      const result = await schedulerCommand(await host(), words, { signal, timeoutMs });
       if (result.code !== 0 && !saysUnknownJob(result.stderr)) return lastWords(result);
       return new Map(parseSqueue(result.stdout).map((row) => [row.jobId, row]));
     } catch (error) {
