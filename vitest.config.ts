@@ -21,8 +21,8 @@ export default defineConfig({
           name: 'slurm',
           include: ['test/slurm/**/*.test.ts'],
           ...withPython,
-          // Alone and after all others: clusters, servers and kernels are many processes.
-          maxWorkers: 1,
+          // After all others: clusters, servers and kernels are many processes, which mostly wait.
+          maxWorkers: 2,
           sequence: { groupOrder: 1 },
         },
       },

@@ -188,8 +188,9 @@ describe.skipIf(isSlurmMissing('netns'))('a cluster with networks of its own', (
         (await bare.run(['sbatch', '--parsable', '--chdir=/', out, '--wrap=sleep 100'])).stdout,
       );
       await bare.waitForJob(id, 'RUNNING');
-      const step = ['srun', `--jobid=${id}`, '--overlap', '--chdir=/', 'ls', '-A', bare.shared];
-      expect(await bare.run(step)).toMatchObject({ code: 0, stdout: '' });
+      const step = ['srun', `--jobid=${id}`, '--overlap', '--chdir=/', 'find', bare.shared];
+      const stdout = `${bare.shared}\n${bare.home}\n`;
+      expect(await bare.run(step)).toMatchObject({ code: 0, stdout });
     } finally {
       await bare.stop();
     }

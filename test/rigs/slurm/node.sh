@@ -4,7 +4,7 @@
 #
 #   node.sh NAME ADDRESS LINK PRIVATE KEEP -- COMMAND...
 #
-#   PRIVATE  a folder that is empty on this node (no shared file system), or ""
+#   PRIVATE  a folder that is this node's own, with an empty home (no shared file system), or ""
 #   KEEP     folders that are shared although they may lie in /tmp, separated by colons
 set -euo pipefail
 name=$1 address=$2 link=$3 private=$4 keep=$5
@@ -37,7 +37,12 @@ build() {
     i=$((i + 1))
   done
   umount /mnt
-  [ -z "$private" ] || mount -t tmpfs -o "mode=755,uid=$(stat -c %u "$private")" none "$private"
+  if [ -n "$private" ]; then
+    local owner
+    owner=$(stat -c %u "$private")
+    mount -t tmpfs -o "mode=755,uid=$owner" none "$private"
+    install -d -o "$owner" "$private/home"
+  fi
 }
 
 if [ "${GLOVEBOX_TEST_NODE_SPACE:-}" != 1 ]; then

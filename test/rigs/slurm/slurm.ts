@@ -24,7 +24,7 @@ export interface ClusterOptions {
   readonly kind: 'plain' | 'netns';
   /** 1 to 9, default 1. Named n1, n2, ... when plain, else node1, node2, ... */
   readonly nodes?: number;
-  /** False: `shared` is an empty folder on every node, as without a shared file system. Only with `netns`. */
+  /** False: on every node `shared` is another folder, with an empty home, as without a shared file system. Only with `netns`. */
   readonly hasSharedFiles?: boolean;
   /** Who works on the login node. `ada` is a plain user whom only the cluster knows; only with `netns`. Default `root`. */
   readonly user?: 'root' | 'ada';

@@ -37,7 +37,8 @@ export async function findEnd(
     ...(exit !== undefined && { exitCode: exit.code }),
   });
   const file = logFileOf(record);
-  const text = file === undefined ? message : `${message} Its log on ${host.name}: ${file}`;
+  const place = record.sharedDisk === false ? (record.seen?.node ?? 'its node') : host.name;
+  const text = file === undefined ? message : `${message} Its log on ${place}: ${file}`;
   return {
     cause: cause === 'idle' ? 'stopped' : cause,
     message: text,
