@@ -14,6 +14,7 @@ import {
   words,
 } from './kinds.ts';
 import { option, type Option } from './option.ts';
+import { SLURM_OPTIONS } from './slurm-options.ts';
 
 const LOOPBACK = /^(127\.|::1$)/;
 const variableName = words(
@@ -113,6 +114,14 @@ const OPTIONS = {
     env: 'GLOVEBOX_PACKAGES',
     about: 'Packages in the managed environment, beside what kernels need themselves.',
   }),
+  'start.queue_s': option({
+    kind: wholeNumber(0, 604_800),
+    default: 300,
+    env: 'GLOVEBOX_QUEUE_TIMEOUT',
+    oldNames: [{ env: 'JLAB_MCP_QUEUE_TIMEOUT' }],
+    about:
+      'Seconds glovebox start waits while a sandbox is queued; the place in the queue is kept.',
+  }),
   'kernel.ready_s': option({
     kind: wholeNumber(1, 3600),
     default: 60,
@@ -145,6 +154,14 @@ const OPTIONS = {
     default: 'interrupt',
     env: 'GLOVEBOX_ON_CANCEL',
     about: 'What cancelling a call does to its run: interrupt it, or only stop waiting.',
+  }),
+  'run.on_expire': option({
+    kind: words('code', /\S/),
+    default: undefined,
+    defaultText: 'none',
+    env: 'GLOVEBOX_ON_EXPIRE',
+    from: 'user',
+    about: 'Code that idle kernels run 5 minutes before the time limit of their sandbox.',
   }),
   'output.max_chars': option({
     kind: wholeNumber(1000, 45_000),
@@ -219,6 +236,7 @@ const OPTIONS = {
     about:
       'Proxy for remote services, never for Jupyter servers. Other proxy variables are ignored. May hold credentials.',
   }),
+  ...SLURM_OPTIONS,
   'tools.toolsets': option({
     kind: list(choice(['notebook', 'sandbox'])),
     default: ['notebook', 'sandbox'],

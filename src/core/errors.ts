@@ -91,6 +91,10 @@ export const ERROR_CODES = {
     about: 'The Jupyter server does not accept our credentials.',
   },
   'server/error': { retryable: true, about: 'The Jupyter server answered with an error.' },
+  'sandbox/in-the-way': {
+    retryable: false,
+    about: 'The project has a sandbox on another back end, and a second one was not asked for.',
+  },
   'sandbox/unknown': { retryable: false, about: 'No sandbox has that id or name.' },
   'sandbox/pending': {
     retryable: true,

@@ -267,9 +267,9 @@ export function fakeHost(world: World): {
         id === 'local'
           ? Promise.resolve(fakeBackend)
           : Promise.reject(new GloveboxError('backend/unknown', `no ${id}`)),
-      create: ({ backend, options, name }, { waitMs }) =>
+      create: ({ backend, options, name, once }, { waitMs }) =>
         note(
-          `create ${backend} ${name ?? ''}${JSON.stringify(options)} ${waitMs}`,
+          `create ${backend} ${name ?? ''}${JSON.stringify(options)} ${waitMs}${once === 'project' ? '' : ' another'}`,
           sandboxes[0] ?? sandboxView(),
         ),
       list: ({ includeEnded }) =>
