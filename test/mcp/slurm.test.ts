@@ -86,6 +86,10 @@ describe.skipIf(isSlurmMissing())('a notebook in a SLURM job', () => {
     const ran = await call(mcp, 'execute_code', { session_id, code });
     expect(ran.text).toMatch(/^0 \d+$/m);
 
+    const resources = await call(mcp, 'check_resources', { sandbox_id });
+    expect(resources.text).toMatch(/^memory: \d.* of \d.* in use/m);
+    expect(resources.text).toContain(`disk `);
+
     // Another process of the product: the same job, the same variables.
     const other = await clientOf(await newApp());
     await call(other, 'start_notebook', { notebook_path: idOf(started, 'notebook_path') });

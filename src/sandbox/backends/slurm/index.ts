@@ -5,6 +5,7 @@ import { readTextIfExists } from '#platform/files.ts';
 import { defineBackend, type Backend } from '#sandbox/backend.ts';
 import { readJobLog } from './job-log.ts';
 import { jobState } from './life.ts';
+import { nodeResources } from './node-resources.ts';
 import { slurmOptions } from './options.ts';
 import { createParts } from './parts.ts';
 import { tokenFile } from './record.ts';
@@ -63,6 +64,18 @@ export function createSlurmBackend(context: SlurmContext): Backend {
 
     stop: ({ id }, signal) => stopJob(id, parts, signal),
 
+    async resources(handle, signal) {
+      throwIfAborted(signal);
+      if (handle === undefined) throw noSandbox();
+      const record = await parts.store(handle.id).read();
+      if (record === undefined || record.phase === 'ended') throw ended(handle.id);
+      const { job, server } = record;
+      if (job === undefined || server === undefined) throw pending(handle.id);
+      const at = { job, node: server.node, folder: server.folder };
+      const host = await abandonOn(context.host(), signal);
+      return nodeResources(host, at, [server.root, server.folder], signal);
+    },
+
     close: () => parts.tunnels.closeAll(),
   });
 }
@@ -73,6 +86,12 @@ function ended(id: string): GloveboxError {
     `Sandbox ${id} has ended; variables in its kernels are lost.`,
     { hint: 'sandbox_create(backend="slurm") submits a new job.' },
   );
+}
+
+function noSandbox(): GloveboxError {
+  return new GloveboxError('input/invalid', 'A cluster has no resources of its own.', {
+    hint: 'Name a sandbox, or ask sandbox_options(backend="slurm") what the cluster has.',
+  });
 }
 
 function pending(id: string): GloveboxError {
