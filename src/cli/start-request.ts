@@ -1,11 +1,11 @@
 /** What `glovebox start` asks for: a back end, its options, and what lives already and is meant or in the way. */
 import { GloveboxError } from '#core/errors.ts';
-import type { Backend } from '#sandbox/backend.ts';
 import type { CommandContext } from './command.ts';
 import type { CliServices, SandboxView } from './host.ts';
 import { describeFlags, parseFlags } from './tool-arguments.ts';
 
 export type StartRequest = Parameters<CliServices['sandboxes']['create']>[0];
+type Backend = Awaited<ReturnType<CliServices['sandboxes']['backend']>>;
 
 /** What the flags of `start` say about the sandbox. */
 export interface WantedSandbox {
