@@ -25,6 +25,23 @@ export const ERROR_CODES = {
   },
   'path/not-found': { retryable: false, about: 'A file or folder does not exist.' },
   'path/exists': { retryable: false, about: 'Something with that name is there already.' },
+  'file/not-read': {
+    retryable: false,
+    about: 'A file in a sandbox would be overwritten that was not read before.',
+  },
+  'file/changed': { retryable: false, about: 'A file in a sandbox was changed since it was read.' },
+  'file/no-match': {
+    retryable: false,
+    about: 'The text to replace is not in the file, or is there several times.',
+  },
+  'file/unsupported': {
+    retryable: false,
+    about: 'Something in a sandbox is no text file, or no file at all.',
+  },
+  'shell/unavailable': {
+    retryable: false,
+    about: 'The sandbox has nothing through which commands and files could work.',
+  },
   'storage/failed': { retryable: true, about: 'The disk refused a read or a write.' },
   'record/missing': { retryable: false, about: 'A record was removed meanwhile.' },
   'record/exists': { retryable: false, about: 'A record with that id is already there.' },

@@ -13,6 +13,8 @@ import { Sandboxes } from '#sandbox/sandboxes.ts';
 import { createSessionRecords } from '#session/records.ts';
 import { DEFAULT_LIMITS, type SessionLimits } from '#session/limits.ts';
 import { Sessions } from '#session/sessions.ts';
+import { createSandboxFiles } from '#shell/files.ts';
+import { createShell } from '#shell/shell.ts';
 import type { ToolServices } from '#tools/define-tool.ts';
 import { locateImageWorker } from './image-assets.ts';
 import { localSettings } from './local-settings.ts';
@@ -74,6 +76,7 @@ export function createApp({ config, env, projectDir, log, limits }: AppOptions):
       limits: { ...DEFAULT_LIMITS, ...limits },
     }),
   });
+  const { helpers } = sessions;
   const images = createImageRenderer({ ...locateImageWorker(), clock });
   return {
     config,
@@ -81,6 +84,8 @@ export function createApp({ config, env, projectDir, log, limits }: AppOptions):
     services: {
       sessions,
       sandboxes,
+      shell: createShell({ helpers, source: () => readPythonFile('shell.py') }),
+      files: createSandboxFiles({ helpers, clock, source: () => readPythonFile('files.py') }),
       projectDir,
       images,
       settings: {

@@ -15,6 +15,7 @@ import { RunJournal } from './journal.ts';
 import { isFree, isSelf, leaseOf } from './lease.ts';
 import { kernelGone, serverGone, type Loss } from './loss.ts';
 import { decideLeftRuns, loadLeftRuns, type LeftRuns } from './recover-runs.ts';
+import { endWhenIdle } from './scratch-kernel.ts';
 import { takeOver } from './take-over.ts';
 import { Session } from './session.ts';
 import type { SessionSettings } from './session-options.ts';
@@ -265,7 +266,8 @@ export class SessionPool {
 
   async #attach(record: SessionRecord, signal: AbortSignal | undefined): Promise<Session> {
     const { notebooks, clock, log } = this.options;
-    const notebook = await notebooks.open(record.notebookPath);
+    const notebook =
+      record.scratch === true ? undefined : await notebooks.open(record.notebookPath);
     try {
       const session = this.build(record, notebook);
       const lease = leaseOf(record);
@@ -279,9 +281,10 @@ export class SessionPool {
       this.journal
         .prune(record.id, clock.now())
         .catch((error: unknown) => log.debug(`prune: ${messageOf(error)}`));
+      if (record.scratch === true) endWhenIdle(this, session);
       return session;
     } catch (error) {
-      await notebook.close();
+      await notebook?.close();
       throw error;
     }
   }

@@ -7,6 +7,8 @@ import type { ImageRenderer } from '#notebook/render/images.ts';
 import type { Progress } from '#sandbox/backend.ts';
 import type { Sandboxes } from '#sandbox/sandboxes.ts';
 import type { Sessions } from '#session/sessions.ts';
+import type { SandboxFiles } from '#shell/files.ts';
+import type { Shell } from '#shell/shell.ts';
 
 /** A group of tools that can be switched off as one. */
 export const TOOLSETS = ['notebook', 'sandbox'] as const;
@@ -16,6 +18,8 @@ export type Toolset = (typeof TOOLSETS)[number];
 export interface ToolServices {
   readonly sessions: Sessions;
   readonly sandboxes: Sandboxes;
+  readonly shell: Shell;
+  readonly files: SandboxFiles;
   /** The user's project on this machine, an absolute path. */
   readonly projectDir: string;
   readonly settings: ToolSettings;

@@ -20,11 +20,15 @@ import { startNewNotebook } from './notebook/start-new-notebook.ts';
 import { startNotebook } from './notebook/start-notebook.ts';
 import { checkResources } from './sandbox/check-resources.ts';
 import { ping } from './sandbox/ping.ts';
+import { sandboxBash } from './sandbox/sandbox-bash.ts';
 import { sandboxCreate } from './sandbox/sandbox-create.ts';
+import { sandboxEdit } from './sandbox/sandbox-edit.ts';
 import { sandboxList } from './sandbox/sandbox-list.ts';
 import { sandboxOptions } from './sandbox/sandbox-options.ts';
+import { sandboxRead } from './sandbox/sandbox-read.ts';
 import { sandboxStop } from './sandbox/sandbox-stop.ts';
 import { sandboxWait } from './sandbox/sandbox-wait.ts';
+import { sandboxWrite } from './sandbox/sandbox-write.ts';
 
 export const tools: readonly Tool[] = [
   startNewNotebook,
@@ -50,6 +54,10 @@ export const tools: readonly Tool[] = [
   sandboxList,
   sandboxWait,
   sandboxStop,
+  sandboxBash,
+  sandboxRead,
+  sandboxWrite,
+  sandboxEdit,
   checkResources,
   ping,
 ];

@@ -47,6 +47,8 @@ const untouchable = new Proxy(
 const noServices = async (): Promise<ToolServices> => ({
   sessions: z.custom<ToolServices['sessions']>().parse(untouchable),
   sandboxes: z.custom<ToolServices['sandboxes']>().parse(untouchable),
+  shell: z.custom<ToolServices['shell']>().parse(untouchable),
+  files: z.custom<ToolServices['files']>().parse(untouchable),
   settings: z.custom<ToolServices['settings']>().parse(untouchable),
   images: z.custom<ToolServices['images']>().parse(untouchable),
   projectDir: '/project',
