@@ -49,6 +49,9 @@ const noServices = async (): Promise<ToolServices> => ({
   sandboxes: z.custom<ToolServices['sandboxes']>().parse(untouchable),
   settings: z.custom<ToolServices['settings']>().parse(untouchable),
   images: z.custom<ToolServices['images']>().parse(untouchable),
+  hub: z.custom<ToolServices['hub']>().parse(untouchable),
+  github: z.custom<ToolServices['github']>().parse(untouchable),
+  authorize: z.custom<ToolServices['authorize']>().parse(untouchable),
   projectDir: '/project',
 });
 
