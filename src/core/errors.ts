@@ -131,6 +131,44 @@ export const ERROR_CODES = {
     about: 'The managed Python environment could not be made.',
   },
   'http/failed': { retryable: true, about: 'An HTTP request failed.' },
+  'http/refused': {
+    retryable: false,
+    about: 'The address may not be contacted; nothing was sent to it.',
+  },
+  'http/too-large': { retryable: false, about: 'An answer is longer than what is accepted.' },
+  'remote/not-found': { retryable: false, about: 'The service has nothing of that name.' },
+  'remote/auth-required': {
+    retryable: false,
+    about: 'The service wants a token, or another one; the text names variable, scope and page.',
+  },
+  'remote/forbidden': { retryable: false, about: 'The token has no right to do this.' },
+  'remote/gated': {
+    retryable: false,
+    about: 'Access must be asked for on the page that the text names.',
+  },
+  'remote/rate-limited': {
+    retryable: true,
+    about: 'The service allows no more requests for now; the text says until when.',
+  },
+  'remote/billing': { retryable: false, about: 'The account has no credit for this.' },
+  'remote/conflict': {
+    retryable: false,
+    about: 'It was changed or made by somebody else meanwhile.',
+  },
+  'remote/unsupported': { retryable: false, about: 'The service does not offer this here.' },
+  'remote/not-ready': { retryable: true, about: 'The service is still preparing the answer.' },
+  'remote/failed': {
+    retryable: true,
+    about: 'The service answered with an error or with something that is no answer.',
+  },
+  'policy/needs-approval': {
+    retryable: false,
+    about: 'A person has to agree first and could not be asked.',
+  },
+  'policy/refused': {
+    retryable: false,
+    about: 'A person or a rule refused it; nothing was changed.',
+  },
   cancelled: { retryable: false, about: 'The caller cancelled the call.' },
   timeout: { retryable: true, about: 'Something took longer than its limit.' },
   internal: { retryable: false, about: 'A defect in Glovebox.' },

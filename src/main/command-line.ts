@@ -51,7 +51,8 @@ export function createHost(env: Environment, cwd: string): CliHost {
         projectDir,
         sessions: app.services.sessions,
         sandboxes: app.services.sandboxes,
-        callTool: (tool, input, call) => tool.run(input, { ...app.services, ...call }),
+        callTool: (tool, input, call) =>
+          tool.run(input, { ...app.services, ...call, ask: async () => 'unavailable' }),
         close: app.close,
       };
     },

@@ -110,6 +110,7 @@ async function callTool(
       ...services,
       signal: mcpReq.signal,
       report: (step) => progress?.report(step),
+      ask: async () => 'unavailable',
     });
     const runId = result.meta?.['run_id'];
     if (typeof runId === 'string') notifyChanged(runUri(runId));

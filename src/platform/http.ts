@@ -7,9 +7,11 @@ import {
 } from 'node:http';
 import { Agent as HttpsAgent, request as httpsRequestOf } from 'node:https';
 import { cancelled, throwIfAborted } from '#core/abort.ts';
-import { GloveboxError, messageOf } from '#core/errors.ts';
+import { GloveboxError, isGloveboxError, messageOf } from '#core/errors.ts';
+import { renderBytes } from '#core/units.ts';
 import { systemClock } from './clock.ts';
 import { errnoOf } from './files.ts';
+import { lookupPublic } from './web/private-address.ts';
 
 export interface HttpRequest {
   readonly method: string;
@@ -18,6 +20,10 @@ export interface HttpRequest {
   readonly body?: string | Uint8Array;
   /** From the call to the last byte of the answer. */
   readonly timeoutMs: number;
+  /** A longer body ends the request with `http/too-large`. Default: no limit. */
+  readonly maxBytes?: number;
+  /** Refuses a host name that resolves to an address which is not public. Addresses as such are the caller's to check. */
+  readonly isPublicOnly?: boolean;
   readonly signal?: AbortSignal;
 }
 
@@ -25,6 +31,8 @@ export interface HttpResponse {
   /** Any status: 3xx, 4xx and 5xx are answers, not errors. */
   readonly status: number;
   readonly headers: Headers;
+  /** The whole body. */
+  readonly bytes: Buffer;
   /** The whole body as UTF-8. */
   readonly text: string;
 }
@@ -35,6 +43,15 @@ const reusing = {
   'https:': new HttpsAgent({ keepAlive: true }),
 };
 const fresh = { 'http:': new HttpAgent(), 'https:': new HttpsAgent() };
+// Connections that were made under the stricter rule are kept apart: a kept one is not looked up again.
+const reusingPublic = {
+  'http:': new HttpAgent({ keepAlive: true, lookup: lookupPublic }),
+  'https:': new HttpsAgent({ keepAlive: true, lookup: lookupPublic }),
+};
+const freshPublic = {
+  'http:': new HttpAgent({ lookup: lookupPublic }),
+  'https:': new HttpsAgent({ lookup: lookupPublic }),
+};
 
 /**
  * Sends one request and reads the answer. Proxy variables are ignored. Redirects are answers with their 3xx status.
@@ -42,7 +59,8 @@ const fresh = { 'http:': new HttpAgent(), 'https:': new HttpsAgent() };
  * A kept-alive connection that the server closed in the same moment is tried once more for GET and HEAD. Every other method
  * gets a connection of its own, so a request is never sent twice.
  *
- * @throws GloveboxError `http/failed` (refused, reset, name unknown, cut short; Node's code is in the text), `timeout`, `cancelled`.
+ * @throws GloveboxError `http/failed` (refused, reset, name unknown, cut short; Node's code is in the text), `http/refused`,
+ * `http/too-large`, `timeout`, `cancelled`.
  */
 export async function httpRequest(request: HttpRequest): Promise<HttpResponse> {
   const url = new URL(request.url);
@@ -58,13 +76,15 @@ export async function httpRequest(request: HttpRequest): Promise<HttpResponse> {
   request.signal?.addEventListener('abort', onAbort, { once: true });
   try {
     throwIfAborted(request.signal);
-    if (!safe) return await exchange(request, url, fresh, stop.signal).answer;
-    const first = exchange(request, url, reusing, stop.signal);
+    const once = request.isPublicOnly === true ? freshPublic : fresh;
+    const kept = request.isPublicOnly === true ? reusingPublic : reusing;
+    if (!safe) return await exchange(request, url, once, stop.signal).answer;
+    const first = exchange(request, url, kept, stop.signal);
     return await first.answer.catch((error: unknown) => {
       const raced =
         first.outgoing.reusedSocket && ['ECONNRESET', 'EPIPE'].includes(errnoOf(error) ?? '');
       if (!raced || stop.signal.aborted) throw error;
-      return exchange(request, url, fresh, stop.signal).answer;
+      return exchange(request, url, once, stop.signal).answer;
     });
   } catch (error) {
     throw translate(error, request, url, limit.passed);
@@ -94,17 +114,28 @@ function exchange(request: HttpRequest, url: URL, agents: Agents, signal: AbortS
   const answer = new Promise<HttpResponse>((resolve, reject) => {
     outgoing.on('error', reject);
     outgoing.on('response', (incoming) => {
-      read(incoming).then(resolve, reject);
+      read(incoming, request.maxBytes ?? Infinity).then(resolve, reject);
     });
   });
   outgoing.end(body);
   return { outgoing, answer };
 }
 
-async function read(incoming: IncomingMessage): Promise<HttpResponse> {
+async function read(incoming: IncomingMessage, maxBytes: number): Promise<HttpResponse> {
   const chunks: Buffer[] = [];
-  for await (const chunk of incoming) if (chunk instanceof Buffer) chunks.push(chunk);
-  const text = Buffer.concat(chunks).toString('utf8');
+  let size = 0;
+  for await (const chunk of incoming) {
+    if (!(chunk instanceof Buffer)) continue;
+    size += chunk.length;
+    // Leaving the loop by an error ends the connection.
+    if (size > maxBytes)
+      throw new GloveboxError(
+        'http/too-large',
+        `The answer is longer than ${renderBytes(maxBytes)}.`,
+      );
+    chunks.push(chunk);
+  }
+  const bytes = Buffer.concat(chunks);
   const pairs = incoming.rawHeaders;
   return {
     status: incoming.statusCode ?? 0,
@@ -115,7 +146,10 @@ async function read(incoming: IncomingMessage): Promise<HttpResponse> {
         headers.append(pairs[at] ?? '', pairs[at + 1] ?? '');
       return headers;
     },
-    text,
+    bytes,
+    get text() {
+      return bytes.toString('utf8');
+    },
   };
 }
 
@@ -126,6 +160,7 @@ function translate(
   tooLate: boolean,
 ): GloveboxError {
   if (request.signal?.aborted === true) return cancelled(request.signal);
+  if (isGloveboxError(error)) return error;
   // Without query and credentials: an address may carry a token.
   const what = `${request.method} ${url.origin}${url.pathname}`;
   if (tooLate) {

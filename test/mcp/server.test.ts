@@ -51,6 +51,9 @@ const noServices = async (): Promise<ToolServices> => ({
   files: z.custom<ToolServices['files']>().parse(untouchable),
   settings: z.custom<ToolServices['settings']>().parse(untouchable),
   images: z.custom<ToolServices['images']>().parse(untouchable),
+  hub: z.custom<ToolServices['hub']>().parse(untouchable),
+  github: z.custom<ToolServices['github']>().parse(untouchable),
+  authorize: z.custom<ToolServices['authorize']>().parse(untouchable),
   projectDir: '/project',
 });
 
