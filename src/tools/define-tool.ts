@@ -2,6 +2,7 @@
 import * as z from 'zod';
 import { GloveboxError } from '#core/errors.ts';
 import type { JsonObject } from '#core/json.ts';
+import { didYouMean } from '#core/nearest.ts';
 import type { GithubContext } from '#github/context.ts';
 import type { HubContext } from '#hub/context.ts';
 import type { Block } from '#notebook/contract.ts';
@@ -108,12 +109,15 @@ function parseInput<Schema extends z.ZodObject>(
 ): z.output<Schema> {
   const parsed = schema.safeParse(raw ?? {});
   if (parsed.success) return parsed.data;
+  const known = Object.keys(schema.shape);
+  const guesses = parsed.error.issues
+    .flatMap((issue) => (issue.code === 'unrecognized_keys' ? issue.keys : []))
+    .map((key) => didYouMean(key, known))
+    .join('');
   throw new GloveboxError(
     'input/invalid',
-    `Arguments of ${name}: ${z.prettifyError(parsed.error)}`,
-    {
-      hint: `${name} takes: ${Object.keys(schema.shape).join(', ') || 'no arguments'}.`,
-    },
+    `Arguments of ${name}: ${z.prettifyError(parsed.error)}${guesses}`,
+    { hint: `${name} takes: ${known.join(', ') || 'no arguments'}.` },
   );
 }
 
