@@ -63,6 +63,11 @@ export interface Edited extends StoredFile {
 export interface SandboxFiles {
   /** A window of a text file, what a binary file is, or the list of a folder. */
   read(place: FilePlace, window: FileWindow, wait: SandboxWait): Promise<ReadAnswer>;
+  /** All bytes of a file of up to 4 MiB. */
+  load(
+    place: FilePlace,
+    wait: SandboxWait,
+  ): Promise<{ readonly real: string; readonly bytes: Buffer }>;
   /**
    * Writes a whole file: temporary file and rename, parents created, mode kept. A file that is there must have been read, written
    * or edited here before and be unchanged since.
@@ -109,6 +114,19 @@ class FilesOverKernels implements SandboxFiles {
       const answer = readAnswer.parse(await ask(request, MAX_READ_BYTES));
       if ('sha256' in answer) this.#remember(sandboxId, answer);
       return answer;
+    });
+  }
+
+  async load(
+    place: FilePlace,
+    wait: SandboxWait,
+  ): Promise<{ readonly real: string; readonly bytes: Buffer }> {
+    const path = checkedPath(place.path);
+    return this.#with(place.sandboxId, wait, async (ask) => {
+      const request = { operation: 'load', path, max_bytes: MAX_WHOLE_BYTES };
+      const found = loadAnswer.parse(await ask(request, MAX_WHOLE_BYTES));
+      if ('missing' in found) throw notFound(path, found.near);
+      return { real: found.real, bytes: await inflated(Buffer.from(found.data, 'base64')) };
     });
   }
 

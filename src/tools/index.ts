@@ -1,6 +1,8 @@
 /** The list of all tools, in the order clients see them. */
 import type { Tool } from './define-tool.ts';
 import { hfInspectDataset } from './hub/hf-inspect-dataset.ts';
+import { hfRepoFiles } from './hub/hf-repo-files.ts';
+import { hfRepoGit } from './hub/hf-repo-git.ts';
 import { addMarkdown } from './notebook/add-markdown.ts';
 import { attachToSession } from './notebook/attach-to-session.ts';
 import { deleteCell } from './notebook/delete-cell.ts';
@@ -62,4 +64,6 @@ export const tools: readonly Tool[] = [
   checkResources,
   ping,
   hfInspectDataset,
+  hfRepoFiles,
+  hfRepoGit,
 ];
