@@ -1,5 +1,6 @@
 /** The list of all tools, in the order clients see them. */
 import type { Tool } from './define-tool.ts';
+import { hfPapers } from './hub/hf-papers.ts';
 import { addMarkdown } from './notebook/add-markdown.ts';
 import { attachToSession } from './notebook/attach-to-session.ts';
 import { deleteCell } from './notebook/delete-cell.ts';
@@ -52,4 +53,5 @@ export const tools: readonly Tool[] = [
   sandboxStop,
   checkResources,
   ping,
+  hfPapers,
 ];
