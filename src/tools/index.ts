@@ -1,5 +1,8 @@
 /** The list of all tools, in the order clients see them. */
 import type { Tool } from './define-tool.ts';
+import { exploreHfDocs } from './hub/explore-hf-docs.ts';
+import { fetchHfDocs } from './hub/fetch-hf-docs.ts';
+import { findHfApi } from './hub/find-hf-api.ts';
 import { hfPapers } from './hub/hf-papers.ts';
 import { addMarkdown } from './notebook/add-markdown.ts';
 import { attachToSession } from './notebook/attach-to-session.ts';
@@ -54,4 +57,7 @@ export const tools: readonly Tool[] = [
   checkResources,
   ping,
   hfPapers,
+  exploreHfDocs,
+  fetchHfDocs,
+  findHfApi,
 ];

@@ -1,6 +1,7 @@
 /** Cuts the Markdown of a paper into numbered sections, and finds the one that somebody means. */
 import { GloveboxError } from '#core/errors.ts';
 import { NUMBER_MARK } from '../html-to-markdown.ts';
+import { splitAtHeadings, textOfPart, type MarkdownPart } from '../markdown-headings.ts';
 
 export interface PaperSection {
   /** `3.2.1`, `A.1`, `IV`; without one in the paper undefined. */
@@ -18,12 +19,6 @@ export interface SectionedPaper {
   readonly sections: readonly PaperSection[];
 }
 
-interface Heading {
-  readonly depth: number;
-  readonly words: string;
-  readonly lines: string[];
-}
-
 const DIGITS = /^(\d{1,2}(?:\.\d{1,2}){0,4})\.?\s+(?=\S)/;
 const LETTER = /^(?:Appendix\s+)?([A-Z](?:\.\d{1,2})*)[.:]?\s+(?=\S)/;
 const ROMAN = /^([IVXL]{1,6}(?:-[A-Z](?:\.\d+)?)?)\.?\s+(?=\S)/;
@@ -36,40 +31,22 @@ export function parseSections(markdown: string): SectionedPaper {
     first.depth === 1 &&
     headings.filter(({ depth }) => depth === 1).length === 1;
   const rest = headings.slice(hasTitle ? 2 : 1);
-  const isAbstract = ({ words }: Heading): boolean => /^abstract$/i.test(wordsOnly(words));
+  const isAbstract = ({ words }: MarkdownPart): boolean => /^abstract$/i.test(wordsOnly(words));
   const abstract = rest.find(isAbstract);
   const body = rest.filter((heading) => heading !== abstract);
   const numberOf = numbering(body.map(({ words }) => words));
   const top = Math.min(...body.map(({ depth }) => depth));
-  const preface = textOf(hasTitle ? first : before);
+  const preface = textOfPart(hasTitle ? first : before);
   return {
     title: hasTitle ? wordsOnly(first.words) : undefined,
-    abstract: abstract === undefined ? preface || undefined : textOf(abstract),
+    abstract: abstract === undefined ? preface || undefined : textOfPart(abstract),
     sections: body.map((heading) => ({
       ...numberOf(heading.words),
       level: heading.depth - top + 1,
-      text: textOf(heading),
+      text: textOfPart(heading),
     })),
   };
 }
-
-/** The first entry is what stands before any heading. A sign inside of a fence is no heading. */
-function splitAtHeadings(markdown: string): readonly Heading[] {
-  const found: Heading[] = [{ depth: 0, words: '', lines: [] }];
-  let fence: string | undefined;
-  for (const line of markdown.split('\n')) {
-    const ticks = /^\s*(`{3,}|~{3,})/.exec(line)?.[1];
-    if (ticks !== undefined)
-      fence = fence === undefined ? ticks : line.trim().startsWith(fence) ? undefined : fence;
-    const [, signs, words] = (fence === undefined && /^(#{1,6})\s+(.+?)\s*#*$/.exec(line)) || [];
-    if (signs !== undefined && words !== undefined)
-      found.push({ depth: signs.length, words, lines: [] });
-    else found.at(-1)?.lines.push(line);
-  }
-  return found;
-}
-
-const textOf = (heading: Heading | undefined): string => (heading?.lines ?? []).join('\n').trim();
 
 const wordsOnly = (words: string): string =>
   words

@@ -1,5 +1,8 @@
 /** Papers on the fakes, in the shapes of the real services: one well-known paper with everything, and many others. */
+import * as z from 'zod';
 import type { FakeServices } from './fake-services.ts';
+
+const batch = z.object({ ids: z.array(z.string()) });
 
 export const PAPER = '2305.18290';
 
@@ -140,7 +143,7 @@ export function servePapers({ hub, scholar }: FakeServices): void {
     },
   }));
   scholar.on('POST', /\/graph\/v1\/paper\/batch/, ({ body }) => {
-    const { ids } = JSON.parse(body.toString()) as { ids: string[] };
+    const { ids } = batch.parse(JSON.parse(body.toString()));
     return {
       json: ids.map((id) =>
         id === 'CorpusId:1001' ? null : scholarPaper(Number(id.slice(9)) - 1000),
