@@ -1,6 +1,7 @@
 /** What GitHub is asked: one function per operation of its API. */
 import * as z from 'zod';
 import { GloveboxError } from '#core/errors.ts';
+import { parseJsonAnswer } from '#platform/web/answer-text.ts';
 import type { GithubContext } from './context.ts';
 import { githubFailure, isLimited, quotaNote } from './failures.ts';
 import { encodeSegments, fullName, type RepoName } from './repo-name.ts';
@@ -237,7 +238,7 @@ export async function getContents(
   }
   if (response.status !== 200) throw githubFailure(github, response, what);
   const note = quotaNote(response);
-  const body: unknown = JSON.parse(response.text);
+  const body = parseJsonAnswer(z.unknown(), response, `GitHub's answer for ${what}`);
   const folder = z.array(entrySchema).safeParse(body);
   if (folder.success) return { kind: 'folder', entries: folder.data, note };
   const found = fileSchema.safeParse(body);

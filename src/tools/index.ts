@@ -1,5 +1,8 @@
 /** The list of all tools, in the order clients see them. */
 import type { Tool } from './define-tool.ts';
+import { githubFindExamples } from './github/github-find-examples.ts';
+import { githubListRepos } from './github/github-list-repos.ts';
+import { githubReadFile } from './github/github-read-file.ts';
 import { exploreHfDocs } from './hub/explore-hf-docs.ts';
 import { fetchHfDocs } from './hub/fetch-hf-docs.ts';
 import { findHfApi } from './hub/find-hf-api.ts';
@@ -60,4 +63,7 @@ export const tools: readonly Tool[] = [
   exploreHfDocs,
   fetchHfDocs,
   findHfApi,
+  githubFindExamples,
+  githubListRepos,
+  githubReadFile,
 ];

@@ -14,7 +14,10 @@ export interface DocSection {
 /** What stands before the first heading belongs to no section unless it says something. */
 export function outlineOf(markdown: string): readonly DocSection[] {
   return splitAtHeadings(markdown).flatMap(({ depth, words, line, lines }) => {
-    const body = lines.join('\n').trim();
+    const body = lines
+      .join('\n')
+      .replaceAll(/<!--[\s\S]*?-->/g, '')
+      .trim();
     if (depth === 0)
       return body === '' ? [] : [{ depth: 1, title: '(beginning)', anchor: '', line, text: body }];
     const explicit = /\[\[([^\]]+)\]\]\s*$/.exec(words)?.[1];
