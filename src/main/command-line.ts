@@ -13,6 +13,7 @@ import { createLog } from '#platform/log.ts';
 import { childEnvironment } from '#platform/environment.ts';
 import { findProgram, spawnDetached } from '#platform/process.ts';
 import { tools } from '#tools/index.ts';
+import { askAtTerminal } from './ask-at-terminal.ts';
 import { createDoctorProbes } from './doctor-probes.ts';
 import { keepStdoutForProtocol } from './protocol-stdout.ts';
 
@@ -51,12 +52,12 @@ export function createHost(env: Environment, cwd: string): CliHost {
         projectDir,
         sessions: app.services.sessions,
         sandboxes: app.services.sandboxes,
-        callTool: (tool, input, call) =>
-          tool.run(input, { ...app.services, ...call, ask: async () => 'unavailable' }),
+        callTool: (tool, input, call) => tool.run(input, { ...app.services, ...call }),
         close: app.close,
       };
     },
 
+    ask: askAtTerminal,
     readStdin: () => text(process.stdin),
 
     onInterrupt(callback) {

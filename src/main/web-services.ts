@@ -2,6 +2,7 @@
 import path from 'node:path';
 import type { Config, Origin } from '#config/config.ts';
 import type { OptionKey } from '#config/options.ts';
+import { GloveboxError } from '#core/errors.ts';
 import { VERSION } from '#core/version.ts';
 import type { GithubContext } from '#github/context.ts';
 import type { HubContext, HubHosts } from '#hub/context.ts';
@@ -10,13 +11,14 @@ import { readTextIfExists } from '#platform/files.ts';
 import { createWebClient } from '#platform/web/client.ts';
 import type { Credential, CredentialRule } from '#platform/web/contract.ts';
 import { createDiskCache } from '#platform/web/disk-cache.ts';
-import { createPacer } from '#platform/web/turns.ts';
+import { createPacer, type Pacer } from '#platform/web/turns.ts';
 import { createUrlPolicy } from '#platform/web/url-policy.ts';
 
 const MIB = 1024 * 1024;
 const CACHE_BYTES = 200 * MIB;
 /** The rate of a new key, and of good manners without one. */
 const SCHOLAR_INTERVAL_MS = 1000;
+const MAX_TURN_MS = 10_000;
 
 const PUBLIC_HUB = 'https://huggingface.co';
 const PUBLIC_DATASETS_SERVER = 'https://datasets-server.huggingface.co';
@@ -47,10 +49,23 @@ export function createWebServices(config: Config, clock: Clock): WebServices {
   const pacer = createPacer(clock, SCHOLAR_INTERVAL_MS);
   const now = (): number => clock.now();
   return {
-    hub: { web, hosts, now, scholarTurn: (signal) => pacer.turn(signal) },
+    hub: { web, hosts, now, scholarTurn: scholarTurn(pacer) },
     github: { web, hosts: githubHosts, now },
   };
 }
+
+/** Nobody is made to sleep for long: a queue of that length is told of. */
+const scholarTurn =
+  (pacer: Pacer) =>
+  (signal?: AbortSignal): Promise<void> => {
+    const waitMs = pacer.waitMs();
+    if (waitMs <= MAX_TURN_MS) return pacer.turn(signal);
+    throw new GloveboxError(
+      'remote/rate-limited',
+      `${Math.round(waitMs / 1000)} requests to Semantic Scholar wait for their turn, one a second.`,
+      { hint: 'call again in a few seconds, with fewer calls side by side.' },
+    );
+  };
 
 export const webCacheDir = (config: Config): string =>
   path.join(config.getOrDefault('dir'), 'cache', 'web');

@@ -1,5 +1,12 @@
 /** The list of all tools, in the order clients see them. */
 import type { Tool } from './define-tool.ts';
+import { githubFindExamples } from './github/github-find-examples.ts';
+import { githubListRepos } from './github/github-list-repos.ts';
+import { githubReadFile } from './github/github-read-file.ts';
+import { exploreHfDocs } from './hub/explore-hf-docs.ts';
+import { fetchHfDocs } from './hub/fetch-hf-docs.ts';
+import { findHfApi } from './hub/find-hf-api.ts';
+import { hfPapers } from './hub/hf-papers.ts';
 import { hfInspectDataset } from './hub/hf-inspect-dataset.ts';
 import { hfRepoFiles } from './hub/hf-repo-files.ts';
 import { hfRepoGit } from './hub/hf-repo-git.ts';
@@ -63,6 +70,13 @@ export const tools: readonly Tool[] = [
   sandboxEdit,
   checkResources,
   ping,
+  hfPapers,
+  exploreHfDocs,
+  fetchHfDocs,
+  findHfApi,
+  githubFindExamples,
+  githubListRepos,
+  githubReadFile,
   hfInspectDataset,
   hfRepoFiles,
   hfRepoGit,

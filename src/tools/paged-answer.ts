@@ -68,6 +68,21 @@ export interface ListAnswer {
 }
 
 /** As many items as fit; at least one, shortened if need be. */
+export function fitItems(
+  items: readonly string[],
+  room: number,
+): { readonly text: string; readonly shown: number } {
+  let used = 0;
+  let shown = 0;
+  for (const item of items) {
+    if (shown > 0 && used + item.length + 1 > room) break;
+    used += item.length + 1;
+    shown += 1;
+  }
+  return { text: shorten(items.slice(0, shown).join('\n'), Math.max(200, room)), shown };
+}
+
+/** As many items as fit, with everything around them. */
 export function renderList(answer: ListAnswer, budget: number): string {
   const {
     head,
@@ -83,14 +98,7 @@ export function renderList(answer: ListAnswer, budget: number): string {
   const before = [...head, ...notes.map((note) => `Note: ${note}`)].join('\n');
   const after = next === undefined ? '' : `\nNext: ${next}`;
   const room = budget - before.length - after.length - 160;
-  let used = 0;
-  let shown = 0;
-  for (const item of items) {
-    if (shown > 0 && used + item.length + 1 > room) break;
-    used += item.length + 1;
-    shown += 1;
-  }
-  const body = items.slice(0, shown).join('\n');
+  const { text, shown } = fitItems(items, room);
   const isCut = shown < items.length || hasMore;
   const whole =
     total === undefined ? (isCut ? 'more' : renderCount(offset + shown)) : renderCount(total);
@@ -100,7 +108,7 @@ export function renderList(answer: ListAnswer, budget: number): string {
     : offset > 0 || (total !== undefined && total > shown)
       ? `\n[${range} of ${whole} ${noun}, the end]`
       : '';
-  return `${before}\n\n${shown === 0 ? '' : shorten(body, Math.max(200, room))}${after}${position}`.replace(
+  return `${before}\n\n${shown === 0 ? '(nothing found)' : text}${after}${position}`.replace(
     /\n\n\n+/g,
     '\n\n',
   );

@@ -333,6 +333,7 @@ export function fakeHost(world: World): {
     loadConfig: (flags) =>
       loadConfig({ env: { HOME: '/nowhere', ...world.env }, cwd: '/project', flags }),
     openServices: () => Promise.resolve(services),
+    ask: () => Promise.resolve('unavailable'),
     readStdin: () => Promise.resolve(world.stdin ?? ''),
     onInterrupt(callback) {
       interrupts.add(callback);

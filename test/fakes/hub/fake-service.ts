@@ -46,6 +46,8 @@ export interface FakeService {
   on(method: string, path: RegExp, handler: FakeHandler): void;
   /** The next `times` calls (default 1) that match get this instead. */
   fail(path: RegExp, answer: FakeAnswer, times?: number): void;
+  /** Connections that are open now, idle ones not counted. */
+  openConnections(): Promise<number>;
   close(): Promise<void>;
 }
 
@@ -95,6 +97,10 @@ export async function startFakeService(name: string): Promise<FakeService> {
     unexpected,
     on: (method, path, handler) => void routes.push({ method, path, handler }),
     fail: (path, given, times = 1) => void faults.push({ path, answer: given, left: times }),
+    async openConnections() {
+      server.closeIdleConnections();
+      return new Promise((resolve) => server.getConnections((_, count) => resolve(count)));
+    },
     async close() {
       server.closeAllConnections();
       server.close();
