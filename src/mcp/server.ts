@@ -1,4 +1,5 @@
 /** Makes the MCP server of one connection: the tools, the resources, and how a call runs. */
+import { setMaxListeners } from 'node:events';
 import {
   McpServer,
   type CallToolResult,
@@ -102,6 +103,8 @@ async function callTool(
   { server, clock, log, loadServices, notifyChanged }: CallSurroundings,
 ): Promise<CallToolResult | InputRequiredResult> {
   const { mcpReq } = context;
+  // A call may ask many services at once, each of which listens.
+  setMaxListeners(0, mcpReq.signal);
   const progressToken = mcpReq._meta?.progressToken;
   const progress =
     progressToken === undefined

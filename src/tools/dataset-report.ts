@@ -124,19 +124,20 @@ function schemaLines({ types, statistics, chosen }: Inspection): readonly string
       ];
 }
 
+const numberOf = (value: number | string): string =>
+  typeof value === 'number' ? renderCount(Number(value.toFixed(3))) : value;
+
 function summary(found: ColumnStatistics): string {
   const { nullShare, median, max, distinct, type } = found;
   const unit = measures(type);
-  const number = (value: number | string): string =>
-    typeof value === 'number' ? renderCount(Number(value.toFixed(3))) : value;
   return [
     ...(nullShare === undefined ? [] : [`null ${percent(nullShare)}`]),
     ...(unit === undefined || median === undefined || max === undefined
       ? []
-      : [`${unit}: median ${number(median)}, max ${number(max)}`]),
-    ...(unit === undefined && distinct !== undefined ? [`${number(distinct)} distinct`] : []),
+      : [`${unit}: median ${numberOf(median)}, max ${numberOf(max)}`]),
+    ...(unit === undefined && distinct !== undefined ? [`${numberOf(distinct)} distinct`] : []),
     ...(unit === undefined && distinct === undefined && max !== undefined
-      ? [`${number(found.min ?? '?')} to ${number(max)}`]
+      ? [`${numberOf(found.min ?? '?')} to ${numberOf(max)}`]
       : []),
   ].join(', ');
 }

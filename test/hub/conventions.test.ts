@@ -7,6 +7,8 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { inputSchemaOf } from '#tools/input-schema.ts';
 import { tools } from '#tools/index.ts';
 import { serveDocs } from '../fakes/hub/docs-routes.ts';
+import { addDataset } from '../fakes/hub/fake-dataset.ts';
+import { addAccount, addRepo } from '../fakes/hub/fake-repo.ts';
 import { TEST_TOKENS, TOKEN_ENV } from '../fakes/hub/fake-services.ts';
 import { COMMIT, serveGithub } from '../fakes/hub/github-routes.ts';
 import { PAPER, servePapers } from '../fakes/hub/paper-routes.ts';
@@ -18,6 +20,15 @@ async function start(options: ResearchOptions = {}): Promise<ResearchWorld> {
   servePapers(world.services);
   serveDocs(world.services);
   serveGithub(world.services);
+  const turn = { role: { dtype: 'string' }, content: { dtype: 'string' } };
+  const rows = [{ messages: [{ role: 'user', content: 'q'.repeat(3000) }] }];
+  addDataset(world.services, { id: 'org/data', features: { messages: [turn] }, rows });
+  const discussions = [
+    { num: 1, title: 't', status: 'open', isPullRequest: true, diff: 'x\n'.repeat(30_000) },
+  ];
+  const files = { 'README.md': 'line\n'.repeat(20_000), 'data/a.txt': 'a' };
+  addRepo(world.services, { type: 'model', id: 'org/repo', files, discussions });
+  addAccount(world.services, 'me');
   world.services.hub.on('GET', /\/papers\/(.+)\.md/, () => ({
     text: '# T\n\n## One\n\na\n\n## Two\n\nb',
   }));
@@ -44,12 +55,23 @@ const CALLS: readonly (readonly [string, Record<string, unknown>])[] = [
   ['explore_hf_docs', { endpoint: 'gradio', query: 'chatbot' }],
   ['fetch_hf_docs', { url: '/docs/trl/v0.2/en/sft_trainer' }],
   ['find_hf_api', { query: 'models' }],
+  ['hf_inspect_dataset', { dataset: 'org/data' }],
   ['github_find_examples', { repo: 'org/lib', keyword: 'grpo' }],
   ['github_list_repos', { owner: 'org' }],
   ['github_read_file', { repo: 'org/lib', path: 'README.md' }],
 ];
 
 const RESEARCH = new Set(CALLS.map(([name]) => name));
+
+/** What reads of the tools that can also change something. */
+const ALL_CALLS: typeof CALLS = [
+  ...CALLS,
+  ['hf_repo_files', { operation: 'list', repo_id: 'org/repo' }],
+  ['hf_repo_files', { operation: 'read', repo_id: 'org/repo', path: 'README.md' }],
+  ['hf_repo_git', { operation: 'list_refs', repo_id: 'org/repo' }],
+  ['hf_repo_git', { operation: 'list_prs', repo_id: 'org/repo' }],
+  ['hf_repo_git', { operation: 'get_pr', repo_id: 'org/repo', pr_num: 1 }],
+];
 
 describe.each([
   ['no token at all', {}],
@@ -62,7 +84,7 @@ describe.each([
 ] as const)('14.2, 14.3: with %s', (_, env) => {
   it('every operation works, and no secret goes to another host', async () => {
     const world = await start({ env });
-    for (const [name, args] of CALLS) {
+    for (const [name, args] of ALL_CALLS) {
       const { text } = await call(world.client, name, args);
       expect(text.length, name).toBeLessThanOrEqual(10_000);
       for (const secret of Object.values(TEST_TOKENS)) expect(text).not.toContain(secret);
@@ -153,7 +175,7 @@ describe('2.4, 14.12: arguments', () => {
     properties: z.record(z.string(), z.object({ type: z.string().optional() })),
   });
   const fields = tools
-    .filter(({ name }) => RESEARCH.has(name))
+    .filter(({ toolset }) => toolset === 'hub' || toolset === 'github')
     .flatMap((tool) => {
       const { properties } = schema.parse(inputSchemaOf(tool));
       return Object.entries(properties).map(([field, { type = '' }]) => ({ tool, field, type }));
@@ -204,7 +226,7 @@ describe('2.4, 14.12: arguments', () => {
 
   it('finds all of them', () => {
     const count = (type: string) => fields.filter((field) => field.type === type).length;
-    expect([count('integer'), count('boolean'), count('array')]).toEqual([14, 1, 2]);
+    expect([count('integer'), count('boolean'), count('array')]).toEqual([22, 6, 3]);
   });
 
   it('names the nearest field for one that it does not know', async () => {
@@ -245,7 +267,7 @@ describe('2.4, 14.12: arguments', () => {
 describe('2.5, 14.11: answers', () => {
   it.each([1000, 2500, 40_000])('keep to max_chars=%i', async (chars) => {
     const world = await start();
-    for (const [name, args] of CALLS) {
+    for (const [name, args] of ALL_CALLS) {
       const takesIt =
         tools.find((tool) => tool.name === name)?.input.shape['max_chars'] !== undefined;
       if (!takesIt) continue;
@@ -263,7 +285,7 @@ describe('2.5, 14.11: answers', () => {
       [small, 2000],
       [large, 40_000],
     ] as const) {
-      for (const [name, args] of CALLS) {
+      for (const [name, args] of ALL_CALLS) {
         const { text } = await call(world.client, name, args);
         expect(text.length, JSON.stringify([name, args])).toBeLessThanOrEqual(most);
       }

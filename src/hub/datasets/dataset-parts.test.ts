@@ -22,7 +22,7 @@ describe('types print as', () => {
     [{ a: text, b: [{ dtype: 'int64', _type: 'Value' }] }, '{a: string, b: list<int64>}'],
     [{ _type: 'ClassLabel', names: ['neg', 'pos'] }, 'class(neg, pos)'],
     [{ _type: 'ClassLabel', names: { 0: 'a', 1: 'b' } }, 'class(a, b)'],
-    [{ _type: 'ClassLabel', names: [...'abcdef'] }, 'class(6 names)'],
+    [{ _type: 'ClassLabel', names: ['a', 'b', 'c', 'd', 'e', 'f'] }, 'class(6 names)'],
     [{ _type: 'Image' }, 'Image'],
     [{ _type: 'Audio', sampling_rate: 16_000 }, 'Audio'],
     [{ _type: 'Video' }, 'Video'],

@@ -62,22 +62,18 @@ function namesOf(raw: unknown): readonly string[] {
 
 /** `string`, `list<{role: string, content: string}>`, `class(neg, pos)`. */
 export function renderFeatureType(type: FeatureType): string {
-  switch (type.kind) {
-    case 'value':
-      return type.dtype;
-    case 'class':
-      return type.names.length > 0 && type.names.length <= MAX_NAMES
-        ? `class(${type.names.join(', ')})`
-        : `class(${type.names.length} names)`;
-    case 'list':
-      return `list<${renderFeatureType(type.of)}>`;
-    case 'struct':
-      return `{${[...type.fields].map(([name, field]) => `${name}: ${renderFeatureType(field)}`).join(', ')}}`;
-    case 'named':
-      return type.name;
-    default:
-      return JSON.stringify(type.raw) ?? 'nothing';
+  if (type.kind === 'value') return type.dtype;
+  if (type.kind === 'named') return type.name;
+  if (type.kind === 'list') return `list<${renderFeatureType(type.of)}>`;
+  if (type.kind === 'struct') {
+    const fields = [...type.fields].map(([name, field]) => `${name}: ${renderFeatureType(field)}`);
+    return `{${fields.join(', ')}}`;
   }
+  if (type.kind === 'unknown') return JSON.stringify(type.raw) ?? 'nothing';
+  const { names } = type;
+  return names.length > 0 && names.length <= MAX_NAMES
+    ? `class(${names.join(', ')})`
+    : `class(${names.length} names)`;
 }
 
 const TEXT: ReadonlySet<string> = new Set(['string', 'large_string', 'str', 'utf8']);
@@ -86,7 +82,7 @@ const WHOLE = /^u?int(8|16|32|64)$/;
 export const isText = (type: FeatureType | undefined): boolean =>
   type?.kind === 'value' && TEXT.has(type.dtype);
 export const isBoolean = (type: FeatureType | undefined): boolean =>
-  type?.kind === 'value' && /^bool/.test(type.dtype);
+  type?.kind === 'value' && type.dtype.startsWith('bool');
 export const isWhole = (type: FeatureType | undefined): boolean =>
   type?.kind === 'value' && WHOLE.test(type.dtype);
 

@@ -156,12 +156,8 @@ const parquet = z.object({
   partial: z.boolean().nullish().catch(undefined),
 });
 
-export type ViewerSplits = z.output<typeof splits>;
 export type ViewerSize = z.output<typeof size>;
 export type ViewerRows = z.output<typeof rows>;
-export type ViewerStatistics = z.output<typeof statistics>;
-export type ViewerParquet = z.output<typeof parquet>;
-export type ViewerInfo = z.output<typeof info>;
 
 export interface Part {
   readonly config: string;

@@ -1,4 +1,5 @@
 /** The official client of the Hub, for what it covers: loaded when needed, and sent over our one way to remote services. */
+import type * as Hub from '@huggingface/hub';
 import { GloveboxError, isGloveboxError } from '#core/errors.ts';
 import { reasonOf } from '#platform/web/answer-text.ts';
 import type { WebRequest } from '#platform/web/contract.ts';
@@ -8,7 +9,7 @@ import { hubFailure, isSuccess, type HubTarget } from '../failures.ts';
 const TIMEOUT_MS = 110_000;
 const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'] as const;
 
-type Client = typeof import('@huggingface/hub');
+type Client = typeof Hub;
 
 export interface ClientOptions {
   readonly hubUrl: string;

@@ -28,6 +28,9 @@ export interface RepoRefs {
   readonly pullRequests: readonly Ref[];
 }
 
+const named = (found: readonly z.output<typeof ref>[]): readonly Ref[] =>
+  found.map(({ name, ref: full, targetCommit: commit }) => ({ name: name ?? full, commit }));
+
 export async function listRefs(
   hub: HubContext,
   repo: RepoRef,
@@ -43,8 +46,6 @@ export async function listRefs(
     },
     signal,
   );
-  const named = (found: readonly z.output<typeof ref>[]): readonly Ref[] =>
-    found.map(({ name, ref: full, targetCommit: commit }) => ({ name: name ?? full, commit }));
   return {
     branches: named(data.branches),
     tags: named(data.tags),

@@ -108,9 +108,9 @@ describe('patterns', () => {
   });
 
   it('are quick on what makes others slow', () => {
-    const isMatch = createMatcher(`${'**/*a'.repeat(1)}/${'*a'.repeat(30)}b`);
+    const isMatch = createMatcher(`**/*a/${'*a'.repeat(30)}b`);
     expect(isMatch(`x/${'a'.repeat(5000)}`)).toBe(false);
-    expect(createMatcher(`${'{a,b}'.repeat(30)}`)('x')).toBe(false);
+    expect(createMatcher('{a,b}'.repeat(30))('x')).toBe(false);
   });
 });
 

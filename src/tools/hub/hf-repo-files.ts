@@ -58,30 +58,18 @@ export const hfRepoFiles = defineTool({
       expectedOid: input.expected_oid,
       dryRun: input.dry_run ?? false,
     };
-    switch (input.operation) {
-      case 'list': {
-        const { glob, limit, cursor, recursive = false } = input;
-        return listFiles({ repo, revision, path, recursive, glob, limit, cursor }, context);
-      }
-      case 'read':
-        return readFile(
-          {
-            repo,
-            revision,
-            path,
-            offset: input.offset,
-            lineLimit: input.line_limit,
-            maxChars: input.max_chars,
-          },
-          context,
-        );
-      case 'upload':
-        return uploadFile(
-          { ...write, path, content: input.content, sourcePath: input.source_path },
-          context,
-        );
-      default:
-        return deleteFiles({ ...write, patterns: input.patterns }, context);
+    if (input.operation === 'list') {
+      const { glob, limit, cursor, recursive = false } = input;
+      return listFiles({ repo, revision, path, recursive, glob, limit, cursor }, context);
     }
+    if (input.operation === 'read') {
+      const { offset, line_limit: lineLimit, max_chars: chars } = input;
+      return readFile({ repo, revision, path, offset, lineLimit, maxChars: chars }, context);
+    }
+    if (input.operation === 'delete') {
+      return deleteFiles({ ...write, patterns: input.patterns }, context);
+    }
+    const { content, source_path: sourcePath } = input;
+    return uploadFile({ ...write, path, content, sourcePath }, context);
   },
 });

@@ -149,6 +149,11 @@ function findRef(refs: readonly Ref[], name: string, kind: string, id: string): 
   );
 }
 
+const line =
+  (what: string) =>
+  ({ name, commit }: Ref): string =>
+    `${what} ${name}  ${commit}`;
+
 export async function listRefsOperation(call: GitCall): Promise<ToolResult> {
   const { repo, input, context } = call;
   const refs = await listRefs(context.hub, repo, context.signal);
@@ -156,10 +161,6 @@ export async function listRefsOperation(call: GitCall): Promise<ToolResult> {
   const limit = clamp('limit', input.limit, { fallback: 20, min: 1, max: 50 }, notes);
   const kind = `refs ${repo.type} ${repo.id}`;
   const offset = offsetOf(kind, input.cursor);
-  const line =
-    (what: string) =>
-    ({ name, commit }: Ref): string =>
-      `${what} ${name}  ${commit}`;
   const lines = [
     ...refs.branches.map(line('branch')),
     ...refs.tags.map(line('tag')),
