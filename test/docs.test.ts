@@ -5,6 +5,7 @@ import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { ERROR_CODES } from '#core/errors.ts';
 import { tools } from '#tools/index.ts';
+import { inputSchemaOf } from '#tools/input-schema.ts';
 
 const root = path.resolve(import.meta.dirname, '..');
 const read = (file: string): string => readFileSync(path.join(root, file), 'utf8');
@@ -93,8 +94,12 @@ describe.each(pages.map((page) => ({ page })))('$page', ({ page }) => {
 });
 
 /** Arguments of tools look like names of tools. */
+/** An argument of a tool, or one of the words that it takes, such as an operation. */
 const isArgument = (word: string): boolean =>
-  tools.some(({ input }) => Object.keys(input.shape).includes(word));
+  tools.some((tool) => {
+    if (Object.keys(tool.input.shape).includes(word)) return true;
+    return JSON.stringify(inputSchemaOf(tool)).includes(`"${word}"`);
+  });
 
 /** Variables of the product, from the generated reference, and those of the tests, from the tests. */
 function knownVariables(): ReadonlySet<string> {

@@ -314,8 +314,11 @@ const OPTIONS = {
     kind: secret('a token of GitHub'),
     default: undefined,
     defaultText: 'none',
-    env: 'GITHUB_TOKEN',
-    oldNames: [{ env: 'GH_TOKEN', isStandard: true }],
+    env: 'GLOVEBOX_GITHUB_TOKEN',
+    oldNames: [
+      { env: 'GITHUB_TOKEN', isStandard: true },
+      { env: 'GH_TOKEN', isStandard: true },
+    ],
     from: 'user',
     about: 'Token of GitHub: 5,000 requests an hour instead of 60, and private repositories.',
   }),

@@ -45,6 +45,7 @@ export function createWebServices(config: Config, clock: Clock): WebServices {
     credentialFor: credentialRule(config),
     cache: createDiskCache({ dir: webCacheDir(config), clock, maxBytes: CACHE_BYTES }),
     userAgent: `glovebox/${VERSION}`,
+    proxy: () => config.get('network.proxy')?.reveal(),
   });
   const pacer = createPacer(clock, SCHOLAR_INTERVAL_MS);
   const now = (): number => clock.now();

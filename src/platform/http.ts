@@ -1,4 +1,4 @@
-/** One HTTP request with its own time limit: no proxy, no redirect, no retry that could do something twice. */
+/** One HTTP request with its own time limit: no proxy of the environment, no redirect, no retry that could do something twice. */
 import {
   Agent as HttpAgent,
   request as httpRequestOf,
@@ -6,12 +6,14 @@ import {
   type IncomingMessage,
 } from 'node:http';
 import { Agent as HttpsAgent, request as httpsRequestOf } from 'node:https';
+import type { Duplex } from 'node:stream';
 import { cancelled, throwIfAborted } from '#core/abort.ts';
 import { GloveboxError, isGloveboxError, messageOf } from '#core/errors.ts';
 import { renderBytes } from '#core/units.ts';
 import { systemClock } from './clock.ts';
 import { errnoOf } from './files.ts';
 import { lookupPublic } from './web/private-address.ts';
+import { openTunnel } from './web/tunnel.ts';
 
 export interface HttpRequest {
   readonly method: string;
@@ -24,6 +26,8 @@ export interface HttpRequest {
   readonly maxBytes?: number;
   /** Refuses a host name that resolves to an address which is not public. Addresses as such are the caller's to check. */
   readonly isPublicOnly?: boolean;
+  /** Reaches an https address through this proxy, which then looks up its name. The only proxy there is. */
+  readonly proxy?: string;
   readonly signal?: AbortSignal;
 }
 
@@ -76,6 +80,10 @@ export async function httpRequest(request: HttpRequest): Promise<HttpResponse> {
   request.signal?.addEventListener('abort', onAbort, { once: true });
   try {
     throwIfAborted(request.signal);
+    if (request.proxy !== undefined && url.protocol === 'https:') {
+      const socket = await openTunnel(request.proxy, url, stop.signal);
+      return await exchange(request, url, { createConnection: () => socket }, stop.signal).answer;
+    }
     const once = request.isPublicOnly === true ? freshPublic : fresh;
     const kept = request.isPublicOnly === true ? reusingPublic : reusing;
     if (!safe) return await exchange(request, url, once, stop.signal).answer;
@@ -95,12 +103,19 @@ export async function httpRequest(request: HttpRequest): Promise<HttpResponse> {
 }
 
 type Agents = { readonly 'http:': HttpAgent; readonly 'https:': HttpsAgent };
+/** A kept connection out of an agent, or one that is there already. */
+type Connections = Agents | { readonly createConnection: () => Duplex };
 interface Exchange {
   readonly outgoing: ClientRequest;
   readonly answer: Promise<HttpResponse>;
 }
 
-function exchange(request: HttpRequest, url: URL, agents: Agents, signal: AbortSignal): Exchange {
+function exchange(
+  request: HttpRequest,
+  url: URL,
+  from: Connections,
+  signal: AbortSignal,
+): Exchange {
   const { method, body } = request;
   const headers = {
     ...request.headers,
@@ -108,9 +123,11 @@ function exchange(request: HttpRequest, url: URL, agents: Agents, signal: AbortS
   };
   const options = { method, headers, signal };
   const outgoing =
-    url.protocol === 'https:'
-      ? httpsRequestOf(url, { ...options, agent: agents['https:'] })
-      : httpRequestOf(url, { ...options, agent: agents['http:'] });
+    'createConnection' in from
+      ? httpsRequestOf(url, { ...options, ...from })
+      : url.protocol === 'https:'
+        ? httpsRequestOf(url, { ...options, agent: from['https:'] })
+        : httpRequestOf(url, { ...options, agent: from['http:'] });
   const answer = new Promise<HttpResponse>((resolve, reject) => {
     outgoing.on('error', reject);
     outgoing.on('response', (incoming) => {

@@ -2,7 +2,7 @@
 import * as z from 'zod';
 import type { HubContext } from '../context.ts';
 import { listAnswer, listOf, optional, optionalNumber, optionalText } from '../lenient.ts';
-import { askHub } from '../request.ts';
+import { askHub, encodePath } from '../request.ts';
 
 const HOUR_MS = 3_600_000;
 
@@ -91,7 +91,7 @@ export async function getHubPaper(
   const { data } = await askHub(
     hub,
     {
-      path: `/api/papers/${arxivId}`,
+      path: `/api/papers/${encodePath(arxivId)}`,
       schema: paperSchema,
       what: `the paper ${arxivId}`,
       cacheMs: HOUR_MS,

@@ -4,6 +4,9 @@ import { GloveboxError } from '#core/errors.ts';
 export const REPO_TYPES = ['model', 'dataset', 'space'] as const;
 export type RepoType = (typeof REPO_TYPES)[number];
 
+export const SPACE_SDKS = ['gradio', 'streamlit', 'docker', 'static'] as const;
+export type SpaceSdk = (typeof SPACE_SDKS)[number];
+
 export interface RepoRef {
   readonly type: RepoType;
   /** `owner/name`, or the bare name of an old repository. */

@@ -1,11 +1,8 @@
 /** Makes a repository, and changes who can see it. */
 import type { HubContext } from '../context.ts';
 import { checkHubAnswer } from '../failures.ts';
-import { apiPath, type RepoRef } from './repo-ref.ts';
+import { apiPath, type RepoRef, type SpaceSdk } from './repo-ref.ts';
 import { repoTarget } from './tree.ts';
-
-export const SPACE_SDKS = ['gradio', 'streamlit', 'docker', 'static'] as const;
-export type SpaceSdk = (typeof SPACE_SDKS)[number];
 
 /**
  * The official client would want the token for this, which never leaves its one place.

@@ -27,13 +27,15 @@ export interface WebClientOptions {
   readonly credentialFor: CredentialRule;
   readonly cache: AnswerCache;
   readonly userAgent: string;
+  /** For https addresses other than on this machine; none by default. Asked for each request. */
+  readonly proxy?: () => string | undefined;
   /** From 0 to 1, for the spread of pauses. */
   readonly random?: () => number;
 }
 
 export function createWebClient(options: WebClientOptions): WebClient {
   const { clock, policy, credentialFor, cache, random = Math.random } = options;
-  const parts = { ...options, slots: createSlots(PER_ORIGIN) };
+  const parts = { proxy: () => undefined, ...options, slots: createSlots(PER_ORIGIN) };
   const shared = createSharedWork<WebResponse>();
 
   const attempt = async (

@@ -18,6 +18,8 @@ export interface ExchangeParts {
   readonly credentialFor: CredentialRule;
   readonly slots: Slots;
   readonly userAgent: string;
+  /** For https addresses other than on this machine. Asked for each request. */
+  readonly proxy: () => string | undefined;
 }
 
 export interface RawAnswer {
@@ -71,10 +73,11 @@ async function sendOne(
   url: URL,
   body: WebRequest['body'],
   credential: Credential | undefined,
-  { policy, slots, userAgent }: ExchangeParts,
+  { policy, slots, userAgent, proxy: proxyNow }: ExchangeParts,
   signal: AbortSignal | undefined,
 ): Promise<HttpResponse> {
   const wantsPart = Object.keys(request.headers ?? {}).some((name) => /^range$/i.test(name));
+  const proxy = /^(localhost|127\.|\[::1\])/.test(url.hostname) ? undefined : proxyNow();
   const raw: HttpRequest = {
     method: request.method,
     url: url.href,
@@ -89,6 +92,7 @@ async function sendOne(
     timeoutMs: request.timeoutMs ?? DEFAULT_TIMEOUT_MS,
     maxBytes: request.maxBytes ?? DEFAULT_MAX_BYTES,
     isPublicOnly: !policy.isTrusted(url),
+    ...(proxy !== undefined && { proxy }),
     ...(signal !== undefined && { signal }),
   };
   return slots.run(url.origin, () => httpRequest(raw), signal);

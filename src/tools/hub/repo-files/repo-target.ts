@@ -2,7 +2,7 @@
 import { GloveboxError } from '#core/errors.ts';
 import { parseRepo, repoWords, type RepoRef, type RepoType } from '#hub/repos/repo-ref.ts';
 import { ownershipOf, whoAmI } from '#hub/whoami.ts';
-import type { ToolContext } from './define-tool.ts';
+import type { ToolContext } from '../../define-tool.ts';
 
 export interface RepoCall {
   readonly repo: RepoRef;

@@ -5,7 +5,7 @@ import { renderFeatureType } from '#hub/datasets/feature-types.ts';
 import type { Inspection, SampleRow } from '#hub/datasets/inspect.ts';
 import { measures, percent, type ColumnStatistics } from '#hub/datasets/signals.ts';
 import type { Verdict } from '#hub/datasets/verdict.ts';
-import { oneLine, renderCount, shorten } from './paged-answer.ts';
+import { oneLine, renderCount, shorten } from '../../paged-answer.ts';
 
 const MAX_PARTS = 10;
 const MAX_COLUMNS = 40;

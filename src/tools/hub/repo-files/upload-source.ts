@@ -3,7 +3,7 @@ import { readFile, realpath, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { GloveboxError } from '#core/errors.ts';
 import { renderBytes } from '#core/units.ts';
-import type { ToolContext } from '../define-tool.ts';
+import type { ToolContext } from '../../define-tool.ts';
 
 const MAX_BYTES = 100 * 1024 * 1024;
 

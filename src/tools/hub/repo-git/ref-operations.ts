@@ -10,9 +10,9 @@ import {
 import { encodeRevision } from '#hub/repos/repo-ref.ts';
 import { GloveboxError } from '#core/errors.ts';
 import { didYouMean } from '#core/nearest.ts';
-import { textResult, type ToolResult } from '../define-tool.ts';
-import { budgetOf, encodeCursor, offsetOf, renderList } from '../paged-answer.ts';
-import { clamp, requireFields, type Notes } from '../wide-input.ts';
+import { textResult, type ToolResult } from '../../define-tool.ts';
+import { budgetOf, encodeCursor, offsetOf, renderList } from '../../paged-answer.ts';
+import { clamp, requireFields, type Notes } from '../../wide-input.ts';
 import { change, headOf, pageOf, type GitCall } from './git-call.ts';
 
 const BAD_NAME = /[\s~^:?*[\\\p{Cc}]|\.\.|@\{|^[-/.]|[/.]$|\/\/|\.lock$/u;

@@ -3,10 +3,10 @@ import { createMatcher } from '#hub/repos/glob.ts';
 import { checkRepoPath, encodeRevision, pagePath, type RepoRef } from '#hub/repos/repo-ref.ts';
 import { encodePath } from '#hub/request.ts';
 import { listAllFiles, listTree, type TreeEntry } from '#hub/repos/tree.ts';
-import { textResult, type ToolContext, type ToolResult } from '../define-tool.ts';
-import { budgetOf, offsetOf, encodeCursor, renderCount, renderList } from '../paged-answer.ts';
-import { clamp, type Notes } from '../wide-input.ts';
-import { megabytes } from '../dataset-report.ts';
+import { textResult, type ToolContext, type ToolResult } from '../../define-tool.ts';
+import { budgetOf, offsetOf, encodeCursor, renderCount, renderList } from '../../paged-answer.ts';
+import { clamp, type Notes } from '../../wide-input.ts';
+import { megabytes } from '../dataset/report.ts';
 
 const PAGE = 1000;
 

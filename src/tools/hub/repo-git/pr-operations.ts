@@ -10,7 +10,7 @@ import {
   type DiscussionSummary,
 } from '#hub/repos/discussions.ts';
 import { GloveboxError } from '#core/errors.ts';
-import { textResult, type ToolResult } from '../define-tool.ts';
+import { textResult, type ToolResult } from '../../define-tool.ts';
 import {
   budgetOf,
   decodeCursor,
@@ -21,8 +21,8 @@ import {
   renderCount,
   renderList,
   windowOf,
-} from '../paged-answer.ts';
-import { clamp, requireFields, type Notes } from '../wide-input.ts';
+} from '../../paged-answer.ts';
+import { clamp, requireFields, type Notes } from '../../wide-input.ts';
 import { change, headOf, pageOf, type GitCall } from './git-call.ts';
 
 export async function createPrOperation(call: GitCall): Promise<ToolResult> {

@@ -1,8 +1,9 @@
 /** Repositories: makes one, and changes who can see it. */
 import { GloveboxError } from '#core/errors.ts';
-import { createRepo, SPACE_SDKS, updateRepo } from '#hub/repos/settings.ts';
+import { SPACE_SDKS } from '#hub/repos/repo-ref.ts';
+import { createRepo, updateRepo } from '#hub/repos/settings.ts';
 import { whoAmI } from '#hub/whoami.ts';
-import type { ToolResult } from '../define-tool.ts';
+import type { ToolResult } from '../../define-tool.ts';
 import { change, headOf, pageOf, type GitCall } from './git-call.ts';
 
 const visibilityOf = (isPrivate: boolean): string => (isPrivate ? 'private' : 'public');

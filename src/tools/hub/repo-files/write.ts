@@ -5,10 +5,10 @@ import { commitChanges, type Committed, type FileChange } from '#hub/repos/commi
 import { createMatcher } from '#hub/repos/glob.ts';
 import { checkRepoPath, type RepoRef } from '#hub/repos/repo-ref.ts';
 import { listAllFiles, pathInfo, repoHead, type RepoHead } from '#hub/repos/tree.ts';
-import { textResult, type ToolContext, type ToolResult } from '../define-tool.ts';
-import { megabytes } from '../dataset-report.ts';
-import { renderCount } from '../paged-answer.ts';
-import { ownedWords } from '../repo-target.ts';
+import { textResult, type ToolContext, type ToolResult } from '../../define-tool.ts';
+import { megabytes } from '../dataset/report.ts';
+import { renderCount } from '../../paged-answer.ts';
+import { ownedWords } from './repo-target.ts';
 import { secretSigns } from './secret-signs.ts';
 import { readUploadSource } from './upload-source.ts';
 

@@ -1,7 +1,7 @@
 /** A notebook as Markdown: its sources, without outputs and without the cells that are marked as hidden. */
 import * as z from 'zod';
-import { fenced } from '../paged-answer.ts';
-import type { Notes } from '../wide-input.ts';
+import { fenced } from '../../paged-answer.ts';
+import type { Notes } from '../../wide-input.ts';
 
 const source = z.union([z.string(), z.array(z.string())]).catch('');
 const notebook = z.object({

@@ -1,9 +1,9 @@
 /** What every operation of hf_repo_git gets, and how one that changes something asks and answers. */
 import { apiPath, pagePath, type RepoRef } from '#hub/repos/repo-ref.ts';
 import { repoHead, type RepoHead } from '#hub/repos/tree.ts';
-import type { Effect } from '../authorize.ts';
-import { textResult, type ToolContext, type ToolResult } from '../define-tool.ts';
-import { ownedWords } from '../repo-target.ts';
+import type { Effect } from '../../authorize.ts';
+import { textResult, type ToolContext, type ToolResult } from '../../define-tool.ts';
+import { ownedWords } from '../repo-files/repo-target.ts';
 
 export interface GitInput {
   readonly branch?: string | undefined;

@@ -6,10 +6,10 @@ import { readSafetensorsHeader } from '#hub/repos/safetensors.ts';
 import { pathInfo, repoHead, type TreeEntry } from '#hub/repos/tree.ts';
 import { encodePath } from '#hub/request.ts';
 import { fileKindOf } from '#shell/file-kind.ts';
-import { textResult, type ToolContext, type ToolResult } from '../define-tool.ts';
-import { budgetOf, renderCount, shorten } from '../paged-answer.ts';
-import { clamp, type Notes } from '../wide-input.ts';
-import { megabytes } from '../dataset-report.ts';
+import { textResult, type ToolContext, type ToolResult } from '../../define-tool.ts';
+import { budgetOf, renderCount, shorten } from '../../paged-answer.ts';
+import { clamp, type Notes } from '../../wide-input.ts';
+import { megabytes } from '../dataset/report.ts';
 import { notebookAsText } from './notebook-text.ts';
 
 const MAX_TEXT_BYTES = 10 * 1024 * 1024;
