@@ -49,13 +49,14 @@ export async function endSessionsIn(
 }
 
 async function settle(session: Session, what: string, outcome: Outcome): Promise<void> {
-  session.queue.clear(`${what} before its turn came; nothing of it was executed.`);
+  session.queue.close(`${what} before its turn came; nothing of it was executed.`);
   session.queue.settleCurrent(outcome);
   await session.queue.whenIdle();
   await session.flush();
 }
 
 async function letGo(pool: SessionPool, session: Session): Promise<void> {
+  await pool.copies.close(session.id, { isLast: true });
   await session.disconnect();
   await session.notebook.close();
   pool.drop(session.id);

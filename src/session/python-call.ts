@@ -1,4 +1,5 @@
 /** One statement that runs a Python program of ours in a kernel and makes no name there. */
+import { pythonText } from './python-text.ts';
 
 /**
  * Values go in as JSON texts that the program reads, never as source.
@@ -19,11 +20,3 @@ export function pythonCall(
   ];
   return `exec(${pythonText(source)}, {${names.join(', ')}})`;
 }
-
-/** A JSON text of plain characters is a Python text too; beyond them, Python does not join the halves of a character. */
-const pythonText = (text: string): string =>
-  JSON.stringify(text).replaceAll(/[^ -~]/gu, (character) => {
-    const code = character.codePointAt(0) ?? 0;
-    const digits = code.toString(16);
-    return code > 0xffff ? `\\U${digits.padStart(8, '0')}` : `\\u${digits.padStart(4, '0')}`;
-  });

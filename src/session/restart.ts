@@ -26,7 +26,7 @@ export async function restartSession(
 ): Promise<Restarted> {
   const { record, queue } = session;
   const current = queue.current;
-  queue.clear('restart_kernel was called before its turn came; nothing of it was executed.');
+  queue.close('restart_kernel was called before its turn came; nothing of it was executed.');
   queue.settleCurrent({
     kind: 'settled',
     state: 'lost',
@@ -55,7 +55,7 @@ async function newKernel(
   wait.report({ message: 'starting a new kernel' });
   const { server, record } = session;
   const spec = await chooseKernel(server, record.kernel.name, wait.signal);
-  const serverPath = serverPathOf(sandbox.serverRootDir, record.notebookPath);
+  const serverPath = record.copyPath ?? serverPathOf(sandbox.serverRootDir, record.notebookPath);
   const { kernelId, jupyterSessionId } = await startNotebookKernel(
     server,
     spec,

@@ -3,7 +3,7 @@ import { isFree, isSelf } from './lease.ts';
 import type { Session } from './session.ts';
 import { isFinal, type SessionRecord, type SessionView } from './contract.ts';
 import type { SessionPool } from './pool.ts';
-import { readySandboxes } from './ready-sandbox.ts';
+import { sandboxesToSearch } from './ready-sandbox.ts';
 
 /** A kernel that runs in one of our sandboxes and that no session of ours has. */
 export interface ForeignKernel {
@@ -67,6 +67,7 @@ async function viewOfRecord(pool: SessionPool, record: SessionRecord): Promise<S
       state,
       elapsedMs: nowMs - (sentMs ?? createdMs),
     })),
+    ...(record.copyPath !== undefined && { copyPath: record.copyPath }),
     ...(record.browserUrl !== undefined && { browserUrl: record.browserUrl }),
   };
 }
@@ -88,9 +89,11 @@ export async function listForeignKernels(
     ...own.map(({ kernelId }) => kernelId),
     ...hidden.map(({ value }) => value.kernelId),
   ]);
-  const sandboxes = await readySandboxes(pool.options, undefined, signal).catch(() => []);
+  const { ready } = await sandboxesToSearch(pool.options, undefined, signal).catch(() => ({
+    ready: [],
+  }));
   const found = await Promise.all(
-    sandboxes.map(({ id }) => kernelsOf(pool, id, known, signal).catch(() => [])),
+    ready.map(({ id }) => kernelsOf(pool, id, known, signal).catch(() => [])),
   );
   return found.flat();
 }

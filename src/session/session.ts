@@ -8,6 +8,7 @@ import { InputRequests } from './input-requests.ts';
 import { interruptRun, type InterruptOutcome } from './interrupt.ts';
 import { KernelLink } from './kernel-link.ts';
 import { DEFAULT_LIMITS, type SessionLimits } from './limits.ts';
+import { LateOutput } from './late-output.ts';
 import { lossHint, type Loss } from './loss.ts';
 import { findCell, OutputKeeper } from './output-keeper.ts';
 import { checkCode, isRunnable, newRunRecord, type NewRun } from './new-run.ts';
@@ -17,6 +18,7 @@ import { RunQueue, type Outcome } from './run-queue.ts';
 import { interruptAfter } from './run-limit.ts';
 import { Run } from './run.ts';
 import type { SessionOptions } from './session-options.ts';
+import { viewOf } from './session-view.ts';
 import { finishRun } from './finish-run.ts';
 
 export interface ExecuteOptions {
@@ -37,6 +39,7 @@ export class Session {
   #link: KernelLink | undefined;
   #notices: string[] = [];
   readonly #recent = new RecentRuns();
+  readonly #late: LateOutput;
 
   constructor(options: SessionOptions) {
     this.#options = options;
@@ -45,6 +48,14 @@ export class Session {
       notebook: options.notebook,
       clock: options.clock,
       log: options.log,
+    });
+    this.#late = new LateOutput({
+      sessionId: options.record.id,
+      recent: this.#recent,
+      journal: options.journal,
+      log: options.log,
+      createRun: (record) => this.createRun(record),
+      onOutput: (run, message) => this.#onLateOutput(run, message),
     });
     this.limits = options.settings.limits ?? DEFAULT_LIMITS;
     this.#inputs = new InputRequests({
@@ -59,6 +70,7 @@ export class Session {
       link: () => this.#link,
       blocked: () => this.#blocked(),
       generation: () => this.#record.generation,
+      recallSource: () => this.#recallSource(),
       onMessage: (run, message) => this.receive(run, message),
       onInputRequest: (run, request) => this.#inputs.ask(run, request),
       onEnd: (run, outcome) => this.#onEnd(run, outcome),
@@ -117,11 +129,16 @@ export class Session {
 
   /**
    * Connects to the kernel of the record. `carried` is a run of an earlier process that may still be in the kernel: it is
-   * listened for before the socket opens, and nothing is sent again.
+   * listened for before the socket opens, and nothing is sent again. While `isPatient` says so, it is tried until it works.
    *
    * @throws as `KernelLink.open`; the session stays usable for another try.
    */
-  async connect(connectionId: string, signal?: AbortSignal, carried?: Run): Promise<void> {
+  async connect(
+    connectionId: string,
+    signal?: AbortSignal,
+    carried?: Run,
+    isPatient?: () => boolean,
+  ): Promise<void> {
     const { clock, log, server, settings, sandboxStatus } = this.#options;
     const link = new KernelLink({
       server,
@@ -143,7 +160,7 @@ export class Session {
         const { current } = this.queue;
         if (current !== undefined) void this.queue.settleGap(current);
       },
-      onLateOutput: (parentId, message) => this.#onLateOutput(parentId, message),
+      onLateOutput: (parentId, message) => this.#late.receive(parentId, message),
     });
     this.#link = link;
     if (carried !== undefined) {
@@ -152,7 +169,7 @@ export class Session {
       this.#inputs.carryOn(carried);
     }
     try {
-      const info = await link.open(signal);
+      const info = await link.open(signal, isPatient);
       this.#options.notebook?.setKernel(this.#record.kernel, info.languageInfo);
     } catch (error) {
       await link.close();
@@ -196,7 +213,7 @@ export class Session {
         ...(before !== undefined && { afterCellId: before }),
       });
       this.#enqueue(run, timeoutMs);
-      this.notebook.scheduleSave();
+      this.outputs.showSoon(run);
       return run;
     } catch (error) {
       // Refused, so nothing of it stays: the queue is full, or its record cannot be written.
@@ -322,33 +339,21 @@ export class Session {
   }
 
   view(): SessionView {
-    const record = this.#record;
-    return {
-      id: record.id,
-      sandboxId: record.sandboxId,
-      notebookPath: record.notebookPath,
-      kernelName: record.kernel.display_name,
-      kernelId: record.kernelId,
-      generation: record.generation,
-      state: this.#state(),
-      ...(record.loss !== null && { detail: record.loss.message }),
-      ownsKernel: record.ownsKernel,
-      runs: this.queue.runs.map((run) => ({
-        id: run.id,
-        state: run.state,
-        elapsedMs: run.elapsedMs(),
-      })),
-      ...(record.browserUrl !== undefined && { browserUrl: record.browserUrl }),
-    };
+    return viewOf(this.#record, this.#state(), this.queue.runs);
   }
 
   #state(): SessionView['state'] {
     if (this.#record.endedMs !== undefined) return 'ended';
     if (this.#blocked() !== undefined) return 'lost';
-    if (this.#link === undefined) return 'not-attached';
+    if (this.#link === undefined || !this.#link.wasOpen) return 'not-attached';
     if (this.#link.isDown) return 'disconnected';
     if (this.queue.current !== undefined) return 'busy';
     return this.#link.channel.foreignBusy ? 'foreign-busy' : 'idle';
+  }
+
+  async #recallSource(): Promise<string | undefined> {
+    const isPython = this.#record.kernel.language.toLowerCase() === 'python';
+    return isPython ? this.#options.recallSource?.() : undefined;
   }
 
   #blocked(): string | undefined {
@@ -394,10 +399,9 @@ export class Session {
     await finishRun({ run, outcome, outputs: this.outputs, clock: this.#options.clock });
   }
 
-  #onLateOutput(parentId: string, message: KernelMessage): void {
-    const run = this.#recent.ofRequest(parentId);
-    if (run === undefined || !run.receive(message)) return;
-    run.flush();
+  #onLateOutput(run: Run, message: KernelMessage): void {
+    if (!run.receive(message)) return;
+    run.close();
     this.outputs.keep(run);
     const index = this.#cellIndex(run.record.cellId);
     const text = message.content['text'];

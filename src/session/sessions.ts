@@ -21,6 +21,7 @@ import { isFree } from './lease.ts';
 import { SessionPool, type PoolOptions } from './pool.ts';
 import { startRestore, type Restore, type RestoreRequest } from './restore.ts';
 import { restartSession, type Restarted } from './restart.ts';
+import { PageIndexes } from './page-index.ts';
 import { pageRunOutput } from './page-run.ts';
 import { readRunView } from './run-reader.ts';
 import type { Run } from './run.ts';
@@ -30,6 +31,7 @@ import type { Session } from './session.ts';
 import { startExistingNotebook, startNewNotebook, type StartRequest } from './start-session.ts';
 
 export class Sessions {
+  readonly #pageIndexes = new PageIndexes();
   readonly #pool: SessionPool;
   /** For what needs a kernel but no session that anybody sees. */
   readonly helpers: HelperKernels;
@@ -128,7 +130,9 @@ export class Sessions {
     const record = await this.#pool.journal.read(runId);
     await this.#pool.refuseStranger(sessionId);
     if (isFinal(record.state) || !isFree(record.owner)) return { record };
-    const attached = (await this.get(sessionId, signal)).recentRun(runId);
+    const session = await this.get(sessionId, signal);
+    if (session.recentRun(runId) === undefined) await this.#pool.carryOn(session);
+    const attached = session.recentRun(runId);
     if (attached !== undefined) return { live: attached };
     return { record: await this.#pool.journal.read(runId) };
   }
@@ -147,7 +151,13 @@ export class Sessions {
     const sessionId = `s-${runId.split('-')[1] ?? ''}`;
     (await this.#pool.peek(sessionId))?.recentRun(runId)?.flush();
     const { maxOutputBytes } = options.settings();
-    return pageRunOutput(journal.messages(runId), { maxOutputBytes, offset, maxChars });
+    return pageRunOutput({
+      read: (start) => journal.messagesFrom(runId, start),
+      index: this.#pageIndexes.of(runId, maxOutputBytes),
+      maxOutputBytes,
+      offset,
+      maxChars,
+    });
   }
 
   /** @throws `input/invalid` when the run does not wait for input. */
@@ -244,9 +254,10 @@ export class Sessions {
   /** Before the process ends: everything onto disk, sockets closed properly, no kernel touched (R8). */
   async close(): Promise<void> {
     await this.helpers.close();
-    const sessions = await this.#pool.all();
+    const sessions = await this.#pool.stopAttaching();
     await Promise.allSettled([
       ...sessions.map(async (session) => {
+        await this.#pool.copies.close(session.id, { isLast: false });
         await session.flush();
         await session.disconnect();
       }),

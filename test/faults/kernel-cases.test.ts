@@ -1,8 +1,8 @@
 /** Deaths of kernels and jumps of the clock, with a session in this process: the words about them are right. */
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { newSessionId, newUuid } from '#core/ids.ts';
 import { createJupyterServer } from '#jupyter/rest.ts';
 import { systemClock, type Clock } from '#platform/clock.ts';
@@ -13,6 +13,7 @@ import { RunJournal } from '#session/journal.ts';
 import type { Run } from '#session/run.ts';
 import { Session } from '#session/session.ts';
 import { startJupyterServer, type RunningJupyterServer } from '../rigs/jupyter-server.ts';
+import { cageMemory } from '../rigs/memory-cage.ts';
 import { killKernel } from './lane.ts';
 
 let jupyter: RunningJupyterServer;
@@ -97,6 +98,27 @@ describe('a kernel that is killed', () => {
     await session.disconnect();
   });
 
+  it('because the machine has no memory left for it: the run is lost, and the next one works', async () => {
+    const session = await newSession();
+    const pid = await pidOf(session);
+    const go = path.join(dir, 'go');
+    const run = session.scratch(
+      [
+        'import os, time',
+        `while not os.path.exists(${JSON.stringify(go)}): time.sleep(0.01)`,
+        'taken = [b"x" * 1_000_000 for _ in range(500)]',
+      ].join('\n'),
+    );
+    const cage = cageMemory(pid, 50_000_000);
+    onTestFinished(() => cage.release());
+    writeFileSync(go, '');
+    await ended(run);
+    expect(run.view()).toMatchObject({ state: 'lost', loss: 'kernel_restarted' });
+    const next = await ended(session.scratch('print("taken" in globals())'));
+    expect(printed(next)).toBe('False\n');
+    await session.disconnect();
+  });
+
   it('and restarted by another client soon after: the second loss is noticed too', async () => {
     const session = await newSession();
     killKernel(await pidOf(session));
@@ -129,7 +151,7 @@ describe('a wall clock that jumps', () => {
     expect(run.state).toBe('ok');
     expect(run.view().elapsedMs).toBeGreaterThanOrEqual(3000);
     expect(run.view().elapsedMs).toBeLessThan(3_600_000);
-    const stored = readFileSync(path.join(dir, 'runs', run.id, 'run.json'), 'utf8');
+    const stored = readFileSync(path.join(dir, 'runs', `${run.id}.jsonl`), 'utf8');
     expect(stored).toContain('"state":"ok"');
     const next = await ended(session.scratch('print("on")'));
     expect(printed(next)).toBe('on\n');
