@@ -206,7 +206,7 @@ it('takes files of up to 4 MiB, and no more', async () => {
   expect(await callError(mcp, 'sandbox_edit', edit)).toContain('[input/too-large]');
 });
 
-it('serves several calls at once, and of two that change the same file one is told', async () => {
+it('leaves one whole file when two calls write it at once', async () => {
   const mcp = await clientOf();
   await call(mcp, 'sandbox_write', { path: 'race.txt', content: 'start\n' });
   const edits = await Promise.all(
