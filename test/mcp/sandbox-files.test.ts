@@ -14,6 +14,8 @@ import type { Client } from '@modelcontextprotocol/client';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { App } from '#main/app.ts';
 import { tools } from '#tools/index.ts';
+import { addAccount, addRepo } from '../fakes/hub/fake-repo.ts';
+import { startFakeServices, TOKEN_ENV } from '../fakes/hub/fake-services.ts';
 import { createWorld, type World } from '../rigs/app.ts';
 import { call, callError } from './call.ts';
 import { connect } from './harness.ts';
@@ -222,3 +224,32 @@ it('leaves one whole file when two calls write it at once', async () => {
   expect(refused.length).toBeLessThanOrEqual(1);
   expect(textOf('race.txt')).toMatch(/^(one|two)\n$/);
 });
+
+it('hands a file of a sandbox over to an upload to the Hub, byte by byte', async () => {
+  const services = await startFakeServices();
+  const own = createWorld({ ...services.env, ...TOKEN_ENV });
+  try {
+    addAccount(services, 'me');
+    const repo = addRepo(services, { type: 'model', id: 'me/model', files: { a: '' } });
+    const of = await own.newApp();
+    const { client } = await connect('modern', {
+      tools,
+      services: async () => ({ ...of.services, authorize: async () => undefined }),
+    });
+    const made = await call(client, 'sandbox_bash', {
+      command: String.raw`printf '\000\377\r\n' > out.bin`,
+    });
+    const sandbox = String(made.meta['sandbox_id']);
+    const upload = { operation: 'upload', repo_id: 'me/model', path: 'out.bin' };
+    const source_path = `sandbox:${sandbox}:out.bin`;
+    const { text } = await call(client, 'hf_repo_files', { ...upload, source_path });
+    expect(text).toContain('Uploaded new file out.bin');
+    expect(repo.files.get('out.bin')?.bytes).toEqual(Buffer.from([0, 255, 13, 10]));
+    const missing = { ...upload, source_path: `sandbox:${sandbox}:nope` };
+    expect(await callError(client, 'hf_repo_files', missing)).toContain('[path/not-found]');
+    expect(services.leaks()).toEqual([]);
+  } finally {
+    await own.end();
+    await services.close();
+  }
+}, 120_000);
