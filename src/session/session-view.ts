@@ -18,6 +18,7 @@ export function viewOf(
     ...(record.loss !== null && { detail: record.loss.message }),
     ownsKernel: record.ownsKernel,
     runs: runs.map((run) => ({ id: run.id, state: run.state, elapsedMs: run.elapsedMs() })),
+    ...(record.copyPath !== undefined && { copyPath: record.copyPath }),
     ...(record.browserUrl !== undefined && { browserUrl: record.browserUrl }),
   };
 }
