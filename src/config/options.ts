@@ -151,10 +151,10 @@ const OPTIONS = {
   }),
   'output.cell_mb': option({
     kind: wholeNumber(1, 1000),
-    default: 50,
+    default: 10,
     env: 'GLOVEBOX_CELL_OUTPUT_MB',
     about:
-      'Megabytes of output that one cell keeps in the notebook; the rest goes into a file beside it.',
+      'Megabytes of printed text that one cell keeps in the notebook, and five times as many of displays; the rest goes into files beside it.',
   }),
   'output.image_max_px': option({
     kind: wholeNumber(16, 2000),

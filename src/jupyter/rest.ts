@@ -1,30 +1,20 @@
 /** The REST side of one Jupyter server (C1, C2): stateless, lenient in what it reads, precise in what it reports. */
 import type { EndpointSource } from '#core/endpoint.ts';
-import { GloveboxError, isGloveboxError } from '#core/errors.ts';
+import { GloveboxError } from '#core/errors.ts';
 import { isRecord } from '#core/json.ts';
-import { httpRequest, type HttpResponse } from '#platform/http.ts';
 import type { JupyterServer } from './contract.ts';
 import {
-  errorTextOf,
   isFromJupyter,
   parseKernel,
   parseKernelSpecs,
   parseList,
   parseSession,
 } from './rest-answers.ts';
+import { createCaller, isGood, readJson, unexpected, type Call } from './rest-call.ts';
 
 const QUICK_MS = 10_000;
 const SLOW_MS = 30_000;
 const START_MS = 60_000;
-
-interface Call {
-  readonly method: 'GET' | 'POST' | 'PATCH' | 'DELETE';
-  /** Below the base URL, without a leading slash. */
-  readonly path: string;
-  readonly timeoutMs: number;
-  readonly body?: Readonly<Record<string, unknown>>;
-  readonly signal: AbortSignal | undefined;
-}
 
 const get = (path: string, signal: AbortSignal | undefined): Call => ({
   method: 'GET',
@@ -37,46 +27,7 @@ const sessionPath = (id: string): string => `api/sessions/${encodeURIComponent(i
 
 export function createJupyterServer(options: { readonly endpoint: EndpointSource }): JupyterServer {
   const { endpoint } = options;
-
-  const send = async (call: Call): Promise<HttpResponse> => {
-    const { baseUrl, headers } = await endpoint(call.signal);
-    try {
-      const response = await httpRequest({
-        method: call.method,
-        url: `${baseUrl}${call.path}`,
-        headers: { ...headers, ...(call.body && { 'Content-Type': 'application/json' }) },
-        timeoutMs: call.timeoutMs,
-        ...(call.body && { body: JSON.stringify(call.body) }),
-        ...(call.signal && { signal: call.signal }),
-      });
-      if (response.status === 401 || response.status === 403) throw refused(call, response);
-      return response;
-    } catch (error) {
-      if (isGloveboxError(error, 'http/failed') || isGloveboxError(error, 'timeout')) {
-        throw new GloveboxError(
-          'server/unreachable',
-          `The Jupyter server does not answer. ${error.message}`,
-          {
-            hint: 'It may still be alive, and code in its kernels may still run: ask again later, for example with ping.',
-            cause: error,
-          },
-        );
-      }
-      throw error;
-    }
-  };
-
-  /** Sends, and reads the JSON of an answer with a good status. */
-  const ask = async (call: Call): Promise<unknown> => readJson(call, await send(call));
-
-  /** Sends a DELETE. What is not there any more counts as done. */
-  const remove = async (call: Call): Promise<void> => {
-    const response = await send(call);
-    // 410: the kernel of a session had been deleted before.
-    const absent = response.status === 404 || response.status === 410;
-    if (isGood(response) || (absent && isFromJupyter(response.text))) return;
-    throw unexpected(call, response);
-  };
+  const { send, ask, remove } = createCaller(endpoint);
 
   /** A command to a kernel, for which 404 is news of its own. */
   const command = async (call: Call): Promise<void> => {
@@ -168,45 +119,4 @@ export function kernelGone(): GloveboxError {
   return new GloveboxError('kernel/gone', 'The server no longer has this kernel.', {
     hint: 'Somebody deleted or culled it. Call restart_kernel to get a new one; variables are lost.',
   });
-}
-
-function readJson(call: Call, response: HttpResponse): unknown {
-  if (!isGood(response)) throw unexpected(call, response);
-  try {
-    const parsed: unknown = JSON.parse(response.text);
-    return parsed;
-  } catch (error) {
-    throw new GloveboxError('server/error', `${what(call)} was not answered with JSON.`, {
-      hint: 'Check that the address is that of a Jupyter server.',
-      cause: error,
-    });
-  }
-}
-
-function isGood({ status }: HttpResponse): boolean {
-  return status >= 200 && status < 300;
-}
-
-function what({ method, path }: Call): string {
-  return `${method} /${path}`;
-}
-
-function refused(call: Call, { status, text }: HttpResponse): GloveboxError {
-  return new GloveboxError(
-    'server/refused',
-    `${what(call)} was refused with status ${status}${errorTextOf(text)}.`,
-    {
-      hint: 'The address may belong to another Jupyter server by now. sandbox_list shows what runs.',
-    },
-  );
-}
-
-function unexpected(call: Call, { status, text }: HttpResponse): GloveboxError {
-  return new GloveboxError(
-    'server/error',
-    `${what(call)} was answered with status ${status}${errorTextOf(text)}.`,
-    {
-      hint: "Look at the last lines of the server's log: sandbox_list with the sandbox's id shows them.",
-    },
-  );
 }

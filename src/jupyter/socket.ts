@@ -4,6 +4,7 @@ import { cancelled, throwIfAborted } from '#core/abort.ts';
 import type { Endpoint } from '#core/endpoint.ts';
 import { GloveboxError, messageOf } from '#core/errors.ts';
 import type { Clock } from '#platform/clock.ts';
+import { createTrafficMeter } from '#platform/small-heap.ts';
 import { createAcknowledger } from './acknowledger.ts';
 import { createDecoder, type Framing, V1_SUBPROTOCOL } from './codec.ts';
 import type { KernelMessage } from './contract.ts';
@@ -115,6 +116,7 @@ function handshake(socket: WsSocket, options: SocketOptions): Promise<void> {
 
 function openSocket(socket: WsSocket, framing: Framing, options: SocketOptions): KernelSocket {
   const decode = createDecoder(framing);
+  const meter = createTrafficMeter();
   let trouble: string | undefined;
   let closing: Promise<void> | undefined;
   let down = false;
@@ -141,7 +143,9 @@ function openSocket(socket: WsSocket, framing: Framing, options: SocketOptions):
     acknowledger.received(heartbeat.received());
     if (closing !== undefined) return;
     try {
-      options.onMessage(decode(toBuffer(data), isBinary));
+      const frame = toBuffer(data);
+      meter(frame.length);
+      options.onMessage(decode(frame, isBinary));
     } catch (error) {
       options.onMalformed(messageOf(error));
     }

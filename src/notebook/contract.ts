@@ -84,6 +84,8 @@ export interface OpenNotebook {
   /** Reads the file again when it changed on disk, merging. Cheap when it did not (one stat). */
   refresh(): Promise<void>;
   cells(): readonly CellView[];
+  /** One object per cell, in order, the same one as long as nothing about that cell changes. For telling cheaply what did. */
+  readonly versions: readonly object[];
   cell(ref: CellRef): CellView;
   /** `id` puts a cell back that was lost; a new one is minted without it. @returns the new cell */
   insertCell(

@@ -23,14 +23,14 @@ import {
   replaced,
   without,
 } from './edits.ts';
-import { chunksOf, hasIds, withKernel, type NotebookDocument } from './format.ts';
+import { chunksOf, hasIds, withKernel, type NotebookDocument, type SaveMark } from './format.ts';
 import { loadNotebook, type LoadedNotebook } from './load-notebook.ts';
 import { merge, type Conflict } from './merge.ts';
 import { Pending } from './pending.ts';
 import { SaveHistory } from './save-history.ts';
 import { SaveScheduler } from './save-scheduler.ts';
 import { StoredCell } from './stored-cell.ts';
-import type { DiskStore, FileVersion } from './stores/disk.ts';
+import type { FileVersion, NotebookStore } from './stores/store.ts';
 
 /** Somebody else may win the race for the file so often before a save gives up. */
 const SAVE_ATTEMPTS = 10;
@@ -40,7 +40,7 @@ const WATCH_MS = 2_000;
 type NewCell = Parameters<OpenNotebook['insertCell']>[0];
 
 export interface LiveNotebookOptions {
-  readonly store: DiskStore;
+  readonly store: NotebookStore;
   readonly clock: Clock;
   readonly log: Log;
   readonly loaded: LoadedNotebook;
@@ -102,6 +102,15 @@ export class LiveNotebook implements OpenNotebook {
   get kernelName(): string | undefined {
     const name = this.#document.kernelspec?.['name'];
     return typeof name === 'string' ? name : undefined;
+  }
+
+  /** Which saves of which writers the stored notebook contains, the latest writer first. */
+  get saves(): readonly SaveMark[] {
+    return this.#base.saves;
+  }
+
+  get versions(): readonly object[] {
+    return this.#document.cells;
   }
 
   cells(): readonly CellView[] {

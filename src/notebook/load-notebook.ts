@@ -2,7 +2,7 @@
 import { GloveboxError, isGloveboxError } from '#core/errors.ts';
 import { sleep, type Clock } from '#platform/clock.ts';
 import { parseNotebook, type NotebookDocument } from './format.ts';
-import type { DiskStore, FileVersion } from './stores/disk.ts';
+import type { FileVersion, NotebookStore } from './stores/store.ts';
 
 /** A program that writes in place leaves half a file for a moment (D6). */
 const ATTEMPTS = 5;
@@ -19,7 +19,7 @@ export interface LoadedNotebook {
  * @throws GloveboxError `notebook/invalid`, `notebook/unsupported`, `path/not-found` or `storage/failed`.
  */
 export async function loadNotebook(
-  store: DiskStore,
+  store: NotebookStore,
   clock: Clock,
   previous?: NotebookDocument,
 ): Promise<LoadedNotebook> {
@@ -39,7 +39,7 @@ export async function loadNotebook(
   }
 }
 
-async function withBackup(error: GloveboxError, store: DiskStore): Promise<GloveboxError> {
+async function withBackup(error: GloveboxError, store: NotebookStore): Promise<GloveboxError> {
   const backup = await store.unfinishedBackup();
   if (backup === undefined) return error;
   return new GloveboxError('notebook/invalid', error.message, {

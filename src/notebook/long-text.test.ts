@@ -24,9 +24,12 @@ const TEXTS: readonly (readonly [string, string])[] = [
 
 describe.each(STYLES)('a long text %s', (_, style) => {
   it.each(TEXTS)('with %s is the same in pieces and as a whole', (_name, text) => {
-    expect(isLong(text)).toBe(true);
+    expect(isLong([text])).toBe(true);
     const whole = renderJson(splitLines(text), style, 3);
-    expect([...renderLongText(text, style, 3)].join('')).toBe(whole);
+    expect([...renderLongText([text], style, 3)].join('')).toBe(whole);
+    const half = text.indexOf('\n', text.length / 2) + 1;
+    const pieces = [text.slice(0, half), text.slice(half)];
+    expect([...renderLongText(pieces, style, 3)].join('')).toBe(whole);
   });
 });
 

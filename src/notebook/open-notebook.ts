@@ -5,9 +5,9 @@ import type { Clock } from '#platform/clock.ts';
 import type { Log } from '#platform/log.ts';
 import type { KernelSpecMetadata, OpenNotebook } from './contract.ts';
 import { chunksOf, newNotebook } from './format.ts';
-import { LiveNotebook } from './live-notebook.ts';
-import { loadNotebook } from './load-notebook.ts';
+import type { LiveNotebook } from './live-notebook.ts';
 import { notebookFileName } from './names.ts';
+import { openStore } from './open-store.ts';
 import { DiskStore } from './stores/disk.ts';
 import { resolveFile, resolveNewFile } from './stores/real-path.ts';
 
@@ -130,24 +130,12 @@ class NotebookShelf implements Notebooks {
   }
 
   #load(store: DiskStore, isNew: boolean): Promise<OpenNotebook> {
-    const opening = this.#read(store);
+    const { clock, log } = this.#options;
+    const opening = openStore(store, { clock, log, onClose: () => this.#release(store.path) });
     this.#shelf.set(store.path, { opening, isNew, users: 1 });
     return opening.catch((error: unknown) => {
       this.#shelf.delete(store.path);
       throw error;
-    });
-  }
-
-  async #read(store: DiskStore): Promise<LiveNotebook> {
-    const { clock, log } = this.#options;
-    void store.removeLeftovers();
-    const loaded = await loadNotebook(store, clock);
-    return new LiveNotebook({
-      loaded,
-      store,
-      clock,
-      log,
-      onClose: () => this.#release(store.path),
     });
   }
 

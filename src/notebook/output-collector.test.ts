@@ -6,6 +6,7 @@ import {
   createOutputCollector,
   type OutputMessage,
 } from './output-collector.ts';
+import { piecesOf } from './growing-text.ts';
 
 type Content = OutputMessage['content'];
 
@@ -228,20 +229,32 @@ describe('O5: a cell that prints too much', () => {
     }
   });
 
-  it('has its error all the same', () => {
+  it('has its plots and its error all the same', () => {
     const error = {
       type: 'error',
       content: { ename: 'E', evalue: '', traceback: ['long'.repeat(50)] },
     };
     const outputs = collect([...noise(100), display('a picture'), error], 95).outputs.map(brief);
-    expect(outputs.at(-1)).toBe('error: E');
-    expect(outputs).toHaveLength(3);
+    expect(outputs.slice(2)).toEqual(['display_data: a picture', 'error: E']);
   });
 
-  it('leaves out a picture whole', () => {
-    const collector = collect([stream('a'), display('x'.repeat(200)), stream('b')], 100);
+  it('leaves out a picture whole, and the text behind it', () => {
+    const collector = collect([stream('a'), display('x'.repeat(501)), stream('b')], 100);
     expect(collector.outputs.map(brief).slice(0, 1)).toEqual(['stdout: a']);
-    expect(collector.droppedBytes).toBe(201);
+    expect(collector.outputs).toHaveLength(2);
+    expect(collector.droppedBytes).toBe(502);
+  });
+
+  it('does not change any more when what is left out is kept elsewhere', () => {
+    const overflow = { marker: 'more', text() {}, display() {}, clear() {} };
+    const collector = createOutputCollector({ maxBytes: 95, overflow });
+    for (const message of noise(100)) collector.add(message);
+    const { changed, outputs } = collector;
+    collector.add(stream('more'));
+    expect(collector.changed).toBe(changed);
+    expect(collector.outputs).toBe(outputs);
+    collector.add(display('a picture'));
+    expect(collector.changed).not.toBe(changed);
   });
 
   it('is not full of what was overwritten', () => {
@@ -259,6 +272,23 @@ describe('O5: a cell that prints too much', () => {
 });
 
 describe('reading the outputs', () => {
+  it('long text is the same however it is read, and keeps what it was', () => {
+    const collector = createOutputCollector();
+    let whole = '';
+    for (let line = 0; line < 5000; line += 1) {
+      const text = `${line} ${'ä'.repeat(line % 90)}${line % 7 === 0 ? '\n' : ''}`;
+      whole += text;
+      collector.add(stream(text));
+    }
+    const [output] = collector.outputs;
+    collector.add(stream('later'));
+    if (output?.output_type !== 'stream') throw new Error('no stream');
+    expect(output.text).toBe(whole);
+    expect(piecesOf(output).length).toBeGreaterThan(2);
+    expect(piecesOf(output).join('')).toBe(whole);
+    expect({ ...output }).toEqual({ output_type: 'stream', name: 'stdout', text: whole });
+  });
+
   it('gives the same objects for what did not change', () => {
     const collector = collect([stream('a'), display('b', 'id'), stream('c')]);
     const before = collector.outputs;

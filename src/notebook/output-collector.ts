@@ -1,8 +1,9 @@
 /** Gathers what a kernel sends for one cell into the outputs that a notebook stores. */
 import { isRecord } from '#core/json.ts';
 import { renderBytes } from '#core/units.ts';
-import type { CellOutput, ErrorOutput } from './contract.ts';
+import type { CellOutput, DisplayOutput, ErrorOutput, ResultOutput } from './contract.ts';
 import { joinLines, toBundle, toCount, toText } from './output-json.ts';
+import { isEmptyStream, toStream } from './growing-text.ts';
 import { TerminalText } from './terminal-text.ts';
 
 /** One message of the output channel. */
@@ -16,8 +17,9 @@ export interface OutputMessage {
  * The outputs of one cell, as they grow.
  *
  * Streams are merged and read as a terminal would (see `TerminalText`). Bundles are kept whole; `transient` is not stored.
- * Beyond `maxBytes` of text and data the rest is counted and left out, but for errors, and an output says how much that
- * was. A message that makes no sense is left alone.
+ * Beyond `maxBytes` of printed text the rest of it is counted and left out, and an output says so there. Displays have
+ * `DISPLAY_SHARE` times as much of their own, so that a plot is not lost behind much text; errors are always kept. A message
+ * that makes no sense is left alone.
  */
 export interface OutputCollector {
   add(message: OutputMessage): void;
@@ -25,7 +27,7 @@ export interface OutputCollector {
   readonly outputs: readonly CellOutput[];
   /** Where in `outputs` the displays with an id stand. */
   readonly displays: ReadonlyMap<string, readonly number[]>;
-  /** Another number whenever `outputs` may be different. */
+  /** Another number whenever `outputs` may be different, and the same as long as all that comes is left out. */
   readonly changed: number;
   /** Of the streams in `outputs`, in UTF-8. */
   readonly textBytes: number;
@@ -40,19 +42,22 @@ export interface Overflow {
   /** Stands in the notebook in the place of what was left out; it does not change while output goes on. */
   readonly marker: string;
   text(text: string): void;
-  bundle(data: Readonly<Record<string, unknown>>): void;
+  display(output: DisplayOutput | ResultOutput): void;
   /** All output of the cell was cleared. */
   clear(): void;
 }
 
-/**
- * @param options.maxBytes of text and data per cell; no limit without it
- * @param options.overflow takes what is left out, in order
- */
-export function createOutputCollector(
-  options: { readonly maxBytes?: number; readonly overflow?: Overflow } = {},
-): OutputCollector {
-  return new Collector(options.maxBytes ?? Number.POSITIVE_INFINITY, options.overflow);
+export interface CollectorOptions {
+  /** Of printed text per cell; no limit without it. */
+  readonly maxBytes?: number;
+  /** Takes what is left out, in order. */
+  readonly overflow?: Overflow;
+  /** Goes on where text is left out already. */
+  readonly isFull?: boolean;
+}
+
+export function createOutputCollector(options: CollectorOptions = {}): OutputCollector {
+  return new Collector(options);
 }
 
 /** The outputs of an earlier cell after an `update_display_data` for those of them at `indexes`. */
@@ -66,6 +71,9 @@ export function applyDisplayUpdate(
     indexes.includes(index) ? withBundle(output, data, metadata) : output,
   );
 }
+
+/** Displays of one cell may be so many times as large as its text: one picture can have megabytes. */
+export const DISPLAY_SHARE = 5;
 
 type Name = 'stdout' | 'stderr';
 
@@ -94,14 +102,19 @@ class Collector implements OutputCollector {
   readonly #maxBytes: number;
   readonly #overflow: Overflow | undefined;
   #entries: Entry[] = [];
-  /** Of all entries but the last stream, which still grows. */
-  #settledBytes = 0;
+  /** Of all streams but the one that still grows. */
+  #settledText = 0;
+  #displayBytes = 0;
+  #errorBytes = 0;
+  /** Something was left out: text that comes later is too, or there would be holes. */
+  #isFull: boolean;
   #clearsNext = false;
   #shown: { readonly outputs: CellOutput[]; readonly displays: Map<string, number[]> } | undefined;
 
-  constructor(maxBytes: number, overflow: Overflow | undefined) {
-    this.#maxBytes = maxBytes;
-    this.#overflow = overflow;
+  constructor(options: CollectorOptions) {
+    this.#maxBytes = options.maxBytes ?? Number.POSITIVE_INFINITY;
+    this.#overflow = options.overflow;
+    this.#isFull = options.isFull ?? false;
   }
 
   get outputs(): readonly CellOutput[] {
@@ -113,15 +126,11 @@ class Collector implements OutputCollector {
   }
 
   get textBytes(): number {
-    let bytes = 0;
-    for (const entry of this.#entries) {
-      if (entry.kind === 'stream') bytes += entry.terminal.byteLength;
-    }
-    return bytes;
+    return this.#settledText + (this.#growing?.terminal.byteLength ?? 0);
   }
 
   get heldBytes(): number {
-    return this.#settledBytes + (this.#growing?.terminal.byteLength ?? 0);
+    return this.textBytes + this.#displayBytes + this.#errorBytes;
   }
 
   add({ type, content }: OutputMessage): void {
@@ -150,7 +159,10 @@ class Collector implements OutputCollector {
 
   #clear(): void {
     this.#entries = [];
-    this.#settledBytes = 0;
+    this.#settledText = 0;
+    this.#displayBytes = 0;
+    this.#errorBytes = 0;
+    this.#isFull = false;
     this.droppedBytes = 0;
     this.#overflow?.clear();
     this.#clearsNext = false;
@@ -162,12 +174,8 @@ class Collector implements OutputCollector {
     return last?.kind === 'stream' ? last : undefined;
   }
 
-  get #room(): number {
-    return Math.max(0, this.#maxBytes - this.heldBytes);
-  }
-
-  #push(entry: Entry, bytes: number): void {
-    this.#settledBytes += (this.#growing?.terminal.byteLength ?? 0) + bytes;
+  #push(entry: Entry): void {
+    this.#settledText += this.#growing?.terminal.byteLength ?? 0;
     this.#entries.push(entry);
   }
 
@@ -175,10 +183,13 @@ class Collector implements OutputCollector {
     const text = joinLines(content['text']);
     if (text === undefined || text === '') return;
     if (this.#clearsNext) this.#clear();
-    this.#touch();
     const bytes = Buffer.byteLength(text);
-    const fits = this.droppedBytes > 0 ? '' : bytes <= this.#room ? text : cutAt(text, this.#room);
-    if (fits !== '') this.#stream(content['name'] === 'stderr' ? 'stderr' : 'stdout').write(fits);
+    const room = this.#isFull ? 0 : Math.max(0, this.#maxBytes - this.textBytes);
+    const fits = bytes <= room ? text : cutAt(text, room);
+    if (fits !== '') {
+      this.#touch();
+      this.#stream(content['name'] === 'stderr' ? 'stderr' : 'stdout').write(fits);
+    }
     if (fits.length < text.length) {
       this.#drop(bytes - Buffer.byteLength(fits));
       this.#overflow?.text(text.slice(fits.length));
@@ -192,23 +203,17 @@ class Collector implements OutputCollector {
       return growing.terminal;
     }
     const terminal = new TerminalText();
-    this.#push({ kind: 'stream', name, terminal, output: undefined }, 0);
+    this.#push({ kind: 'stream', name, terminal, output: undefined });
     return terminal;
   }
 
   #addBundle(type: 'display_data' | 'execute_result', content: OutputMessage['content']): void {
     if (!isRecord(content['data'])) return;
     if (this.#clearsNext) this.#clear();
-    this.#touch();
     const data = toBundle(content['data']);
     const metadata = recordOf(content['metadata']);
     const bytes = sizeOf(data);
-    if (this.droppedBytes > 0 || bytes > this.#room) {
-      this.#drop(bytes);
-      this.#overflow?.bundle(data);
-      return;
-    }
-    const output: CellOutput =
+    const output: DisplayOutput | ResultOutput =
       type === 'display_data'
         ? { output_type: type, data, metadata }
         : {
@@ -217,7 +222,15 @@ class Collector implements OutputCollector {
             metadata,
             execution_count: toCount(content['execution_count']),
           };
-    this.#push({ kind: 'fixed', displayId: displayIdOf(content), output, bytes }, bytes);
+    if (this.#displayBytes + bytes > this.#maxBytes * DISPLAY_SHARE) {
+      this.#drop(bytes);
+      this.#overflow?.display(output);
+      return;
+    }
+    this.#touch();
+    const displayId = displayIdOf(content);
+    this.#push({ kind: 'fixed', displayId, output, bytes });
+    this.#displayBytes += bytes;
   }
 
   #addError(content: OutputMessage['content']): void {
@@ -231,7 +244,8 @@ class Collector implements OutputCollector {
       traceback: Array.isArray(traceback) ? traceback.map(toText) : [],
     };
     const bytes = sizeOf(output.traceback) + sizeOf(output.evalue);
-    this.#push({ kind: 'fixed', displayId: undefined, output, bytes }, bytes);
+    this.#push({ kind: 'fixed', displayId: undefined, output, bytes });
+    this.#errorBytes += bytes;
   }
 
   #update(content: OutputMessage['content']): void {
@@ -241,14 +255,17 @@ class Collector implements OutputCollector {
       if (entry.kind !== 'fixed' || entry.displayId !== id) continue;
       entry.output = withBundle(entry.output, content['data'], recordOf(content['metadata']));
       const bytes = sizeOf(content['data']);
-      this.#settledBytes += bytes - entry.bytes;
+      this.#displayBytes += bytes - entry.bytes;
       entry.bytes = bytes;
       this.#touch();
     }
   }
 
   #drop(bytes: number): void {
-    if (this.droppedBytes === 0) this.#push({ kind: 'marker' }, 0);
+    if (!this.#isFull) this.#push({ kind: 'marker' });
+    // The marker of an overflow says the same whatever comes.
+    if (!this.#isFull || this.#overflow === undefined) this.#touch();
+    this.#isFull = true;
     this.droppedBytes += bytes;
   }
 
@@ -259,7 +276,7 @@ class Collector implements OutputCollector {
     for (const entry of this.#entries) {
       const output = this.#render(entry);
       // All of it was erased by what came later.
-      if (output.output_type === 'stream' && output.text === '') continue;
+      if (output.output_type === 'stream' && isEmptyStream(output)) continue;
       if (entry.kind === 'fixed' && entry.displayId !== undefined) {
         const indexes = displays.get(entry.displayId);
         if (indexes === undefined) displays.set(entry.displayId, [outputs.length]);
@@ -280,7 +297,7 @@ class Collector implements OutputCollector {
       const text = `\n[${renderBytes(this.droppedBytes)} of further output were left out here: the notebook keeps ${limit} per cell]\n`;
       return { output_type: 'stream', name: 'stderr', text };
     }
-    entry.output ??= { output_type: 'stream', name: entry.name, text: entry.terminal.text };
+    entry.output ??= toStream(entry.name, entry.terminal.snapshot);
     return entry.output;
   }
 }

@@ -5,6 +5,7 @@ import type { CellOutput, CellType, CellView } from './contract.ts';
 import { elementsOf, memberNamed, membersOf, type Span } from './json-spans.ts';
 import { lineBreak, placeOfMember, renderJson, setMember, type JsonStyle } from './json-style.ts';
 import { ByteWriter } from './byte-writer.ts';
+import { piecesOf } from './growing-text.ts';
 import { expectedBytes, isLong, renderLongText } from './long-text.ts';
 import { parseJson } from './lenient-json.ts';
 import { fromOutput, joinLines, splitLines, toCount, toOutput } from './output-json.ts';
@@ -240,20 +241,23 @@ export class StoredCell {
   #renderOutput(output: CellOutput): Rendered {
     const { json, linesAsLists, written } = this.#format;
     const depth = CELL_DEPTH + 2;
-    if (output.output_type === 'stream' && linesAsLists && isLong(output.text)) {
+    const known = written.get(output);
+    if (known !== undefined)
+      return { length: known.length, writeTo: (writer) => writer.write(known) };
+    const pieces = output.output_type === 'stream' && linesAsLists ? piecesOf(output) : [];
+    if (isLong(pieces)) {
       const empty = Buffer.from(renderJson({ ...output, text: [] }, json, depth));
       const { before, after } = placeOfMember(empty, 'text', json, depth);
       return {
-        length: empty.length + expectedBytes(output.text),
+        length: empty.length + expectedBytes(pieces),
         writeTo(writer) {
           for (const part of before) writer.write(part);
-          for (const piece of renderLongText(output.text, json, depth + 1)) writer.write(piece);
+          for (const piece of renderLongText(pieces, json, depth + 1)) writer.write(piece);
           for (const part of after) writer.write(part);
         },
       };
     }
-    const bytes =
-      written.get(output) ?? Buffer.from(renderJson(fromOutput(output, linesAsLists), json, depth));
+    const bytes = Buffer.from(renderJson(fromOutput(output, linesAsLists), json, depth));
     return { length: bytes.length, writeTo: (writer) => writer.write(bytes) };
   }
 

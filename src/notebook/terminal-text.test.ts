@@ -8,7 +8,7 @@ const ESC = '\u001b';
 function show(...chunks: readonly string[]): string {
   const terminal = new TerminalText();
   for (const chunk of chunks) terminal.write(chunk);
-  return terminal.text;
+  return terminal.snapshot.text;
 }
 
 describe('text', () => {
@@ -63,7 +63,7 @@ describe('text', () => {
   it('X56: of ten thousand updates is one line', () => {
     const terminal = new TerminalText();
     for (let step = 0; step < 10_000; step += 1) terminal.write(`\r${step}/9999 [####    ]`);
-    expect(terminal.text).toBe('9999/9999 [####    ]');
+    expect(terminal.snapshot.text).toBe('9999/9999 [####    ]');
     expect(terminal.byteLength).toBe(20);
   });
 
@@ -196,7 +196,7 @@ describe('any text', () => {
       fc.property(pieces, (parts) => {
         const terminal = new TerminalText();
         for (const part of parts) terminal.write(part);
-        expect(terminal.byteLength).toBe(Buffer.byteLength(terminal.text));
+        expect(terminal.byteLength).toBe(Buffer.byteLength(terminal.snapshot.text));
       }),
     );
   });

@@ -1,5 +1,6 @@
 /** Text as a terminal leaves it: carriage returns, backspaces, erased lines and moves upwards applied, colours kept. */
 import { PLAIN, styleAfter, type AnsiStyle } from './ansi-style.ts';
+import { GrowingText, type TextSnapshot } from './growing-text.ts';
 import { TerminalLine } from './terminal-line.ts';
 
 /** How far back a cursor can go; older lines are final. */
@@ -26,8 +27,7 @@ const UNFINISHED = new RegExp(
  */
 export class TerminalText {
   /** Lines that no cursor reaches any more, with their ends. */
-  #final = '';
-  #finalBytes = 0;
+  readonly #final = new GrowingText();
   /** Of the lines below; counted when somebody asks. */
   #liveBytes: number | undefined = 0;
   #lines: TerminalLine[] = [new TerminalLine(PLAIN)];
@@ -36,11 +36,9 @@ export class TerminalText {
   #column: number | undefined;
   #style: AnsiStyle = PLAIN;
   #unfinished = '';
-  #text: string | undefined = '';
 
   write(chunk: string): void {
     if (chunk === '') return;
-    this.#text = undefined;
     const text = this.#takeFinished(chunk);
     if (this.#column === undefined && !CONTROL.test(text)) return this.#appendLines(text);
     for (const [token, parameters, command] of text.matchAll(TOKEN)) {
@@ -52,22 +50,19 @@ export class TerminalText {
     }
   }
 
-  /** Everything so far. Cheap when nothing was written since the last time. */
-  get text(): string {
-    this.#text ??=
-      this.#final +
-      this.#lines.map((line, index) => this.#render(line, index)).join('\n') +
-      this.#unfinished;
-    return this.#text;
+  /** Everything so far, whatever is written later. */
+  get snapshot(): TextSnapshot {
+    const live = this.#lines.map((line, index) => this.#render(line, index)).join('\n');
+    return this.#final.with(live + this.#unfinished);
   }
 
-  /** Of `text`, in UTF-8, up to a few colour codes. */
+  /** Of the text, in UTF-8, up to a few colour codes. */
   get byteLength(): number {
     if (this.#liveBytes === undefined) {
       this.#liveBytes = this.#lines.length - 1;
       for (const line of this.#lines) this.#liveBytes += line.byteLength;
     }
-    return this.#finalBytes + this.#liveBytes;
+    return this.#final.byteLength + this.#liveBytes;
   }
 
   #takeFinished(chunk: string): string {
@@ -105,7 +100,7 @@ export class TerminalText {
     const cut = text.length < LARGE_CHUNK ? 0 : startOfLastLines(text, LIVE_LINES);
     if (cut > 0) {
       this.#finish(this.#lines.length);
-      this.#addFinal(text.slice(0, cut));
+      this.#final.add(text.slice(0, cut));
       this.#lines = [new TerminalLine(this.#style)];
       this.#row = 0;
       this.#liveBytes = 0;
@@ -189,17 +184,12 @@ export class TerminalText {
       const [line, next] = this.#lines;
       if (line === undefined) return;
       const bytes = line.byteLength;
-      this.#addFinal(
+      this.#final.add(
         next === undefined ? line.render(this.#style) : `${line.render(next.start)}\n`,
       );
       if (this.#liveBytes !== undefined) this.#liveBytes -= bytes + 1;
       this.#lines.shift();
     }
-  }
-
-  #addFinal(text: string): void {
-    this.#final += text;
-    this.#finalBytes += Buffer.byteLength(text);
   }
 }
 

@@ -6,16 +6,21 @@ import {
   closeSync,
   createReadStream,
   existsSync,
+  fstatSync,
   mkdirSync,
   openSync,
+  readSync,
   renameSync,
   writeFileSync,
   writeSync,
 } from 'node:fs';
-import { readdir, rm } from 'node:fs/promises';
-import { createInterface } from 'node:readline';
+import { readdir, rm, rmdir } from 'node:fs/promises';
+import path from 'node:path';
 import { GloveboxError, messageOf } from '#core/errors.ts';
+import { errnoOf } from './files.ts';
+import { createTrafficMeter } from './small-heap.ts';
 
+const LINE_FEED = 0x0a;
 const PRIVATE_FILE = 0o600;
 const PRIVATE_FOLDER = 0o700;
 
@@ -46,7 +51,7 @@ export function replaceFile(file: string, text: string | Uint8Array): void {
   });
 }
 
-/** A file that only grows. Text is gathered until `flush` or until `bufferBytes` have come together. */
+/** A file of lines that only grows, made by the first write with its folder. Text is gathered until `flush` or until `bufferBytes` have come together. */
 export class AppendFile {
   readonly #file: string;
   readonly #bufferChars: number;
@@ -68,21 +73,51 @@ export class AppendFile {
     if (this.#pendingChars >= this.#bufferChars) this.flush();
   }
 
-  /** Returns when everything appended so far was accepted by the system. */
+  /** Returns when everything appended so far was accepted by the system. @throws `storage/failed`; what is left is written by the next call. */
   flush(): void {
     if (this.#pending.length === 0 && this.#rest === undefined) return;
     translate(`Cannot append to ${this.#file}`, () => {
-      this.#descriptor ??= openSync(this.#file, 'a', PRIVATE_FILE);
-      const fresh = Buffer.from(this.#pending.join(''));
-      let rest = this.#rest === undefined ? fresh : Buffer.concat([this.#rest, fresh]);
+      const descriptor = this.#open();
+      this.#writeRest(descriptor);
+      // The text itself and no buffer of it: what is written fast would fill the memory with buffers until they are collected.
+      const text = this.#pending.length === 1 ? (this.#pending[0] ?? '') : this.#pending.join('');
+      const written = writeSync(descriptor, text);
       this.#pending = [];
       this.#pendingChars = 0;
-      try {
-        while (rest.length > 0) rest = rest.subarray(writeSync(this.#descriptor, rest));
-      } finally {
-        this.#rest = rest.length > 0 ? rest : undefined;
-      }
+      this.#finish(descriptor, text, written);
     });
+  }
+
+  /**
+   * Appends text behind all that was appended before; accepted by the system when this returns.
+   *
+   * @throws `storage/failed`; then nothing of the text is written later, unless its beginning was taken
+   */
+  write(text: string): void {
+    this.flush();
+    translate(`Cannot append to ${this.#file}`, () => {
+      const descriptor = this.#open();
+      this.#finish(descriptor, text, writeSync(descriptor, text));
+    });
+  }
+
+  #open(): number {
+    this.#descriptor ??= openForLines(this.#file);
+    return this.#descriptor;
+  }
+
+  /** A full disk may take the beginning of a text only. */
+  #finish(descriptor: number, text: string, written: number): void {
+    if (written === Buffer.byteLength(text)) return;
+    this.#rest = Buffer.from(text).subarray(written);
+    this.#writeRest(descriptor);
+  }
+
+  #writeRest(descriptor: number): void {
+    while (this.#rest !== undefined) {
+      const left = this.#rest.subarray(writeSync(descriptor, this.#rest));
+      this.#rest = left.length > 0 ? left : undefined;
+    }
   }
 
   close(): void {
@@ -92,15 +127,63 @@ export class AppendFile {
   }
 }
 
-/** The lines of a file, read as they are asked for; none when the file does not exist. */
-export async function* readLines(file: string): AsyncGenerator<string> {
+function openInFolder(file: string): number {
+  try {
+    return openSync(file, 'a+', PRIVATE_FILE);
+  } catch (error) {
+    if (errnoOf(error) !== 'ENOENT') throw error;
+    mkdirSync(path.dirname(file), { recursive: true, mode: PRIVATE_FOLDER });
+    return openSync(file, 'a+', PRIVATE_FILE);
+  }
+}
+
+/** Opens a file of lines for appending; a half line, of a process that died while it wrote, is ended, so that the next one is whole. */
+function openForLines(file: string): number {
+  const descriptor = openInFolder(file);
+  const { size } = fstatSync(descriptor);
+  if (size === 0) return descriptor;
+  const last = Buffer.alloc(1);
+  readSync(descriptor, last, 0, 1, size - 1);
+  if (last[0] !== LINE_FEED) writeSync(descriptor, '\n');
+  return descriptor;
+}
+
+export interface StoredLine {
+  /** Without its line feed. */
+  readonly text: string;
+  /** Where in the file the next line begins, in bytes. */
+  readonly end: number;
+}
+
+/** The whole lines of a file from byte `start` on, read as they are asked for; none when the file does not exist. */
+export async function* readLines(file: string, start = 0): AsyncGenerator<StoredLine> {
   if (!existsSync(file)) return;
-  yield* createInterface({ input: createReadStream(file), crlfDelay: Infinity });
+  const meter = createTrafficMeter();
+  let end = start;
+  let open: Buffer[] = [];
+  const input: AsyncIterable<Buffer> = createReadStream(file, { start });
+  for await (const chunk of input) {
+    meter(chunk.length);
+    let from = 0;
+    for (let at = chunk.indexOf(LINE_FEED); at !== -1; at = chunk.indexOf(LINE_FEED, from)) {
+      const rest = chunk.subarray(from, at);
+      const line = open.length === 0 ? rest : Buffer.concat([...open, rest]);
+      open = [];
+      from = at + 1;
+      end += line.length + 1;
+      yield { text: line.toString(), end };
+    }
+    if (from < chunk.length) open.push(chunk.subarray(from));
+  }
 }
 
 /** The names in a folder; none when it does not exist. */
 export const listFolder = (folder: string): Promise<readonly string[]> =>
   readdir(folder).catch(() => []);
+
+/** Removes a folder when nothing is in it. Never fails. */
+export const removeEmptyFolder = (folder: string): Promise<void> =>
+  rmdir(folder).catch(() => undefined);
 
 /** Removes a folder and what is in it. */
 export const removeFolder = (folder: string): Promise<void> =>

@@ -2,7 +2,7 @@
 import path from 'node:path';
 import { GloveboxError } from '#core/errors.ts';
 import type { SandboxView, SandboxWait } from '#sandbox/sandboxes.ts';
-import { chooseKernel, serverPathOf, toMetadata } from './kernel-start.ts';
+import { chooseKernel, isOnServer, serverPathOf, toMetadata } from './kernel-start.ts';
 import type { SessionPool } from './pool.ts';
 import { readySandboxes } from './ready-sandbox.ts';
 import type { Session } from './session.ts';
@@ -14,6 +14,7 @@ async function adoptKernel(
   kernelId: string,
   file: string,
   signal: AbortSignal,
+  copyPath?: string,
 ): Promise<Session> {
   const server = pool.server(sandbox.id);
   const model = await server.kernel(kernelId, signal);
@@ -27,6 +28,7 @@ async function adoptKernel(
     kernel: toMetadata(spec),
     interruptMode: spec.interruptMode,
     ownsKernel: false,
+    copyPath,
   };
   try {
     return await registerSession(pool, sandbox, notebook, kernel, signal);
@@ -44,10 +46,15 @@ export async function adoptBoundKernel(
   wait: SandboxWait,
 ): Promise<Session | undefined> {
   for (const sandbox of await readySandboxes(pool.options, sandboxId, wait.signal)) {
-    const serverPath = serverPathOf(sandbox.serverRootDir, file);
+    const isThere = isOnServer(sandbox.serverRootDir, file);
+    // A notebook of the same name that the server has by itself is another one.
+    const copyPath = isThere ? undefined : await pool.copies.knownPlace(sandbox.id, file);
+    if (!isThere && copyPath === undefined) continue;
+    const serverPath = copyPath ?? serverPathOf(sandbox.serverRootDir, file);
     const sessions = await pool.server(sandbox.id).listSessions(wait.signal);
     const bound = sessions.find((session) => session.path === serverPath);
-    if (bound !== undefined) return adoptKernel(pool, sandbox, bound.kernel.id, file, wait.signal);
+    if (bound !== undefined)
+      return adoptKernel(pool, sandbox, bound.kernel.id, file, wait.signal, copyPath);
   }
   return undefined;
 }
@@ -67,7 +74,13 @@ export async function adoptKernelById(
     if ((await server.kernel(kernelId, wait.signal)) === undefined) continue;
     const sessions = await server.listSessions(wait.signal);
     const bound = sessions.find(({ kernel }) => kernel.id === kernelId);
-    const file = fileOf(sandbox, bound?.path) ?? (await freshFile(pool, place.folder, kernelId));
+    const seen = fileOf(sandbox, bound?.path);
+    if (seen !== undefined) return adoptKernel(pool, sandbox, kernelId, seen, wait.signal);
+    const copyPath = bound?.path.endsWith('.ipynb') === true ? bound.path : undefined;
+    const brought = copyPath && (await pool.copies.bringIn(sandbox.id, copyPath, place.folder));
+    if (brought !== undefined)
+      return adoptKernel(pool, sandbox, kernelId, brought, wait.signal, copyPath);
+    const file = await freshFile(pool, place.folder, kernelId);
     return adoptKernel(pool, sandbox, kernelId, file, wait.signal);
   }
   throw unknownKernel(kernelId, candidates);

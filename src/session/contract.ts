@@ -38,7 +38,7 @@ export const isFinal = (state: RunState): boolean => !UNFINISHED.has(state);
 /** Why the kernel of a session is not what it was. */
 export type LossClass = 'server_gone' | 'kernel_dead' | 'kernel_gone' | 'kernel_restarted';
 
-/** One run on disk: `runs/<run_id>/run.json`. Written by the process that owns it, read by all. */
+/** One run on disk: `runs/<run_id>.jsonl`. Written by the process that owns it, read by all. */
 export interface RunRecord {
   readonly version: 1;
   readonly id: string;
@@ -137,6 +137,8 @@ export interface SessionRecord {
   } | null;
   /** A loss that no answer has told of yet; whoever carries the session on tells it. */
   readonly news?: string | null;
+  /** Where the notebook's copy lies below the root of the sandbox's server, which does not see the notebook itself (D12). */
+  readonly copyPath?: string;
   /** Address of the notebook in JupyterLab, without credentials. */
   readonly browserUrl?: string;
   /** Set when the session was shut down. */
@@ -170,6 +172,8 @@ export interface SessionView {
     readonly state: RunState;
     readonly elapsedMs: number;
   }[];
+  /** As in `SessionRecord`. */
+  readonly copyPath?: string;
   /** Address of the notebook in JupyterLab, without credentials. */
   readonly browserUrl?: string;
 }

@@ -54,6 +54,7 @@ async function settle(session: Session, what: string, outcome: Outcome): Promise
 }
 
 async function letGo(pool: SessionPool, session: Session): Promise<void> {
+  await pool.copies.close(session.id, { isLast: true });
   await session.disconnect();
   await session.notebook.close();
   pool.drop(session.id);

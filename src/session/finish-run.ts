@@ -24,7 +24,8 @@ export async function finishRun(options: {
   run.note({ executionCount: ending.executionCount ?? run.record.executionCount ?? null });
   run.flush();
   outputs.keep(run);
-  await run.removeOlderSpill();
+  // A cell that is new has run only once.
+  if (!run.record.insertedCell) await run.removeOlderSpill();
   const saved = await outputs.settle(run);
   run.update({ ...ending, saved });
   outputs.markSavedLater(run);

@@ -1,16 +1,10 @@
-/** The journal of runs: `runs/<run_id>/run.json` says how a run stands, `output.jsonl` holds every output it had. */
+/** The journal of runs: `runs/<run_id>.jsonl` says how each run stands and holds every output it had. */
+import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { GloveboxError } from '#core/errors.ts';
 import { isRecord } from '#core/json.ts';
-import { readTextIfExists } from '#platform/files.ts';
-import {
-  AppendFile,
-  listFolder,
-  makePrivateFolder,
-  readLines,
-  removeFolder,
-  replaceFile,
-} from '#platform/journal-files.ts';
+import { readTextIfExists, removeIfExists } from '#platform/files.ts';
+import { AppendFile, listFolder, readLines } from '#platform/journal-files.ts';
 import * as z from 'zod';
 import { RUN_STATES, type RunRecord } from './contract.ts';
 
@@ -23,6 +17,12 @@ export interface StoredMessage {
   readonly type: string;
   readonly content: Readonly<Record<string, unknown>>;
   readonly metadata?: Readonly<Record<string, unknown>>;
+}
+
+export interface PlacedMessage {
+  readonly message: StoredMessage;
+  /** Where the next one begins, for `messagesFrom`. */
+  readonly end: number;
 }
 
 const runRecord = z.looseObject({
@@ -57,31 +57,59 @@ const runRecord = z.looseObject({
   group: z.string().exactOptional(),
 });
 
-/** The two files of one run, held by the process that owns it. */
-export class RunFiles {
-  readonly #folder: string;
-  readonly #output: AppendFile;
+/** Outputs of more bytes go on in a file of their own, so that reading a record stays cheap. */
+const INLINE_BYTES = 64 * 1024;
 
-  constructor(folder: string) {
-    this.#folder = folder;
-    this.#output = new AppendFile(path.join(folder, 'output.jsonl'));
+/** Every line about the run itself begins so; all others are outputs. */
+const RECORD_LINE = '{"run":';
+
+/** Places in the second file count from here; the first never grows so far. */
+const OVERFLOW_PLACE = 2 ** 40;
+
+/**
+ * What is written of one run, by the process that owns it. Nothing is replaced: a line with what changed is appended, which is
+ * one system call, and a reader sees the old or the new state.
+ */
+export class RunFiles {
+  readonly #file: AppendFile;
+  readonly #overflow: AppendFile;
+  #inlineBytes: number;
+  #saved: Readonly<Record<string, unknown>> = {};
+
+  /** `inlineBytes` is what the first file may still take of the outputs. */
+  constructor(file: string, overflow: string, inlineBytes: number) {
+    this.#file = new AppendFile(file);
+    this.#overflow = new AppendFile(overflow);
+    this.#inlineBytes = inlineBytes;
   }
 
-  /** On disk when it returns. @throws `storage/failed`. */
+  /** Whether anything is written about the run by this process. */
+  get hasRecord(): boolean {
+    return this.#saved['id'] !== undefined;
+  }
+
+  /** On disk when it returns. @throws `storage/failed`; nothing is changed then. */
   save(record: RunRecord): void {
-    replaceFile(path.join(this.#folder, 'run.json'), JSON.stringify(record));
+    const changes = Object.entries(record).filter(([key, value]) => this.#saved[key] !== value);
+    if (changes.length === 0) return;
+    this.#file.write(`${JSON.stringify({ run: Object.fromEntries(changes) })}\n`);
+    this.#saved = { ...record };
   }
 
   append(message: StoredMessage): void {
-    this.#output.append(`${JSON.stringify(message)}\n`);
+    const line = `${JSON.stringify(message)}\n`;
+    this.#inlineBytes -= line.length;
+    (this.#inlineBytes >= 0 ? this.#file : this.#overflow).append(line);
   }
 
   flush(): void {
-    this.#output.flush();
+    this.#file.flush();
+    this.#overflow.flush();
   }
 
   close(): void {
-    this.#output.close();
+    this.#file.close();
+    this.#overflow.close();
   }
 }
 
@@ -93,51 +121,49 @@ export class RunJournal {
     this.#dir = path.join(dir, 'runs');
   }
 
-  /** Writes the record of a new run. On disk when it returns. */
-  create(record: RunRecord): RunFiles {
-    const files = this.open(record.id);
-    files.save(record);
-    return files;
-  }
-
-  /** The files of a run whose owner is gone, to be carried on. */
+  /** The files of a run, new or to be carried on after its owner has gone. Makes nothing yet. */
   open(runId: string): RunFiles {
-    const folder = this.#folder(runId);
-    makePrivateFolder(folder);
-    return new RunFiles(folder);
+    const overflow = this.#overflowFile(runId);
+    return new RunFiles(this.#file(runId), overflow, existsSync(overflow) ? 0 : INLINE_BYTES);
   }
 
   /** @throws `run/unknown`, `record/damaged`. */
   async read(runId: string): Promise<RunRecord> {
-    const file = path.join(this.#folder(runId), 'run.json');
-    const text = await readTextIfExists(file);
+    const text = await readTextIfExists(this.#file(runId));
     if (text === undefined) {
       throw new GloveboxError('run/unknown', `There is no run ${runId}.`, {
         hint: 'Runs are kept for 7 days. list_sessions names the runs in flight; read_notebook shows the outputs.',
       });
     }
     try {
-      return runRecord.parse(JSON.parse(text));
+      return runRecord.parse(Object.assign({}, ...recordLines(text)));
     } catch (error) {
       throw new GloveboxError('record/damaged', `The record of run ${runId} cannot be read.`, {
-        hint: `Its outputs are in ${path.join(this.#folder(runId), 'output.jsonl')} and in the notebook.`,
+        hint: `Its outputs are in ${this.#file(runId)} and in the notebook.`,
         cause: error,
       });
     }
   }
 
-  /** Every message of a run in order. A half line at the end, of a process that died while writing, is left out. */
+  /** Every output of a run in order. A half line, of a process that died while writing, is left out. */
   async *messages(runId: string): AsyncGenerator<StoredMessage> {
-    for await (const line of readLines(this.outputFile(runId))) {
-      const message = parseStoredMessage(line);
-      if (message !== undefined) yield message;
-    }
+    for await (const { message } of this.messagesFrom(runId, 0)) yield message;
+  }
+
+  /** The same from a place on, each with the place where the next one begins. Places are not counted on: they come from here. */
+  async *messagesFrom(runId: string, place: number): AsyncGenerator<PlacedMessage> {
+    const isBehind = place >= OVERFLOW_PLACE;
+    if (!isBehind) yield* outputsOf(this.#file(runId), place, 0);
+    yield* outputsOf(
+      this.#overflowFile(runId),
+      isBehind ? place - OVERFLOW_PLACE : 0,
+      OVERFLOW_PLACE,
+    );
   }
 
   /** The records of a session's runs, oldest first; damaged ones are left out. */
   async ofSession(sessionId: string): Promise<readonly RunRecord[]> {
-    const names = await listFolder(this.#dir);
-    const own = names.filter((name) => name.startsWith(`r-${sessionId.slice(2)}-`));
+    const own = (await this.#ids()).filter((id) => id.startsWith(`r-${sessionId.slice(2)}-`));
     const records = await Promise.all(own.map((id) => this.read(id).catch(() => undefined)));
     return records
       .filter((record) => record !== undefined)
@@ -153,7 +179,7 @@ export class RunJournal {
     const old = finished.filter(
       (record, index) => index < surplus || nowMs - record.createdMs > KEEP_MS,
     );
-    await Promise.all(old.map(({ id }) => removeFolder(this.#folder(id))));
+    await Promise.all(old.map(({ id }) => this.#remove(id)));
   }
 
   /**
@@ -161,41 +187,75 @@ export class RunJournal {
    * and whose process is gone, for which the caller says whether their session can still be attached again.
    */
   async sweep(nowMs: number, mayBeCarriedOn: (record: RunRecord) => boolean): Promise<void> {
-    for (const id of await listFolder(this.#dir)) {
+    for (const id of await this.#ids()) {
       // One after the other: there may be thousands, and nothing waits for it.
       // oxlint-disable-next-line no-await-in-loop
       const record = await this.read(id).catch(() => undefined);
       if (record === undefined || nowMs - (record.endedMs ?? record.createdMs) <= KEEP_MS) continue;
       if (!(record.endedMs !== undefined && record.saved) && mayBeCarriedOn(record)) continue;
       // oxlint-disable-next-line no-await-in-loop
-      await removeFolder(this.#folder(id));
+      await this.#remove(id);
     }
   }
 
-  /** Where the whole output of a run lies, for a pointer in a text. */
-  outputFile(runId: string): string {
-    return path.join(this.#folder(runId), 'output.jsonl');
+  async #ids(): Promise<readonly string[]> {
+    const names = await listFolder(this.#dir);
+    return names.flatMap((name) => /^(r-[a-z0-9]+-[a-z0-9]+)\.jsonl$/.exec(name)?.[1] ?? []);
   }
 
-  #folder(runId: string): string {
+  /** The record goes last: as long as it is there, the rest is found. */
+  async #remove(runId: string): Promise<void> {
+    await removeIfExists(this.#overflowFile(runId));
+    await removeIfExists(this.#file(runId));
+  }
+
+  #file(runId: string): string {
     if (!/^r-[a-z0-9]+-[a-z0-9]+$/.test(runId)) {
       throw new GloveboxError('run/unknown', `"${runId}" is not a run id.`, {
         hint: 'Run ids look like r-abcd2345-xyz23; list_sessions names the runs in flight.',
       });
     }
-    return path.join(this.#dir, runId);
+    return path.join(this.#dir, `${runId}.jsonl`);
+  }
+
+  #overflowFile(runId: string): string {
+    return this.#file(runId).replace(/jsonl$/, 'output.jsonl');
+  }
+}
+
+async function* outputsOf(
+  file: string,
+  start: number,
+  firstPlace: number,
+): AsyncGenerator<PlacedMessage> {
+  for await (const { text, end } of readLines(file, start)) {
+    const message = text.startsWith(RECORD_LINE) ? undefined : parseStoredMessage(text);
+    if (message !== undefined) yield { message, end: firstPlace + end };
+  }
+}
+
+/** What each line says about the run, oldest first; a half line is left out. */
+function recordLines(text: string): readonly object[] {
+  return text.split('\n').flatMap((line) => {
+    if (!line.startsWith(RECORD_LINE)) return [];
+    const raw = parseJson(line);
+    return isRecord(raw) && isRecord(raw['run']) ? [raw['run']] : [];
+  });
+}
+
+function parseJson(line: string): unknown {
+  try {
+    return JSON.parse(line);
+  } catch {
+    return undefined;
   }
 }
 
 function parseStoredMessage(line: string): StoredMessage | undefined {
-  try {
-    const raw: unknown = JSON.parse(line);
-    if (!isRecord(raw) || typeof raw['id'] !== 'string' || typeof raw['type'] !== 'string')
-      return undefined;
-    if (!isRecord(raw['content'])) return undefined;
-    const metadata = isRecord(raw['metadata']) ? { metadata: raw['metadata'] } : {};
-    return { id: raw['id'], type: raw['type'], content: raw['content'], ...metadata };
-  } catch {
+  const raw = parseJson(line);
+  if (!isRecord(raw) || typeof raw['id'] !== 'string' || typeof raw['type'] !== 'string')
     return undefined;
-  }
+  if (!isRecord(raw['content'])) return undefined;
+  const metadata = isRecord(raw['metadata']) ? { metadata: raw['metadata'] } : {};
+  return { id: raw['id'], type: raw['type'], content: raw['content'], ...metadata };
 }

@@ -48,11 +48,18 @@ export const toMetadata = ({ name, displayName, language }: KernelSpec): KernelS
 });
 
 /** Where a file is for the server: relative to its root, with slashes; the bare name when it lies outside the root. */
-export function serverPathOf(rootDir: string | undefined, file: string): string {
-  if (rootDir === undefined) return path.basename(file);
+export const serverPathOf = (rootDir: string | undefined, file: string): string =>
+  pathBelow(rootDir, file) ?? path.basename(file);
+
+/** Whether the server can show the file itself. */
+export const isOnServer = (rootDir: string | undefined, file: string): boolean =>
+  pathBelow(rootDir, file) !== undefined;
+
+function pathBelow(rootDir: string | undefined, file: string): string | undefined {
+  if (rootDir === undefined) return undefined;
   const relative = path.relative(rootDir, file);
   const isInside = relative !== '' && !relative.startsWith('..') && !path.isAbsolute(relative);
-  return isInside ? relative.split(path.sep).join('/') : path.basename(file);
+  return isInside ? relative.split(path.sep).join('/') : undefined;
 }
 
 /** Where a person watches the notebook, without credentials; undefined when the sandbox shows no browser address. */

@@ -8,6 +8,8 @@ import type { Clock } from '#platform/clock.ts';
 import type { Log } from '#platform/log.ts';
 import type { Run } from './run.ts';
 
+/** A new cell is in the file so soon, also when its code runs on; the end of a shorter one writes it anyway. */
+const SHOW_MS = 100;
 /** How often the cell of a running run is written (R7). */
 const KEEP_MS = 2_000;
 /** After a quiet moment, a big notebook that was not written at the end of a run is, and its runs are marked as saved. */
@@ -25,6 +27,8 @@ export class OutputKeeper {
   readonly #displays = new Map<string, Map<string, Display>>();
   readonly #unmarked = new Set<Run>();
   readonly #timers = new Map<Run, () => void>();
+  /** How far the outputs were that stand in the cell. */
+  readonly #written = new WeakMap<Run, number>();
   /** Runs whose cell has vanished; told once. */
   readonly #homeless = new WeakSet<Run>();
   #cancelMark: (() => void) | undefined;
@@ -39,6 +43,13 @@ export class OutputKeeper {
     this.#log = options.log;
   }
 
+  /** Called when the cell of a run is new: a person who watches the file sees it before it has ended. The journal holds it already. */
+  showSoon(run: Run): void {
+    this.#clock.after(SHOW_MS, () => !run.isFinal && this.#notebook?.scheduleSave(), {
+      background: true,
+    });
+  }
+
   /** Called for each output of a run that goes on. */
   onOutput(run: Run, message: KernelMessage): void {
     if (message.header.msg_type === 'update_display_data') this.#updateEarlierCells(run, message);
@@ -47,7 +58,8 @@ export class OutputKeeper {
       KEEP_MS,
       () => {
         this.#timers.delete(run);
-        if (run.isFinal) return;
+        // Nothing but what the notebook has no room for.
+        if (run.isFinal || this.#written.get(run) === run.collector.changed) return;
         this.#write(run);
         this.#notebook?.scheduleSave();
       },
@@ -117,6 +129,7 @@ export class OutputKeeper {
   #write(run: Run): void {
     const { cellId, executionCount } = run.record;
     if (this.#notebook === undefined || cellId === undefined) return;
+    this.#written.set(run, run.collector.changed);
     const isThere = this.#notebook.setOutputs(
       cellId,
       run.collector.outputs,

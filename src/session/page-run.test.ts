@@ -1,7 +1,8 @@
 /** Pages over all that a run printed. */
 import { expect, it } from 'vitest';
 import type { StoredMessage } from './journal.ts';
-import { pageRunOutput } from './page-run.ts';
+import { PageIndex } from './page-index.ts';
+import { pageRunOutput, type PageRequest } from './page-run.ts';
 
 const print = (text: string, name = 'stdout'): StoredMessage => ({
   id: 'm',
@@ -9,16 +10,25 @@ const print = (text: string, name = 'stdout'): StoredMessage => ({
   content: { name, text },
 });
 
-async function* from(messages: readonly StoredMessage[]): AsyncGenerator<StoredMessage> {
-  yield* messages;
-}
+/** Bytes are messages here. */
+const from = (messages: readonly StoredMessage[]): PageRequest['read'] =>
+  async function* read(start) {
+    for (const [at, message] of messages.entries()) {
+      if (at >= start) yield { message, end: at + 1 };
+    }
+  };
 
 async function allPages(messages: readonly StoredMessage[], maxChars: number): Promise<string> {
   let text = '';
   for (let offset: number | undefined = 0; offset !== undefined;) {
     expect(offset).toBe(text.length);
     // oxlint-disable-next-line no-await-in-loop
-    const page = await pageRunOutput(from(messages), { maxOutputBytes: 1000, offset, maxChars });
+    const page = await pageRunOutput({
+      read: from(messages),
+      maxOutputBytes: 1000,
+      offset,
+      maxChars,
+    });
     expect(page.text.length).toBeLessThanOrEqual(maxChars);
     text += page.text;
     if (page.nextOffset === undefined) expect(page.totalChars).toBe(text.length);
@@ -38,8 +48,8 @@ it('O9: the pages together are every line once, in order, also beyond the limit'
 it('O9: an offset stays valid while more is printed', async () => {
   const messages = lines.map((line) => print(line));
   const options = { maxOutputBytes: 1000, offset: 3000, maxChars: 500 };
-  const early = await pageRunOutput(from(messages.slice(0, 200)), options);
-  const late = await pageRunOutput(from(messages), options);
+  const early = await pageRunOutput({ read: from(messages.slice(0, 200)), ...options });
+  const late = await pageRunOutput({ read: from(messages), ...options });
   expect(early.text).not.toBe('');
   expect(late.text).toBe(early.text);
 });
@@ -47,7 +57,8 @@ it('O9: an offset stays valid while more is printed', async () => {
 it('O9: the open last line is delivered and not counted', async () => {
   const messages = [print(lines.join('')), print('open')];
   const whole = lines.join('').length;
-  const page = await pageRunOutput(from(messages), {
+  const page = await pageRunOutput({
+    read: from(messages),
     maxOutputBytes: 1000,
     offset: whole,
     maxChars: 500,
@@ -56,7 +67,8 @@ it('O9: the open last line is delivered and not counted', async () => {
 });
 
 it('an offset behind the end answers nothing', async () => {
-  const page = await pageRunOutput(from([print('short\n')]), {
+  const page = await pageRunOutput({
+    read: from([print('short\n')]),
     maxOutputBytes: 1000,
     offset: 1_000_000,
     maxChars: 500,
@@ -88,4 +100,35 @@ it('overwritten lines beyond the limit are shown as a terminal leaves them', asy
   const bar = Array.from({ length: 100 }, (_, n) => print(`\r${n} %`));
   const text = await allPages([print(lines.join('')), ...bar], 2000);
   expect(text.endsWith('line 399 of the output\n99 %')).toBe(true);
+});
+
+it('with an index, a page reads only what it shows and what is new, and says the same', async () => {
+  const block = `${'y'.repeat(99)}\n`.repeat(1000);
+  const messages = Array.from({ length: 60 }, (_, n) => print(`part ${n}\n${block}`));
+  const data = { 'text/plain': 'a table' };
+  messages.splice(30, 0, { id: 'd', type: 'display_data', content: { data, metadata: {} } });
+  const index = new PageIndex();
+  let reads = 0;
+  const counting = (all: readonly StoredMessage[]): PageRequest['read'] =>
+    async function* read(start) {
+      for await (const placed of from(all)(start)) {
+        reads += 1;
+        yield placed;
+      }
+    };
+  const page = (offset: number, all = messages): Promise<unknown> =>
+    pageRunOutput({ read: counting(all), index, maxOutputBytes: 1000, maxChars: 500, offset });
+  const plain = (offset: number, all = messages): Promise<unknown> =>
+    pageRunOutput({ read: from(all), maxOutputBytes: 1000, maxChars: 500, offset });
+  await page(0, messages.slice(0, 40));
+  expect(reads).toBe(40);
+  for (const offset of [5_800_000, 3_000_000, 4_500_000, 100_000, 0, 9_000_000]) {
+    reads = 0;
+    // oxlint-disable-next-line no-await-in-loop
+    expect(await page(offset)).toEqual(await plain(offset));
+    expect(reads).toBeLessThan(25);
+  }
+  const cleared = [...messages, { id: 'c', type: 'clear_output', content: { wait: false } }];
+  expect(await page(0, [...cleared, print('after\n')])).toMatchObject({ text: 'after\n' });
+  expect(index.last).toBeUndefined();
 });

@@ -1,150 +1,128 @@
 /** Pages through all that a run printed, also what the notebook has no room for, by streaming its journal. */
-import type { Overflow } from '#notebook/output-collector.ts';
-import { createOutputCollector } from '#notebook/output-collector.ts';
-import { toPlainText } from '#notebook/render/plain-text.ts';
+import type { DisplayOutput, ResultOutput } from '#notebook/contract.ts';
 import {
-  pageTranscript,
-  renderTranscript,
-  type TranscriptPage,
-} from '#notebook/render/transcript.ts';
-import type { StoredMessage } from './journal.ts';
+  createOutputCollector,
+  type OutputCollector,
+  type Overflow,
+} from '#notebook/output-collector.ts';
+import type { TranscriptPage } from '#notebook/render/transcript.ts';
+import type { PlacedMessage } from './journal.ts';
+import { PageIndex, type Place } from './page-index.ts';
+import { TranscriptWindow } from './transcript-window.ts';
 
-/** An open line longer than this is taken as it stands. */
-const LONGEST_LINE = 1024 * 1024;
-/** Read behind the page, so that a long token at its end is recognised. */
-const LOOK_AHEAD = 4096;
+export interface PageRequest {
+  /** The messages of the run from a byte of its journal on. */
+  readonly read: (start: number) => AsyncIterable<PlacedMessage>;
+  readonly maxOutputBytes: number;
+  readonly offset: number;
+  readonly maxChars: number;
+  /** What earlier pages of the run found out; it is added to. */
+  readonly index?: PageIndex;
+}
 
 /**
  * The transcript is that of the outputs in the notebook, and where the notebook's limit was reached it goes on with the rest.
  * Memory is bounded by `maxOutputBytes` however much was printed. Offsets are those of the notebook's transcript up to the
  * limit, and stay valid while a run goes on. Beyond the limit stdout and stderr are not told apart, and pictures are named only.
+ *
+ * With an index each part of the journal beyond the limit is read once, and then only what a page shows and what is new.
  */
-export async function pageRunOutput(
-  messages: AsyncIterable<StoredMessage>,
-  options: { readonly maxOutputBytes: number; readonly offset: number; readonly maxChars: number },
-): Promise<TranscriptPage> {
-  const start = Math.max(0, Math.trunc(options.offset));
-  const view = new Window(start, start + options.maxChars + LOOK_AHEAD);
+export async function pageRunOutput(request: PageRequest): Promise<TranscriptPage> {
+  const { index = new PageIndex(), offset, maxChars } = request;
+  const window = new TranscriptWindow(offset, maxChars);
+  let from = index.before(offset);
+  do {
+    // Two at most: up to the end of the page, and what is new.
+    // oxlint-disable-next-line no-await-in-loop
+    from = await readOn(request, window, index, from);
+  } while (from !== undefined);
+  return window.page(maxChars);
+}
+
+/** Lets the transcript go by from a place on. @returns where to go on, when it is known how everything in between ends */
+async function readOn(
+  { read, maxOutputBytes }: PageRequest,
+  window: TranscriptWindow,
+  index: PageIndex,
+  from: Place | undefined,
+): Promise<Place | undefined> {
+  const rest = new Rest(window, index, from !== undefined, () => collector);
   const collector = createOutputCollector({
-    maxBytes: options.maxOutputBytes,
-    overflow: new Rest(view, () => collector.outputs),
+    maxBytes: maxOutputBytes,
+    overflow: rest,
+    isFull: from !== undefined,
   });
-  for await (const message of messages) collector.add(message);
-  return view.page(options.maxChars, collector.outputs);
+  if (from !== undefined) window.skipTo(from.state);
+  for await (const { message, end } of read(from?.at ?? 0)) {
+    collector.add(message);
+    if (!rest.hasBegun) continue;
+    rest.showKept();
+    index.note({ at: end, state: window.state });
+    const { last } = index;
+    if (window.isComplete && last !== undefined && last.at > end) return last;
+  }
+  rest.begin();
+  return undefined;
 }
 
-type Outputs = Parameters<typeof renderTranscript>[0];
-
-/** The part of a text that is asked for, while the text goes by. */
-class Window {
-  readonly #start: number;
-  readonly #end: number;
-  #length = 0;
-  #isLineOpen = false;
-  #parts: string[] = [];
-  /** Of a line that is not complete. */
-  #pending = '';
-  /** How many outputs stand before the rest; undefined as long as there is none. */
-  #before: number | undefined;
-
-  constructor(start: number, end: number) {
-    this.#start = start;
-    this.#end = end;
-  }
-
-  clear(): void {
-    this.#length = 0;
-    this.#isLineOpen = false;
-    this.#parts = [];
-    this.#pending = '';
-    this.#before = undefined;
-  }
-
-  /** The notebook's part is over. */
-  begin(outputs: () => Outputs): void {
-    if (this.#before !== undefined) return;
-    const before = outputs();
-    this.#before = before.length;
-    this.#add(renderTranscript(before));
-  }
-
-  /** A line is read when it is complete, because later characters may change it. */
-  printed(text: string): void {
-    this.#pending += text;
-    const end =
-      this.#pending.length > LONGEST_LINE
-        ? this.#pending.length
-        : this.#pending.lastIndexOf('\n') + 1;
-    if (end === 0) return;
-    this.#add(toPlainText(this.#pending.slice(0, end)));
-    this.#pending = this.#pending.slice(end);
-  }
-
-  /** Something that begins on a line of its own. */
-  block(outputs: Outputs): void {
-    this.#settle();
-    const text = renderTranscript(outputs);
-    if (text === '') return;
-    this.#add(this.#isLineOpen ? `\n${text}` : text);
-    if (this.#isLineOpen) this.#add('\n');
-  }
-
-  page(maxChars: number, outputs: Outputs): TranscriptPage {
-    this.begin(() => outputs);
-    const after = outputs.slice(this.#before);
-    if (after.length > 0) this.block(after);
-    this.#settle();
-    const text = this.#parts.join('');
-    const { nextOffset, resumeOffset, ...rest } = pageTranscript(text, 0, maxChars);
-    const start = Math.min(this.#start, this.#length);
-    const isWhole = start + text.length >= this.#length;
-    const next = nextOffset ?? (isWhole ? undefined : resumeOffset);
-    return {
-      ...rest,
-      nextOffset: next === undefined ? undefined : next + start,
-      resumeOffset: resumeOffset + start,
-      totalChars: this.#length,
-    };
-  }
-
-  #settle(): void {
-    this.#add(toPlainText(this.#pending));
-    this.#pending = '';
-  }
-
-  #add(text: string): void {
-    if (text === '') return;
-    const at = this.#length;
-    this.#length += text.length;
-    this.#isLineOpen = !text.endsWith('\n');
-    if (at < this.#end && this.#length > this.#start) {
-      this.#parts.push(text.slice(Math.max(0, this.#start - at), this.#end - at));
-    }
-  }
-}
-
+/** What comes when the notebook's part is over: the rest of the text, and the displays and errors that are kept all the same. */
 class Rest implements Overflow {
   /** Shown in its place is what was left out. */
   readonly marker = '';
-  readonly #view: Window;
-  readonly #outputs: () => Outputs;
+  readonly #window: TranscriptWindow;
+  readonly #index: PageIndex;
+  readonly #collector: () => OutputCollector;
+  /** Of the outputs in the collector; undefined as long as everything is the notebook's. */
+  #shown: number | undefined;
+  #changed = -1;
 
-  constructor(view: Window, outputs: () => Outputs) {
-    this.#view = view;
-    this.#outputs = outputs;
+  constructor(
+    window: TranscriptWindow,
+    index: PageIndex,
+    hasBegun: boolean,
+    collector: () => OutputCollector,
+  ) {
+    this.#window = window;
+    this.#index = index;
+    this.#collector = collector;
+    this.#shown = hasBegun ? 0 : undefined;
+  }
+
+  get hasBegun(): boolean {
+    return this.#shown !== undefined;
+  }
+
+  begin(): void {
+    if (this.#shown !== undefined) return;
+    const { outputs } = this.#collector();
+    this.#shown = outputs.length;
+    this.#window.begin(outputs);
   }
 
   text(text: string): void {
-    this.#view.begin(this.#outputs);
-    this.#view.printed(text);
+    this.begin();
+    this.#window.printed(text);
   }
 
-  bundle(data: Readonly<Record<string, unknown>>): void {
-    this.#view.begin(this.#outputs);
-    this.#view.block([{ output_type: 'display_data', data, metadata: {} }]);
+  display(output: DisplayOutput | ResultOutput): void {
+    this.begin();
+    this.#window.block([output]);
+  }
+
+  /** What the collector kept since the last time, in its place. */
+  showKept(): void {
+    const { changed } = this.#collector();
+    if (changed === this.#changed) return;
+    this.#changed = changed;
+    const { outputs } = this.#collector();
+    const fresh = outputs.slice(this.#shown);
+    this.#shown = outputs.length;
+    if (fresh.length > 0) this.#window.block(fresh);
   }
 
   clear(): void {
-    this.#view.clear();
+    this.#window.clear();
+    this.#index.clear();
+    this.#shown = undefined;
   }
 }

@@ -1,6 +1,7 @@
 /** The sessions that this process has open, by id, over the records that all processes share. */
 import path from 'node:path';
 import { GloveboxError, isGloveboxError, messageOf } from '#core/errors.ts';
+import { createContents } from '#jupyter/contents.ts';
 import type { JupyterServer } from '#jupyter/contract.ts';
 import { createJupyterServer } from '#jupyter/rest.ts';
 import type { OpenNotebook } from '#notebook/contract.ts';
@@ -11,6 +12,7 @@ import { currentIdentity } from '#platform/process-identity.ts';
 import type { RecordStore } from '#platform/records.ts';
 import type { Sandboxes } from '#sandbox/sandboxes.ts';
 import { isFinal, type SessionRecord } from './contract.ts';
+import { Copies } from './copies.ts';
 import { RunJournal } from './journal.ts';
 import { isFree, isSelf, leaseOf } from './lease.ts';
 import { kernelGone, serverGone, type Loss } from './loss.ts';
@@ -39,6 +41,7 @@ export interface PoolOptions {
 export class SessionPool {
   readonly options: PoolOptions;
   readonly journal: RunJournal;
+  readonly copies: Copies;
   /** Open sessions, and those that are being opened. */
   readonly #open = new Map<string, Promise<Session>>();
   readonly #servers = new Map<string, JupyterServer>();
@@ -51,6 +54,13 @@ export class SessionPool {
   constructor(options: PoolOptions) {
     this.options = options;
     this.journal = new RunJournal(options.dir);
+    const { dir, clock, log, sandboxes } = options;
+    this.copies = new Copies({
+      dir,
+      clock,
+      log,
+      contents: (sandboxId) => createContents({ endpoint: sandboxes.endpointSource(sandboxId) }),
+    });
   }
 
   /** The REST client of a sandbox's Jupyter server. */
@@ -228,6 +238,7 @@ export class SessionPool {
     }
     if (!isSelf(record.owner) && isFree(record.owner)) {
       await takeOver(session, { records, journal: this.journal, clock });
+      if (isSelf(session.record.owner)) await this.copies.open(session);
     }
     return true;
   }
@@ -240,6 +251,7 @@ export class SessionPool {
     session.queue.clear(
       'The session was ended by another process before its turn came; nothing of it was executed.',
     );
+    await this.copies.close(session.id, { isLast: false });
     await session.disconnect();
     await session.notebook.close();
   }
@@ -276,6 +288,7 @@ export class SessionPool {
         : [];
       await this.#connect(session, lease.connectionId, left, signal);
       decideLeftRuns(session, left, clock.now());
+      if (lease.isOwner) await this.copies.open(session);
       this.journal
         .prune(record.id, clock.now())
         .catch((error: unknown) => log.debug(`prune: ${messageOf(error)}`));

@@ -2,7 +2,7 @@
 import type { Run } from './run.ts';
 
 const MAX_RUNS = 50;
-const MAX_BYTES = 16 * 1024 * 1024;
+const MAX_BYTES = 8 * 1024 * 1024;
 
 export class RecentRuns {
   readonly #runs = new Map<string, Run>();
@@ -16,7 +16,7 @@ export class RecentRuns {
     return [...this.#runs.values()].find(({ record }) => record.msgId === msgId);
   }
 
-  /** Keeps a run at hand, and lets the oldest go that have ended, beyond fifty of them or 16 MiB of output. */
+  /** Keeps a run at hand, and lets the oldest go that have ended, beyond fifty of them or 8 MiB of output. */
   add(run: Run): void {
     this.#runs.set(run.id, run);
     let bytes = 0;

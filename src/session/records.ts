@@ -37,6 +37,7 @@ const sessionRecord = z.looseObject({
     })
     .nullable(),
   news: z.string().nullable().exactOptional(),
+  copyPath: z.string().exactOptional(),
   browserUrl: z.string().exactOptional(),
   endedMs: z.number().exactOptional(),
   endReason: z.string().exactOptional(),

@@ -55,7 +55,7 @@ async function newKernel(
   wait.report({ message: 'starting a new kernel' });
   const { server, record } = session;
   const spec = await chooseKernel(server, record.kernel.name, wait.signal);
-  const serverPath = serverPathOf(sandbox.serverRootDir, record.notebookPath);
+  const serverPath = record.copyPath ?? serverPathOf(sandbox.serverRootDir, record.notebookPath);
   const { kernelId, jupyterSessionId } = await startNotebookKernel(
     server,
     spec,

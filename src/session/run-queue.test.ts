@@ -84,7 +84,11 @@ async function sent(index: number): Promise<SentRequest> {
 }
 
 const stored = (run: Run): unknown =>
-  JSON.parse(readFileSync(path.join(dir, 'runs', run.id, 'run.json'), 'utf8'));
+  readFileSync(path.join(dir, 'runs', `${run.id}.jsonl`), 'utf8')
+    .trim()
+    .split('\n')
+    .map((line): Record<string, unknown> => JSON.parse(line))
+    .reduce((record, line) => Object.assign(record, line['run']), {});
 
 it('C17: has one request in the kernel at a time, in the order of the calls', async () => {
   const [first, second] = [newRun('a'), newRun('b')];

@@ -122,7 +122,7 @@ export class Run {
       ...(this.notices.length > 0 && { notices: [...this.notices] }),
     };
     this.#keepTime(change);
-    if (this.isFinal) this.flush();
+    if (this.isFinal) this.#flushOutputs();
     try {
       this.#options.files.save(this.#record);
       this.#isUnsaved = false;
@@ -221,8 +221,13 @@ export class Run {
     });
   }
 
-  /** Puts all outputs so far into the journal, as far as the disk takes them. Called before anybody is told of them. */
+  /** Puts the run and all its outputs so far into the journal, as far as the disk takes them. Called before anybody is told of them. */
   flush(): void {
+    if (!this.#options.files.hasRecord) this.update({});
+    this.#flushOutputs();
+  }
+
+  #flushOutputs(): void {
     this.#cancelFlush?.();
     this.#cancelFlush = undefined;
     try {

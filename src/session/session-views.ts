@@ -67,6 +67,7 @@ async function viewOfRecord(pool: SessionPool, record: SessionRecord): Promise<S
       state,
       elapsedMs: nowMs - (sentMs ?? createdMs),
     })),
+    ...(record.copyPath !== undefined && { copyPath: record.copyPath }),
     ...(record.browserUrl !== undefined && { browserUrl: record.browserUrl }),
   };
 }

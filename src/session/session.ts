@@ -8,6 +8,7 @@ import { InputRequests } from './input-requests.ts';
 import { interruptRun, type InterruptOutcome } from './interrupt.ts';
 import { KernelLink } from './kernel-link.ts';
 import { DEFAULT_LIMITS, type SessionLimits } from './limits.ts';
+import { LateOutput } from './late-output.ts';
 import { lossHint, type Loss } from './loss.ts';
 import { findCell, OutputKeeper } from './output-keeper.ts';
 import { checkCode, isRunnable, newRunRecord, type NewRun } from './new-run.ts';
@@ -37,6 +38,7 @@ export class Session {
   #link: KernelLink | undefined;
   #notices: string[] = [];
   readonly #recent = new RecentRuns();
+  readonly #late: LateOutput;
 
   constructor(options: SessionOptions) {
     this.#options = options;
@@ -45,6 +47,14 @@ export class Session {
       notebook: options.notebook,
       clock: options.clock,
       log: options.log,
+    });
+    this.#late = new LateOutput({
+      sessionId: options.record.id,
+      recent: this.#recent,
+      journal: options.journal,
+      log: options.log,
+      createRun: (record) => this.createRun(record),
+      onOutput: (run, message) => this.#onLateOutput(run, message),
     });
     this.limits = options.settings.limits ?? DEFAULT_LIMITS;
     this.#inputs = new InputRequests({
@@ -143,7 +153,7 @@ export class Session {
         const { current } = this.queue;
         if (current !== undefined) void this.queue.settleGap(current);
       },
-      onLateOutput: (parentId, message) => this.#onLateOutput(parentId, message),
+      onLateOutput: (parentId, message) => this.#late.receive(parentId, message),
     });
     this.#link = link;
     if (carried !== undefined) {
@@ -196,7 +206,7 @@ export class Session {
         ...(before !== undefined && { afterCellId: before }),
       });
       this.#enqueue(run, timeoutMs);
-      this.notebook.scheduleSave();
+      this.outputs.showSoon(run);
       return run;
     } catch (error) {
       // Refused, so nothing of it stays: the queue is full, or its record cannot be written.
@@ -338,6 +348,7 @@ export class Session {
         state: run.state,
         elapsedMs: run.elapsedMs(),
       })),
+      ...(record.copyPath !== undefined && { copyPath: record.copyPath }),
       ...(record.browserUrl !== undefined && { browserUrl: record.browserUrl }),
     };
   }
@@ -394,10 +405,9 @@ export class Session {
     await finishRun({ run, outcome, outputs: this.outputs, clock: this.#options.clock });
   }
 
-  #onLateOutput(parentId: string, message: KernelMessage): void {
-    const run = this.#recent.ofRequest(parentId);
-    if (run === undefined || !run.receive(message)) return;
-    run.flush();
+  #onLateOutput(run: Run, message: KernelMessage): void {
+    if (!run.receive(message)) return;
+    run.close();
     this.outputs.keep(run);
     const index = this.#cellIndex(run.record.cellId);
     const text = message.content['text'];

@@ -20,6 +20,7 @@ import { isFree } from './lease.ts';
 import { SessionPool, type PoolOptions } from './pool.ts';
 import { startRestore, type Restore, type RestoreRequest } from './restore.ts';
 import { restartSession, type Restarted } from './restart.ts';
+import { PageIndexes } from './page-index.ts';
 import { pageRunOutput } from './page-run.ts';
 import { readRunView } from './run-reader.ts';
 import type { Run } from './run.ts';
@@ -29,6 +30,7 @@ import type { Session } from './session.ts';
 import { startExistingNotebook, startNewNotebook, type StartRequest } from './start-session.ts';
 
 export class Sessions {
+  readonly #pageIndexes = new PageIndexes();
   readonly #pool: SessionPool;
 
   constructor(options: PoolOptions) {
@@ -143,7 +145,13 @@ export class Sessions {
     const sessionId = `s-${runId.split('-')[1] ?? ''}`;
     (await this.#pool.peek(sessionId))?.recentRun(runId)?.flush();
     const { maxOutputBytes } = options.settings();
-    return pageRunOutput(journal.messages(runId), { maxOutputBytes, offset, maxChars });
+    return pageRunOutput({
+      read: (start) => journal.messagesFrom(runId, start),
+      index: this.#pageIndexes.of(runId, maxOutputBytes),
+      maxOutputBytes,
+      offset,
+      maxChars,
+    });
   }
 
   /** @throws `input/invalid` when the run does not wait for input. */
@@ -242,6 +250,7 @@ export class Sessions {
     const sessions = await this.#pool.all();
     await Promise.allSettled([
       ...sessions.map(async (session) => {
+        await this.#pool.copies.close(session.id, { isLast: false });
         await session.flush();
         await session.disconnect();
       }),

@@ -9,6 +9,7 @@ import type { SessionRecord } from './contract.ts';
 import {
   browserUrlOf,
   chooseKernel,
+  isOnServer,
   serverPathOf,
   startNotebookKernel,
   toMetadata,
@@ -90,10 +91,13 @@ async function startKernelFor(
 ): Promise<Session> {
   wait.report({ message: `starting kernel ${spec.displayName}` });
   const server = pool.server(sandbox.id);
-  const serverPath = serverPathOf(sandbox.serverRootDir, notebook.path);
+  const copyPath = isOnServer(sandbox.serverRootDir, notebook.path)
+    ? undefined
+    : await pool.copies.placeFor(sandbox.id, notebook);
+  const serverPath = copyPath ?? serverPathOf(sandbox.serverRootDir, notebook.path);
   const started = await startNotebookKernel(server, spec, serverPath, wait.signal);
   try {
-    const kernel = { ...started, ownsKernel: true };
+    const kernel = { ...started, ownsKernel: true, copyPath };
     return await registerSession(pool, sandbox, notebook, kernel, wait.signal);
   } catch (error) {
     await server.deleteKernel(started.kernelId).catch(() => undefined);
@@ -106,6 +110,8 @@ export interface BoundKernel extends Pick<
   'kernelId' | 'kernel' | 'interruptMode' | 'ownsKernel'
 > {
   readonly jupyterSessionId: string | undefined;
+  /** Of a notebook that has a copy in the sandbox. */
+  readonly copyPath: string | undefined;
 }
 
 /** Records a session and connects it. A failure leaves no session behind. */
@@ -113,11 +119,12 @@ export async function registerSession(
   pool: SessionPool,
   sandbox: SandboxView,
   notebook: OpenNotebook,
-  { jupyterSessionId, ...kernel }: BoundKernel,
+  { jupyterSessionId, copyPath, ...kernel }: BoundKernel,
   signal: AbortSignal,
 ): Promise<Session> {
   const { records, projectDir, clock } = pool.options;
-  const browserUrl = browserUrlOf(sandbox, serverPathOf(sandbox.serverRootDir, notebook.path));
+  const serverPath = copyPath ?? serverPathOf(sandbox.serverRootDir, notebook.path);
+  const browserUrl = browserUrlOf(sandbox, serverPath);
   const record: SessionRecord = {
     id: newSessionId(),
     sandboxId: sandbox.id,
@@ -125,6 +132,7 @@ export async function registerSession(
     notebookPath: notebook.path,
     ...kernel,
     ...(jupyterSessionId !== undefined && { jupyterSessionId }),
+    ...(copyPath !== undefined && { copyPath }),
     connectionId: newUuid(),
     process: null,
     loss: null,
@@ -139,6 +147,7 @@ export async function registerSession(
     await records.create(record.id, record);
     await session.connect(record.connectionId, signal);
     await notebook.flush();
+    await pool.copies.open(session);
     return session;
   };
   const opening = open();

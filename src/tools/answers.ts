@@ -38,6 +38,11 @@ export function sessionSummary(session: Session, headline: string): string {
     `notebook_path: ${view.notebookPath}`,
     `kernel: ${view.kernelName} (${view.state}${view.ownsKernel ? '' : ', started by somebody else: it will not be deleted'})`,
     `sandbox_id: ${view.sandboxId}`,
+    ...(view.copyPath === undefined
+      ? []
+      : [
+          `copy in the sandbox: ${view.copyPath} (its server does not see the project; what is edited there is taken over)`,
+        ]),
     ...(view.browserUrl === undefined
       ? []
       : [`browser: ${view.browserUrl} (glovebox open ${view.id} signs a person in)`]),

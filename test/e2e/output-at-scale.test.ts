@@ -1,5 +1,5 @@
 /** The built server under output at scale: bounded memory, bounded answers, everything kept. */
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import type { Client } from '@modelcontextprotocol/client';
 import { describe, expect, it } from 'vitest';
@@ -10,6 +10,9 @@ import { prepareForKernels, startServer, unpackBundle } from '../rigs/bundle.ts'
 const MIB = 1024 * 1024;
 /** The default of `output.max_chars`, and room for what stands around the output. */
 const ANSWER_CHARS = 11_000;
+
+/** What 100 MB of output may take of memory, beyond what the server has before: most of it waits to be collected. */
+const ROOM_MIB = 120;
 
 interface Stage {
   readonly mcp: Client;
@@ -62,20 +65,20 @@ const textOf = (output: unknown): string =>
 const isLinux = process.platform === 'linux';
 
 describe.runIf(isLinux)('output at scale', () => {
-  it('O5, O8, O9: 30 MB printed are bounded in memory and answer, and every line is kept once', async () => {
-    const stage = await open({ GLOVEBOX_CELL_OUTPUT_MB: '4' });
+  it('O5, O8, O9: 100 MB printed are bounded in memory and answer, and every line is kept once', async () => {
+    const stage = await open();
     const before = stage.peakMiB();
-    const code = 'for n in range(300_000): print(f"{n:099d}")';
+    const code = 'for n in range(1_000_000): print(f"{n:099d}")';
     const answer = await run(stage, code);
     expect(answer.text.length).toBeLessThan(ANSWER_CHARS);
-    expect(stage.peakMiB() - before).toBeLessThan(200);
+    expect(stage.peakMiB() - before).toBeLessThan(ROOM_MIB);
     const run_id = idOf(answer, 'run_id');
-    const page = await call(stage.mcp, 'get_run', { run_id, offset: 27_000_000, max_chars: 1000 });
-    expect(page.text).toContain(`${String(270_000).padStart(99, '0')}\n`);
-    const last = await call(stage.mcp, 'get_run', { run_id, offset: 29_999_900 });
-    expect(last.text).toContain(`${String(299_999).padStart(99, '0')}\n`);
+    const page = await call(stage.mcp, 'get_run', { run_id, offset: 70_000_000, max_chars: 1000 });
+    expect(page.text).toContain(`${String(700_000).padStart(99, '0')}\n`);
+    const last = await call(stage.mcp, 'get_run', { run_id, offset: 99_999_900 });
+    expect(last.text).toContain(`${String(999_999).padStart(99, '0')}\n`);
     expect(last.text).toContain('(end of the output)');
-    expect(stage.peakMiB() - before).toBeLessThan(200);
+    expect(stage.peakMiB() - before).toBeLessThan(ROOM_MIB);
     await call(stage.mcp, 'shutdown_session', { session_id: stage.session_id });
     const [kept, marker] = outputsOf(stage.file).map(textOf);
     const folder = `${stage.file}.outputs`;
@@ -83,7 +86,7 @@ describe.runIf(isLinux)('output at scale', () => {
     expect(marker).toContain(`${path.basename(folder)}/${name}`);
     const lines = ((kept ?? '') + readFileSync(path.join(folder, name), 'utf8')).split('\n');
     expect(lines.pop()).toBe('');
-    expect(lines).toHaveLength(300_000);
+    expect(lines).toHaveLength(1_000_000);
     expect(lines.every((line, n) => Number(line) === n)).toBe(true);
   });
 
@@ -93,22 +96,33 @@ describe.runIf(isLinux)('output at scale', () => {
     const cell = await run(stage, 'for n in range(lines): print(f"{n:099d}")');
     const folder = `${stage.file}.outputs`;
     expect(readdirSync(folder)).toHaveLength(1);
-    await run(stage, 'lines = 1');
     const { mcp, session_id } = stage;
     const cells = [cell.meta['cell_id']];
+    await run(stage, 'lines = 1');
     const again = await call(mcp, 'run_cell', { session_id, cells, wait_s: 40 });
     expect(again.text).toContain('ok');
-    expect(readdirSync(folder)).toEqual([]);
+    expect(existsSync(folder)).toBe(false);
+  });
+
+  it('O5: what lies beside the notebook goes with the cell', async () => {
+    const stage = await open({ GLOVEBOX_CELL_OUTPUT_MB: '1' });
+    const folder = `${stage.file}.outputs`;
+    const code = 'for n in range(30_000): print(f"{n:099d}")';
+    const [first, second] = [await run(stage, code), await run(stage, code)];
+    expect(readdirSync(folder)).toHaveLength(2);
+    const { mcp, session_id } = stage;
+    await call(mcp, 'delete_cell', { session_id, cell: first.meta['cell_id'] });
+    expect(readdirSync(folder)).toHaveLength(1);
+    await call(mcp, 'edit_cell', { session_id, cell: second.meta['cell_id'], source: 'pass' });
+    expect(existsSync(folder)).toBe(false);
   });
 
   it('O1, O8: 10,000 displays and a progress bar of 100,000 updates stay small', async () => {
     const stage = await open();
     const before = stage.peakMiB();
-    const displays = await run(
-      stage,
-      // Slower than the thousand messages that lie between kernel and Jupyter server before some are lost there.
-      'import time\nfor n in range(10_000):\n display(n)\n if n % 100 == 0: time.sleep(0.05)',
-    );
+    // Faster than the Jupyter server reads: a kernel as it comes drops what lies behind a thousand messages.
+    const displays = await run(stage, 'for n in range(10_000): display(n)');
+    expect(displays.text).not.toContain('lost');
     expect(displays.text.length).toBeLessThan(ANSWER_CHARS);
     const bar = await run(
       stage,

@@ -1,5 +1,7 @@
 /** A person in JupyterLab and two agents in processes of their own edit one notebook at once: nothing is lost. */
 import { execFileSync } from 'node:child_process';
+import { existsSync, mkdirSync } from 'node:fs';
+import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { Page } from 'playwright-core';
 import { describe, expect, it } from 'vitest';
@@ -118,5 +120,38 @@ describe.skipIf(isMissing('Chromium', hasChromium, howToGetChromium))('in one no
       const [, agent, number] = /^print\("a", (\d), (\d)\)$/.exec(source) ?? [];
       if (agent !== undefined) expect(JSON.stringify(outputs)).toContain(`a ${agent} ${number}`);
     }
+  });
+
+  it('D12: an agent and a person in the JupyterLab of a server that does not see the project lose nothing', async () => {
+    const bundle = unpackBundle();
+    const elsewhere = path.join(bundle.folder, 'elsewhere');
+    mkdirSync(elsewhere);
+    const env = { ...prepareForKernels(bundle), GLOVEBOX_SERVER_ROOT_DIR: elsewhere };
+    const { client } = await startServer(bundle, { era: 'modern', env });
+    const started = await call(client, 'start_new_notebook', { experiment_name: 'apart' });
+    const session_id = idOf(started, 'session_id');
+    const file = idOf(started, 'notebook_path');
+    await call(client, 'execute_code', { session_id, code: 'print("seen", 1)' });
+    const copy = path.join(elsewhere, 'apart.ipynb');
+    const waiting = { timeout: 20_000 };
+    const inCopy = async (): Promise<readonly string[]> =>
+      existsSync(copy) ? sourcesIn(copy).catch(() => []) : [];
+    await expect.poll(inCopy, waiting).toEqual(['print("seen", 1)']);
+
+    const page = await openInBrowser(bundle, env, session_id);
+    await notebookIn(page).locator('.jp-OutputArea').getByText('seen 1').waitFor();
+    await call(client, 'execute_code', { session_id, code: 'print("meanwhile", 2)' });
+    await expect.poll(inCopy, waiting).toHaveLength(2);
+    await runInBrowser(page, 'print("person", 40 + 2)', 'person 42');
+    // The browser has the copy from before, and its save writes that over the agent's newer cell.
+    expect(await saveInBrowser(page, 'Overwrite')).toBe(true);
+    const all = ['print("meanwhile", 2)', 'print("person", 40 + 2)', 'print("seen", 1)'];
+    const inRecord = async (): Promise<readonly string[]> => (await sourcesIn(file)).toSorted();
+    await expect.poll(inRecord, waiting).toEqual(all);
+    await expect.poll(async () => (await inCopy()).toSorted(), waiting).toEqual(all);
+    const { text } = await call(client, 'execute_code', { session_id, code: 'print("after")' });
+    expect(text).toContain('The copy of the notebook in the sandbox was edited');
+    const outputs = JSON.stringify(await readNotebookFile(file));
+    for (const kept of ['seen 1', 'meanwhile 2', 'person 42']) expect(outputs).toContain(kept);
   });
 });

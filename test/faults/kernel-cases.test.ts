@@ -129,7 +129,7 @@ describe('a wall clock that jumps', () => {
     expect(run.state).toBe('ok');
     expect(run.view().elapsedMs).toBeGreaterThanOrEqual(3000);
     expect(run.view().elapsedMs).toBeLessThan(3_600_000);
-    const stored = readFileSync(path.join(dir, 'runs', run.id, 'run.json'), 'utf8');
+    const stored = readFileSync(path.join(dir, 'runs', `${run.id}.jsonl`), 'utf8');
     expect(stored).toContain('"state":"ok"');
     const next = await ended(session.scratch('print("on")'));
     expect(printed(next)).toBe('on\n');

@@ -15,7 +15,7 @@ import { once } from 'node:events';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
-import { isRecord } from '#core/json.ts';
+import { RunJournal } from '#session/journal.ts';
 import { call, idOf, type Answer } from '../mcp/call.ts';
 import { readNotebookFile } from '../rigs/read-notebook-file.ts';
 import { isMissing } from '../rigs/require.ts';
@@ -54,8 +54,7 @@ async function printedIn(file: string, cellId: string): Promise<string> {
 const linesTo = (count: number): string =>
   Array.from({ length: count }, (_, line) => `line ${line}\n`).join('');
 
-const journalOf = (runId: string, name: string): string =>
-  path.join(lane.world.dir, 'runs', runId, name);
+const journalOf = (runId: string): string => path.join(lane.world.dir, 'runs', `${runId}.jsonl`);
 
 const printing = (count: number, pauseS: number): string =>
   `import time\nfor i in range(${count}):\n    print("line", i, flush=True)\n    time.sleep(${pauseS})`;
@@ -69,7 +68,7 @@ describe('kill -9 of the program', () => {
       code: printing(100, 0.1),
       wait_s: 3,
     });
-    const journal = journalOf(idOf(started, 'run_id'), 'output.jsonl');
+    const journal = journalOf(idOf(started, 'run_id'));
     const size = statSync(journal).size;
     await expect.poll(() => statSync(journal).size, { interval: 2 }).toBeGreaterThan(size);
     await first.kill();
@@ -118,25 +117,23 @@ describe('kill -9 of the program', () => {
     const model = await call(first.client, 'execute_code', { session_id, code: 'print("model")' });
     const modelId = idOf(model, 'run_id');
     await first.kill();
-    const record: unknown = JSON.parse(readFileSync(journalOf(modelId, 'run.json'), 'utf8'));
-    if (!isRecord(record)) throw new Error('no record');
+    const journal = new RunJournal(lane.world.dir);
+    const record = await journal.read(modelId);
     const id = `${modelId.slice(0, -5)}unsnt`;
     const { executionCount: _count, endedMs: _ended, ...rest } = record;
     const effect = path.join(lane.world.projectDir, 'unsent.log');
-    mkdirSync(path.dirname(journalOf(id, 'run.json')), { mode: 0o700 });
-    writeFileSync(
-      journalOf(id, 'run.json'),
-      JSON.stringify({
-        ...rest,
-        id,
-        msgId: randomUUID(),
-        code: `open(${JSON.stringify(effect)}, "w")`,
-        cellId: 'unsent01',
-        state: 'sending',
-        createdMs: Date.now(),
-        saved: false,
-      }),
-    );
+    const files = journal.open(id);
+    files.save({
+      ...rest,
+      id,
+      msgId: randomUUID(),
+      code: `open(${JSON.stringify(effect)}, "w")`,
+      cellId: 'unsent01',
+      state: 'sending',
+      createdMs: Date.now(),
+      saved: false,
+    });
+    files.close();
     const second = await startProgram();
     const told = await call(second.client, 'get_run', { run_id: id, wait_s: 60 });
     expect(told.meta).toMatchObject({ state: 'not_started' });
@@ -283,7 +280,7 @@ describe.skipIf(!mountable)('a full disk', () => {
     const next = await call(program.client, 'execute_code', { session_id, code: 'print("n", n)' });
     expect(next.text).toContain('n 0');
     await expect
-      .poll(() => readFileSync(journalOf(idOf(started, 'run_id'), 'run.json'), 'utf8'), {
+      .poll(() => readFileSync(journalOf(idOf(started, 'run_id')), 'utf8'), {
         timeout: 15_000,
       })
       .toContain('"state":"ok"');

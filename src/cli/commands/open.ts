@@ -52,8 +52,9 @@ async function toTarget(
         );
   if (session !== undefined) {
     const { serverRootDir } = await services.sandboxes.get(session.sandboxId, signal);
-    const notebook =
+    const below =
       serverRootDir === undefined ? '' : path.relative(serverRootDir, session.notebookPath);
+    const notebook = session.copyPath ?? below;
     return {
       sandboxId: session.sandboxId,
       notebook: notebook.startsWith('..') ? '' : notebook.split(path.sep).join('/'),

@@ -32,16 +32,9 @@ import type { Clock } from '#platform/clock.ts';
 import { ensurePrivateFolder, errnoOf, pathExists } from '#platform/files.ts';
 import { withFileLock } from '#platform/lock.ts';
 import { isLocalFileSystem } from './file-system.ts';
+import type { FileVersion, LoadedFile, NotebookStore } from './store.ts';
 import { SyncLater, type OpenFile } from './sync-later.ts';
 import { writeAll, writeAllNow } from './write-all.ts';
-
-/** Changes whenever somebody else writes the file: size, time of change in nanoseconds, inode. */
-export type FileVersion = string;
-
-export interface LoadedFile {
-  readonly bytes: Buffer;
-  readonly version: FileVersion;
-}
 
 export interface DiskStoreOptions {
   /** Private folder for locks, and for the backups of files that are written in place. */
@@ -70,7 +63,7 @@ const AT_ONCE_BYTES = 1024 * 1024;
  * A file with several hard links, or in a folder that refuses new files, is written in place, after a copy of it was put
  * beside the locks. The copy is removed once the new content is on the disk.
  */
-export class DiskStore {
+export class DiskStore implements NotebookStore {
   readonly path: string;
   readonly #options: DiskStoreOptions;
   readonly #key: string;
@@ -128,13 +121,6 @@ export class DiskStore {
     }
   }
 
-  /**
-   * Replaces the file if it still has the version `expected`; `undefined` means that there must be none.
-   * To be called inside of `exclusively`.
-   *
-   * @returns the version written, or `undefined` when somebody else changed the file: then nothing was written
-   * @throws GloveboxError `notebook/save-failed`; the file is as it was.
-   */
   async write(
     chunks: readonly Buffer[],
     expected: FileVersion | undefined,
@@ -328,6 +314,7 @@ const toOpenFile = (descriptor: number): OpenFile => ({
   close: () => closeFile(descriptor),
 });
 
+/** Size, time of change in nanoseconds, inode. */
 const versionOf = ({ size, mtimeNs, ino }: BigIntStats): FileVersion => `${size} ${mtimeNs} ${ino}`;
 
 /** Mode and owner of the old file. Who is not root cannot give a file away, and so keeps it. */

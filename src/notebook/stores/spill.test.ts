@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createOutputCollector, type OutputCollector } from '../output-collector.ts';
-import { CellSpill } from './spill.ts';
+import { CellSpill, removeSpills } from './spill.ts';
 
 let folder: string;
 let failures: string[];
@@ -56,7 +56,7 @@ describe('CellSpill', () => {
   it('O5: puts a picture that has no room into a file of its own', () => {
     const spill = spillOf();
     const collector = collectorOf(spill);
-    const picture = Buffer.alloc(3000, 7);
+    const picture = Buffer.alloc(6000, 7);
     const data = { 'image/png': picture.toString('base64'), 'text/plain': '<Figure>' };
     collector.add({ type: 'display_data', content: { data, metadata: {} } });
     spill.close();
@@ -85,6 +85,20 @@ describe('CellSpill', () => {
     expect(names()).toEqual(['ab12-1-1.txt', 'ab12x-1.txt']);
   });
 
+  it('O5: nothing is left of a cell that is deleted, and all of the others and of the person stays', async () => {
+    for (const id of ['ab12', 'cd34']) {
+      const spill = spillOf(id);
+      print(collectorOf(spill), 'x'.repeat(3000));
+      spill.close();
+    }
+    writeFileSync(path.join(folder, 'n.ipynb.outputs', 'notes of mine.txt'), '');
+    await removeSpills(path.join(folder, 'n.ipynb'), ['ab12']);
+    expect(names()).toEqual(['cd34-1.txt', 'notes of mine.txt']);
+    rmSync(path.join(folder, 'n.ipynb.outputs', 'notes of mine.txt'));
+    await removeSpills(path.join(folder, 'n.ipynb'), ['cd34']);
+    expect(readdirSync(folder)).toEqual([]);
+  });
+
   it('O5: clear_output clears the file too', async () => {
     const spill = spillOf();
     const collector = collectorOf(spill);
@@ -93,7 +107,7 @@ describe('CellSpill', () => {
     print(collector, 'short');
     spill.flush();
     await spill.removeOlder();
-    expect(names()).toEqual([]);
+    expect(readdirSync(folder)).toEqual([]);
     expect(collector.outputs).toEqual([{ output_type: 'stream', name: 'stdout', text: 'short' }]);
   });
 

@@ -5,9 +5,11 @@ import {
   AppendFile,
   listFolder,
   makePrivateFolder,
+  removeEmptyFolder,
   removeFolder,
   replaceFile,
 } from '#platform/journal-files.ts';
+import type { DisplayOutput, ResultOutput } from '../contract.ts';
 import type { Overflow } from '../output-collector.ts';
 
 /** Formats that are kept as files of their own. */
@@ -42,8 +44,8 @@ export class CellSpill implements Overflow {
     readonly limit: string;
     readonly onFailure: (message: string) => void;
   }) {
-    this.#folder = `${options.notebookPath}.outputs`;
-    this.#stem = options.cellId.replaceAll(/[^\w-]/g, '_');
+    this.#folder = folderOf(options.notebookPath);
+    this.#stem = stemOf(options.cellId);
     this.#onFailure = options.onFailure;
     this.name = `${path.basename(this.#folder)}/${this.#stem}-1.txt`;
     this.marker = `\n[the output goes on in ${this.name}: the notebook keeps ${options.limit} per cell]\n`;
@@ -53,7 +55,7 @@ export class CellSpill implements Overflow {
     this.#try(() => this.#open().append(text));
   }
 
-  bundle(data: Readonly<Record<string, unknown>>): void {
+  display({ data }: DisplayOutput | ResultOutput): void {
     this.#try(() => {
       const file = this.#open();
       file.append('\n');
@@ -93,16 +95,8 @@ export class CellSpill implements Overflow {
   /** For the end of a run: removes what an earlier execution of the cell left and this one did not replace. */
   async removeOlder(): Promise<void> {
     if (this.#hasFailed) return;
-    const names = await listFolder(this.#folder);
     const keep = this.#file === undefined ? 0 : this.#number;
-    const old = names.filter((name) => {
-      const rest = name.startsWith(`${this.#stem}-`) ? name.slice(this.#stem.length + 1) : '';
-      const number = /^(\d+)\.[a-z]+$/.exec(rest)?.[1];
-      return number !== undefined && Number(number) > keep;
-    });
-    await Promise.all(
-      old.map((name) => removeFolder(path.join(this.#folder, name)).catch(() => undefined)),
-    );
+    await removeFiles(this.#folder, (stem, number) => stem === this.#stem && number > keep);
   }
 
   get #textFile(): string {
@@ -126,4 +120,34 @@ export class CellSpill implements Overflow {
       this.#onFailure(messageOf(error));
     }
   }
+}
+
+/** Removes what the given cells have beside their notebook, because their outputs are gone. Never fails. */
+export async function removeSpills(
+  notebookPath: string,
+  cellIds: readonly string[],
+): Promise<void> {
+  const stems = new Set(cellIds.map(stemOf));
+  await removeFiles(folderOf(notebookPath), (stem) => stems.has(stem));
+}
+
+const folderOf = (notebookPath: string): string => `${notebookPath}.outputs`;
+
+const stemOf = (cellId: string): string => cellId.replaceAll(/[^\w-]/g, '_');
+
+/** Only files named as ours are; the folder goes with the last of them. */
+async function removeFiles(
+  folder: string,
+  isOld: (stem: string, number: number) => boolean,
+): Promise<void> {
+  const names = await listFolder(folder);
+  const old = names.filter((name) => {
+    const [, stem, number] = /^([\w-]+)-(\d+)\.[a-z]+$/.exec(name) ?? [];
+    return stem !== undefined && isOld(stem, Number(number));
+  });
+  if (old.length === 0) return;
+  await Promise.all(
+    old.map((name) => removeFolder(path.join(folder, name)).catch(() => undefined)),
+  );
+  await removeEmptyFolder(folder);
 }

@@ -1,6 +1,7 @@
 /** delete_cell: one or several cells, all or none. */
 import * as z from 'zod';
 import { GloveboxError } from '#core/errors.ts';
+import { removeSpills } from '#notebook/stores/spill.ts';
 import { cellName, firstLine } from '../answers.ts';
 import { defineSessionTool } from '../define-session-tool.ts';
 import { textResult } from '../define-tool.ts';
@@ -46,6 +47,10 @@ export const deleteCell = defineSessionTool({
     }
     const deleted = notebook.deleteCells(refs);
     const { notices } = await notebook.flush();
+    await removeSpills(
+      notebook.path,
+      deleted.map(({ id }) => id),
+    );
     const lines = deleted.map(
       (gone) => `deleted cell ${cellName(gone)}: ${firstLine(gone.source)}`,
     );

@@ -3,6 +3,7 @@ import * as z from 'zod';
 import { GloveboxError } from '#core/errors.ts';
 import { replaceText } from '#notebook/find-replace.ts';
 import { renderDiff } from '#notebook/diff.ts';
+import { removeSpills } from '#notebook/stores/spill.ts';
 import { cellName } from '../answers.ts';
 import { defineSessionTool } from '../define-session-tool.ts';
 import { cell, toCellRef, waitS } from '../parameters.ts';
@@ -52,6 +53,8 @@ export const editCell = defineSessionTool({
         'The source of this cell was edited while it ran: these are the outputs of the earlier source.',
       );
     const { notices } = await notebook.flush();
+    if (running === undefined && after.outputs.length === 0)
+      await removeSpills(notebook.path, [after.id]);
     const changed = before.source === source ? 'unchanged' : 'edited';
     const text = [
       `cell ${cellName(after)} ${changed}${changed === 'edited' && before.type === 'code' && input.run !== true ? '; its outputs were cleared, it was not run' : ''}`,

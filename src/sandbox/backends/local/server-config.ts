@@ -1,5 +1,5 @@
 /** Writes the private files a local Jupyter server reads: configuration with the token, kernels, JupyterLab's settings. */
-import { mkdir, readdir, rm, symlink } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, symlink } from 'node:fs/promises';
 import path from 'node:path';
 import { ensurePrivateFolder, writeFileAtomic } from '#platform/files.ts';
 import type { KernelPython } from './find-python.ts';
@@ -119,8 +119,14 @@ export async function writeKernels(
   await rm(kernels, { recursive: true, force: true });
   await ensurePrivateFolder(path.join(kernels, KERNEL_NAME));
   const interpreter = kernel.kind === 'managed' ? serverPython : kernel.python.executable;
+  // A copy: kernels are started as long as the server lives, and an update of the plugin may take our folder away.
+  const launcher = path.join(kernels, KERNEL_NAME, 'launch_kernel.py');
+  await writeFileAtomic(
+    launcher,
+    await readFile(path.join(settings.pythonDir, 'launch_kernel.py'), 'utf8'),
+  );
   const spec = {
-    argv: [interpreter, '-m', 'ipykernel_launcher', '-f', '{connection_file}'],
+    argv: [interpreter, launcher, '-f', '{connection_file}'],
     display_name: displayName(kernel, projectDir),
     language: 'python',
     metadata: { debugger: true },

@@ -10,7 +10,7 @@ export interface LocalSettings {
   readonly dir: string;
   /** Folder of managed environments; may be shared by several `dir`. Default: `envs` in `dir`. */
   readonly envsDir?: string;
-  /** Folder with `serve.py` and `bootstrap_pip.py`. */
+  /** Folder with `serve.py`, `launch_kernel.py` and `bootstrap_pip.py`. */
   readonly pythonDir: string;
   /** The environment this process was started with: PATH, active virtual environment, index and proxy settings. */
   readonly environment: Environment;

@@ -1,0 +1,24 @@
+"""Starts a kernel as `python -m ipykernel_launcher` does, with room for bursts of output that its server has not read yet."""
+
+import sys
+
+# A kernel drops what its server has not taken in time: by default beyond a thousand messages, which a loop with a display in it
+# prints faster than any server reads. What waits here is freed as it is read.
+MOST_MESSAGES = 100_000
+
+if __name__ == "__main__":
+    # The folder of this file is no place for imports; the kernel adds its working folder by itself.
+    del sys.path[0]
+
+    import zmq
+    from ipykernel.kernelapp import IPKernelApp
+
+    class PatientKernelApp(IPKernelApp):
+        """Is configured as `IPKernelApp`."""
+
+        def _bind_socket(self, s, port):
+            if s.type == zmq.PUB:
+                s.sndhwm = MOST_MESSAGES
+            return super()._bind_socket(s, port)
+
+    PatientKernelApp.launch_instance()
