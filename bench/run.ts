@@ -16,6 +16,7 @@ import { largeOutput } from './measures/large-output.ts';
 import { onePlusOne } from './measures/one-plus-one.ts';
 import { parallel } from './measures/parallel.ts';
 import { restart } from './measures/restart.ts';
+import { severalClients } from './measures/several-clients.ts';
 import { startUp } from './measures/start-up.ts';
 import { toolTokens } from './measures/tool-tokens.ts';
 import type { Finding } from './row.ts';
@@ -29,6 +30,7 @@ const MEASURES: readonly Measure[] = [
   kernelReady,
   sandboxReady,
   parallel,
+  severalClients,
   toolTokens,
   restart,
 ];

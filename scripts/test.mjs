@@ -16,12 +16,16 @@ import { root, setup } from './setup.mjs';
 export function runTests(args) {
   const report = path.join(root, `.cache/test-report.${process.pid}.json`);
   mkdirSync(path.dirname(report), { recursive: true });
+  const faults = path.join(root, `.cache/fault-summary.${process.pid}.txt`);
   const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${report}`];
   const { status } = spawnSync(
     process.execPath,
     [path.join(root, 'node_modules/vitest/vitest.mjs'), 'run', ...reporters, ...args],
-    { cwd: root, stdio: 'inherit' },
+    { cwd: root, stdio: 'inherit', env: { ...process.env, GLOVEBOX_FAULT_SUMMARY: faults } },
   );
+  // Printed in the middle of a long run, and wanted at its end.
+  if (existsSync(faults)) console.log(readFileSync(faults, 'utf8'));
+  rmSync(faults, { force: true });
   const ok = status === 0;
   const counts = existsSync(report) ? JSON.parse(readFileSync(report, 'utf8')) : {};
   rmSync(report, { force: true });

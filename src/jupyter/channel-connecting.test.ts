@@ -61,6 +61,19 @@ describe('readiness and control', () => {
     expect((await ready).implementation).toBe('fake');
   });
 
+  test('a socket on which a known kernel is not heard for 10 s is replaced', async () => {
+    stage().kernel.answersControl = false;
+    const clock = createManualClock();
+    const channel = await stage().connected({ clock, lastProcess: 'an earlier process' });
+    const ready = channel.ready(60_000);
+    clock.advance(10_000);
+    await until(() => stage().eventTypes().includes('disconnected'));
+    stage().kernel.answersControl = true;
+    clock.advance(250);
+    await until(() => stage().kernel.handshakes.length === 2);
+    expect((await ready).implementation).toBe('fake');
+  });
+
   test('ping: answered, silent, not connected', async () => {
     const channel = await stage().connected();
     expect(await channel.pingControl(5000)).toBe(true);
@@ -187,15 +200,16 @@ describe('connecting', () => {
     await until(() => stage().eventTypes().includes('disconnected'));
     let attempts = 1;
     for (const delayMs of [250, 500, 1000, 2000, 5000, 5000]) {
-      await until(() => clock.pending === 1);
+      // Not any timer: an attempt that is under way has one too.
+      await until(() => clock.nextMs === delayMs);
       clock.advance(delayMs - 1);
-      expect(clock.pending).toBe(1);
+      expect(clock.nextMs).toBe(1);
       clock.advance(1);
       attempts += 1;
       await until(() => stage().kernel.handshakes.length === attempts);
     }
+    await until(() => clock.nextMs === 5000);
     stage().kernel.handshakeStatus = 101;
-    await until(() => clock.pending === 1);
     clock.advance(5000);
     await until(() => channel.connected);
     expect(stage().eventTypes()).toEqual(['connected', 'disconnected', 'connected']);
@@ -210,6 +224,19 @@ describe('connecting', () => {
     });
     await until(() => stage().kernel.handshakes.length === 1);
     clock.advance(70_000);
+    await connecting;
+  });
+
+  test('C14: a kernel that has answered before is asked anew after 15 s', async () => {
+    stage().kernel.handshakeStatus = 0;
+    const clock = createManualClock();
+    const channel = stage().open({ clock, lastProcess: 'an earlier process' });
+    const connecting = expect(channel.connect()).rejects.toMatchObject({
+      code: 'server/unreachable',
+      message: /15 s/,
+    });
+    await until(() => stage().kernel.handshakes.length === 1);
+    clock.advance(15_000);
     await connecting;
   });
 

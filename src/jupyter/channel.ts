@@ -33,6 +33,12 @@ const MAX_FRAME_BYTES = 10 * 2 ** 20;
 /** How long the first answer after a reconnect is waited for. */
 const STAMP_MS = 60_000;
 
+/**
+ * A server that is connected to while it restarts its kernel may listen to the dead process for a minute, with the socket open. A
+ * new socket hears the new process. Nothing is lost by it when it is the kernel that is silent.
+ */
+const DEAF_MS = 10_000;
+
 const OUTPUT_TYPES = new Set([
   'stream',
   'display_data',
@@ -59,6 +65,7 @@ class Channel implements KernelChannel {
   readonly #replay = createReplayFilter();
   readonly #executions = new Map<string, TrackedExecution>();
   #everConnected = false;
+  #cancelDeafness = (): void => undefined;
 
   constructor(options: KernelChannelOptions) {
     this.#options = options;
@@ -196,6 +203,7 @@ class Channel implements KernelChannel {
   close(): Promise<void> {
     this.#readiness.fail(cancelled());
     this.#idleWatch.stopAll();
+    this.#cancelDeafness();
     return this.#connection.close();
   }
 
@@ -213,6 +221,7 @@ class Channel implements KernelChannel {
       connectionId,
       clock,
       signal,
+      hasAnswered: this.#stamp.current !== undefined,
       onOpen: (socket) => {
         listener.onOpen(socket);
         this.#opened(kernel);
@@ -239,6 +248,21 @@ class Channel implements KernelChannel {
     // Any answer carries the stamp that tells whether this is still the same process.
     else if (this.#everConnected) void this.pingControl(STAMP_MS);
     this.#everConnected = true;
+    this.#watchDeafness();
+  }
+
+  #watchDeafness(): void {
+    const { socket } = this.#connection;
+    this.#cancelDeafness();
+    if (this.#stamp.current === undefined) return;
+    this.#cancelDeafness = this.#options.clock.after(
+      DEAF_MS,
+      () => {
+        if (!this.#readiness.waiting || this.#connection.socket !== socket) return;
+        this.#connection.reopen('the kernel was not heard on it');
+      },
+      { background: true },
+    );
   }
 
   /**

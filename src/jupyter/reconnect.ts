@@ -65,6 +65,14 @@ export class Connection {
     }
   }
 
+  /** Gives up a socket that is open and of no use, and opens another one. */
+  reopen(reason: string): void {
+    const old = this.#socket;
+    if (old === undefined || this.#closed !== undefined) return;
+    void old.close();
+    this.#lost(reason);
+  }
+
   close(): Promise<void> {
     this.#closed ??= this.#end();
     return this.#closed;

@@ -12,7 +12,12 @@ import { startHeartbeat } from './heartbeat.ts';
 import { kernelGone } from './rest.ts';
 
 /** The server itself waits 60 s for the first answer of a kernel before it accepts the socket. */
-const HANDSHAKE_MS = 70_000;
+const FIRST_HANDSHAKE_MS = 70_000;
+/**
+ * For a kernel that has answered before. A server that is asked while it restarts one may wait for an answer that went to the
+ * dead process; asked anew, it hears the new one at once.
+ */
+const HANDSHAKE_MS = 15_000;
 const CLOSE_MS = 5000;
 const MAX_PAYLOAD_BYTES = 2 ** 30;
 
@@ -22,6 +27,8 @@ export interface SocketOptions {
   readonly connectionId: string;
   readonly clock: Clock;
   readonly signal?: AbortSignal;
+  /** Some process of this kernel has answered before. */
+  readonly hasAnswered: boolean;
   onMessage(message: KernelMessage): void;
   /** Called before the first message, which may arrive together with the answer to the handshake. */
   onOpen(socket: KernelSocket): void;
@@ -86,8 +93,9 @@ function handshake(socket: WsSocket, options: SocketOptions): Promise<void> {
         socket.terminate();
       });
     const onAbort = (): void => fail(cancelled(signal));
-    const cancelTimer = clock.after(HANDSHAKE_MS, () =>
-      fail(unreachable(`did not open within ${HANDSHAKE_MS / 1000} s`)),
+    const limitMs = options.hasAnswered ? HANDSHAKE_MS : FIRST_HANDSHAKE_MS;
+    const cancelTimer = clock.after(limitMs, () =>
+      fail(unreachable(`did not open within ${limitMs / 1000} s`)),
     );
     signal?.addEventListener('abort', onAbort, { once: true });
 

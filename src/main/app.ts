@@ -70,6 +70,7 @@ export function createApp({ config, env, projectDir, log, limits, webClock }: Ap
     clock,
     log,
     inspectSource: () => readPythonFile('inspect_variables.py'),
+    recallSource: () => readPythonFile('recall_execution.py'),
     settings: () => ({
       kernelReadyMs: config.get('kernel.ready_s') * 1000,
       maxOutputBytes: config.get('output.cell_mb') * MIB,

@@ -47,7 +47,7 @@ export async function endSessionsIn(
 }
 
 async function settle(session: Session, what: string, outcome: Outcome): Promise<void> {
-  session.queue.clear(`${what} before its turn came; nothing of it was executed.`);
+  session.queue.close(`${what} before its turn came; nothing of it was executed.`);
   session.queue.settleCurrent(outcome);
   await session.queue.whenIdle();
   await session.flush();

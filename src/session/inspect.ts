@@ -4,6 +4,7 @@ import { GloveboxError } from '#core/errors.ts';
 import type { Clock } from '#platform/clock.ts';
 import { isFinal } from './contract.ts';
 import { lossHint } from './loss.ts';
+import { pythonText } from './python-text.ts';
 import type { Session } from './session.ts';
 
 /** The type under which `python/inspect_variables.py` publishes its answer. */
@@ -110,10 +111,3 @@ function codeOf(source: string, { names, limit }: InspectRequest): string {
   }
   return `exec(${pythonText(source)}, {"__name__": "glovebox", "glovebox_namespace": globals(), "glovebox_request": ${pythonText(request)}})`;
 }
-
-/** A JSON text of plain characters is a Python text too. */
-const pythonText = (text: string): string =>
-  JSON.stringify(text).replaceAll(
-    /[^ -~]/g,
-    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
-  );

@@ -28,6 +28,8 @@ const SILENCE_MS = 30_000;
 const PING_MS = 2_000;
 /** While a kernel is waited for, the server is asked so often whether it still has it: a deletion closes no socket. */
 const GONE_CHECK_MS = 3_000;
+/** After a first connection that failed by silence, it is tried again so soon (C14). */
+const OPEN_AGAIN_MS = 5_000;
 
 export interface KernelLinkOptions {
   readonly server: JupyterServer;
@@ -58,6 +60,8 @@ export class KernelLink {
   readonly channel: KernelChannel;
   readonly #options: KernelLinkOptions;
   readonly #stop = new AbortController();
+  readonly #builtMs: number;
+  #isPatient = (): boolean => false;
   #info: KernelInfo | undefined;
   #lostAlready = false;
   /** The process is a new one, and its output was not seen to arrive yet. */
@@ -73,6 +77,7 @@ export class KernelLink {
 
   constructor(options: KernelLinkOptions) {
     this.#options = options;
+    this.#builtMs = options.clock.now();
     this.#lastContactMs = options.clock.monotonic();
     this.channel = createKernelChannel({
       server: options.server,
@@ -92,16 +97,43 @@ export class KernelLink {
     return this.#downSinceMs !== undefined;
   }
 
-  /** Connects and waits until the kernel answers. @throws as `KernelChannel.connect` and `ready`. */
-  async open(signal?: AbortSignal): Promise<KernelInfo> {
-    this.#info = await this.#unlessGone(signal, async (either) => {
-      if (!this.channel.connected) await this.channel.connect(either);
-      return this.channel.ready(this.#options.readyTimeoutMs, either);
-    });
+  /** The kernel has answered once. Until then nothing can be sent. */
+  get wasOpen(): boolean {
+    return this.#info !== undefined;
+  }
+
+  /**
+   * Connects and waits until the kernel answers. A silence is waited for and tried again while `isPatient` says so; the sandbox
+   * is watched meanwhile.
+   *
+   * @throws as `KernelChannel.connect` and `ready`.
+   */
+  async open(signal?: AbortSignal, isPatient = (): boolean => false): Promise<KernelInfo> {
+    const either = AbortSignal.any([this.#stop.signal, ...(signal === undefined ? [] : [signal])]);
+    this.#isPatient = isPatient;
+    this.#scheduleWatch();
+    for (;;) {
+      try {
+        this.#info = await this.#connectAndProve(either);
+        break;
+      } catch (error) {
+        if (!isPatient() || !isSilence(error)) throw error;
+        this.#options.log.info(`kernel ${this.#options.kernelId}: ${String(error)}`);
+        await sleep(this.#options.clock, OPEN_AGAIN_MS, either);
+      }
+    }
+    this.obstacle = undefined;
     this.touch();
     this.#rememberProcess();
     this.#scheduleWatch();
     return this.#info;
+  }
+
+  #connectAndProve(signal: AbortSignal): Promise<KernelInfo> {
+    return this.#unlessGone(signal, async (either) => {
+      if (!this.channel.connected) await this.channel.connect(either);
+      return this.channel.ready(this.#options.readyTimeoutMs, either);
+    });
   }
 
   #ready(signal: AbortSignal): Promise<KernelInfo> {
@@ -141,7 +173,7 @@ export class KernelLink {
 
   /** Makes sure that a request sent now reaches the kernel. Resolves false when the kernel is lost. */
   async isUsable(signal?: AbortSignal): Promise<boolean> {
-    if (this.#lostAlready || this.isDown || this.#isUnproven) return false;
+    if (this.#lostAlready || !this.wasOpen || this.isDown || this.#isUnproven) return false;
     const silentMs = this.#options.clock.monotonic() - this.#lastContactMs;
     if (this.channel.connected && silentMs < SILENCE_MS) return true;
     if (this.channel.connected && (await this.channel.pingControl(PING_MS, signal))) {
@@ -247,6 +279,8 @@ export class KernelLink {
       this.#cancelWatch?.();
     } else void this.#proveNewProcess();
     this.#options.onLoss(loss);
+    // Nobody has to wait for it any longer.
+    if (this.#lostAlready && !this.wasOpen && this.#isPatient()) this.#stop.abort();
   }
 
   /** The server may hear a new process later on iopub than on shell, and what it prints until then is lost. */
@@ -266,7 +300,7 @@ export class KernelLink {
   #scheduleWatch(): void {
     if (this.#lostAlready || this.#stop.signal.aborted) return;
     this.#cancelWatch?.();
-    const ms = this.isDown || this.obstacle !== undefined ? WATCH_DOWN_MS : WATCH_BUSY_MS;
+    const ms = this.#isSilent ? WATCH_DOWN_MS : WATCH_BUSY_MS;
     this.#cancelWatch = this.#options.clock.after(ms, () => void this.#watch(), {
       background: true,
     });
@@ -275,7 +309,7 @@ export class KernelLink {
   /** Deleting a kernel elsewhere closes no socket, and a dead server says nothing: both have to be asked about. */
   async #watch(): Promise<void> {
     try {
-      if (this.isDown || this.obstacle !== undefined) await this.checkSandbox();
+      if (this.#isSilent) await this.checkSandbox();
       else if (this.#options.hasRun()) await this.#checkKernel();
     } finally {
       this.#scheduleWatch();
@@ -301,8 +335,21 @@ export class KernelLink {
     if (status.state === 'ended' || status.generation !== this.#options.serverGeneration) {
       return this.#lose(serverGone(status, this.#options.clock.now()));
     }
-    this.obstacle = this.isDown
-      ? unreachable(status, this.#downSinceMs ?? this.#options.clock.now())
-      : undefined;
+    // A server that waits for a deleted kernel neither opens a socket nor refuses one, for a minute.
+    if (status.state === 'ready' && this.isDown) await this.#checkKernel();
+    this.obstacle =
+      this.isDown || !this.wasOpen
+        ? unreachable(status, this.#downSinceMs ?? this.#builtMs)
+        : undefined;
+  }
+
+  get #isSilent(): boolean {
+    return this.isDown || !this.wasOpen || this.obstacle !== undefined;
   }
 }
+
+/** Nothing that would prove anything about the kernel, or change by itself to something that does. */
+const isSilence = (error: unknown): boolean =>
+  isGloveboxError(error, 'server/unreachable') ||
+  isGloveboxError(error, 'server/error') ||
+  isGloveboxError(error, 'kernel/start-failed');

@@ -1,6 +1,6 @@
 /** The sessions that this process has open, by id, over the records that all processes share. */
 import path from 'node:path';
-import { GloveboxError, isGloveboxError, messageOf } from '#core/errors.ts';
+import { GloveboxError, messageOf } from '#core/errors.ts';
 import { createContents } from '#jupyter/contents.ts';
 import type { JupyterServer } from '#jupyter/contract.ts';
 import { createJupyterServer } from '#jupyter/rest.ts';
@@ -11,17 +11,20 @@ import type { Log } from '#platform/log.ts';
 import { currentIdentity } from '#platform/process-identity.ts';
 import type { RecordStore } from '#platform/records.ts';
 import type { Sandboxes } from '#sandbox/sandboxes.ts';
+import { abandonOn } from '#core/abort.ts';
+import { connectSession } from './connect-session.ts';
 import { isFinal, type SessionRecord } from './contract.ts';
 import { Copies } from './copies.ts';
 import { RunJournal } from './journal.ts';
 import { isFree, isSelf, leaseOf } from './lease.ts';
-import { kernelGone, serverGone, type Loss } from './loss.ts';
-import { decideLeftRuns, loadLeftRuns, type LeftRuns } from './recover-runs.ts';
-import { takeOver } from './take-over.ts';
+import { loadLeftRuns } from './recover-runs.ts';
+import { carryOnOrphans, isOrphan, takeOver } from './take-over.ts';
 import { Session } from './session.ts';
 import type { SessionSettings } from './session-options.ts';
 
 const RECOVER_MS = 3_000;
+/** A look at what is open waits so long for what is being opened. */
+const PEEK_MS = 2_000;
 
 export interface PoolOptions {
   /** The state folder. */
@@ -36,6 +39,8 @@ export interface PoolOptions {
   settings(this: void): SessionSettings;
   /** The Python that lists the variables of a kernel. */
   inspectSource(this: void): Promise<string>;
+  /** The Python that tells how the last execution of a kernel ended. */
+  recallSource(this: void): Promise<string>;
 }
 
 export class SessionPool {
@@ -48,6 +53,8 @@ export class SessionPool {
   /** The last look at each session, see `#inTurn`. */
   readonly #turns = new Map<string, Promise<unknown>>();
   readonly #gone = new WeakSet<Session>();
+  /** Attaching is for all who ask, so that no single one of them ends it. */
+  readonly #closing = new AbortController();
   /** Deletions of scratch kernels that go on. */
   readonly #cleanUps = new Set<Promise<void>>();
 
@@ -86,6 +93,7 @@ export class SessionPool {
       log,
       settings: this.options.settings(),
       sandboxStatus: async (signal) => (await sandboxes.get(record.sandboxId, signal)).status,
+      recallSource: this.options.recallSource,
       updateRecord: (change) => records.update(record.id, (current) => ({ ...current, ...change })),
     });
   }
@@ -99,9 +107,19 @@ export class SessionPool {
     this.#open.delete(id);
   }
 
-  /** The session if this process has it open. */
+  /** The session if this process has it open, or will have in a moment. */
   async peek(id: string): Promise<Session | undefined> {
-    return this.#open.get(id)?.catch(() => undefined);
+    const opening = this.#open.get(id);
+    if (opening === undefined) return undefined;
+    const stop = new AbortController();
+    const limit = sleep(this.options.clock, PEEK_MS, stop.signal).then(() => undefined);
+    try {
+      return await Promise.race([opening, limit]);
+    } catch {
+      return undefined;
+    } finally {
+      stop.abort();
+    }
   }
 
   /** Something that should be over before the process ends. It never rejects. */
@@ -115,22 +133,29 @@ export class SessionPool {
     await Promise.all(this.#cleanUps);
   }
 
-  async all(): Promise<readonly Session[]> {
+  /** Before the process ends: what is being attached is given up. @returns the sessions that are open */
+  async stopAttaching(): Promise<readonly Session[]> {
+    this.#closing.abort();
     const settled = await Promise.allSettled(this.#open.values());
     return settled.flatMap((entry) => (entry.status === 'fulfilled' ? [entry.value] : []));
   }
 
   /**
-   * The session of that id, attached again if another process had it.
+   * The session of that id, attached again if another process had it. One whose kernel hangs is there after a few seconds all the
+   * same: its notebook can be worked on, its kernel restarted, and code waits until the kernel answers.
    *
-   * @throws `session/unknown`, `session/ended`, `server/unreachable`.
+   * @throws `session/unknown`, `session/ended`, `server/unreachable`, `cancelled`.
    */
-  async get(sessionId: string, signal?: AbortSignal): Promise<Session> {
+  get(sessionId: string, signal?: AbortSignal): Promise<Session> {
+    return abandonOn(this.#find(sessionId), signal);
+  }
+
+  async #find(sessionId: string): Promise<Session> {
     const known = this.#open.get(sessionId);
     if (known !== undefined && (await this.#inTurn(sessionId, known))) return known;
     const record = await this.record(sessionId);
     // Another call may have begun to open it meanwhile.
-    const opening = this.#open.get(sessionId) ?? this.#attach(record, signal);
+    const opening = this.#open.get(sessionId) ?? this.#attach(record);
     this.#open.set(sessionId, opening);
     try {
       return await opening;
@@ -243,13 +268,18 @@ export class SessionPool {
     return true;
   }
 
+  /** Sees to runs of other processes in a session that is open here; their processes are gone. */
+  carryOn(session: Session): Promise<void> {
+    return carryOnOrphans(session, { journal: this.journal, clock: this.options.clock });
+  }
+
   async #letGo(session: Session): Promise<void> {
     // Several calls may have found it out at once.
     if (this.#gone.has(session)) return;
     this.#gone.add(session);
     this.#open.delete(session.id);
-    session.queue.clear(
-      'The session was ended by another process before its turn came; nothing of it was executed.',
+    session.queue.close(
+      'The session was ended by another process, or could not be attached, before its turn came; nothing of it was executed.',
     );
     await this.copies.close(session.id, { isLast: false });
     await session.disconnect();
@@ -267,15 +297,17 @@ export class SessionPool {
   }
 
   async #reattach(record: SessionRecord, signal: AbortSignal): Promise<void> {
-    if (!isFree(record.owner)) return;
     const runs = await this.journal.ofSession(record.id);
-    if (runs.every((run) => isFinal(run.state) && run.saved)) return;
+    const isLeft = isFree(record.owner)
+      ? runs.some((run) => !(isFinal(run.state) && run.saved))
+      : runs.some(isOrphan);
+    if (!isLeft) return;
     await this.get(record.id, signal).catch((error: unknown) => {
       this.options.log.info(`session ${record.id} not attached again: ${messageOf(error)}`);
     });
   }
 
-  async #attach(record: SessionRecord, signal: AbortSignal | undefined): Promise<Session> {
+  async #attach(record: SessionRecord): Promise<Session> {
     const { notebooks, clock, log } = this.options;
     const notebook = await notebooks.open(record.notebookPath);
     try {
@@ -286,9 +318,21 @@ export class SessionPool {
       const left = lease.isOwner
         ? await loadLeftRuns(session, this.journal, notebook, clock.now())
         : [];
-      await this.#connect(session, lease.connectionId, left, signal);
-      decideLeftRuns(session, left, clock.now());
+      const { sandboxes } = this.options;
+      await connectSession(session, {
+        sandboxes,
+        clock,
+        connectionId: lease.connectionId,
+        left,
+        signal: this.#closing.signal,
+        onFailure: (error) => {
+          log.info(`session ${record.id}: ${messageOf(error)}`);
+          void this.#letGo(session);
+        },
+      });
       if (lease.isOwner) await this.copies.open(session);
+      // The owner lives, and knows nothing of runs that others leave.
+      if (!lease.isOwner) await this.carryOn(session);
       this.journal
         .prune(record.id, clock.now())
         .catch((error: unknown) => log.debug(`prune: ${messageOf(error)}`));
@@ -298,32 +342,4 @@ export class SessionPool {
       throw error;
     }
   }
-
-  /** Connects, or records the loss when it is proven that there is nothing to connect to. */
-  async #connect(
-    session: Session,
-    connectionId: string,
-    left: LeftRuns,
-    signal: AbortSignal | undefined,
-  ): Promise<void> {
-    const { record } = session;
-    const { sandboxes, clock } = this.options;
-    if (record.loss !== null) return;
-    const asked = signal ?? new AbortController().signal;
-    const { status } = await sandboxes.get(record.sandboxId, asked);
-    if (status.state === 'ended' || status.generation !== record.serverGeneration) {
-      return recordLoss(session, serverGone(status, clock.now()));
-    }
-    try {
-      await session.connect(connectionId, signal, left.at(-1));
-    } catch (error) {
-      if (!isGloveboxError(error, 'kernel/gone')) throw error;
-      await recordLoss(session, kernelGone(clock.now()));
-    }
-  }
-}
-
-async function recordLoss(session: Session, loss: Loss): Promise<void> {
-  await session.updateRecord({ loss, generation: session.record.generation + 1 });
-  session.notify(loss.message);
 }

@@ -64,15 +64,18 @@ export async function sandboxOfSession(
   });
 }
 
-/** Sandboxes that answer now: the named one, or all of the project. Starts nothing. */
-export async function readySandboxes(
+/** Sandboxes that answer now, and those that may be alive and do not: the named one, or all of the project. Starts nothing. */
+export async function sandboxesToSearch(
   { sandboxes, projectDir }: Places,
   sandboxId: string | undefined,
   signal: AbortSignal,
-): Promise<readonly SandboxView[]> {
+): Promise<{ readonly ready: readonly SandboxView[]; readonly silent: readonly SandboxView[] }> {
   const views =
     sandboxId === undefined
       ? await sandboxes.list({ projectDir }, signal)
       : [await sandboxes.get(sandboxId, signal)];
-  return views.filter(({ status }) => status.state === 'ready');
+  return {
+    ready: views.filter(({ status }) => status.state === 'ready'),
+    silent: views.filter(({ status }) => ['unreachable', 'unknown'].includes(status.state)),
+  };
 }

@@ -26,7 +26,7 @@ export async function restartSession(
 ): Promise<Restarted> {
   const { record, queue } = session;
   const current = queue.current;
-  queue.clear('restart_kernel was called before its turn came; nothing of it was executed.');
+  queue.close('restart_kernel was called before its turn came; nothing of it was executed.');
   queue.settleCurrent({
     kind: 'settled',
     state: 'lost',

@@ -1,4 +1,5 @@
 /** The order of runs and what becomes of each, with a kernel played by hand. */
+import { createHash } from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -17,11 +18,13 @@ let dir: string;
 let channel: FakeChannel;
 let queue: RunQueue;
 let blocked: string | undefined;
+let recallSource: string | undefined;
 
 beforeEach(() => {
   dir = mkdtempSync(path.join(tmpdir(), 'glovebox-queue-'));
   channel = new FakeChannel();
   blocked = undefined;
+  recallSource = undefined;
   const link: QueueLink = {
     channel,
     isUsable: () => Promise.resolve(channel.connected),
@@ -35,6 +38,7 @@ beforeEach(() => {
     link: () => link,
     blocked: () => blocked,
     generation: () => 1,
+    recallSource: () => Promise.resolve(recallSource),
     onMessage: (run, message) => void run.receive(message),
     onInputRequest: (run) => run.update({ state: 'waiting_input' }),
     onEnd: (run, outcome) => {
@@ -192,6 +196,54 @@ describe('C20: a request of which there is no news', () => {
     expect(run.record.explanation).not.toMatch(/run it again|re-run/);
   });
 
+  describe('and a Python kernel that tells how its last execution ended', () => {
+    const told = (code: string, count: number, error: unknown = null): Record<string, string> => {
+      const sha256 = createHash('sha256').update(code).digest('hex');
+      return {
+        'application/vnd.glovebox.execution+json': JSON.stringify({ count, sha256, error }),
+      };
+    };
+
+    /** A run after another one that stood at 7, with a kernel that says `answer` of it. */
+    async function missed(answer: Record<string, string>): Promise<Run> {
+      recallSource = 'tell()';
+      queue.add(newRun('before'));
+      (await sent(0)).reply({ executionCount: 7 });
+      const run = newRun('a');
+      queue.add(run);
+      (await sent(1)).begin();
+      void queue.settleGap(run);
+      const probe = await sent(2);
+      expect(probe.request).toMatchObject({ silent: true, storeHistory: false });
+      expect(probe.request.code).toContain('tell()');
+      probe.display(answer);
+      probe.reply({ executionCount: 8 });
+      await run.whenFinal();
+      return run;
+    }
+
+    it('is ok when that was ours', async () => {
+      const run = await missed(told('a', 8));
+      expect(run.state).toBe('ok');
+      expect(run.notices.join()).toContain('may be missing');
+    });
+
+    it('is an error, which its cell shows, when that was ours and ended so', async () => {
+      const error = { name: 'ValueError', value: 'no', traceback: ['ValueError: no'] };
+      const run = await missed(told('a', 8, error));
+      expect(run.state).toBe('error');
+      expect(run.view().outputs).toMatchObject([{ output_type: 'error', ename: 'ValueError' }]);
+    });
+
+    it.each([
+      ['other code', told('b', 8)],
+      ['the same code, run once more by somebody else', told('a', 9)],
+      ['nothing that can be read', { 'application/vnd.glovebox.execution+json': '{' }],
+    ])('is unknown when that was %s', async (_what, answer) => {
+      expect((await missed(answer)).state).toBe('output_unknown');
+    });
+  });
+
   it('asks again when the question was dropped with the run before it, and believes a reply that comes late', async () => {
     const run = newRun('a');
     queue.add(run);
@@ -203,6 +255,19 @@ describe('C20: a request of which there is no news', () => {
     await run.whenFinal();
     expect(run.state).toBe('error');
   });
+});
+
+it('nothing is left when it is closed while code is held back', async () => {
+  channel.connected = false;
+  const held = newRun('a');
+  queue.add(held);
+  const waiting = newRun('b');
+  queue.add(waiting);
+  await expect.poll(() => held.obstacle).toBeDefined();
+  queue.close('It was closed.');
+  await queue.whenIdle();
+  expect([held.state, waiting.state]).toEqual(['cancelled', 'cancelled']);
+  expect(channel.sent).toEqual([]);
 });
 
 it('a loss ends the run in the kernel at once', async () => {

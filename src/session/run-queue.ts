@@ -7,6 +7,7 @@ import type { Log } from '#platform/log.ts';
 import type { LossClass, RunState } from './contract.ts';
 import type { InputRequest } from './input-requests.ts';
 import type { KernelLink } from './kernel-link.ts';
+import { readRecalled, recallCode, replyOf, type Recalled } from './recall.ts';
 import type { Run } from './run.ts';
 
 const QUEUE_LIMIT = 100;
@@ -38,6 +39,8 @@ export interface RunQueueOptions {
   /** Why nothing can run, in a sentence; undefined when something can. */
   blocked(): string | undefined;
   generation(): number;
+  /** The Python that tells how the last execution ended; undefined for a kernel of another language. */
+  recallSource(): Promise<string | undefined>;
   onMessage(run: Run, message: KernelMessage): void;
   onInputRequest(run: Run, request: InputRequest): void;
   /** Everything that follows the end of a run: outputs into the notebook, the record onto disk. */
@@ -105,9 +108,14 @@ export class RunQueue {
     return true;
   }
 
-  /** Removes every queued run. */
+  /** Removes every queued run but one that is held back in front of the kernel. */
   clear(explanation: string): void {
     for (const run of this.#waiting.slice()) this.remove(run, explanation);
+  }
+
+  /** Removes everything that was not sent: nothing will be. */
+  close(explanation: string): void {
+    for (const run of this.runs.slice()) this.remove(run, explanation);
   }
 
   /** Decides the run that is in the kernel without its reply: the kernel is lost, or nobody saw the end. */
@@ -290,30 +298,43 @@ export class RunQueue {
 
   /**
    * Decides a run of whose end we may have missed the news: after the connection was down, or when there is no sign of it.
-   * An empty silent request on shell is answered only after every request before it. When its answer comes and ours never
-   * did, ours has ended, or never arrived; the execution counter tells which (C20).
+   * A silent request on shell is answered only after every request before it. When its answer comes and ours never did, ours has
+   * ended, or never arrived; the execution counter tells which (C20). A Python kernel also tells how its last execution ended.
    */
   async settleGap(run: Run): Promise<void> {
     const execution = this.#execution;
     const channel = this.#options.link()?.channel;
     if (execution === undefined || channel === undefined || run !== this.#current) return;
     if (!(await channel.pingControl(PING_MS))) return;
+    const code = await this.#recallCode();
+    let told: Recalled | undefined;
     for (;;) {
       if (run.isFinal || execution !== this.#execution || !channel.connected) return;
       const probe = channel.execute(
-        { msgId: newUuid(), code: '', silent: true, storeHistory: false },
-        { onMessage: () => undefined },
+        { msgId: newUuid(), code, silent: true, storeHistory: false },
+        { onMessage: (message) => (told ??= readRecalled(message)) },
       );
       const answer = await Promise.race([probe.finished, execution.finished.then(() => undefined)]);
       probe.release();
       if (answer === undefined || run.isFinal || execution !== this.#execution) return;
       // Aborted with the run before it, which ended in an error: ask again.
-      if (answer.status !== 'aborted') return this.#decideGap(run, answer.executionCount);
+      if (answer.status !== 'aborted') return this.#decideGap(run, answer.executionCount, told);
       await sleep(this.#options.clock, RETRY_MS);
     }
   }
 
-  #decideGap(run: Run, executionCount: number | null): void {
+  /** Empty when the kernel cannot be asked for more than that it has come so far. */
+  async #recallCode(): Promise<string> {
+    try {
+      const source = await this.#options.recallSource();
+      return source === undefined ? '' : recallCode(source);
+    } catch (error) {
+      this.#options.log.warn(`no recall: ${messageOf(error)}`);
+      return '';
+    }
+  }
+
+  #decideGap(run: Run, executionCount: number | null, told: Recalled | undefined): void {
     const before = this.#lastExecutionCount;
     if (run.isLostUnlessSeen && !run.hasSign) {
       this.settleCurrent({
@@ -338,6 +359,15 @@ export class RunQueue {
       });
       return;
     }
+    const reply = replyOf(told, run.record, before);
+    if (reply !== undefined) {
+      run.notices.push(
+        'Its reply was missed while the connection was down; the kernel itself told afterwards how it ended. What it printed at the end may be missing.',
+      );
+      if (reply.error !== undefined) showError(run, reply.error);
+      this.settleCurrent({ kind: 'replied', reply });
+      return;
+    }
     this.settleCurrent({
       kind: 'settled',
       state: 'output_unknown',
@@ -345,4 +375,10 @@ export class RunQueue {
         'The kernel is idle and its process is the same, so variables are intact, but the reply of this run was missed while the connection was down. Whether it succeeded and what it printed in the gap is not known: inspect the variables before deciding anything.',
     });
   }
+}
+
+/** The cell shows the exception that ended it, unless that arrived while the reply did not. */
+function showError(run: Run, { name, value, traceback }: NonNullable<ExecuteReply['error']>): void {
+  if (run.collector.outputs.some(({ output_type: type }) => type === 'error')) return;
+  run.receiveLocal('error', { ename: name, evalue: value, traceback });
 }

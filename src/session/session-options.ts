@@ -26,6 +26,8 @@ export interface SessionOptions {
   readonly clock: Clock;
   readonly log: Log;
   readonly settings: SessionSettings;
+  /** The Python that tells how the last execution of a kernel ended; without it nothing is recalled. */
+  readonly recallSource?: (() => Promise<string>) | undefined;
   readonly sandboxStatus: (signal: AbortSignal) => Promise<SandboxStatus>;
   /** Changes the record on disk and answers it as it is then. */
   updateRecord(change: Partial<SessionRecord>): Promise<SessionRecord>;

@@ -3,7 +3,7 @@ import { isFree, isSelf } from './lease.ts';
 import type { Session } from './session.ts';
 import { isFinal, type SessionRecord, type SessionView } from './contract.ts';
 import type { SessionPool } from './pool.ts';
-import { readySandboxes } from './ready-sandbox.ts';
+import { sandboxesToSearch } from './ready-sandbox.ts';
 
 /** A kernel that runs in one of our sandboxes and that no session of ours has. */
 export interface ForeignKernel {
@@ -84,9 +84,11 @@ export async function listForeignKernels(
   signal: AbortSignal,
 ): Promise<readonly ForeignKernel[]> {
   const known = new Set(own.map(({ kernelId }) => kernelId));
-  const sandboxes = await readySandboxes(pool.options, undefined, signal).catch(() => []);
+  const { ready } = await sandboxesToSearch(pool.options, undefined, signal).catch(() => ({
+    ready: [],
+  }));
   const found = await Promise.all(
-    sandboxes.map(({ id }) => kernelsOf(pool, id, known, signal).catch(() => [])),
+    ready.map(({ id }) => kernelsOf(pool, id, known, signal).catch(() => [])),
   );
   return found.flat();
 }

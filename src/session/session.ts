@@ -18,6 +18,7 @@ import { RunQueue, type Outcome } from './run-queue.ts';
 import { interruptAfter } from './run-limit.ts';
 import { Run } from './run.ts';
 import type { SessionOptions } from './session-options.ts';
+import { viewOf } from './session-view.ts';
 import { finishRun } from './finish-run.ts';
 
 export interface ExecuteOptions {
@@ -69,6 +70,7 @@ export class Session {
       link: () => this.#link,
       blocked: () => this.#blocked(),
       generation: () => this.#record.generation,
+      recallSource: () => this.#recallSource(),
       onMessage: (run, message) => this.receive(run, message),
       onInputRequest: (run, request) => this.#inputs.ask(run, request),
       onEnd: (run, outcome) => this.#onEnd(run, outcome),
@@ -127,11 +129,16 @@ export class Session {
 
   /**
    * Connects to the kernel of the record. `carried` is a run of an earlier process that may still be in the kernel: it is
-   * listened for before the socket opens, and nothing is sent again.
+   * listened for before the socket opens, and nothing is sent again. While `isPatient` says so, it is tried until it works.
    *
    * @throws as `KernelLink.open`; the session stays usable for another try.
    */
-  async connect(connectionId: string, signal?: AbortSignal, carried?: Run): Promise<void> {
+  async connect(
+    connectionId: string,
+    signal?: AbortSignal,
+    carried?: Run,
+    isPatient?: () => boolean,
+  ): Promise<void> {
     const { clock, log, server, settings, sandboxStatus } = this.#options;
     const link = new KernelLink({
       server,
@@ -162,7 +169,7 @@ export class Session {
       this.#inputs.carryOn(carried);
     }
     try {
-      const info = await link.open(signal);
+      const info = await link.open(signal, isPatient);
       this.#options.notebook?.setKernel(this.#record.kernel, info.languageInfo);
     } catch (error) {
       await link.close();
@@ -332,34 +339,21 @@ export class Session {
   }
 
   view(): SessionView {
-    const record = this.#record;
-    return {
-      id: record.id,
-      sandboxId: record.sandboxId,
-      notebookPath: record.notebookPath,
-      kernelName: record.kernel.display_name,
-      kernelId: record.kernelId,
-      generation: record.generation,
-      state: this.#state(),
-      ...(record.loss !== null && { detail: record.loss.message }),
-      ownsKernel: record.ownsKernel,
-      runs: this.queue.runs.map((run) => ({
-        id: run.id,
-        state: run.state,
-        elapsedMs: run.elapsedMs(),
-      })),
-      ...(record.copyPath !== undefined && { copyPath: record.copyPath }),
-      ...(record.browserUrl !== undefined && { browserUrl: record.browserUrl }),
-    };
+    return viewOf(this.#record, this.#state(), this.queue.runs);
   }
 
   #state(): SessionView['state'] {
     if (this.#record.endedMs !== undefined) return 'ended';
     if (this.#blocked() !== undefined) return 'lost';
-    if (this.#link === undefined) return 'not-attached';
+    if (this.#link === undefined || !this.#link.wasOpen) return 'not-attached';
     if (this.#link.isDown) return 'disconnected';
     if (this.queue.current !== undefined) return 'busy';
     return this.#link.channel.foreignBusy ? 'foreign-busy' : 'idle';
+  }
+
+  async #recallSource(): Promise<string | undefined> {
+    const isPython = this.#record.kernel.language.toLowerCase() === 'python';
+    return isPython ? this.#options.recallSource?.() : undefined;
   }
 
   #blocked(): string | undefined {

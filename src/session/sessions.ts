@@ -126,7 +126,9 @@ export class Sessions {
     const record = await this.#pool.journal.read(runId);
     await this.#pool.refuseStranger(sessionId);
     if (isFinal(record.state) || !isFree(record.owner)) return { record };
-    const attached = (await this.get(sessionId, signal)).recentRun(runId);
+    const session = await this.get(sessionId, signal);
+    if (session.recentRun(runId) === undefined) await this.#pool.carryOn(session);
+    const attached = session.recentRun(runId);
     if (attached !== undefined) return { live: attached };
     return { record: await this.#pool.journal.read(runId) };
   }
@@ -247,7 +249,7 @@ export class Sessions {
 
   /** Before the process ends: everything onto disk, sockets closed properly, no kernel touched (R8). */
   async close(): Promise<void> {
-    const sessions = await this.#pool.all();
+    const sessions = await this.#pool.stopAttaching();
     await Promise.allSettled([
       ...sessions.map(async (session) => {
         await this.#pool.copies.close(session.id, { isLast: false });

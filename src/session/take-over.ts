@@ -3,7 +3,7 @@ import { newUuid } from '#core/ids.ts';
 import { sleep, type Clock } from '#platform/clock.ts';
 import { currentIdentity } from '#platform/process-identity.ts';
 import type { RecordStore } from '#platform/records.ts';
-import type { RunRecord, SessionRecord } from './contract.ts';
+import { isFinal, type RunRecord, type SessionRecord } from './contract.ts';
 import { finishRun } from './finish-run.ts';
 import type { RunJournal } from './journal.ts';
 import type { KernelLink } from './kernel-link.ts';
@@ -26,21 +26,34 @@ export interface TakeOverOptions {
 }
 
 /**
- * Makes this process the owner and sees to the runs that the old one left. The kernel had a client all the time, this one,
- * so its server has kept nothing for anybody: the run in the kernel is listened to from here on.
+ * Makes this process the owner and sees to the runs that the old one left.
  *
  * Does nothing when another process was quicker.
  */
 export async function takeOver(session: Session, options: TakeOverOptions): Promise<void> {
-  const { records, journal, clock } = options;
+  const { records } = options;
   const owner = currentIdentity();
   const claimed = await records.update(session.id, (current) =>
     isFree(current.owner) ? { ...current, owner } : current,
   );
   if (!isSelf(claimed.owner)) return;
   await session.updateRecord({ owner });
-  await session.notebook.refresh();
-  const left = await loadLeftRuns(session, journal, session.notebook, clock.now(), isOthers);
+  await carryOnOrphans(session, options);
+}
+
+/**
+ * Sees to the runs whose process is gone while the session itself is held, here or by another living process. Somebody was a
+ * client of the kernel all the time, so its server has kept nothing for anybody: a run in the kernel is listened to from here on.
+ */
+export async function carryOnOrphans(
+  session: Session,
+  { journal, clock }: Pick<TakeOverOptions, 'journal' | 'clock'>,
+): Promise<void> {
+  const { notebook } = session;
+  await notebook.refresh();
+  const isWanted = (record: RunRecord): boolean =>
+    isOthers(record) && session.recentRun(record.id) === undefined;
+  const left = await loadLeftRuns(session, journal, notebook, clock.now(), isWanted);
   const last = left.at(-1);
   const { link, record } = session;
   const isInKernel =
@@ -52,6 +65,10 @@ export async function takeOver(session: Session, options: TakeOverOptions): Prom
   if (isInKernel) void follow(session, link, last, clock);
   decideLeftRuns(session, isInKernel ? left.slice(0, -1) : left, clock.now());
 }
+
+/** A run that nobody sees to: it has not ended, and its process is gone. */
+export const isOrphan = ({ state, saved, owner }: RunRecord): boolean =>
+  !(isFinal(state) && saved) && !isSelf(owner) && isFree(owner);
 
 /** Listens until the kernel is done with it. The reply goes to the process that asked for it, so the broadcasts have to tell. */
 async function follow(session: Session, link: KernelLink, run: Run, clock: Clock): Promise<void> {
@@ -74,13 +91,17 @@ async function follow(session: Session, link: KernelLink, run: Run, clock: Clock
   }
   overtaken.abort();
   execution.release();
-  const outcome = seen.idle ? endSeen(run) : isLost() ? lost(session) : UNSEEN;
+  const outcome = seen.idle ? endSeen(run) : isLost() ? lost(session) : unseen(run);
   await finishRun({ run, outcome, outputs: session.outputs, clock });
 }
 
 /** An empty silent request is answered after everything that was in the kernel's queue before it. Aborts `done` then. */
 async function overtake(link: KernelLink, clock: Clock, done: AbortController): Promise<void> {
-  while (!done.signal.aborted && link.channel.connected) {
+  while (!done.signal.aborted) {
+    if (!link.wasOpen || !link.channel.connected) {
+      await sleep(clock, LOOK_MS);
+      continue;
+    }
     const probe = link.channel.execute(
       { msgId: newUuid(), code: '', silent: true, storeHistory: false },
       { onMessage: () => undefined },
@@ -103,12 +124,16 @@ function endSeen(run: Run): Outcome {
   };
 }
 
-const UNSEEN: Outcome = {
-  kind: 'settled',
-  state: 'output_unknown',
-  explanation:
-    'It has ended, and variables are intact, but the Glovebox process that sent it ended before it, and its end was not seen: inspect the variables before deciding anything.',
-};
+function unseen(run: Run): Outcome {
+  const what = run.hasSign
+    ? 'It has ended'
+    : 'It is not in the kernel: it has ended, or never came there';
+  return {
+    kind: 'settled',
+    state: 'output_unknown',
+    explanation: `${what}. Variables are intact, but the Glovebox process that sent it ended before it, and its end was not seen: inspect the variables before deciding anything.`,
+  };
+}
 
 function lost({ record }: Session): Outcome {
   return {

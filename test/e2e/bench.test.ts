@@ -19,6 +19,8 @@ const ROWS: readonly (readonly [string, 'floor' | 'no floor'])[] = [
   ['start_new_notebook on a running sandbox, until its first cell has run', 'floor'],
   ['sandbox_create on this machine, until the server answers', 'floor'],
   ['8 sessions that sleep 1 s at the same time', 'floor'],
+  ['40 cells of 4 servers at once in one notebook', 'floor'],
+  ['30 texts added at once', 'floor'],
   ['tools/list, all tools', 'no floor'],
   ['tools/list, the tools that are always loaded', 'no floor'],
   ['restart after kill -9, until get_run shows a finished run', 'floor'],

@@ -14,6 +14,7 @@ export interface SentRequest {
   /** The kernel shows that it works on it. */
   begin(): void;
   output(text: string): void;
+  display(data: Readonly<Record<string, unknown>>): void;
   reply(reply: Partial<ExecuteReply>): void;
 }
 
@@ -53,6 +54,7 @@ export class FakeChannel implements KernelChannel {
       request,
       begin: () => send('status', { execution_state: 'busy' }),
       output: (text) => send('stream', { name: 'stdout', text }),
+      display: (data) => send('display_data', { data, metadata: {} }),
       reply: (reply) => {
         start();
         finish({ status: 'ok', executionCount: 1, payload: [], ...reply });

@@ -8,6 +8,8 @@ export interface ManualClock extends Clock {
   jump(ms: number): void;
   /** How many timers wait. */
   readonly pending: number;
+  /** How long until the first of them is due; infinite when none waits. */
+  readonly nextMs: number;
 }
 
 export function createManualClock(startMs = 1_700_000_000_000): ManualClock {
@@ -48,6 +50,9 @@ export function createManualClock(startMs = 1_700_000_000_000): ManualClock {
     },
     get pending() {
       return timers.size;
+    },
+    get nextMs() {
+      return Math.min(...[...timers].map((timer) => timer.dueMs)) - elapsed;
     },
   };
 }

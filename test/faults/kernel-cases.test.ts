@@ -1,8 +1,8 @@
 /** Deaths of kernels and jumps of the clock, with a session in this process: the words about them are right. */
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { newSessionId, newUuid } from '#core/ids.ts';
 import { createJupyterServer } from '#jupyter/rest.ts';
 import { systemClock, type Clock } from '#platform/clock.ts';
@@ -13,6 +13,7 @@ import { RunJournal } from '#session/journal.ts';
 import type { Run } from '#session/run.ts';
 import { Session } from '#session/session.ts';
 import { startJupyterServer, type RunningJupyterServer } from '../rigs/jupyter-server.ts';
+import { cageMemory } from '../rigs/memory-cage.ts';
 import { killKernel } from './lane.ts';
 
 let jupyter: RunningJupyterServer;
@@ -94,6 +95,27 @@ describe('a kernel that is killed', () => {
     await ended(run);
     expect(run.view()).toMatchObject({ state: 'lost', loss: 'kernel_restarted' });
     expect(run.view().explanation).toMatch(/its last memory reading was [\d.]+ [KMG]iB/);
+    await session.disconnect();
+  });
+
+  it('because the machine has no memory left for it: the run is lost, and the next one works', async () => {
+    const session = await newSession();
+    const pid = await pidOf(session);
+    const go = path.join(dir, 'go');
+    const run = session.scratch(
+      [
+        'import os, time',
+        `while not os.path.exists(${JSON.stringify(go)}): time.sleep(0.01)`,
+        'taken = [b"x" * 1_000_000 for _ in range(500)]',
+      ].join('\n'),
+    );
+    const cage = cageMemory(pid, 50_000_000);
+    onTestFinished(() => cage.release());
+    writeFileSync(go, '');
+    await ended(run);
+    expect(run.view()).toMatchObject({ state: 'lost', loss: 'kernel_restarted' });
+    const next = await ended(session.scratch('print("taken" in globals())'));
+    expect(printed(next)).toBe('False\n');
     await session.disconnect();
   });
 

@@ -1,7 +1,8 @@
 /** The built program on a project of its own, with a relay between it and a real Jupyter server; everything in it can be killed. */
 import { execFileSync } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Client } from '@modelcontextprotocol/client';
 import { StdioClientTransport } from '@modelcontextprotocol/client/stdio';
@@ -10,9 +11,10 @@ import type { App } from '#main/app.ts';
 import { systemClock } from '#platform/clock.ts';
 import { ServerStore } from '#sandbox/backends/local/server-record.ts';
 import { createWorld, type World } from '../rigs/app.ts';
-import { startTcpRelay, type TcpRelay } from '../rigs/tcp-relay.ts';
+import { startTcpRelay, type RelayWatcher, type TcpRelay } from '../rigs/tcp-relay.ts';
 
 const PROGRAM = path.resolve(import.meta.dirname, '../../plugin/dist/mcp.mjs');
+const JUMPING_CLOCK = path.resolve(import.meta.dirname, '../rigs/jumping-clock.mjs');
 
 export interface Program {
   readonly client: Client;
@@ -26,7 +28,7 @@ export class Lane {
   readonly world: World;
   readonly relay: TcpRelay;
   readonly #app: App;
-  #sandboxId = '';
+  #serverPid = 0;
   #direct: Endpoint = { baseUrl: '', headers: {} };
 
   private constructor(world: World, relay: TcpRelay, app: App) {
@@ -35,11 +37,12 @@ export class Lane {
     this.#app = app;
   }
 
-  /** `env` is for the program. */
-  static async start(env: Readonly<Record<string, string>> = {}): Promise<Lane> {
+  /** `watcher` is told of what passes between program and server. */
+  static async start(watcher?: RelayWatcher): Promise<Lane> {
     if (!existsSync(PROGRAM)) throw new Error('plugin/dist is missing: npm run build');
-    const world = createWorld(env);
-    const lane = new Lane(world, await startTcpRelay({ port: 1 }), await world.newApp());
+    const world = createWorld();
+    const relay = await startTcpRelay({ port: 1 }, watcher);
+    const lane = new Lane(world, relay, await world.newApp());
     await lane.throughRelay();
     return lane;
   }
@@ -54,9 +57,9 @@ export class Lane {
     };
     const view = await sandboxes.ensureLocal(this.world.projectDir, wait);
     if (view.status.state !== 'ready') throw new Error(`no server: ${JSON.stringify(view.status)}`);
-    this.#sandboxId = view.id;
     const store = new ServerStore(this.world.dir, view.id, systemClock);
-    const { port = 0 } = (await store.read()) ?? {};
+    const { port = 0, server } = (await store.read()) ?? {};
+    this.#serverPid = server?.pid ?? 0;
     if (port === this.relay.port) return;
     const { headers } = await sandboxes.endpointSource(view.id)(wait.signal);
     this.#direct = { baseUrl: `http://127.0.0.1:${port}/`, headers };
@@ -64,14 +67,37 @@ export class Lane {
     await store.update((current) => ({ ...current, port: this.relay.port }));
   }
 
-  get logFile(): string {
-    return path.join(this.world.projectDir, 'effects.log');
+  /** Forgets sessions, runs and notebooks: what comes next does not depend on what was before. No program may run. */
+  forget(): void {
+    const folders = [path.join(this.world.dir, 'sessions'), path.join(this.world.dir, 'runs')];
+    for (const folder of [...folders, this.world.projectDir]) {
+      const names = existsSync(folder) ? readdirSync(folder) : [];
+      for (const name of names) rmSync(path.join(folder, name), { recursive: true, force: true });
+    }
+  }
+
+  /** Variables for a program whose wall clock jumps with `jump`. */
+  jumpingClock(): Readonly<Record<string, string>> {
+    this.jump(0, []);
+    return {
+      NODE_OPTIONS: `--import=${pathToFileURL(JUMPING_CLOCK).href}`,
+      GLOVEBOX_TEST_CLOCK: this.#clockFile,
+    };
+  }
+
+  /** Sets the clocks of the programs that were started with `jumpingClock`, and of later ones. */
+  jump(offsetMs: number, pids: readonly number[]): void {
+    writeFileSync(this.#clockFile, String(offsetMs));
+    for (const pid of pids) signal(pid, 'SIGUSR2');
+  }
+
+  get #clockFile(): string {
+    return path.join(this.world.projectDir, '..', 'clock');
   }
 
   /** Process number of the Jupyter server. */
-  async serverPid(): Promise<number> {
-    const store = new ServerStore(this.world.dir, this.#sandboxId, systemClock);
-    return (await store.read())?.server?.pid ?? 0;
+  get serverPid(): number {
+    return this.#serverPid;
   }
 
   /** Leads new connections to another port; the answer leads them back. */

@@ -1,27 +1,32 @@
 /** Plays a script against a lane and writes down everything that was answered. */
-import { readFileSync } from 'node:fs';
-import { setTimeout as sleep } from 'node:timers/promises';
-import type { Client } from '@modelcontextprotocol/client';
-import { killKernel, signal, type Lane, type Program } from './lane.ts';
-import { codeOf, type CellWork, type Fault, type Scenario, type ScenarioStep } from './scenario.ts';
+import path from 'node:path';
+import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
+import { createDeferred } from '#jupyter/deferred.ts';
+import { Agent, type Call } from './agent.ts';
+import type { Effect } from './effects.ts';
+import { EffectLog } from './effects.ts';
+import type { Impostor } from './impostor.ts';
+import type { Lane } from './lane.ts';
+import type { Moment, Moments } from './moments.ts';
+import {
+  codeOf,
+  type AgentName,
+  type CellWork,
+  type Fault,
+  type Scenario,
+  type ScenarioStep,
+  type Step,
+} from './scenario.ts';
+import { strike, type NetworkEvents } from './strike.ts';
 
-/** A call has its wait, and so long for everything else. */
-export const GRACE_MS = 45_000;
 const LAST_WAIT_S = 60;
-
-/** One call that was answered, or that ended with the program it was made to. */
-export interface Call {
-  readonly tool: string;
-  readonly ok: boolean;
-  readonly text: string;
-  readonly meta: Readonly<Record<string, unknown>>;
-  readonly tookMs: number;
-  readonly limitMs: number;
-  /** The program was killed before it answered. */
-  readonly unanswered: boolean;
-}
+const WAIT_S = 20;
+const MOMENT_MS = 1000;
+/** In the last of them the kernel was gone before it came there. */
+const NOT_RUN: ReadonlySet<string> = new Set(['not_started', 'cancelled', 'lost']);
 
 export interface PlayedRun {
+  readonly by: AgentName;
   readonly work: CellWork;
   readonly answers: Call[];
   readonly interrupted: boolean;
@@ -33,56 +38,53 @@ export interface PlayedText {
   texts: string[];
 }
 
+export interface PlayedFault {
+  readonly fault: Fault;
+  /** It struck when its moment came; false when that never came, and it struck after the step. */
+  readonly onTime: boolean;
+}
+
 export interface History {
   readonly seed: number;
   readonly calls: Call[];
   readonly runs: PlayedRun[];
   readonly texts: PlayedText[];
-  readonly faults: Fault[];
+  readonly faults: PlayedFault[];
+  /** A last cell of each agent, when no fault was on any more. */
+  readonly atEnd: Call[];
+  /** Agents whose program was killed. */
+  killed: readonly AgentName[];
   /** The notebook at the end. */
   notebook: string;
-  /** The lines of the effect log that belong to this script. */
   effects: readonly Effect[];
   stderr: string;
 }
 
-export interface Effect {
-  readonly tag: string;
-  readonly what: string;
-  readonly pid: number;
+/** A lane with what is needed to do something to it. */
+export interface Stage {
+  readonly lane: Lane;
+  readonly impostor: Impostor;
+  readonly moments: Moments;
+  readonly events: NetworkEvents;
 }
 
-export function effectsOf(lane: Lane, seed: number): readonly Effect[] {
-  let text = '';
-  try {
-    text = readFileSync(lane.logFile, 'utf8');
-  } catch {
-    return [];
-  }
-  return text
-    .split('\n')
-    .filter((line) => line.startsWith(`t${seed}-`))
-    .map((line) => {
-      const [tag = '', what = '', pid = ''] = line.split(' ');
-      return { tag, what, pid: Number(pid) };
-    });
-}
-
-export async function play(lane: Lane, scenario: Scenario): Promise<History> {
-  const player = new Player(lane, scenario);
+export async function play(stage: Stage, scenario: Scenario): Promise<History> {
+  const player = new Player(stage, scenario);
   return player.play();
 }
 
 class Player {
-  readonly #lane: Lane;
+  readonly #stage: Stage;
   readonly #scenario: Scenario;
   readonly #history: History;
-  #program: Promise<Program> | undefined;
+  readonly #log: EffectLog;
+  readonly #agents: readonly Agent[];
   #sessionId = '';
   #kernelId = '';
 
-  constructor(lane: Lane, scenario: Scenario) {
-    this.#lane = lane;
+  constructor(stage: Stage, scenario: Scenario) {
+    const { lane, moments } = stage;
+    this.#stage = stage;
     this.#scenario = scenario;
     this.#history = {
       seed: scenario.seed,
@@ -90,198 +92,220 @@ class Player {
       runs: [],
       texts: [],
       faults: [],
+      atEnd: [],
+      killed: [],
       notebook: '',
       effects: [],
       stderr: '',
     };
+    const file = path.join(lane.world.projectDir, 'effects.log');
+    this.#log = new EffectLog(file, ({ what }) => moments.reach(what));
+    const jumps = scenario.steps.some(({ faults }) => faults.some(({ kind }) => kind === 'jump'));
+    const env = jumps ? lane.jumpingClock() : {};
+    const names: readonly AgentName[] = scenario.agents === 2 ? [0, 1] : [0];
+    this.#agents = names.map(
+      (name) => new Agent(name, lane, env, (call) => this.#history.calls.push(call)),
+    );
   }
 
   async play(): Promise<History> {
     const history = this.#history;
-    this.#program = this.#lane.program();
     try {
       await this.#begin();
       for (const step of this.#scenario.steps) await this.#playStep(step);
       await this.#settle();
     } finally {
-      const program = await this.#program;
-      history.stderr += program.stderr();
-      await this.#call('shutdown_session', { session_id: this.#sessionId });
-      await program.client.close();
+      history.killed = this.#agents.filter(({ wasKilled }) => wasKilled).map(({ name }) => name);
+      await this.#agent(0).call('shutdown_session', { session_id: this.#sessionId });
+      await Promise.all(this.#agents.map((agent) => agent.close()));
+      history.stderr = this.#agents.map(({ stderr }) => stderr).join('');
+      history.effects = [...this.#log.effects];
+      this.#log.close();
     }
-    history.effects = effectsOf(this.#lane, history.seed);
     return history;
+  }
+
+  #agent(name: AgentName): Agent {
+    const agent = this.#agents[name] ?? this.#agents[0];
+    if (agent === undefined) throw new Error('nobody plays');
+    return agent;
   }
 
   async #begin(): Promise<void> {
     const name = `seed ${this.#scenario.seed}`;
-    const started = await this.#call('start_new_notebook', { experiment_name: name });
+    const started = await this.#agent(0).call('start_new_notebook', { experiment_name: name });
     this.#sessionId = textOf(started.meta['session_id']);
     this.#history.notebook = textOf(started.meta['notebook_path']);
     if (!started.ok) throw new Error(`seed ${this.#scenario.seed}: ${started.text}`);
-    this.#kernelId = textOf(started.meta['kernel_id']) || (await this.#findKernel());
+    this.#kernelId = await this.#findKernel();
     // Its effect tells the process number of the kernel.
-    await this.#execute(
-      { tag: `t${this.#scenario.seed}-first`, lines: 1, pauseMs: 0, raises: false },
-      20,
-    );
+    const work = { tag: `t${this.#scenario.seed}-first`, lines: 1, pauseMs: 0, raises: false };
+    await this.#execute(0, work, WAIT_S);
   }
 
   /** The kernel of this session's notebook, as the server tells it. */
   async #findKernel(): Promise<string> {
-    const name = this.#history.notebook.split('/').at(-1) ?? '';
-    const sessions = await this.#lane.ask('GET', 'api/sessions');
+    const name = path.basename(this.#history.notebook);
+    const sessions = await this.#stage.lane.ask('GET', 'api/sessions');
     const list: unknown[] = Array.isArray(sessions) ? sessions : [];
     const own = list.find((entry) => textOf(Reflect.get(Object(entry), 'path')).endsWith(name));
     return textOf(Reflect.get(Object(Reflect.get(Object(own), 'kernel')), 'id'));
   }
 
-  async #playStep({ step, fault }: ScenarioStep): Promise<void> {
+  /** Every fault strikes in its moment, or when the step is over; the step is over when the faults are too. */
+  async #playStep({ step, faults }: ScenarioStep): Promise<void> {
+    const { moments } = this.#stage;
+    moments.reset();
+    const over = createDeferred<undefined>();
+    const struck: Promise<void>[] = [];
+    const hit = (fault: Fault, onTime: boolean): void => {
+      this.#history.faults.push({ fault, onTime });
+      struck.push(this.#strike(fault, step, over.promise));
+    };
+    const waiting = new Map(
+      faults.map((fault) => [
+        fault,
+        moments.arm(fault.when, () => {
+          waiting.delete(fault);
+          hit(fault, true);
+        }),
+      ]),
+    );
     const work = this.#perform(step);
-    if (fault !== undefined) {
-      await Promise.race([sleep(fault.afterMs), work.then(() => sleep(fault.afterMs / 4))]);
-      await this.#strike(fault);
-    }
+    // The call is on its way to the program then.
+    await nextTurn();
+    moments.reach('call');
     await work;
+    moments.reach('answer');
+    over.resolve(undefined);
+    for (const [fault, disarm] of waiting) {
+      disarm();
+      hit(fault, false);
+    }
+    await Promise.all(struck);
   }
 
-  async #perform(step: ScenarioStep['step']): Promise<void> {
+  #strike(fault: Fault, step: Step, isOver: Promise<unknown>): Promise<void> {
+    const { lane, impostor, events } = this.#stage;
+    return strike(fault, {
+      lane,
+      impostor,
+      events,
+      isOver,
+      agent: this.#agent(step.by),
+      programs: this.#agents.map(({ pid }) => pid),
+      kernelId: this.#kernelId,
+      kernelPid: this.#log.effects.at(-1)?.pid ?? 0,
+    });
+  }
+
+  async #perform(step: Step): Promise<void> {
+    const { by } = step;
     switch (step.kind) {
       case 'execute':
-        return this.#execute(step.work, step.waitS, step.interruptAfterMs);
+        return this.#execute(by, step.work, step.waitS, step.interruptAt);
       case 'burst':
-        await Promise.all(step.works.map((work) => this.#execute(work, 20)));
+        await Promise.all(step.works.map((work) => this.#execute(by, work, WAIT_S)));
         return;
+      case 'together': {
+        const [first, second] = step.works;
+        await Promise.all([
+          this.#execute(0, first, WAIT_S),
+          this.#addMarkdown(0, `text ${first.tag}`),
+          this.#execute(1, second, WAIT_S),
+          this.#addMarkdown(1, `text ${second.tag}`),
+        ]);
+        return;
+      }
       case 'markdown':
-        return this.#addMarkdown(step.text);
+        return this.#addMarkdown(by, step.text);
       case 'edit':
-        return this.#editMarkdown(step.text, step.which);
+        return this.#editMarkdown(by, step.text, step.which);
+      case 'attach':
+        await this.#agent(by).call('attach_to_session', { session_id: this.#sessionId });
+        return;
     }
   }
 
-  async #execute(work: CellWork, waitS: number, interruptAfterMs?: number): Promise<void> {
-    const run: PlayedRun = { work, answers: [], interrupted: interruptAfterMs !== undefined };
+  async #execute(
+    by: AgentName,
+    work: CellWork,
+    waitS: number,
+    interruptAt?: Moment,
+  ): Promise<void> {
+    const run: PlayedRun = { by, work, answers: [], interrupted: interruptAt !== undefined };
     this.#history.runs.push(run);
-    const code = codeOf(work, this.#lane.logFile);
-    const args = { session_id: this.#sessionId, code, wait_s: waitS };
-    const first = await this.#call('execute_code', args, waitS);
+    const reached = interruptAt === undefined ? undefined : this.#reached(interruptAt);
+    const args = {
+      session_id: this.#sessionId,
+      code: codeOf(work, this.#log.file),
+      wait_s: waitS,
+    };
+    const first = await this.#agent(by).call('execute_code', args, waitS);
     run.answers.push(first);
     const runId = textOf(first.meta['run_id']);
-    if (interruptAfterMs === undefined || runId === '') return;
-    await sleep(interruptAfterMs);
-    await this.#call('interrupt_kernel', { session_id: this.#sessionId, run_id: runId });
+    if (reached === undefined || runId === '') return;
+    await reached;
+    await this.#agent(by).call('interrupt_kernel', {
+      session_id: this.#sessionId,
+      run_id: runId,
+    });
   }
 
-  async #addMarkdown(text: string): Promise<void> {
-    const added = await this.#call('add_markdown', {
-      session_id: this.#sessionId,
-      markdown: text,
-    });
+  /** Resolves in that moment; it may never come, when a fault has ended the cell. */
+  #reached(moment: Moment): Promise<void> {
+    if (moment.at === 'answer') return Promise.resolve();
+    const reached = createDeferred<undefined>();
+    const disarm = this.#stage.moments.arm(moment, () => reached.resolve(undefined));
+    return Promise.race([reached.promise, sleep(MOMENT_MS)]).finally(disarm);
+  }
+
+  async #addMarkdown(by: AgentName, text: string): Promise<void> {
+    const args = { session_id: this.#sessionId, markdown: text };
+    const added = await this.#agent(by).call('add_markdown', args);
     if (added.ok) {
       this.#history.texts.push({ cellId: textOf(added.meta['cell_id']), texts: [text] });
     }
   }
 
-  async #editMarkdown(text: string, which: number): Promise<void> {
+  async #editMarkdown(by: AgentName, text: string, which: number): Promise<void> {
     const { texts } = this.#history;
     const cell = texts[which % Math.max(1, texts.length)];
-    if (cell === undefined) return this.#addMarkdown(text);
+    if (cell === undefined) return this.#addMarkdown(by, text);
     const args = { session_id: this.#sessionId, cell: cell.cellId, source: text };
-    const edited = await this.#call('edit_cell', args);
+    const edited = await this.#agent(by).call('edit_cell', args);
     cell.texts = edited.ok ? [text] : [...cell.texts, text];
-  }
-
-  async #strike(fault: Fault): Promise<void> {
-    const { relay } = this.#lane;
-    this.#history.faults.push(fault);
-    switch (fault.kind) {
-      case 'kill-program': {
-        const old = await this.#program;
-        this.#history.stderr += old?.stderr() ?? '';
-        await old?.kill();
-        this.#program = this.#lane.program();
-        return;
-      }
-      case 'kill-kernel':
-        return killKernel(effectsOf(this.#lane, this.#scenario.seed).at(-1)?.pid ?? 0);
-      case 'cut':
-        return relay.cut();
-      case 'freeze':
-        relay.freeze();
-        await sleep(fault.lastsMs);
-        return relay.thaw();
-      case 'split':
-        relay.split(7);
-        await sleep(fault.lastsMs);
-        return relay.split(undefined);
-      case 'delay':
-        relay.delay(40);
-        await sleep(fault.lastsMs);
-        return relay.delay(0);
-      case 'refuse':
-        relay.refuse();
-        relay.cut();
-        await sleep(fault.lastsMs);
-        return relay.accept();
-      case 'restart-elsewhere':
-        await this.#lane.ask('POST', `api/kernels/${this.#kernelId}/restart`).catch(noKernel);
-        return;
-      case 'delete-elsewhere':
-        await this.#lane.ask('DELETE', `api/kernels/${this.#kernelId}`).catch(noKernel);
-        return;
-      case 'kill-server':
-        return signal(await this.#lane.serverPid(), 'SIGKILL');
-    }
   }
 
   /** Every run that was acknowledged is followed to its end, and everything is saved. */
   async #settle(): Promise<void> {
-    for (const { answers } of this.#history.runs) {
+    for (const { by, answers } of this.#history.runs) {
       const runId = textOf(answers[0]?.meta['run_id']);
       if (runId === '') continue;
-      answers.push(
-        await this.#call('get_run', { run_id: runId, wait_s: LAST_WAIT_S }, LAST_WAIT_S),
-      );
+      const args = { run_id: runId, wait_s: LAST_WAIT_S };
+      answers.push(await this.#agent(by).call('get_run', args, LAST_WAIT_S));
     }
-    await this.#addMarkdown(`text t${this.#scenario.seed}-end`);
+    for (const { name } of this.#agents) {
+      await this.#addMarkdown(name, `text t${this.#scenario.seed}-end${name}`);
+      this.#history.atEnd.push(await this.#tryLast(name));
+    }
   }
 
-  /** Never rejects: an error is an answer, and a program that was killed gives none. */
-  async #call(tool: string, args: Record<string, unknown>, waitS = 0): Promise<Call> {
-    const program = await this.#program;
-    const begunMs = performance.now();
-    const limitMs = waitS * 1000 + GRACE_MS;
-    const call = await ask(program?.client, tool, args, limitMs + 5000);
-    const unanswered = call === undefined;
-    const { ok = false, text = 'no answer', meta = {} } = call ?? {};
-    const tookMs = performance.now() - begunMs;
-    const played = { tool, ok, text, meta, tookMs, limitMs, unanswered };
-    this.#history.calls.push(played);
-    return played;
-  }
-}
-
-async function ask(
-  client: Client | undefined,
-  name: string,
-  args: Record<string, unknown>,
-  timeout: number,
-): Promise<Pick<Call, 'ok' | 'text' | 'meta'> | undefined> {
-  try {
-    const result = await client?.callTool({ name, arguments: args }, { timeout });
-    if (result === undefined) return undefined;
-    const text = result.content
-      .flatMap((block) => (block.type === 'text' ? [block.text] : []))
-      .join('\n');
-    return { ok: result.isError !== true, text, meta: result._meta ?? {} };
-  } catch {
-    return undefined;
+  /** Code after all faults: tried again when the answer says that no kernel ran it, with a new one where it asks for that. */
+  async #tryLast(by: AgentName): Promise<Call> {
+    const agent = this.#agent(by);
+    const args = { session_id: this.#sessionId, code: '"alive"', wait_s: WAIT_S };
+    let last = await agent.call('execute_code', args, WAIT_S);
+    for (let tries = 1; tries < 3; tries += 1) {
+      const { state } = last.meta;
+      if (typeof state !== 'string' || !NOT_RUN.has(state)) break;
+      if (state !== 'cancelled' && last.text.includes('restart_kernel')) {
+        await agent.call('restart_kernel', { session_id: this.#sessionId });
+      }
+      last = await agent.call('execute_code', args, WAIT_S);
+    }
+    return last;
   }
 }
 
 const textOf = (value: unknown): string => (typeof value === 'string' ? value : '');
-
-/** The kernel that another client wants to touch may be gone already. */
-function noKernel(error: unknown): void {
-  if (!/: (404|5\d\d) |fetch failed/.test(String(error))) throw error;
-}

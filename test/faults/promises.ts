@@ -2,7 +2,9 @@
 import { readNotebookFile } from '../rigs/read-notebook-file.ts';
 import type { CellView } from '#notebook/contract.ts';
 import { isAlive } from './lane.ts';
-import type { Call, Effect, History, PlayedRun } from './play.ts';
+import type { Call } from './agent.ts';
+import type { Effect } from './effects.ts';
+import type { History, PlayedRun } from './play.ts';
 
 const FINAL = [
   'ok',
@@ -32,6 +34,14 @@ export async function brokenPromises(history: History): Promise<readonly string[
         : [`kept: cell ${cellId} has ${JSON.stringify(source)} and not ${texts.join(' or ')}`];
     }),
     ...history.calls.flatMap(checkCall),
+    ...history.atEnd
+      .filter(({ meta, text }) => {
+        const isComplete = text.includes('alive') || TOLD_GAP.test(text);
+        return meta['state'] !== 'ok' || !isComplete;
+      })
+      .map(
+        ({ by, text }) => `the truth: agent ${by} cannot go on at the end: ${text.slice(0, 500)}`,
+      ),
     ...repeated(cells.map(({ id }) => id)).map((id) => `kept: two cells have the id ${id}`),
   ];
 }
@@ -42,16 +52,24 @@ function atMostOnce(effects: readonly Effect[]): readonly string[] {
 }
 
 /** Whoever has a new kernel process has to hear that the variables are gone. */
-function toldOfLoss({ effects, calls }: History): readonly string[] {
-  const pids = new Set(effects.map(({ pid }) => pid));
-  const isTold = calls.some(({ text }) =>
-    /new, empty one|kernel_restarted|a new one was started|variables are lost/i.test(text),
-  );
-  // An answer that nobody received may have been the one that told it.
-  const isUnheard = calls.some(({ unanswered }) => unanswered);
-  return pids.size < 2 || isTold || isUnheard
-    ? []
-    : [`the truth: the kernel process changed (${[...pids].join(', ')}) and nobody was told`];
+function toldOfLoss(history: History): readonly string[] {
+  const { effects, calls, runs, killed } = history;
+  // The program of one that was killed knows only what the others left to it.
+  const alone = ([0, 1] as const).filter((name) => !killed.includes(name));
+  return [undefined, ...alone].flatMap((name) => {
+    const isOf = ({ by }: { readonly by: number }): boolean => name === undefined || by === name;
+    const tags = new Set(runs.filter(isOf).map(({ work }) => work.tag));
+    const pids = new Set(effects.filter(({ tag }) => tags.has(tag)).map(({ pid }) => pid));
+    const own = calls.filter(isOf);
+    const isTold = own.some(({ text }) =>
+      /new, empty one|kernel_restarted|a new one was started|variables are lost/i.test(text),
+    );
+    // An answer that nobody received may have been the one that told it.
+    const isUnheard = own.some(({ unanswered }) => unanswered);
+    if (pids.size < 2 || isTold || isUnheard) return [];
+    const whom = name === undefined ? 'nobody was' : `agent ${name} was not`;
+    return [`the truth: the kernel process changed (${[...pids].join(', ')}) and ${whom} told`];
+  });
 }
 
 function checkCall({ tool, text, tookMs, limitMs, unanswered }: Call): readonly string[] {
@@ -112,7 +130,7 @@ function checkRun(run: PlayedRun, history: History, cells: readonly CellView[]):
   }
   // An interrupt of which a later process does not know, or which is another client's, is an error of the code.
   const isTouched =
-    run.interrupted || history.faults.some(({ kind }) => kind.endsWith('-elsewhere'));
+    run.interrupted || history.faults.some(({ fault }) => fault.kind.endsWith('-elsewhere'));
   const wasStopped = state === 'error' && isTouched && text.includes('KeyboardInterrupt');
   if (state === 'ok' || state === 'error') {
     if (begun === undefined) broken.push(`the truth: ${tag} is ${state} and never ran`);

@@ -152,7 +152,7 @@ describe('a Jupyter server that does not do its work', () => {
       code: printing(60, 0.05),
       wait_s: 0.5,
     });
-    const pid = await lane.serverPid();
+    const pid = lane.serverPid;
     signal(pid, 'SIGSTOP');
     try {
       expect((await call(program.client, 'ping', { session_id })).text).toContain('unreachable');

@@ -1,6 +1,19 @@
 /** A TCP relay between a client and a server that can cut, freeze, delay, split and refuse, as networks do. */
 import { connect, createServer, type Socket } from 'node:net';
 import { once } from 'node:events';
+import { MessageTap, type Direction, type Piece, type TappedMessage } from './message-tap.ts';
+
+/** Is told of what passes, before anything else happens: what it does to the relay in the call holds for that very message. */
+export interface RelayWatcher {
+  /** A message is about to pass. @returns whether it has to pause in its middle and call `inside` */
+  before(message: TappedMessage): boolean;
+  inside(message: TappedMessage): void;
+  after(message: TappedMessage): void;
+  /** A new connection was reset. */
+  refused(): void;
+  /** Bytes were kept back, because the relay is frozen. */
+  held(): void;
+}
 
 export interface TcpRelay {
   readonly port: number;
@@ -31,41 +44,69 @@ interface Link {
   readonly far: Socket;
 }
 
-export async function startTcpRelay(target: {
-  readonly host?: string;
-  readonly port: number;
-}): Promise<TcpRelay> {
+export async function startTcpRelay(
+  target: { readonly host?: string; readonly port: number },
+  watcher?: RelayWatcher,
+): Promise<TcpRelay> {
   const links = new Set<Link>();
   let refusing = false;
   let delayMs = 0;
   let pieceBytes: number | undefined;
   let { port } = target;
-  let frozen: (() => void)[] | undefined;
+  let isFrozen = false;
+  const held: (() => void)[] = [];
 
-  const deliver = (work: () => void): void => {
-    const now = (): void => {
-      if (frozen === undefined) work();
-      else frozen.push(work);
-    };
-    if (delayMs > 0) setTimeout(now, delayMs);
-    else now();
+  const unlessFrozen = (work: () => void): void => {
+    if (!isFrozen) return work();
+    held.push(work);
+    watcher?.held();
   };
-
-  const pass = (from: Socket, to: Socket): void => {
-    from.on('data', (chunk) =>
-      deliver(() => {
-        if (!to.destroyed && !write(to, chunk, pieceBytes)) {
-          from.pause();
-          to.once('drain', () => from.resume());
-        }
-      }),
-    );
+  const pass = (from: Socket, to: Socket, direction: Direction): void => {
+    const tap = watcher === undefined ? undefined : new MessageTap(direction);
+    // In order, whatever happens to the delay meanwhile: this is TCP.
+    const delayed: { readonly dueMs: number; readonly work: () => void }[] = [];
+    const pump = (): void => {
+      const [first] = delayed;
+      if (first === undefined) return;
+      const leftMs = first.dueMs - performance.now();
+      if (leftMs > 0) return void setTimeout(pump, leftMs);
+      delayed.shift();
+      unlessFrozen(first.work);
+      pump();
+    };
+    const deliver = (work: () => void): void => {
+      if (delayMs === 0 && delayed.length === 0) return unlessFrozen(work);
+      delayed.push({ dueMs: performance.now() + delayMs, work });
+      if (delayed.length === 1) pump();
+    };
+    const put = (bytes: Buffer): void => {
+      if (to.destroyed || write(to, bytes, pieceBytes) || from.isPaused()) return;
+      from.pause();
+      to.once('drain', () => from.resume());
+    };
+    const passOn = ({ bytes, message }: Piece): void => {
+      if (message === undefined || watcher === undefined) return put(bytes);
+      const pauses = watcher.before(message);
+      unlessFrozen(() => {
+        const middle = pauses ? bytes.length >> 1 : bytes.length;
+        put(bytes.subarray(0, middle));
+        if (pauses) watcher.inside(message);
+        unlessFrozen(() => {
+          if (pauses) put(bytes.subarray(middle));
+          watcher.after(message);
+        });
+      });
+    };
+    from.on('data', (chunk) => {
+      for (const piece of tap?.take(chunk) ?? [{ bytes: chunk }]) deliver(() => passOn(piece));
+    });
     from.on('end', () => deliver(() => to.end()));
   };
 
   const server = createServer({ allowHalfOpen: true, noDelay: true }, (near) => {
     if (refusing) {
       near.resetAndDestroy();
+      watcher?.refused();
       return;
     }
     const far = connect({
@@ -85,8 +126,8 @@ export async function startTcpRelay(target: {
       socket.on('error', drop);
       socket.on('close', drop);
     }
-    pass(near, far);
-    pass(far, near);
+    pass(near, far, 'up');
+    pass(far, near, 'down');
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
@@ -113,11 +154,11 @@ export async function startTcpRelay(target: {
     },
     refuse: () => (refusing = true),
     accept: () => (refusing = false),
-    freeze: () => (frozen ??= []),
+    freeze: () => (isFrozen = true),
     thaw: () => {
-      const held = frozen ?? [];
-      frozen = undefined;
-      for (const work of held) work();
+      isFrozen = false;
+      // What is let go may freeze the relay anew, and is then in front of what comes later.
+      for (const work of held.splice(0)) unlessFrozen(work);
     },
     delay: (ms) => (delayMs = ms),
     split: (bytes) => (pieceBytes = bytes),

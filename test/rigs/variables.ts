@@ -6,7 +6,10 @@ export const extraNodes: readonly string[] = (process.env['GLOVEBOX_TEST_NODES']
   .filter((program) => program !== '');
 
 /** How many scripts of faults are played: `GLOVEBOX_FAULT_SEEDS`. */
-export const faultSeedCount = Number(process.env['GLOVEBOX_FAULT_SEEDS'] ?? 40);
+export const faultSeedCount = Number(process.env['GLOVEBOX_FAULT_SEEDS'] ?? 30);
 
 /** The first of their seeds: `GLOVEBOX_FAULT_SEED`. */
 export const firstFaultSeed = Number(process.env['GLOVEBOX_FAULT_SEED'] ?? 1);
+
+/** Where the fault suite also puts its summary, so that it can be told at the end of a longer run: `GLOVEBOX_FAULT_SUMMARY`. */
+export const faultSummaryFile = process.env['GLOVEBOX_FAULT_SUMMARY'];

@@ -2,6 +2,7 @@
 import * as z from 'zod';
 import { GloveboxError } from '#core/errors.ts';
 import { resolveNotebookPath } from '#notebook/paths.ts';
+import type { SandboxWait } from '#sandbox/sandboxes.ts';
 import type { Session } from '#session/session.ts';
 import { outline, sessionSummary } from '../answers.ts';
 import { defineTool, type ToolContext } from '../define-tool.ts';
@@ -51,6 +52,7 @@ interface AttachInput {
 
 async function attach(input: AttachInput, context: ToolContext): Promise<Session> {
   const { sessions, signal } = context;
+  const wait = waitOf(input.wait_s, context);
   const given = [input.session_id, input.notebook_path, input.kernel_id].filter(
     (value) => value !== undefined,
   );
@@ -65,17 +67,18 @@ async function attach(input: AttachInput, context: ToolContext): Promise<Session
   }
   if (input.session_id !== undefined) return sessions.get(input.session_id, signal);
   if (input.notebook_path !== undefined)
-    return attachNotebook(input.notebook_path, input.sandbox_id, context);
+    return attachNotebook(input.notebook_path, input.sandbox_id, wait, context);
   return sessions.adoptKernel(
     input.kernel_id ?? '',
     { sandboxId: input.sandbox_id, folder: context.settings.notebookDir() },
-    waitOf(input.wait_s, context),
+    wait,
   );
 }
 
 async function attachNotebook(
   requested: string,
   sandbox: string | undefined,
+  wait: SandboxWait,
   context: ToolContext,
 ): Promise<Session> {
   const { sessions, signal, settings, projectDir } = context;
@@ -86,11 +89,7 @@ async function attachNotebook(
   });
   const live = await sessions.ofNotebook(path);
   if (live !== undefined) return sessions.get(live.id, signal);
-  const adopted = await sessions.adoptBound(path, sandbox, {
-    waitMs: 0,
-    signal,
-    report: context.report,
-  });
+  const adopted = await sessions.adoptBound(path, sandbox, wait);
   if (adopted !== undefined) return adopted;
   throw new GloveboxError('session/unknown', `No live kernel belongs to ${path}.`, {
     hint: `start_notebook(notebook_path="${requested}") starts one.`,

@@ -47,6 +47,8 @@ export async function writeServerConfig(config: ServerConfig): Promise<void> {
     // By default output above 1 MB/s is dropped (it was measured that 5 MB of print became 321 characters).
     ZMQChannelsWebsocketConnection: { limit_rate: false },
     KernelManager: { transport },
+    // How often the server looks whether its kernels live, in seconds. By default a death is news for up to three.
+    KernelRestarter: { time_to_dead: 1 },
     MappingKernelManager: {
       cull_idle_timeout: 0,
       untracked_message_types: UNTRACKED,
