@@ -117,6 +117,43 @@ const GROUPS: Readonly<Record<string, readonly Check[]>> = {
     { tool: 'fetch_hf_docs', input: { url: '/learn/llm-course/chapter1/1' }, expect: /#/ },
     { tool: 'fetch_hf_docs', input: { url: '/blog/trl-peft' }, expect: /#/ },
     { tool: 'find_hf_api', input: { query: 'list repository tree' }, expect: /GET \/api\// },
+    {
+      tool: 'hf_inspect_dataset',
+      input: { dataset: 'HuggingFaceH4/ultrafeedback_binarized' },
+      expect: /DPO: [\s\S]*## Schema[\s\S]*## Sample rows/,
+      reject: /not available/,
+    },
+    {
+      tool: 'hf_inspect_dataset',
+      input: { dataset: 'openai/gsm8k', config: 'main', offset: 100, sample_rows: 1 },
+      expect: /GRPO: needs mapping[\s\S]*row 100/,
+      reject: /not available/,
+    },
+    {
+      tool: 'hf_repo_files',
+      input: { operation: 'list', repo_id: 'openai-community/gpt2' },
+      expect: /model\.safetensors  [\d.,]+ MB  LFS/,
+    },
+    {
+      tool: 'hf_repo_files',
+      input: { operation: 'read', repo_id: 'openai-community/gpt2', path: 'config.json' },
+      expect: /\n1\t\{/,
+    },
+    {
+      tool: 'hf_repo_files',
+      input: { operation: 'read', repo_id: 'openai-community/gpt2', path: 'model.safetensors' },
+      expect: /parameters in \d+ tensors/,
+    },
+    {
+      tool: 'hf_repo_git',
+      input: { operation: 'list_refs', repo_id: 'openai-community/gpt2' },
+      expect: /branch main  [0-9a-f]{40}/,
+    },
+    {
+      tool: 'hf_repo_git',
+      input: { operation: 'list_prs', repo_id: 'openai-community/gpt2', limit: 3, status: 'all' },
+      expect: /\d+\. .+ · /,
+    },
     { tool: 'github_find_examples', input: { repo: 'trl', keyword: 'grpo' }, expect: /examples\// },
     {
       tool: 'github_list_repos',

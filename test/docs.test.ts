@@ -3,6 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { isRecord } from '#core/json.ts';
 import { ERROR_CODES } from '#core/errors.ts';
 import { tools } from '#tools/index.ts';
 import { inputSchemaOf } from '#tools/input-schema.ts';
@@ -93,12 +94,13 @@ describe.each(pages.map((page) => ({ page })))('$page', ({ page }) => {
   });
 });
 
-/** Arguments of tools look like names of tools. */
-/** An argument of a tool, or one of the words that it takes, such as an operation. */
+/** Arguments and operations of tools look like names of tools. */
 const isArgument = (word: string): boolean =>
   tools.some((tool) => {
-    if (Object.keys(tool.input.shape).includes(word)) return true;
-    return JSON.stringify(inputSchemaOf(tool)).includes(`"${word}"`);
+    const { properties } = inputSchemaOf(tool);
+    const operation = isRecord(properties) ? properties['operation'] : undefined;
+    const values: unknown = isRecord(operation) ? operation['enum'] : undefined;
+    return word in tool.input.shape || (Array.isArray(values) && values.includes(word));
   });
 
 /** Variables of the product, from the generated reference, and those of the tests, from the tests. */

@@ -100,8 +100,8 @@ export function renderList(answer: ListAnswer, budget: number): string {
   const room = budget - before.length - after.length - 160;
   const { text, shown } = fitItems(items, room);
   const isCut = shown < items.length || hasMore;
-  const whole =
-    total === undefined ? (isCut ? 'more' : renderCount(offset + shown)) : renderCount(total);
+  const known = total ?? (hasMore ? undefined : offset + items.length);
+  const whole = known === undefined ? 'more' : renderCount(known);
   const range = shown === 0 ? '0' : `${renderCount(offset + 1)}–${renderCount(offset + shown)}`;
   const position = isCut
     ? `\n[${range} of ${whole} ${noun} · more: cursor=${cursorAfter(shown)}]`

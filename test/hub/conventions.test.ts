@@ -4,6 +4,8 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import * as z from 'zod';
 import { beforeEach, describe, expect, it } from 'vitest';
+import { loadConfig } from '#config/load.ts';
+import { createDoctorProbes } from '#main/doctor-probes.ts';
 import { inputSchemaOf } from '#tools/input-schema.ts';
 import { tools } from '#tools/index.ts';
 import { serveDocs } from '../fakes/hub/docs-routes.ts';
@@ -355,5 +357,22 @@ describe('slow and broken services', () => {
   ])('%s becomes an error that says so', async (_, answer, expected) => {
     slow.services.hub.fail(/.*/, answer, 9);
     expect(await callError(slow.client, 'hf_papers', { operation: 'trending' })).toMatch(expected);
+  });
+});
+
+it('2.7: doctor names the source of each token, and never its value', async () => {
+  const folder = mkdtempSync(path.join(tmpdir(), 'glovebox-doctor-'));
+  writeFileSync(path.join(folder, 'token'), TEST_TOKENS.hub);
+  const env = { HOME: folder, GLOVEBOX_DIR: folder, HF_HOME: folder, GH_TOKEN: TEST_TOKENS.github };
+  const config = await loadConfig({ env, cwd: folder, projectDir: folder });
+  const found = await createDoctorProbes(env, () => folder).remoteServices(config);
+  rmSync(folder, { recursive: true });
+  expect(found).toEqual({
+    tokens: [
+      { service: 'Hugging Face Hub', source: `the file ${path.join(folder, 'token')}` },
+      { service: 'GitHub', source: 'GH_TOKEN' },
+      { service: 'Semantic Scholar', source: undefined },
+    ],
+    cacheBytes: 0,
   });
 });

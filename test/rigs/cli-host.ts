@@ -328,6 +328,11 @@ export function fakeHost(world: World): {
         }),
       managedEnvironment: () => Promise.resolve({ path: '/state/envs/x', state: 'ready' }),
       findProgram: (name) => Promise.resolve(`/usr/bin/${name}`),
+      remoteServices: () =>
+        Promise.resolve({
+          tokens: [{ service: 'GitHub', source: undefined }],
+          cacheBytes: 2048,
+        }),
       damagedRecords: () => Promise.resolve([]),
     },
     loadConfig: (flags) =>
