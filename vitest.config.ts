@@ -10,6 +10,7 @@ export default defineConfig({
     maxWorkers: 2,
     projects: [
       { test: { name: 'unit', include: ['src/**/*.test.ts'], testTimeout: 30_000 } },
+      { test: { name: 'hub', include: ['test/hub/**/*.test.ts'], testTimeout: 30_000 } },
       { test: { name: 'contract', include: ['test/contract/**/*.test.ts'], ...withPython } },
       { test: { name: 'jupyter', include: ['test/jupyter/**/*.test.ts'], ...withPython } },
       { test: { name: 'ssh', include: ['test/ssh/**/*.test.ts'], ...withPython } },

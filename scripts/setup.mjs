@@ -1,6 +1,6 @@
 /** Makes the checkout ready: checks Node, installs what package-lock.json names. Quiet and quick when nothing is to do. */
 import { spawnSync } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, lstatSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 
@@ -19,6 +19,11 @@ export function setup() {
   requireNode();
   const missing = missingPackages();
   if (missing.length === 0) return;
+  // npm ci empties the folder first, also one that others share through a link.
+  if (lstatSync(path.join(root, 'node_modules'), { throwIfNoEntry: false })?.isSymbolicLink())
+    fail(
+      `node_modules is a link, and it lacks ${missing.slice(0, 5).join(', ')}. Install them where it leads to, or remove the link.`,
+    );
   say(
     `Installing ${missing.length} packages named in package-lock.json (npm ci; about a minute) ...`,
   );

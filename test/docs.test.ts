@@ -3,8 +3,10 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { isRecord } from '#core/json.ts';
 import { ERROR_CODES } from '#core/errors.ts';
 import { tools } from '#tools/index.ts';
+import { inputSchemaOf } from '#tools/input-schema.ts';
 
 const root = path.resolve(import.meta.dirname, '..');
 const read = (file: string): string => readFileSync(path.join(root, file), 'utf8');
@@ -92,9 +94,14 @@ describe.each(pages.map((page) => ({ page })))('$page', ({ page }) => {
   });
 });
 
-/** Arguments of tools look like names of tools. */
+/** Arguments and operations of tools look like names of tools. */
 const isArgument = (word: string): boolean =>
-  tools.some(({ input }) => Object.keys(input.shape).includes(word));
+  tools.some((tool) => {
+    const { properties } = inputSchemaOf(tool);
+    const operation = isRecord(properties) ? properties['operation'] : undefined;
+    const values: unknown = isRecord(operation) ? operation['enum'] : undefined;
+    return word in tool.input.shape || (Array.isArray(values) && values.includes(word));
+  });
 
 /** Variables of the product, from the generated reference, and those of the tests, from the tests. */
 function knownVariables(): ReadonlySet<string> {

@@ -60,6 +60,7 @@ describe('doctor', () => {
       'fail jupyter',
       'warn back end local',
       'warn sandboxes',
+      'ok research',
     ]);
     expect(
       report.findings.filter(({ status, next }) => status !== 'ok' && next === undefined),

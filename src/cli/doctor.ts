@@ -24,6 +24,7 @@ const EXAMINATIONS: readonly (readonly [about: string, examine: Examination])[] 
   ['jupyter', examineEnvironment],
   ['back end', examineBackends],
   ['sandboxes', examineSandboxes],
+  ['research', examineResearch],
 ];
 
 /** One that fails to answer is a finding itself, and hides none of the others. */
@@ -54,6 +55,14 @@ async function examineNode({ host }: CommandContext): Promise<readonly Finding[]
       next: 'Use WSL if something does not work.',
     },
   ];
+}
+
+/** No token is no fault: public reads need none. Nothing is asked of a service. */
+async function examineResearch({ host, config }: CommandContext): Promise<readonly Finding[]> {
+  const { tokens, cacheBytes } = await host.probes.remoteServices(config);
+  const named = tokens.map(({ service, source }) => `${service}: ${source ?? 'no token'}`);
+  const message = `${named.join(', ')}; ${renderBytes(cacheBytes)} of answers are kept`;
+  return [{ status: 'ok', about: 'research', message }];
 }
 
 async function examineConfig({ config }: CommandContext): Promise<readonly Finding[]> {

@@ -94,7 +94,7 @@ export interface CliServices {
   callTool(
     tool: Tool,
     input: unknown,
-    call: Pick<ToolContext, 'signal' | 'report'>,
+    call: Pick<ToolContext, 'signal' | 'report' | 'ask'>,
   ): Promise<ToolResult>;
   /** Puts everything on disk and lets go; kernels and sandboxes live on. */
   close(): Promise<void>;
@@ -136,6 +136,11 @@ export interface DoctorProbes {
   }>;
   /** Absolute path of a program on the PATH. */
   findProgram(name: string): Promise<string | undefined>;
+  /** What goes along to remote services, by the name of its source and never by its value, and what their answers take on disk. */
+  remoteServices(config: Config): Promise<{
+    readonly tokens: readonly { readonly service: string; readonly source: string | undefined }[];
+    readonly cacheBytes: number;
+  }>;
   /** Record files that could not be read and were set aside. */
   damagedRecords(config: Config): Promise<readonly string[]>;
 }
@@ -151,6 +156,8 @@ export interface CliHost {
   readonly probes: DoctorProbes;
   loadConfig(flags: Flags): Promise<Config>;
   openServices(config: Config): Promise<CliServices>;
+  /** Puts a question to the person at the terminal; `unavailable` where there is none. Anything but a clear yes is a no. */
+  readonly ask: ToolContext['ask'];
   /** All of stdin as text. */
   readonly readStdin: () => Promise<string>;
   /** Calls back on every Ctrl-C (and SIGTERM) until the returned function is called. */

@@ -124,6 +124,25 @@ export function ipAddress(): Kind<string> {
   };
 }
 
+const LOOPBACK_HOST = /^(localhost|127(\.\d+){3}|\[::1\])$/;
+
+/** The address of a service, without the slash at its end. https, or http on this machine. */
+export function serviceUrl(): Kind<string> {
+  return {
+    accepts: 'an https address without credentials and query (http only on this machine)',
+    schema: () => z.string().refine(isServiceUrl),
+    fromText: asText,
+    settle: (value) => value.replace(/\/+$/, ''),
+  };
+}
+
+function isServiceUrl(value: string): boolean {
+  if (!URL.canParse(value) || /[?#]/.test(value)) return false;
+  const { protocol, hostname, username, password } = new URL(value);
+  const isSafe = protocol === 'https:' || (protocol === 'http:' && LOOPBACK_HOST.test(hostname));
+  return isSafe && username === '' && password === '';
+}
+
 /** A path; `~` is the home folder, and what is relative counts from the file or folder it was written in. */
 export function folder(): Kind<string> {
   return {

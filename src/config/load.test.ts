@@ -187,7 +187,7 @@ describe('a bad value', () => {
     [{ GLOVEBOX_OFFLINE: 'maybe' }, 'offline'],
     [{ GLOVEBOX_KERNEL_ENV: 'GOOD, BAD-NAME' }, 'kernel.env'],
     [{ GLOVEBOX_PACKAGES: '--index-url=http://x' }, 'python.packages'],
-    [{ GLOVEBOX_TOOLSETS: 'notebook hub' }, 'tools.toolsets'],
+    [{ GLOVEBOX_TOOLSETS: 'notebook hubs' }, 'tools.toolsets'],
     [{ GLOVEBOX_LOCAL_BIND_IP: 'localhost' }, 'local.bind_ip'],
   ] as const)('is refused: %j', async (env, key) => {
     const config = await load(env);
@@ -330,4 +330,39 @@ it('reports variables that nobody reads', async () => {
   expect(messages(config)).toEqual([
     'warning: GLOVEBOX_OUTPUT_CHAR is not a variable that is read. Did you mean "GLOVEBOX_OUTPUT_CHARS"?',
   ]);
+});
+
+it('takes names that other programs share, and asks nobody to rename them', async () => {
+  const config = await loadConfig({
+    env: { HF_TOKEN: 'hf_a', HUGGING_FACE_HUB_TOKEN: 'hf_b', GLOVEBOX_HF_TOKEN: '${HF_TOKEN}' },
+    cwd: '/',
+    projectDir: '/',
+  });
+  expect(config.get('hub.token')?.reveal()).toBe('hf_a');
+  expect(config.problems()).toEqual([]);
+  expect(JSON.stringify(config.explain())).not.toContain('hf_a');
+});
+
+it.each([
+  'http://hub.example.test',
+  'https://a:b@hub.example.test',
+  'https://h.test/?q',
+  'hub',
+  'ftp://h.test',
+])('2.2: takes no %s for a service', async (url) => {
+  const config = await loadConfig({ env: { HF_ENDPOINT: url }, cwd: '/', projectDir: '/' });
+  expect(() => config.get('hub.endpoint')).toThrow(/HF_ENDPOINT/);
+});
+
+it('2.2: takes a service on this machine over http, and drops the slash at the end', async () => {
+  const config = await loadConfig({
+    env: {
+      HF_ENDPOINT: 'http://127.0.0.1:8080//',
+      GLOVEBOX_DATASETS_SERVER: 'https://v.example.test/x/',
+    },
+    cwd: '/',
+    projectDir: '/',
+  });
+  expect(config.get('hub.endpoint')).toBe('http://127.0.0.1:8080');
+  expect(config.get('hub.datasets_server')).toBe('https://v.example.test/x');
 });

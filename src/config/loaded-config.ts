@@ -178,6 +178,7 @@ function oldNameProblems(env: Environment): Problem[] {
     const { env: name, oldNames = [] } = OPTION_TABLE[key];
     const current = variable(env, name);
     for (const old of oldNames) {
+      if (old.isStandard === true) continue;
       const value = variable(env, old.env);
       if (value === undefined || value === current) continue;
       found.push(

@@ -13,6 +13,8 @@ export interface OldName<T> {
   readonly env: string;
   /** Where the old name takes other values than the new one. */
   readonly kind?: Kind<T>;
+  /** A name that other programs share: it stays good, and nobody is told to rename it. */
+  readonly isStandard?: boolean;
 }
 
 export interface Option<T> {

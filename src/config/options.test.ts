@@ -23,7 +23,11 @@ it('has no variable twice', () => {
     ...(OPTION_TABLE[key].oldNames ?? []).map(({ env }) => env),
   ]);
   expect(names).toEqual([...new Set(names)]);
-  expect(names.filter((name) => !/^(GLOVEBOX|JLAB_MCP|ML_INTERN)_[A-Z_]+$/.test(name))).toEqual([]);
+  const shared = /^(HF|HUGGING_FACE|GITHUB|GH|S2|SEMANTIC_SCHOLAR)_[A-Z_]+$/;
+  const others = names.filter((name) => !shared.test(name));
+  expect(others.filter((name) => !/^(GLOVEBOX|JLAB_MCP|ML_INTERN)_[A-Z0-9_]+$/.test(name))).toEqual(
+    [],
+  );
 });
 
 it('describes every option in a sentence', () => {
@@ -38,6 +42,13 @@ it('knows the same back ends and toolsets as the code that uses them', () => {
 it('lets a project neither open the machine nor choose what kernels see', () => {
   const guarded = OPTION_KEYS.filter((key) => OPTION_TABLE[key].from !== 'anywhere');
   expect(guarded).toEqual(
-    expect.arrayContaining(['dir', 'kernel.env', 'local.bind_ip', 'network.proxy']),
+    expect.arrayContaining([
+      'dir',
+      'kernel.env',
+      'local.bind_ip',
+      'network.proxy',
+      'hub.endpoint',
+      'hub.token',
+    ]),
   );
 });

@@ -25,6 +25,23 @@ export const ERROR_CODES = {
   },
   'path/not-found': { retryable: false, about: 'A file or folder does not exist.' },
   'path/exists': { retryable: false, about: 'Something with that name is there already.' },
+  'file/not-read': {
+    retryable: false,
+    about: 'A file in a sandbox would be overwritten that was not read before.',
+  },
+  'file/changed': { retryable: false, about: 'A file in a sandbox was changed since it was read.' },
+  'file/no-match': {
+    retryable: false,
+    about: 'The text to replace is not in the file, or is there several times.',
+  },
+  'file/unsupported': {
+    retryable: false,
+    about: 'Something in a sandbox is no text file, or no file at all.',
+  },
+  'shell/unavailable': {
+    retryable: false,
+    about: 'The sandbox has nothing through which commands and files could work.',
+  },
   'storage/failed': { retryable: true, about: 'The disk refused a read or a write.' },
   'record/missing': { retryable: false, about: 'A record was removed meanwhile.' },
   'record/exists': { retryable: false, about: 'A record with that id is already there.' },
@@ -130,6 +147,44 @@ export const ERROR_CODES = {
     about: 'The machine showed another host key than the known one, so nothing was sent to it.',
   },
   'http/failed': { retryable: true, about: 'An HTTP request failed.' },
+  'http/refused': {
+    retryable: false,
+    about: 'The address may not be contacted; nothing was sent to it.',
+  },
+  'http/too-large': { retryable: false, about: 'An answer is longer than what is accepted.' },
+  'remote/not-found': { retryable: false, about: 'The service has nothing of that name.' },
+  'remote/auth-required': {
+    retryable: false,
+    about: 'The service wants a token, or another one; the text names variable, scope and page.',
+  },
+  'remote/forbidden': { retryable: false, about: 'The token has no right to do this.' },
+  'remote/gated': {
+    retryable: false,
+    about: 'Access must be asked for on the page that the text names.',
+  },
+  'remote/rate-limited': {
+    retryable: true,
+    about: 'The service allows no more requests for now; the text says until when.',
+  },
+  'remote/billing': { retryable: false, about: 'The account has no credit for this.' },
+  'remote/conflict': {
+    retryable: false,
+    about: 'It was changed or made by somebody else meanwhile.',
+  },
+  'remote/unsupported': { retryable: false, about: 'The service does not offer this here.' },
+  'remote/not-ready': { retryable: true, about: 'The service is still preparing the answer.' },
+  'remote/failed': {
+    retryable: true,
+    about: 'The service answered with an error or with something that is no answer.',
+  },
+  'policy/needs-approval': {
+    retryable: false,
+    about: 'A person has to agree first and could not be asked.',
+  },
+  'policy/refused': {
+    retryable: false,
+    about: 'A person or a rule refused it; nothing was changed.',
+  },
   cancelled: { retryable: false, about: 'The caller cancelled the call.' },
   timeout: { retryable: true, about: 'Something took longer than its limit.' },
   internal: { retryable: false, about: 'A defect in Glovebox.' },

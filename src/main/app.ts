@@ -5,7 +5,7 @@ import type { Environment } from '#config/environment.ts';
 import { createImageRenderer } from '#notebook/render/images.ts';
 import { pageTranscript, renderTranscript } from '#notebook/render/transcript.ts';
 import { createNotebooks } from '#notebook/open-notebook.ts';
-import { systemClock } from '#platform/clock.ts';
+import { systemClock, type Clock } from '#platform/clock.ts';
 import type { Log } from '#platform/log.ts';
 import type { JsonObject } from '#core/json.ts';
 import { BackendRegistry, type BackendLoader } from '#sandbox/registry.ts';
@@ -13,12 +13,16 @@ import { Sandboxes } from '#sandbox/sandboxes.ts';
 import { createSessionRecords } from '#session/records.ts';
 import { DEFAULT_LIMITS, type SessionLimits } from '#session/limits.ts';
 import { Sessions } from '#session/sessions.ts';
+import { createSandboxFiles } from '#shell/files.ts';
+import { createShell } from '#shell/shell.ts';
+import { authorizeByAsking } from '#tools/authorize.ts';
 import type { ToolServices } from '#tools/define-tool.ts';
 import { locateImageWorker } from './image-assets.ts';
 import { localSettings } from './local-settings.ts';
 import { readPythonFile } from './python-files.ts';
 import { createClusterHosts, slurmSettings } from './slurm-settings.ts';
 import { readStatus } from './status.ts';
+import { createWebServices } from './web-services.ts';
 
 const MIB = 1024 * 1024;
 /** A client takes a resource in one piece; the rest is paged. */
@@ -31,6 +35,8 @@ export interface AppOptions {
   readonly log: Log;
   /** Shorter ones for tests. */
   readonly limits?: Partial<SessionLimits>;
+  /** Time as the way to remote services sees it: the age of answers, and pauses. A quick one for tests. */
+  readonly webClock?: Clock;
 }
 
 export interface App {
@@ -47,7 +53,7 @@ export interface App {
   close(this: void): Promise<void>;
 }
 
-export function createApp({ config, env, projectDir, log, limits }: AppOptions): App {
+export function createApp({ config, env, projectDir, log, limits, webClock }: AppOptions): App {
   const clock = systemClock;
   const dir = config.getOrDefault('dir');
   const sandboxes = new Sandboxes({
@@ -80,6 +86,7 @@ export function createApp({ config, env, projectDir, log, limits }: AppOptions):
       limits: { ...DEFAULT_LIMITS, ...limits },
     }),
   });
+  const { helpers } = sessions;
   const images = createImageRenderer({ ...locateImageWorker(), clock });
   return {
     config,
@@ -87,8 +94,12 @@ export function createApp({ config, env, projectDir, log, limits }: AppOptions):
     services: {
       sessions,
       sandboxes,
+      shell: createShell({ helpers, source: () => readPythonFile('shell.py') }),
+      files: createSandboxFiles({ helpers, clock, source: () => readPythonFile('files.py') }),
       projectDir,
       images,
+      ...createWebServices(config, webClock ?? clock),
+      authorize: authorizeByAsking,
       settings: {
         waitMs: () => config.get('run.wait_s') * 1000,
         notebookDir: () => config.get('notebook.dir'),

@@ -13,6 +13,7 @@ import { createLog } from '#platform/log.ts';
 import { childEnvironment } from '#platform/environment.ts';
 import { findProgram, spawnDetached } from '#platform/process.ts';
 import { tools } from '#tools/index.ts';
+import { askAtTerminal } from './ask-at-terminal.ts';
 import { createDoctorProbes } from './doctor-probes.ts';
 import { keepStdoutForProtocol } from './protocol-stdout.ts';
 import { sshSettings } from './ssh-settings.ts';
@@ -57,6 +58,7 @@ export function createHost(env: Environment, cwd: string): CliHost {
       };
     },
 
+    ask: askAtTerminal,
     readStdin: () => text(process.stdin),
 
     onInterrupt(callback) {

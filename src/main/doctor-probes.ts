@@ -5,6 +5,7 @@ import path from 'node:path';
 import type { DoctorProbes } from '#cli/host.ts';
 import type { Environment } from '#config/environment.ts';
 import { pathExists } from '#platform/files.ts';
+import { measureDiskCache } from '#platform/web/disk-cache.ts';
 import { findProgram } from '#platform/process.ts';
 import { findKernelPython } from '../sandbox/backends/local/find-python.ts';
 import {
@@ -13,6 +14,7 @@ import {
 } from '../sandbox/backends/local/managed-environment.ts';
 import { hasModule, probePython, versionText } from '../sandbox/backends/local/probe-python.ts';
 import { localSettings } from './local-settings.ts';
+import { credentialRule, webCacheDir } from './web-services.ts';
 
 const PERMISSION_BITS = 0o777;
 
@@ -85,6 +87,23 @@ export function createDoctorProbes(env: Environment, projectDir: () => string): 
     },
 
     findProgram: (name) => findProgram(name, env['PATH']),
+
+    async remoteServices(config) {
+      const credentialFor = credentialRule(config);
+      const services = [
+        ['Hugging Face Hub', config.get('hub.endpoint')],
+        ['GitHub', config.get('github.endpoint')],
+        ['Semantic Scholar', config.get('papers.semantic_scholar')],
+      ] as const;
+      const tokens = services.map(async ([service, url]) => {
+        const credential = await credentialFor(new URL(url));
+        return { service, source: credential?.source };
+      });
+      return {
+        tokens: await Promise.all(tokens),
+        cacheBytes: await measureDiskCache(webCacheDir(config)),
+      };
+    },
 
     async damagedRecords(config) {
       const dir = config.get('dir');

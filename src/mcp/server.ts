@@ -1,7 +1,14 @@
 /** Makes the MCP server of one connection: the tools, the resources, and how a call runs. */
-import { McpServer, type CallToolResult, type ServerContext } from '@modelcontextprotocol/server';
+import { setMaxListeners } from 'node:events';
+import {
+  McpServer,
+  type CallToolResult,
+  type InputRequiredResult,
+  type ServerContext,
+} from '@modelcontextprotocol/server';
 import type { Tool, ToolResult, ToolServices } from '#tools/define-tool.ts';
 import { inputSchemaOf } from '#tools/input-schema.ts';
+import { createAsk, QuestionPending } from './consent.ts';
 import type { McpClock, McpLog } from './contract.ts';
 import { ProgressReporter } from './progress.ts';
 import { renderToolError } from './render-error.ts';
@@ -49,7 +56,7 @@ export function createMcpServer(
   const notifyChanged = registerResources(server, options.resources, options.log);
   for (const tool of tools) {
     server.registerTool(tool.name, publishedFormOf(tool), (input: unknown, context) =>
-      callTool(tool, input, context, { ...options, loadServices, notifyChanged }),
+      callTool(tool, input, context, { ...options, server, loadServices, notifyChanged }),
     );
   }
   return server;
@@ -84,6 +91,7 @@ function publishedFormOf(tool: Tool) {
 }
 
 interface CallSurroundings extends McpServerOptions {
+  readonly server: McpServer;
   readonly loadServices: () => Promise<ToolServices>;
   readonly notifyChanged: NotifyChanged;
 }
@@ -91,9 +99,12 @@ interface CallSurroundings extends McpServerOptions {
 async function callTool(
   tool: Tool,
   input: unknown,
-  { mcpReq }: ServerContext,
-  { clock, log, loadServices, notifyChanged }: CallSurroundings,
-): Promise<CallToolResult> {
+  context: ServerContext,
+  { server, clock, log, loadServices, notifyChanged }: CallSurroundings,
+): Promise<CallToolResult | InputRequiredResult> {
+  const { mcpReq } = context;
+  // A call may ask many services at once, each of which listens.
+  setMaxListeners(0, mcpReq.signal);
   const progressToken = mcpReq._meta?.progressToken;
   const progress =
     progressToken === undefined
@@ -110,11 +121,13 @@ async function callTool(
       ...services,
       signal: mcpReq.signal,
       report: (step) => progress?.report(step),
+      ask: createAsk(server, context),
     });
     const runId = result.meta?.['run_id'];
     if (typeof runId === 'string') notifyChanged(runUri(runId));
     return toCallToolResult(result, RESULT_CHARS[tool.name] ?? DEFAULT_RESULT_CHARS);
   } catch (error) {
+    if (error instanceof QuestionPending) return error.result;
     return renderToolError(error, tool.name, log);
   } finally {
     if (!tool.hints.readOnly) notifyChanged(STATUS_URI);

@@ -178,3 +178,25 @@ it('X22, C4: ignores proxy variables', async () => {
   );
   expect((await program.ended).output).toContain('direct');
 });
+
+it('connects to no name that leads to a private address when only public ones are allowed', async () => {
+  const seen: string[] = [];
+  const { url } = await serve((request, response) => {
+    seen.push(request.url ?? '');
+    response.end('inside');
+  });
+  const named = url.replace('127.0.0.1', 'localhost');
+  expect((await httpRequest({ ...get, url })).text).toBe('inside');
+  await expect(httpRequest({ ...get, url: named, isPublicOnly: true })).rejects.toMatchObject({
+    code: 'http/refused',
+  });
+  expect(seen).toHaveLength(1);
+});
+
+it('ends an answer that is longer than wanted', async () => {
+  const { url } = await serve((_, response) => response.end('x'.repeat(10_000)));
+  await expect(httpRequest({ ...get, url, maxBytes: 1000 })).rejects.toMatchObject({
+    code: 'http/too-large',
+  });
+  expect((await httpRequest({ ...get, url, maxBytes: 10_000 })).bytes).toHaveLength(10_000);
+});

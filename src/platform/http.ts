@@ -1,4 +1,4 @@
-/** One HTTP request with its own time limit: no proxy, no redirect, no retry that could do something twice. */
+/** One HTTP request with its own time limit: no proxy of the environment, no redirect, no retry that could do something twice. */
 import {
   Agent as HttpAgent,
   request as httpRequestOf,
@@ -6,10 +6,14 @@ import {
   type IncomingMessage,
 } from 'node:http';
 import { Agent as HttpsAgent, request as httpsRequestOf } from 'node:https';
+import type { Duplex } from 'node:stream';
 import { cancelled, throwIfAborted } from '#core/abort.ts';
-import { GloveboxError, messageOf } from '#core/errors.ts';
+import { GloveboxError, isGloveboxError, messageOf } from '#core/errors.ts';
+import { renderBytes } from '#core/units.ts';
 import { systemClock } from './clock.ts';
 import { errnoOf } from './files.ts';
+import { lookupPublic } from './web/private-address.ts';
+import { openTunnel } from './web/tunnel.ts';
 
 export interface HttpRequest {
   readonly method: string;
@@ -18,6 +22,12 @@ export interface HttpRequest {
   readonly body?: string | Uint8Array;
   /** From the call to the last byte of the answer. */
   readonly timeoutMs: number;
+  /** A longer body ends the request with `http/too-large`. Default: no limit. */
+  readonly maxBytes?: number;
+  /** Refuses a host name that resolves to an address which is not public. Addresses as such are the caller's to check. */
+  readonly isPublicOnly?: boolean;
+  /** Reaches an https address through this proxy, which then looks up its name. The only proxy there is. */
+  readonly proxy?: string;
   readonly signal?: AbortSignal;
 }
 
@@ -25,6 +35,8 @@ export interface HttpResponse {
   /** Any status: 3xx, 4xx and 5xx are answers, not errors. */
   readonly status: number;
   readonly headers: Headers;
+  /** The whole body. */
+  readonly bytes: Buffer;
   /** The whole body as UTF-8. */
   readonly text: string;
 }
@@ -35,6 +47,15 @@ const reusing = {
   'https:': new HttpsAgent({ keepAlive: true }),
 };
 const fresh = { 'http:': new HttpAgent(), 'https:': new HttpsAgent() };
+// Connections that were made under the stricter rule are kept apart: a kept one is not looked up again.
+const reusingPublic = {
+  'http:': new HttpAgent({ keepAlive: true, lookup: lookupPublic }),
+  'https:': new HttpsAgent({ keepAlive: true, lookup: lookupPublic }),
+};
+const freshPublic = {
+  'http:': new HttpAgent({ lookup: lookupPublic }),
+  'https:': new HttpsAgent({ lookup: lookupPublic }),
+};
 
 /**
  * Sends one request and reads the answer. Proxy variables are ignored. Redirects are answers with their 3xx status.
@@ -42,7 +63,8 @@ const fresh = { 'http:': new HttpAgent(), 'https:': new HttpsAgent() };
  * A kept-alive connection that the server closed in the same moment is tried once more for GET and HEAD. Every other method
  * gets a connection of its own, so a request is never sent twice.
  *
- * @throws GloveboxError `http/failed` (refused, reset, name unknown, cut short; Node's code is in the text), `timeout`, `cancelled`.
+ * @throws GloveboxError `http/failed` (refused, reset, name unknown, cut short; Node's code is in the text), `http/refused`,
+ * `http/too-large`, `timeout`, `cancelled`.
  */
 export async function httpRequest(request: HttpRequest): Promise<HttpResponse> {
   const url = new URL(request.url);
@@ -58,13 +80,19 @@ export async function httpRequest(request: HttpRequest): Promise<HttpResponse> {
   request.signal?.addEventListener('abort', onAbort, { once: true });
   try {
     throwIfAborted(request.signal);
-    if (!safe) return await exchange(request, url, fresh, stop.signal).answer;
-    const first = exchange(request, url, reusing, stop.signal);
+    if (request.proxy !== undefined && url.protocol === 'https:') {
+      const socket = await openTunnel(request.proxy, url, stop.signal);
+      return await exchange(request, url, { createConnection: () => socket }, stop.signal).answer;
+    }
+    const once = request.isPublicOnly === true ? freshPublic : fresh;
+    const kept = request.isPublicOnly === true ? reusingPublic : reusing;
+    if (!safe) return await exchange(request, url, once, stop.signal).answer;
+    const first = exchange(request, url, kept, stop.signal);
     return await first.answer.catch((error: unknown) => {
       const raced =
         first.outgoing.reusedSocket && ['ECONNRESET', 'EPIPE'].includes(errnoOf(error) ?? '');
       if (!raced || stop.signal.aborted) throw error;
-      return exchange(request, url, fresh, stop.signal).answer;
+      return exchange(request, url, once, stop.signal).answer;
     });
   } catch (error) {
     throw translate(error, request, url, limit.passed);
@@ -75,12 +103,19 @@ export async function httpRequest(request: HttpRequest): Promise<HttpResponse> {
 }
 
 type Agents = { readonly 'http:': HttpAgent; readonly 'https:': HttpsAgent };
+/** A kept connection out of an agent, or one that is there already. */
+type Connections = Agents | { readonly createConnection: () => Duplex };
 interface Exchange {
   readonly outgoing: ClientRequest;
   readonly answer: Promise<HttpResponse>;
 }
 
-function exchange(request: HttpRequest, url: URL, agents: Agents, signal: AbortSignal): Exchange {
+function exchange(
+  request: HttpRequest,
+  url: URL,
+  from: Connections,
+  signal: AbortSignal,
+): Exchange {
   const { method, body } = request;
   const headers = {
     ...request.headers,
@@ -88,23 +123,36 @@ function exchange(request: HttpRequest, url: URL, agents: Agents, signal: AbortS
   };
   const options = { method, headers, signal };
   const outgoing =
-    url.protocol === 'https:'
-      ? httpsRequestOf(url, { ...options, agent: agents['https:'] })
-      : httpRequestOf(url, { ...options, agent: agents['http:'] });
+    'createConnection' in from
+      ? httpsRequestOf(url, { ...options, ...from })
+      : url.protocol === 'https:'
+        ? httpsRequestOf(url, { ...options, agent: from['https:'] })
+        : httpRequestOf(url, { ...options, agent: from['http:'] });
   const answer = new Promise<HttpResponse>((resolve, reject) => {
     outgoing.on('error', reject);
     outgoing.on('response', (incoming) => {
-      read(incoming).then(resolve, reject);
+      read(incoming, request.maxBytes ?? Infinity).then(resolve, reject);
     });
   });
   outgoing.end(body);
   return { outgoing, answer };
 }
 
-async function read(incoming: IncomingMessage): Promise<HttpResponse> {
+async function read(incoming: IncomingMessage, maxBytes: number): Promise<HttpResponse> {
   const chunks: Buffer[] = [];
-  for await (const chunk of incoming) if (chunk instanceof Buffer) chunks.push(chunk);
-  const text = Buffer.concat(chunks).toString('utf8');
+  let size = 0;
+  for await (const chunk of incoming) {
+    if (!(chunk instanceof Buffer)) continue;
+    size += chunk.length;
+    // Leaving the loop by an error ends the connection.
+    if (size > maxBytes)
+      throw new GloveboxError(
+        'http/too-large',
+        `The answer is longer than ${renderBytes(maxBytes)}.`,
+      );
+    chunks.push(chunk);
+  }
+  const bytes = Buffer.concat(chunks);
   const pairs = incoming.rawHeaders;
   return {
     status: incoming.statusCode ?? 0,
@@ -115,7 +163,10 @@ async function read(incoming: IncomingMessage): Promise<HttpResponse> {
         headers.append(pairs[at] ?? '', pairs[at + 1] ?? '');
       return headers;
     },
-    text,
+    bytes,
+    get text() {
+      return bytes.toString('utf8');
+    },
   };
 }
 
@@ -126,6 +177,7 @@ function translate(
   tooLate: boolean,
 ): GloveboxError {
   if (request.signal?.aborted === true) return cancelled(request.signal);
+  if (isGloveboxError(error)) return error;
   // Without query and credentials: an address may carry a token.
   const what = `${request.method} ${url.origin}${url.pathname}`;
   if (tooLate) {

@@ -144,8 +144,10 @@ export interface SessionRecord {
   /** Set when the session was shut down. */
   readonly endedMs?: number;
   readonly endReason?: string;
-  /** A kernel without notebook that must not outlive its one run. */
+  /** A kernel without notebook that must not outlive its runs. */
   readonly scratch?: boolean;
+  /** A scratch kernel for programs of ours: what runs in it is carried on by the next process, and not ended with this one. */
+  readonly helper?: boolean;
 }
 
 /** What a reader is told of a session. */

@@ -2,6 +2,7 @@
 import type { SessionRecord } from './contract.ts';
 import type { SessionPool } from './pool.ts';
 import type { Outcome } from './run-queue.ts';
+import { endScratchIn } from './scratch-kernel.ts';
 import type { Session } from './session.ts';
 
 /** Saves, deletes the session's own kernel and ends it. @throws when the kernel cannot be deleted; the session is kept then. */
@@ -43,6 +44,7 @@ export async function endSessionsIn(
     }
     await recordEnd(pool, id, 'its sandbox was stopped');
   }
+  await endScratchIn(pool, sandboxId);
   return records;
 }
 

@@ -4,7 +4,7 @@ import { GloveboxError } from '#core/errors.ts';
 import type { Clock } from '#platform/clock.ts';
 import { isFinal } from './contract.ts';
 import { lossHint } from './loss.ts';
-import { pythonText } from './python-text.ts';
+import { pythonCall } from './python-call.ts';
 import type { Session } from './session.ts';
 
 /** The type under which `python/inspect_variables.py` publishes its answer. */
@@ -103,11 +103,10 @@ function occupation(session: Session): string | undefined {
   return detail ?? `the session is ${state.replace('-', ' ')}`;
 }
 
-/** One statement that makes no name in the kernel. */
 function codeOf(source: string, { names, limit }: InspectRequest): string {
-  const request = JSON.stringify({ names, limit });
-  if (request.length > MAX_PARTS * 1000) {
+  const request = { names, limit };
+  if (JSON.stringify(request).length > MAX_PARTS * 1000) {
     throw new GloveboxError('input/too-large', 'Too many names.', { hint: 'Ask for fewer.' });
   }
-  return `exec(${pythonText(source)}, {"__name__": "glovebox", "glovebox_namespace": globals(), "glovebox_request": ${pythonText(request)}})`;
+  return pythonCall(source, request, { glovebox_namespace: 'globals()' });
 }

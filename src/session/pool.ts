@@ -19,6 +19,7 @@ import { followExpiry } from './expiry.ts';
 import { RunJournal } from './journal.ts';
 import { isFree, isSelf, leaseOf } from './lease.ts';
 import { loadLeftRuns } from './recover-runs.ts';
+import { endWhenIdle } from './scratch-kernel.ts';
 import { carryOnOrphans, isOrphan, takeOver } from './take-over.ts';
 import { Session } from './session.ts';
 import type { SessionSettings } from './session-options.ts';
@@ -295,7 +296,7 @@ export class SessionPool {
     );
     await this.copies.close(session.id, { isLast: false });
     await session.disconnect();
-    await session.notebook.close();
+    if (session.record.scratch !== true) await session.notebook.close();
   }
 
   /** Before a notebook is read: what an earlier process answered and did not save belongs to it. Never fails, nor waits long. */
@@ -321,7 +322,8 @@ export class SessionPool {
 
   async #attach(record: SessionRecord): Promise<Session> {
     const { notebooks, clock, log } = this.options;
-    const notebook = await notebooks.open(record.notebookPath);
+    const notebook =
+      record.scratch === true ? undefined : await notebooks.open(record.notebookPath);
     try {
       const session = this.build(record, notebook);
       const lease = leaseOf(record);
@@ -342,15 +344,16 @@ export class SessionPool {
           void this.#letGo(session);
         },
       });
-      if (lease.isOwner) await this.copies.open(session);
+      if (lease.isOwner && notebook !== undefined) await this.copies.open(session);
       // The owner lives, and knows nothing of runs that others leave.
-      if (!lease.isOwner) await this.carryOn(session);
+      if (!lease.isOwner && notebook !== undefined) await this.carryOn(session);
       this.journal
         .prune(record.id, clock.now())
         .catch((error: unknown) => log.debug(`prune: ${messageOf(error)}`));
+      if (record.scratch === true) endWhenIdle(this, session);
       return session;
     } catch (error) {
-      await notebook.close();
+      await notebook?.close();
       throw error;
     }
   }

@@ -42,6 +42,7 @@ const sessionRecord = z.looseObject({
   endedMs: z.number().exactOptional(),
   endReason: z.string().exactOptional(),
   scratch: z.boolean().exactOptional(),
+  helper: z.boolean().exactOptional(),
 });
 
 export function createSessionRecords(

@@ -18,7 +18,7 @@ export type LeftRuns = readonly Run[];
 export async function loadLeftRuns(
   session: Session,
   journal: RunJournal,
-  notebook: OpenNotebook,
+  notebook: OpenNotebook | undefined,
   nowMs: number,
   isWanted: (record: RunRecord) => boolean = () => true,
 ): Promise<LeftRuns> {
@@ -68,8 +68,8 @@ function lastCount(records: readonly RunRecord[], generation: number): number | 
 }
 
 /** Restores a cell that was acknowledged and had not reached the file. */
-function putBack(notebook: OpenNotebook, record: RunRecord): void {
-  if (record.cellId === undefined || !record.insertedCell) return;
+function putBack(notebook: OpenNotebook | undefined, record: RunRecord): void {
+  if (notebook === undefined || record.cellId === undefined || !record.insertedCell) return;
   if (findCell(notebook, record.cellId) !== undefined) return;
   const anchor = record.afterCellId;
   const isAnchored = anchor !== undefined && findCell(notebook, anchor) !== undefined;

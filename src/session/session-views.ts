@@ -83,7 +83,12 @@ export async function listForeignKernels(
   own: readonly SessionView[],
   signal: AbortSignal,
 ): Promise<readonly ForeignKernel[]> {
-  const known = new Set(own.map(({ kernelId }) => kernelId));
+  // What runs in kernels of our own that no notebook has is told by its run.
+  const hidden = (await pool.options.records.list()).filter(({ value }) => value.scratch === true);
+  const known = new Set([
+    ...own.map(({ kernelId }) => kernelId),
+    ...hidden.map(({ value }) => value.kernelId),
+  ]);
   const { ready } = await sandboxesToSearch(pool.options, undefined, signal).catch(() => ({
     ready: [],
   }));

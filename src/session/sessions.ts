@@ -14,6 +14,7 @@ import {
   type SessionView,
 } from './contract.ts';
 import { endSessionsIn, shutdownSession } from './end-session.ts';
+import { HelperKernels } from './helper-kernels.ts';
 import type { KernelLink } from './kernel-link.ts';
 import { inspectVariables, type Inspected, type InspectRequest } from './inspect.ts';
 import { isFree } from './lease.ts';
@@ -32,9 +33,12 @@ import { startExistingNotebook, startNewNotebook, type StartRequest } from './st
 export class Sessions {
   readonly #pageIndexes = new PageIndexes();
   readonly #pool: SessionPool;
+  /** For what needs a kernel but no session that anybody sees. */
+  readonly helpers: HelperKernels;
 
   constructor(options: PoolOptions) {
     this.#pool = new SessionPool(options);
+    this.helpers = new HelperKernels(this.#pool);
   }
 
   /** A new notebook named after `name` in `folder`, with a fresh kernel. @throws `sandbox/pending`: the same call continues. */
@@ -232,7 +236,7 @@ export class Sessions {
   /** After start-up, in the background: carries on what an earlier process left. Never fails. */
   async recover(signal: AbortSignal): Promise<void> {
     await this.#pool.reattachUnfinished(signal);
-    await sweepScratchKernels(this.#pool);
+    await sweepScratchKernels(this.#pool, signal);
     await this.#sweepRuns();
   }
 
@@ -254,6 +258,7 @@ export class Sessions {
 
   /** Before the process ends: everything onto disk, sockets closed properly, no kernel touched (R8). */
   async close(): Promise<void> {
+    await this.helpers.close();
     const sessions = await this.#pool.stopAttaching();
     await Promise.allSettled([
       ...sessions.map(async (session) => {

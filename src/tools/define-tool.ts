@@ -2,24 +2,36 @@
 import * as z from 'zod';
 import { GloveboxError } from '#core/errors.ts';
 import type { JsonObject } from '#core/json.ts';
+import { didYouMean } from '#core/nearest.ts';
+import type { GithubContext } from '#github/context.ts';
+import type { HubContext } from '#hub/context.ts';
 import type { Block } from '#notebook/contract.ts';
 import type { ImageRenderer } from '#notebook/render/images.ts';
 import type { Progress } from '#sandbox/backend.ts';
 import type { Sandboxes } from '#sandbox/sandboxes.ts';
 import type { Sessions } from '#session/sessions.ts';
+import type { SandboxFiles } from '#shell/files.ts';
+import type { Shell } from '#shell/shell.ts';
+import type { AskPerson, Authorize } from './authorize.ts';
 
 /** A group of tools that can be switched off as one. */
-export const TOOLSETS = ['notebook', 'sandbox'] as const;
+export const TOOLSETS = ['notebook', 'sandbox', 'hub', 'github'] as const;
 export type Toolset = (typeof TOOLSETS)[number];
 
 /** What a tool may use. Built once per server in `main`. */
 export interface ToolServices {
   readonly sessions: Sessions;
   readonly sandboxes: Sandboxes;
+  readonly shell: Shell;
+  readonly files: SandboxFiles;
   /** The user's project on this machine, an absolute path. */
   readonly projectDir: string;
   readonly settings: ToolSettings;
   readonly images: ImageRenderer;
+  readonly hub: HubContext;
+  readonly github: GithubContext;
+  /** Asked before anything outside is changed, with every fact about it. */
+  readonly authorize: Authorize;
 }
 
 /** Options that tools read. Each is a call, so that a bad value fails the tool that needs it and nothing else. */
@@ -39,6 +51,8 @@ export interface ToolContext extends ToolServices {
   readonly signal: AbortSignal;
   /** Tells the client how far the call is; nothing happens when the client did not ask for progress. */
   readonly report: (progress: Progress) => void;
+  /** Reaches the person behind this call, where the caller of the tool can. For `authorize`. */
+  readonly ask: AskPerson;
 }
 
 /** An answer: blocks in reading order. A failure is thrown as a GloveboxError instead. */
@@ -95,12 +109,15 @@ function parseInput<Schema extends z.ZodObject>(
 ): z.output<Schema> {
   const parsed = schema.safeParse(raw ?? {});
   if (parsed.success) return parsed.data;
+  const known = Object.keys(schema.shape);
+  const guesses = parsed.error.issues
+    .flatMap((issue) => (issue.code === 'unrecognized_keys' ? issue.keys : []))
+    .map((key) => didYouMean(key, known))
+    .join('');
   throw new GloveboxError(
     'input/invalid',
-    `Arguments of ${name}: ${z.prettifyError(parsed.error)}`,
-    {
-      hint: `${name} takes: ${Object.keys(schema.shape).join(', ') || 'no arguments'}.`,
-    },
+    `Arguments of ${name}: ${z.prettifyError(parsed.error)}${guesses}`,
+    { hint: `${name} takes: ${known.join(', ') || 'no arguments'}.` },
   );
 }
 

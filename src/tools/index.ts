@@ -1,5 +1,15 @@
 /** The list of all tools, in the order clients see them. */
 import type { Tool } from './define-tool.ts';
+import { githubFindExamples } from './github/github-find-examples.ts';
+import { githubListRepos } from './github/github-list-repos.ts';
+import { githubReadFile } from './github/github-read-file.ts';
+import { exploreHfDocs } from './hub/explore-hf-docs.ts';
+import { fetchHfDocs } from './hub/fetch-hf-docs.ts';
+import { findHfApi } from './hub/find-hf-api.ts';
+import { hfPapers } from './hub/hf-papers.ts';
+import { hfInspectDataset } from './hub/hf-inspect-dataset.ts';
+import { hfRepoFiles } from './hub/hf-repo-files.ts';
+import { hfRepoGit } from './hub/hf-repo-git.ts';
 import { addMarkdown } from './notebook/add-markdown.ts';
 import { attachToSession } from './notebook/attach-to-session.ts';
 import { deleteCell } from './notebook/delete-cell.ts';
@@ -20,11 +30,15 @@ import { startNewNotebook } from './notebook/start-new-notebook.ts';
 import { startNotebook } from './notebook/start-notebook.ts';
 import { checkResources } from './sandbox/check-resources.ts';
 import { ping } from './sandbox/ping.ts';
+import { sandboxBash } from './sandbox/sandbox-bash.ts';
 import { sandboxCreate } from './sandbox/sandbox-create.ts';
+import { sandboxEdit } from './sandbox/sandbox-edit.ts';
 import { sandboxList } from './sandbox/sandbox-list.ts';
 import { sandboxOptions } from './sandbox/sandbox-options.ts';
+import { sandboxRead } from './sandbox/sandbox-read.ts';
 import { sandboxStop } from './sandbox/sandbox-stop.ts';
 import { sandboxWait } from './sandbox/sandbox-wait.ts';
+import { sandboxWrite } from './sandbox/sandbox-write.ts';
 
 export const tools: readonly Tool[] = [
   startNewNotebook,
@@ -50,6 +64,20 @@ export const tools: readonly Tool[] = [
   sandboxList,
   sandboxWait,
   sandboxStop,
+  sandboxBash,
+  sandboxRead,
+  sandboxWrite,
+  sandboxEdit,
   checkResources,
   ping,
+  hfPapers,
+  exploreHfDocs,
+  fetchHfDocs,
+  findHfApi,
+  githubFindExamples,
+  githubListRepos,
+  githubReadFile,
+  hfInspectDataset,
+  hfRepoFiles,
+  hfRepoGit,
 ];

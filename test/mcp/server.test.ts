@@ -47,8 +47,13 @@ const untouchable = new Proxy(
 const noServices = async (): Promise<ToolServices> => ({
   sessions: z.custom<ToolServices['sessions']>().parse(untouchable),
   sandboxes: z.custom<ToolServices['sandboxes']>().parse(untouchable),
+  shell: z.custom<ToolServices['shell']>().parse(untouchable),
+  files: z.custom<ToolServices['files']>().parse(untouchable),
   settings: z.custom<ToolServices['settings']>().parse(untouchable),
   images: z.custom<ToolServices['images']>().parse(untouchable),
+  hub: z.custom<ToolServices['hub']>().parse(untouchable),
+  github: z.custom<ToolServices['github']>().parse(untouchable),
+  authorize: z.custom<ToolServices['authorize']>().parse(untouchable),
   projectDir: '/project',
 });
 

@@ -39,6 +39,8 @@ export interface ServerOptions {
   readonly era: Era;
   readonly node?: string;
   readonly env?: Readonly<Record<string, string>>;
+  /** Before the handshake, for what the client can do. */
+  readonly prepare?: (client: Client) => void;
 }
 
 export interface BundledServer {
@@ -69,6 +71,7 @@ export async function startServer(bundle: Bundle, options: ServerOptions): Promi
   let stderr = '';
   transport.stderr?.on('data', (text: Buffer) => (stderr += text.toString()));
   const client = newClient(era);
+  options.prepare?.(client);
   const protocolErrors: Error[] = [];
   client.onerror = (error) => protocolErrors.push(error);
   onTestFinished(() => client.close());

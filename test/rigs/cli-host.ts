@@ -328,11 +328,17 @@ export function fakeHost(world: World): {
         }),
       managedEnvironment: () => Promise.resolve({ path: '/state/envs/x', state: 'ready' }),
       findProgram: (name) => Promise.resolve(`/usr/bin/${name}`),
+      remoteServices: () =>
+        Promise.resolve({
+          tokens: [{ service: 'GitHub', source: undefined }],
+          cacheBytes: 2048,
+        }),
       damagedRecords: () => Promise.resolve([]),
     },
     loadConfig: (flags) =>
       loadConfig({ env: { HOME: '/nowhere', ...world.env }, cwd: '/project', flags }),
     openServices: () => Promise.resolve(services),
+    ask: () => Promise.resolve('unavailable'),
     readStdin: () => Promise.resolve(world.stdin ?? ''),
     onInterrupt(callback) {
       interrupts.add(callback);

@@ -111,7 +111,7 @@ async function openNotebook(
       ...(given.kernel !== undefined && { kernel: given.kernel }),
       ...(given.sandbox !== undefined && { sandbox_id: given.sandbox }),
     };
-    return services.callTool(tool, input, { signal, report });
+    return services.callTool(tool, input, { signal, report, ask: context.host.ask });
   };
   try {
     return await open(path.resolve(host.cwd, file));

@@ -58,7 +58,7 @@ export const tool: CliCommand = {
     const result = await services.callTool(
       found,
       { ...fromJson, ...fromFlags },
-      { signal, report },
+      { signal, report, ask: host.ask },
     );
     context.progress.clear();
     if (json)

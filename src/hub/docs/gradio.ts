@@ -1,0 +1,38 @@
+/** The pages of Gradio's documentation, out of its `llms.txt`. */
+import type { HubContext } from '../context.ts';
+import { checkHubAnswer } from '../failures.ts';
+import type { DocPage } from './pages.ts';
+import { DOCS_CACHE_MS } from './products.ts';
+
+export interface GradioPage extends DocPage {
+  /** What the list says about it. */
+  readonly text: string;
+}
+
+/** GET `/llms.txt` of gradio.app: links of its own origin with a line about each. */
+export async function listGradioPages(
+  hub: HubContext,
+  signal: AbortSignal,
+): Promise<readonly GradioPage[]> {
+  const base = hub.hosts().gradio;
+  const url = `${base}/llms.txt`;
+  const response = await hub.web.send({ url, credentials: 'none', cacheMs: DOCS_CACHE_MS }, signal);
+  checkHubAnswer(hub, response, { what: "the list of Gradio's pages" });
+  const own = [new URL(base).origin, 'https://www.gradio.app', 'https://gradio.app'];
+  const pages = response.text.split('\n').flatMap((line): GradioPage[] => {
+    const [, title, target, rest] = /\[([^\]]+)\]\(([^)\s]+)\)(.*)$/.exec(line) ?? [];
+    if (title === undefined || target === undefined || !URL.canParse(target, base)) return [];
+    const link = new URL(target, base);
+    if (!own.includes(link.origin)) return [];
+    const name = link.pathname.replace(/^\//, '').replace(/\.md$/, '');
+    return [
+      {
+        title,
+        url: `${new URL(base).origin}/${name}`,
+        name,
+        text: (rest ?? '').replace(/^\s*[:–-]\s*/, ''),
+      },
+    ];
+  });
+  return [...new Map(pages.map((page) => [page.url, page])).values()];
+}

@@ -1,0 +1,125 @@
+/** Shows a file to a model: lines within a budget, notebooks as their cells, and what cannot be shown by its size. */
+import * as z from 'zod';
+import { GloveboxError } from '#core/errors.ts';
+import { renderBytes } from '#core/units.ts';
+import { fenced, renderCount, shorten } from './paged-answer.ts';
+
+export interface LineWindow {
+  readonly text: string;
+  /** `lines 1–300 of 1,842` */
+  readonly range: string;
+  /** The first line that is not shown. */
+  readonly nextLine: number | undefined;
+}
+
+const DEFAULT_LINES = 300;
+/** A line that is longer than this by itself was not written by hand. */
+const MAX_LINE_CHARS = 2000;
+
+/**
+ * Whole lines as long as they fit; one that alone is too long is cut and marked.
+ *
+ * @throws GloveboxError `input/invalid` when the range begins after its end, or beyond the end of the file.
+ */
+export function windowOfLines(
+  whole: string,
+  asked: { readonly start?: number | undefined; readonly end?: number | undefined },
+  chars: number,
+): LineWindow {
+  const lines = whole.replace(/\r?\n$/, '').split(/\r?\n/);
+  const start = Math.max(1, asked.start ?? 1);
+  if (asked.end !== undefined && asked.end < start)
+    throw new GloveboxError(
+      'input/invalid',
+      `The range ends with line ${asked.end}, before it begins with line ${start}.`,
+    );
+  if (start > lines.length)
+    throw new GloveboxError(
+      'input/invalid',
+      `There is no line ${renderCount(start)}: the file has ${renderCount(lines.length)}.`,
+    );
+  const end = Math.min(lines.length, asked.end ?? start + DEFAULT_LINES - 1);
+  const shown: string[] = [];
+  let used = 0;
+  for (const line of lines.slice(start - 1, end)) {
+    const cut =
+      line.length > MAX_LINE_CHARS
+        ? `${shorten(line, MAX_LINE_CHARS)} [${renderCount(line.length)} characters in this line]`
+        : line;
+    if (shown.length > 0 && used + cut.length + 1 > chars) break;
+    shown.push(cut);
+    used += cut.length + 1;
+  }
+  const last = start + shown.length - 1;
+  return {
+    text: shorten(shown.join('\n'), Math.max(200, chars)),
+    range: `lines ${renderCount(start)}–${renderCount(last)} of ${renderCount(lines.length)}`,
+    nextLine: last < lines.length ? last + 1 : undefined,
+  };
+}
+
+/** The text of bytes, or `undefined` when they are no text. */
+export function decodeText(bytes: Uint8Array): string | undefined {
+  if (bytes.subarray(0, 8192).includes(0)) return undefined;
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+  } catch {
+    return undefined;
+  }
+}
+
+/** The size in a pointer of Git LFS, or `undefined` for anything else. */
+export function lfsSizeOf(text: string): number | undefined {
+  if (!text.startsWith('version https://git-lfs')) return undefined;
+  const size = /^size (\d+)$/m.exec(text)?.[1];
+  return size === undefined ? undefined : Number(size);
+}
+
+export const describeSize = (bytes: number): string =>
+  bytes < 1024 ? `${bytes} bytes` : `${renderBytes(bytes)} (${renderCount(bytes)} bytes)`;
+
+const sourceSchema = z.union([
+  z.string(),
+  z.array(z.string()).transform((lines) => lines.join('')),
+]);
+const notebookSchema = z.object({
+  cells: z.array(
+    z.object({
+      cell_type: z.string(),
+      source: sourceSchema.catch(''),
+      metadata: z.object({ tags: z.array(z.string()).catch([]) }).catch({ tags: [] }),
+    }),
+  ),
+  metadata: z
+    .object({ language_info: z.object({ name: z.string() }).optional().catch(undefined) })
+    .catch({ language_info: undefined }),
+});
+/** What authors mark as not for readers. */
+const HIDDEN = new Set([
+  'hide',
+  'hidden',
+  'remove',
+  'hide_cell',
+  'remove_cell',
+  'hide-cell',
+  'remove-cell',
+]);
+
+/** The cells of a notebook as Markdown, without outputs and what is tagged as hidden; `undefined` when it is no notebook. */
+export function notebookToMarkdown(text: string): string | undefined {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+  const parsed = notebookSchema.safeParse(value);
+  if (!parsed.success) return undefined;
+  const { cells, metadata } = parsed.data;
+  const language = metadata.language_info?.name ?? 'python';
+  return cells
+    .filter((cell) => !cell.metadata.tags.some((tag) => HIDDEN.has(tag)))
+    .map(({ cell_type: type, source }) => (type === 'code' ? fenced(source, language) : source))
+    .filter((cell) => cell.trim() !== '')
+    .join('\n\n');
+}
