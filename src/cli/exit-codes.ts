@@ -29,6 +29,7 @@ const BY_ERROR: Readonly<Partial<Record<ErrorCode, ExitCode>>> = {
   'session/unknown': EXIT.nothing,
   'server/unreachable': EXIT.unreachable,
   'host/unreachable': EXIT.unreachable,
+  'host/login-needed': EXIT.unreachable,
   'kernel/unresponsive': EXIT.unreachable,
   cancelled: EXIT.interrupted,
 };

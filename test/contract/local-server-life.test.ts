@@ -1,5 +1,6 @@
 /** How a local Jupyter server begins and ends: ports, failures, foreign records, kills, idleness. Never an orphan. */
 import { readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { randomInt } from 'node:crypto';
 import { createServer } from 'node:net';
 import path from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
@@ -10,6 +11,22 @@ import { callerWith, filesBelow, start } from './local-start.ts';
 
 let rig: LocalRig;
 afterEach(() => rig.dispose());
+
+/** Holds a port below those that the system gives away by itself, so that nobody else takes it once it is released. */
+async function takePort(): Promise<{
+  readonly port: number;
+  readonly release: () => Promise<unknown>;
+}> {
+  for (;;) {
+    const port = randomInt(20_000, 32_000);
+    const server = createServer();
+    const isTaken = await new Promise<boolean>((resolve) => {
+      server.once('listening', () => resolve(true)).once('error', () => resolve(false));
+      server.listen(port, '127.0.0.1');
+    });
+    if (isTaken) return { port, release: () => new Promise((resolve) => server.close(resolve)) };
+  }
+}
 
 describe('ports', () => {
   test('L4: when somebody takes the port in the last moment, another one is tried', async () => {
@@ -32,10 +49,7 @@ runpy.run_path(${JSON.stringify(path.join(rig.settings.pythonDir, 'serve.py'))},
 
   test('L4: a range is kept, and one without a free port is an error that says so', async () => {
     rig = await makeLocalRig();
-    const taken = createServer().listen(0, '127.0.0.1');
-    await new Promise((resolve) => taken.once('listening', resolve));
-    const address = taken.address();
-    const port = typeof address === 'object' && address !== null ? address.port : 0;
+    const { port, release } = await takePort();
     const caller = callerWith(rig);
     const backend = rig.newBackend({ portMin: port, portMax: port });
     const failure: unknown = await caller.start(backend).catch((error: unknown) => error);
@@ -47,7 +61,7 @@ runpy.run_path(${JSON.stringify(path.join(rig.settings.pythonDir, 'serve.py'))},
     expect((await backend.state(caller.handle(), never())).end).toMatchObject({
       cause: 'start-failed',
     });
-    await new Promise((resolve) => taken.close(resolve));
+    await release();
     const { endpoint } = await start(rig, { portMin: port, portMax: port });
     expect(endpoint.baseUrl).toBe(`http://127.0.0.1:${port}/`);
   });

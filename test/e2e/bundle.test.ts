@@ -180,7 +180,7 @@ it('holds the programs and what they read, and nothing else', () => {
       'python/serve.py',
     ]),
   );
-  expect(files.filter((file) => file !== 'python' && !/\.(mjs|wasm|ttf|py)$/.test(file))).toEqual(
-    [],
-  );
+  expect(
+    files.filter((file) => file !== 'python' && !/\.(mjs|sh|wasm|ttf|py)$/.test(file)),
+  ).toEqual([]);
 });
