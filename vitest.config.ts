@@ -13,9 +13,20 @@ export default defineConfig({
       { test: { name: 'hub', include: ['test/hub/**/*.test.ts'], testTimeout: 30_000 } },
       { test: { name: 'contract', include: ['test/contract/**/*.test.ts'], ...withPython } },
       { test: { name: 'jupyter', include: ['test/jupyter/**/*.test.ts'], ...withPython } },
+      { test: { name: 'ssh', include: ['test/ssh/**/*.test.ts'], ...withPython } },
       { test: { name: 'mcp', include: ['test/mcp/**/*.test.ts'], ...withPython } },
       { test: { name: 'faults', include: ['test/faults/**/*.test.ts'], ...withPython } },
       { test: { name: 'e2e', include: ['test/e2e/**/*.test.ts'], ...withPython } },
+      {
+        test: {
+          name: 'slurm',
+          include: ['test/slurm/**/*.test.ts'],
+          ...withPython,
+          // After all others: clusters, servers and kernels are many processes, which mostly wait.
+          maxWorkers: 2,
+          sequence: { groupOrder: 1 },
+        },
+      },
       { test: { name: 'repository', include: ['test/*.test.ts'], ...slow } },
     ],
     coverage: { provider: 'v8', include: ['src/**'] },

@@ -20,7 +20,8 @@ export interface Lab {
   end(): Promise<void>;
 }
 
-export async function createLab(): Promise<Lab> {
+/** @param extra variables for its servers, e.g. of a cluster that they stand on the login node of */
+export async function createLab(extra: Readonly<Record<string, string>> = {}): Promise<Lab> {
   if (!existsSync(path.join(BUNDLE, 'mcp.mjs')))
     throw new Error('plugin/dist/mcp.mjs is missing: npm run build');
   // On the disk that projects are on: a folder for temporary files is memory on some machines, and slower than that on others.
@@ -46,6 +47,7 @@ export async function createLab(): Promise<Lab> {
     GLOVEBOX_PROJECT_DIR: projectDir,
     GLOVEBOX_PYTHON: testPython(),
     ...packageIndexSettings(),
+    ...extra,
   };
   const servers: McpProcess[] = [];
   const end = async (): Promise<void> => {

@@ -1,7 +1,7 @@
 /** One line of the result: a measure, what it should be, what it is, and the floor it is compared with. */
 import { median, medianRatio, quantile } from './samples.ts';
 
-export type Unit = 'ms' | 'MB' | 'tokens' | 'characters';
+export type Unit = 'ms' | 'MB' | 'tokens' | 'characters' | 'calls';
 
 /** `most` is the highest value that meets the bar; of a ratio, or of the median itself. */
 export type Bar =
@@ -15,6 +15,8 @@ export interface Finding {
   readonly bar: Bar;
   readonly ours: readonly number[];
   readonly floor?: { readonly name: string; readonly samples: readonly number[] };
+  /** Why nothing was measured: what is not on this machine. */
+  readonly missing?: string;
 }
 
 export const COLUMNS = [
@@ -34,6 +36,7 @@ const ENOUGH_FOR_P95 = 20;
 const NOTHING = '-';
 
 export function toRow(finding: Finding): Row {
+  if (finding.missing !== undefined) return missingRow(finding.measure, finding.missing);
   const { measure, unit, bar, ours, floor } = finding;
   const middle = median(ours);
   const ratio = floor === undefined ? undefined : medianRatio(ours, floor.samples);
@@ -47,6 +50,11 @@ export function toRow(finding: Finding): Row {
     ratio: ratio === undefined ? NOTHING : ratio.toFixed(2),
     met: verdict(bar, middle, ratio),
   };
+}
+
+function missingRow(measure: string, why: string): Row {
+  const rest = { bar: NOTHING, p95: NOTHING, floor: NOTHING, 'floor median': NOTHING };
+  return { measure, ...rest, median: `not measured: ${why}`, ratio: NOTHING, met: NOTHING };
 }
 
 function verdict(bar: Bar, middle: number, ratio: number | undefined): string {

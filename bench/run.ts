@@ -17,6 +17,7 @@ import { onePlusOne } from './measures/one-plus-one.ts';
 import { parallel } from './measures/parallel.ts';
 import { restart } from './measures/restart.ts';
 import { severalClients } from './measures/several-clients.ts';
+import { slurm } from './measures/slurm.ts';
 import { startUp } from './measures/start-up.ts';
 import { toolTokens } from './measures/tool-tokens.ts';
 import type { Finding } from './row.ts';
@@ -33,6 +34,7 @@ const MEASURES: readonly Measure[] = [
   severalClients,
   toolTokens,
   restart,
+  slurm,
 ];
 
 const { values, positionals } = parseArgs({

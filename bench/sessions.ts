@@ -8,8 +8,15 @@ export interface BenchSession {
   end(): Promise<void>;
 }
 
-export async function newSession(server: McpProcess, name: string): Promise<BenchSession> {
-  return toSession(server, await server.call('start_new_notebook', { experiment_name: name }));
+/** In the project's local sandbox unless another one is named. */
+export async function newSession(
+  server: McpProcess,
+  name: string,
+  sandbox?: string,
+): Promise<BenchSession> {
+  const where = sandbox === undefined ? {} : { sandbox_id: sandbox };
+  const request = { experiment_name: name, ...where };
+  return toSession(server, await server.call('start_new_notebook', request));
 }
 
 /** A session on a notebook that exists already. */

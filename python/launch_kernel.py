@@ -17,7 +17,8 @@ if __name__ == "__main__":
         """Is configured as `IPKernelApp`."""
 
         def _bind_socket(self, s, port):
-            if s.type == zmq.PUB:
+            # The one that broadcasts; which of the two it is depends on the version.
+            if s.type in (zmq.PUB, zmq.XPUB):
                 s.sndhwm = MOST_MESSAGES
             return super()._bind_socket(s, port)
 

@@ -28,6 +28,7 @@ const BY_ERROR: Readonly<Partial<Record<ErrorCode, ExitCode>>> = {
   'sandbox/unknown': EXIT.nothing,
   'session/unknown': EXIT.nothing,
   'server/unreachable': EXIT.unreachable,
+  'host/unreachable': EXIT.unreachable,
   'kernel/unresponsive': EXIT.unreachable,
   cancelled: EXIT.interrupted,
 };

@@ -164,6 +164,15 @@ export interface CliHost {
   onInterrupt(callback: () => void): () => void;
   /** Opens a file in the user's browser; false where there is none. */
   openInBrowser(file: string): Promise<boolean>;
+  /**
+   * Opens the shared SSH connection to a destination in this terminal. @throws `host/login-needed`, `host/unreachable`,
+   * `config/invalid`, `cancelled`.
+   */
+  logIn(
+    config: Config,
+    destination: string,
+    signal: AbortSignal,
+  ): Promise<{ readonly wasOpen: boolean }>;
   /** Writes a new file, 0600, and returns its path. `folder` is made; the default is one below the state folder. */
   saveFile(
     config: Config,

@@ -34,6 +34,7 @@ describe('words', () => {
     [['logs', '-n', 'many'], '--lines is "many"'],
     [['wait', '--timeout', 'soon'], '--timeout is "soon"'],
     [['start', '4:00:00'], 'takes no time limit'],
+    [['start', '--cpus', '2', 'more'], '"more" is not expected here'],
     [['start', '--cpu', '2'], 'There is no --cpu. Did you mean --cpus?'],
     [['start', '--profile', 'big'], 'There is no profile "big".'],
     [['exec', '--cell', '1'], '--cell needs --session'],

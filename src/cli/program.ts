@@ -6,6 +6,7 @@ import type { CliCommand } from './command.ts';
 import { completion } from './commands/completion.ts';
 import { doctor } from './commands/doctor.ts';
 import { exec } from './commands/exec.ts';
+import { login } from './commands/login.ts';
 import { logs } from './commands/logs.ts';
 import { mcp } from './commands/mcp.ts';
 import { open } from './commands/open.ts';
@@ -28,6 +29,7 @@ const COMMANDS: readonly CliCommand[] = [
   status,
   stop,
   logs,
+  login,
   open,
   run,
   exec,

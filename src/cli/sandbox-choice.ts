@@ -40,6 +40,7 @@ export function sandboxJson(view: SandboxView): JsonObject {
     ...(host !== undefined && { host }),
     ...(deadlineMs !== undefined && { ends_at: new Date(deadlineMs).toISOString() }),
     ...(view.jupyterUrl !== undefined && { jupyter_url: view.jupyterUrl }),
+    ...(view.ignoredOptions !== undefined && { ignored_options: view.ignoredOptions }),
     ...(end !== undefined && {
       end: {
         cause: end.cause,

@@ -97,6 +97,21 @@ export function list<const T extends string>(each: Kind<T>): Kind<readonly T[]> 
   };
 }
 
+/** Words in order, with whatever blanks they hold; in text a JSON array. */
+export function jsonList(each: Kind<string>): Kind<readonly string[]> {
+  return {
+    accepts: `a list, each ${each.accepts} (in text a JSON array)`,
+    schema: () => z.array(each.schema()).readonly(),
+    fromText(value) {
+      try {
+        return JSON.parse(value);
+      } catch {
+        return value;
+      }
+    },
+  };
+}
+
 export function words(accepts: string, pattern: RegExp): Kind<string> {
   return { accepts, schema: () => z.string().regex(pattern), fromText: asText };
 }

@@ -15,11 +15,16 @@ import {
   words,
 } from './kinds.ts';
 import { option, type Option } from './option.ts';
+import { SLURM_OPTIONS } from './slurm-options.ts';
 
 const LOOPBACK = /^(127\.|::1$)/;
 const variableName = words(
   'the name of a variable, with * for any ending',
   /^[A-Za-z_][A-Za-z0-9_]*\*?$/,
+);
+const sshDestination = words(
+  'an SSH destination as for ssh: an alias of ~/.ssh/config, HOST or USER@HOST',
+  /^[^-\s][^\s]*$/,
 );
 const requirement = words(
   'a Python requirement such as numpy or pandas>=2',
@@ -110,6 +115,14 @@ const OPTIONS = {
     env: 'GLOVEBOX_PACKAGES',
     about: 'Packages in the managed environment, beside what kernels need themselves.',
   }),
+  'start.queue_s': option({
+    kind: wholeNumber(0, 604_800),
+    default: 300,
+    env: 'GLOVEBOX_QUEUE_TIMEOUT',
+    oldNames: [{ env: 'JLAB_MCP_QUEUE_TIMEOUT' }],
+    about:
+      'Seconds glovebox start waits while a sandbox is queued; the place in the queue is kept.',
+  }),
   'kernel.ready_s': option({
     kind: wholeNumber(1, 3600),
     default: 60,
@@ -142,6 +155,14 @@ const OPTIONS = {
     default: 'interrupt',
     env: 'GLOVEBOX_ON_CANCEL',
     about: 'What cancelling a call does to its run: interrupt it, or only stop waiting.',
+  }),
+  'run.on_expire': option({
+    kind: words('code', /\S/),
+    default: undefined,
+    defaultText: 'none',
+    env: 'GLOVEBOX_ON_EXPIRE',
+    from: 'user',
+    about: 'Code that idle kernels run 5 minutes before the time limit of their sandbox.',
   }),
   'output.max_chars': option({
     kind: wholeNumber(1000, 45_000),
@@ -198,6 +219,14 @@ const OPTIONS = {
     env: 'GLOVEBOX_LOCAL_IDLE_H',
     about:
       'Hours without any contact, with all kernels idle, after which a local Jupyter server ends itself.',
+  }),
+  'ssh.host': option({
+    kind: sshDestination,
+    default: undefined,
+    defaultText: 'none: the commands of a cluster run on this machine',
+    env: 'GLOVEBOX_SSH_HOST',
+    about:
+      'Login node of a cluster, as ssh knows it: the commands of the cluster run there, over the SSH of this machine.',
   }),
   'network.proxy': option({
     kind: secret('the URL of a proxy'),
@@ -322,6 +351,7 @@ const OPTIONS = {
     from: 'user',
     about: 'Token of GitHub: 5,000 requests an hour instead of 60, and private repositories.',
   }),
+  ...SLURM_OPTIONS,
   'tools.toolsets': option({
     kind: list(choice(['notebook', 'sandbox', 'hub', 'github'])),
     default: ['notebook', 'sandbox', 'hub', 'github'],

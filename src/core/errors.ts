@@ -108,6 +108,10 @@ export const ERROR_CODES = {
     about: 'The Jupyter server does not accept our credentials.',
   },
   'server/error': { retryable: true, about: 'The Jupyter server answered with an error.' },
+  'sandbox/in-the-way': {
+    retryable: false,
+    about: 'The project has a sandbox on another back end, and a second one was not asked for.',
+  },
   'sandbox/unknown': { retryable: false, about: 'No sandbox has that id or name.' },
   'sandbox/pending': {
     retryable: true,
@@ -129,6 +133,18 @@ export const ERROR_CODES = {
   'python/setup-failed': {
     retryable: true,
     about: 'The managed Python environment could not be made.',
+  },
+  'host/unreachable': {
+    retryable: true,
+    about: 'The connection to another machine failed or broke; what runs there goes on.',
+  },
+  'host/login-needed': {
+    retryable: false,
+    about: 'Only a person can log in to the machine: a second factor or a passphrase is asked for.',
+  },
+  'host/key-refused': {
+    retryable: false,
+    about: 'The machine showed another host key than the known one, so nothing was sent to it.',
   },
   'http/failed': { retryable: true, about: 'An HTTP request failed.' },
   'http/refused': {

@@ -38,6 +38,8 @@ const STAMP_MS = 60_000;
  * new socket hears the new process. Nothing is lost by it when it is the kernel that is silent.
  */
 const DEAF_MS = 10_000;
+/** Where a new socket did not help either, the server is left to its own limit of 60 s, or it would begin anew each time. */
+const DEAF_AGAIN_MS = 70_000;
 
 const OUTPUT_TYPES = new Set([
   'stream',
@@ -66,6 +68,7 @@ class Channel implements KernelChannel {
   readonly #executions = new Map<string, TrackedExecution>();
   #everConnected = false;
   #cancelDeafness = (): void => undefined;
+  #wasDeaf = false;
 
   constructor(options: KernelChannelOptions) {
     this.#options = options;
@@ -256,9 +259,10 @@ class Channel implements KernelChannel {
     this.#cancelDeafness();
     if (this.#stamp.current === undefined) return;
     this.#cancelDeafness = this.#options.clock.after(
-      DEAF_MS,
+      this.#wasDeaf ? DEAF_AGAIN_MS : DEAF_MS,
       () => {
-        if (!this.#readiness.waiting || this.#connection.socket !== socket) return;
+        this.#wasDeaf = this.#readiness.waiting;
+        if (!this.#wasDeaf || this.#connection.socket !== socket) return;
         this.#connection.reopen('the kernel was not heard on it');
       },
       { background: true },

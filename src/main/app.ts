@@ -20,6 +20,7 @@ import type { ToolServices } from '#tools/define-tool.ts';
 import { locateImageWorker } from './image-assets.ts';
 import { localSettings } from './local-settings.ts';
 import { readPythonFile } from './python-files.ts';
+import { createClusterHosts, slurmSettings } from './slurm-settings.ts';
 import { readStatus } from './status.ts';
 import { createWebServices } from './web-services.ts';
 
@@ -56,7 +57,10 @@ export function createApp({ config, env, projectDir, log, limits, webClock }: Ap
   const clock = systemClock;
   const dir = config.getOrDefault('dir');
   const sandboxes = new Sandboxes({
-    registry: new BackendRegistry({ local: localLoader(config, env, log) }),
+    registry: new BackendRegistry({
+      local: localLoader(config, env, log),
+      slurm: slurmLoader(config, env, log),
+    }),
     dir,
     clock,
     log,
@@ -78,6 +82,7 @@ export function createApp({ config, env, projectDir, log, limits, webClock }: Ap
       maxOutputBytes: config.get('output.cell_mb') * MIB,
       allowStdin: config.get('kernel.stdin') === 'ask',
       onCancel: config.get('run.on_cancel') ?? 'interrupt',
+      onExpire: config.get('run.on_expire'),
       limits: { ...DEFAULT_LIMITS, ...limits },
     }),
   });
@@ -132,6 +137,23 @@ function localLoader(config: Config, environment: Environment, log: Log): Backen
       clock: systemClock,
       log,
       settings: () => localSettings(config, environment),
+    });
+  };
+}
+
+function slurmLoader(config: Config, environment: Environment, log: Log): BackendLoader {
+  return async () => {
+    const [{ createSlurmBackend }, { openRelay }] = await Promise.all([
+      import('../sandbox/backends/slurm/index.ts'),
+      import('#platform/relay.ts'),
+    ]);
+    return createSlurmBackend({
+      clock: systemClock,
+      log,
+      settings: () => slurmSettings(config),
+      host: createClusterHosts(config, environment),
+      openRelay: async (host, options) =>
+        openRelay(host, { ...options, source: await readPythonFile('relay.py') }),
     });
   };
 }

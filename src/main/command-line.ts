@@ -16,6 +16,7 @@ import { tools } from '#tools/index.ts';
 import { askAtTerminal } from './ask-at-terminal.ts';
 import { createDoctorProbes } from './doctor-probes.ts';
 import { keepStdoutForProtocol } from './protocol-stdout.ts';
+import { sshSettings } from './ssh-settings.ts';
 
 /** Runs one command and resolves with its exit code. */
 export function runCommandLine(argv: readonly string[]): Promise<number> {
@@ -69,6 +70,11 @@ export function createHost(env: Environment, cwd: string): CliHost {
     },
 
     openInBrowser: (file) => openInBrowser(file, env),
+
+    async logIn(config, destination, signal) {
+      const { openMaster } = await import('#platform/ssh-control.ts');
+      return openMaster(sshSettings(config, env, destination), signal);
+    },
 
     async saveFile(config, name, data, folder) {
       const target = folder ?? path.join(config.get('dir'), 'saved');

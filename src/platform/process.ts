@@ -7,6 +7,7 @@ import { cancelled, throwIfAborted } from '#core/abort.ts';
 import { GloveboxError, messageOf } from '#core/errors.ts';
 import { renderDuration } from '#core/units.ts';
 import { sleep, type Clock } from './clock.ts';
+import { forgetGroup, rememberGroup, signalGroup } from './process-groups.ts';
 import {
   currentIdentity,
   lifeOf,
@@ -23,7 +24,9 @@ export interface CommandOptions {
   readonly timeoutMs: number;
   readonly signal?: AbortSignal | undefined;
   /** Written to stdin, which is then closed; without it stdin is empty. */
-  readonly input?: string;
+  readonly input?: string | Uint8Array;
+  /** Leaves stdin open after `input`, for a program that takes its end for ours. */
+  readonly holdStdin?: boolean;
   /** Called with every complete line of stdout and stderr, in the order they came. */
   readonly onLine?: (line: string) => void;
 }
@@ -41,8 +44,6 @@ const MAX_OUTPUT_CHARS = 16 * 1024 * 1024;
 const KILL_AFTER_MS = 2000;
 const DRAIN_MS = 1000;
 const KILL_LIMIT_MS = 5000;
-
-const runningGroups = new Set<number>();
 
 /**
  * Runs a program to its end, without a shell. Any exit code is a result, not an error.
@@ -69,7 +70,8 @@ export async function runCommand(
   const stdout = collect(child.stdout, options.onLine);
   const stderr = collect(child.stderr, options.onLine);
   child.stdin.on('error', () => undefined); // It may end without reading.
-  child.stdin.end(options.input ?? '');
+  child.stdin.write(options.input ?? '');
+  if (options.holdStdin !== true) child.stdin.end();
 
   let failure: GloveboxError | undefined;
   const timers: NodeJS.Timeout[] = [];
@@ -82,7 +84,7 @@ export async function runCommand(
   const onAbort = (): void => end(cancelled(signal));
   signal?.addEventListener('abort', onAbort, { once: true });
   timers.push(setTimeout(() => end(overdue(program, timeoutMs)), timeoutMs));
-  if (pid !== undefined) rememberGroup(pid);
+  rememberGroup(pid);
   try {
     const ended = await new Promise<{ code: number | null; signal: string | null }>(
       (resolve, reject) => {
@@ -104,7 +106,8 @@ export async function runCommand(
   } finally {
     timers.forEach((timer) => clearTimeout(timer));
     signal?.removeEventListener('abort', onAbort);
-    if (pid !== undefined) runningGroups.delete(pid);
+    forgetGroup(pid);
+    child.stdin.destroy();
     child.stdout.destroy();
     child.stderr.destroy();
   }
@@ -258,25 +261,6 @@ function collect(stream: NodeJS.ReadableStream, onLine: CommandOptions['onLine']
   return () => text;
 }
 
-// Only while the group's leader is our own child that was not collected yet, or right after: nobody else can have its number.
-function signalGroup(pid: number | undefined, signal: NodeJS.Signals): void {
-  if (pid === undefined) return;
-  try {
-    process.kill(-pid, signal);
-  } catch {
-    // The whole group is gone.
-  }
-}
-
-let exitHookSet = false;
-
-function rememberGroup(pid: number): void {
-  runningGroups.add(pid);
-  if (exitHookSet) return;
-  exitHookSet = true;
-  process.once('exit', () => runningGroups.forEach((group) => signalGroup(group, 'SIGKILL')));
-}
-
 function overdue(program: string, timeoutMs: number): GloveboxError {
   return new GloveboxError(
     'timeout',
@@ -284,7 +268,8 @@ function overdue(program: string, timeoutMs: number): GloveboxError {
   );
 }
 
-async function spawnFailure(
+/** Says of a spawn that failed what was missing. */
+export async function spawnFailure(
   program: string,
   cwd: string | undefined,
   error: unknown,

@@ -68,6 +68,8 @@ export interface SandboxStatus {
   readonly deadlineMs?: number;
   /** What it runs on, for a person: host name, node, GPU. */
   readonly host?: string;
+  /** The folder that is the root of its server, where that folder lies on this machine under the same path. */
+  readonly rootDir?: string;
 }
 
 /** One kind of hardware that can be asked for now. */
@@ -213,6 +215,9 @@ export interface Backend {
    * The caller records them. Absence of the method means that the back end cannot look.
    */
   discover?(projectDir: string, signal: AbortSignal): Promise<readonly SandboxHandle[]>;
+
+  /** Lets go of what this process holds for its sandboxes, such as tunnels; the sandboxes live on. Idempotent. */
+  close?(): void;
 
   /** What the sandbox's host has and uses now; of this machine where the sandbox shares it. Absence means that it cannot be asked. */
   resources?(handle: SandboxHandle | undefined, signal: AbortSignal): Promise<Resources>;

@@ -103,9 +103,10 @@ export function withStatus(record: SandboxRecord, status: SandboxStatus): Sandbo
     failure: _failure,
     ...rest
   } = record;
-  const { state, generation, detail, end, deadlineMs, host } = status;
+  const { state, generation, detail, end, deadlineMs, host, rootDir } = status;
   return {
     ...rest,
+    ...(rootDir !== undefined && { data: { ...rest.data, rootDir } }),
     isStarting: false,
     state,
     generation,

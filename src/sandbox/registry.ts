@@ -27,6 +27,15 @@ export class BackendRegistry {
     loading.catch(() => this.#loaded.delete(id));
     return loading;
   }
+
+  /** Lets those that are loaded let go of what this process holds. */
+  close(): void {
+    for (const loading of this.#loaded.values())
+      loading.then(
+        (backend) => backend.close?.(),
+        () => undefined,
+      );
+  }
 }
 
 function unknownBackend(id: string, known: readonly string[]): GloveboxError {

@@ -5,6 +5,7 @@ import { hostname } from 'node:os';
 import path from 'node:path';
 import { GloveboxError, messageOf } from '#core/errors.ts';
 import { newSandboxSuffix } from '#core/ids.ts';
+import type { JsonObject } from '#core/json.ts';
 import type { BackendId } from './backend.ts';
 
 /** @throws `path/not-found`. */
@@ -21,16 +22,30 @@ export async function realProjectDir(projectDir: string): Promise<string> {
   });
 }
 
-/** The project's one local sandbox: `local-<folder>-<12 hex of the real path>`; a further one has the name in it. */
-export function localSandboxId(realDir: string, name?: string): string {
-  const named = name === undefined ? realDir : `${realDir}\0${name}`;
-  const hash = createHash('sha256').update(named).digest('hex').slice(0, 12);
-  return `local-${slug(name ?? path.basename(realDir), 40) || 'project'}-${hash}`;
+/**
+ * A sandbox that the project has once: `local-<folder>-<12 hex of the real path>`. A further one has the name in it; with `options`
+ * there is one for each set of them.
+ */
+export function projectSandboxId(
+  backend: BackendId,
+  realDir: string,
+  name: string | undefined,
+  options?: JsonObject,
+): string {
+  const parts = [
+    realDir,
+    ...(name === undefined ? [] : [name]),
+    ...(options === undefined ? [] : ['', JSON.stringify(Object.entries(options).toSorted(byKey))]),
+  ];
+  const hash = createHash('sha256').update(parts.join('\0')).digest('hex').slice(0, 12);
+  return `${backend}-${slug(name ?? path.basename(realDir), 40) || 'project'}-${hash}`;
 }
 
-/** The same on a home folder that several hosts share, when the plain id belongs to another host. */
-export const localSandboxIdOnThisHost = (realDir: string, name?: string): string =>
-  `${localSandboxId(realDir, name)}-${slug(hostname(), 40) || 'host'}`;
+const byKey = ([a]: readonly [string, unknown], [b]: readonly [string, unknown]): number =>
+  a < b ? -1 : 1;
+
+/** A local one on a home folder that several hosts share, when the plain id belongs to another host. */
+export const onThisHost = (id: string): string => `${id}-${slug(hostname(), 40) || 'host'}`;
 
 /** Every other sandbox is its own. */
 export const newSandboxId = (backend: BackendId, name: string): string =>

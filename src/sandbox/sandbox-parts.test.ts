@@ -4,21 +4,25 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import * as z from 'zod';
+import type { JsonObject } from '#core/json.ts';
 import { defineBackend, type Backend } from './backend.ts';
 import { labPath, writeBrowserPage } from './browser-page.ts';
 import { BackendRegistry } from './registry.ts';
-import { localSandboxId, localSandboxIdOnThisHost, newSandboxId } from './sandbox-ids.ts';
+import { newSandboxId, onThisHost, projectSandboxId } from './sandbox-ids.ts';
 
 const RECORD_ID = /^[A-Za-z0-9][A-Za-z0-9._-]{0,199}$/;
 
 describe('ids', () => {
+  const localSandboxId = (dir: string, name?: string): string =>
+    projectSandboxId('local', dir, name);
+
   test('the local one follows from the folder alone', () => {
     const id = localSandboxId('/home/me/My Project');
     expect(id).toMatch(/^local-my-project-[0-9a-f]{12}$/);
     expect(localSandboxId('/home/me/My Project')).toBe(id);
     expect(localSandboxId('/home/you/My Project')).not.toBe(id);
     expect(localSandboxId('/home/me/My Project', 'gpu')).toMatch(/^local-gpu-[0-9a-f]{12}$/);
-    expect(localSandboxIdOnThisHost('/home/me/My Project').startsWith(`${id}-`)).toBe(true);
+    expect(onThisHost(id).startsWith(`${id}-`)).toBe(true);
   });
 
   test.each(['/', '/a/研究', `/a/${'x'.repeat(200)}`, '/a/..b..', '/a/Ünïcödé — name'])(
@@ -26,13 +30,22 @@ describe('ids', () => {
     (dir) => {
       for (const id of [
         localSandboxId(dir),
-        localSandboxIdOnThisHost(dir),
+        onThisHost(localSandboxId(dir)),
         newSandboxId('modal', dir),
       ]) {
         expect(id).toMatch(RECORD_ID);
       }
     },
   );
+
+  test('one for each set of options follows from them, whatever their order', () => {
+    const id = (options: JsonObject) => projectSandboxId('slurm', '/p', undefined, options);
+    expect(id({ cpus: 2, time: '1:00' })).toMatch(/^slurm-p-[0-9a-f]{12}$/);
+    expect(id({ time: '1:00', cpus: 2 })).toBe(id({ cpus: 2, time: '1:00' }));
+    expect(id({ cpus: 3, time: '1:00' })).not.toBe(id({ cpus: 2, time: '1:00' }));
+    expect(id({})).not.toBe(projectSandboxId('slurm', '/p', undefined));
+    expect(id({})).not.toBe(projectSandboxId('slurm', '/p', 'n', {}));
+  });
 
   test('every other one is new', () => {
     expect(newSandboxId('slurm', 'a')).not.toBe(newSandboxId('slurm', 'a'));

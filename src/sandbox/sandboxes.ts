@@ -21,12 +21,7 @@ import {
 } from './records.ts';
 import { Follower, isOnItsWay, type SandboxWait } from './follow.ts';
 import type { BackendRegistry } from './registry.ts';
-import {
-  localSandboxId,
-  localSandboxIdOnThisHost,
-  newSandboxId,
-  realProjectDir,
-} from './sandbox-ids.ts';
+import { newSandboxId, onThisHost, projectSandboxId, realProjectDir } from './sandbox-ids.ts';
 import { Starts } from './starts.ts';
 import { isAbandoned, rootDirOf, Views, type SandboxView } from './views.ts';
 
@@ -40,6 +35,21 @@ export interface SandboxesOptions {
   readonly clock: Clock;
   readonly log: Log;
   readonly defaultBackend: () => BackendId;
+}
+
+export interface SandboxRequest {
+  readonly backend: BackendId;
+  readonly projectDir: string;
+  /** A name of the user's own: sandboxes with different names are different ones. */
+  readonly name?: string;
+  readonly options?: object;
+  /**
+   * - `project`: the project has one of this back end and name, whatever its options. Always so for the local one.
+   * - `options`: it has one of this back end and name for each set of options, so that a call that is repeated starts nothing more.
+   *
+   * Otherwise every call makes another.
+   */
+  readonly once?: 'project' | 'options';
 }
 
 const MAX_PARALLEL = 6;
@@ -82,32 +92,36 @@ export class Sandboxes {
   }
 
   /**
-   * Makes a sandbox and follows it until it is ready, ends, or `waitMs` is over. A local one is one per project and name, so
-   * asking again returns the one that lives, with the options it was started with.
+   * Makes a sandbox and follows it until it is ready, ends, or `waitMs` is over. Where the project has it once, one that lives is
+   * followed or returned instead, also when another process is just starting it; `ignoredOptions` then names what it was not
+   * started with.
    *
    * @throws what the start failed with; `config/invalid` before anything is made; `backend/unknown`.
    */
-  async create(
-    request: {
-      readonly backend: BackendId;
-      readonly projectDir: string;
-      readonly name?: string;
-      readonly options?: unknown;
-    },
-    wait: SandboxWait,
-  ): Promise<SandboxView> {
+  async create(request: SandboxRequest, wait: SandboxWait): Promise<SandboxView> {
     const backend = await this.backend(request.backend);
     const options = toJsonObject(
       parseBackendOptions(backend.id, backend.optionsSchema, request.options),
     );
     const projectDir = await realProjectDir(request.projectDir);
     await this.#forgetOld();
-    if (backend.id === 'local')
-      return this.#reuseOrStart(backend, projectDir, wait, request.name, options);
-    const id = newSandboxId(backend.id, request.name ?? path.basename(projectDir));
+    const { name } = request;
+    const once = backend.id === 'local' ? 'project' : request.once;
+    if (once !== undefined) {
+      const key = once === 'options' ? options : undefined;
+      const living =
+        once === 'project' ? await this.#living(backend.id, projectDir, name) : undefined;
+      const id = living ?? projectSandboxId(backend.id, projectDir, name, key);
+      const view = await this.#reuseOrStart(backend, id, projectDir, wait, name, options);
+      const ignoredOptions = Object.keys(request.options ?? {}).filter(
+        (option) => JSON.stringify(view.options[option]) !== JSON.stringify(options[option]),
+      );
+      return ignoredOptions.length === 0 ? view : { ...view, ignoredOptions };
+    }
+    const id = newSandboxId(backend.id, name ?? path.basename(projectDir));
     const record = await this.#records.create(
       id,
-      this.#newRecord(backend, id, projectDir, request.name, options),
+      this.#newRecord(backend, id, projectDir, name, options),
     );
     return this.#follower.follow(id, wait, this.#starts.begin(backend, record), true);
   }
@@ -119,7 +133,9 @@ export class Sandboxes {
    * @throws what the start failed with.
    */
   async ensureLocal(projectDir: string, wait: SandboxWait): Promise<SandboxView> {
-    return this.#reuseOrStart(await this.backend('local'), await realProjectDir(projectDir), wait);
+    const realDir = await realProjectDir(projectDir);
+    const id = projectSandboxId('local', realDir, undefined);
+    return this.#reuseOrStart(await this.backend('local'), id, realDir, wait);
   }
 
   /** What is on record, with the states asked now and in parallel; one that cannot be asked is `unknown`. Newest first. */
@@ -234,6 +250,11 @@ export class Sandboxes {
     };
   }
 
+  /** When its engine will end it, as far as that is on record; asks nobody. Undefined without a limit, and for an unknown one. */
+  async deadlineMs(id: string): Promise<number | undefined> {
+    return (await this.#records.read(id))?.deadlineMs;
+  }
+
   /** The folder on this machine that the server's root is, or undefined when it sees another file system. */
   async serverRootDir(id: string): Promise<string | undefined> {
     return rootDirOf(await this.#read(id));
@@ -268,10 +289,26 @@ export class Sandboxes {
   /** Gives up the starts of this process without ending what they made; the next process takes them over. */
   close(): void {
     this.#starts.close();
+    this.#options.registry.close();
+  }
+
+  /** The newest that is not known to have ended, also when it was made for a set of options. */
+  async #living(
+    backend: BackendId,
+    projectDir: string,
+    name: string | undefined,
+  ): Promise<string | undefined> {
+    const records = (await this.#records.list()).map(({ value }) => value);
+    return records
+      .filter((record) => record.backend === backend && record.projectDir === projectDir)
+      .filter((record) => record.name === (name ?? record.id))
+      .filter((record) => record.isStarting || record.state !== 'ended')
+      .toSorted((a, b) => b.createdMs - a.createdMs)[0]?.id;
   }
 
   async #reuseOrStart(
     backend: Backend,
+    plainId: string,
     projectDir: string,
     wait: SandboxWait,
     name?: string,
@@ -279,7 +316,7 @@ export class Sandboxes {
   ): Promise<SandboxView> {
     for (;;) {
       throwIfAborted(wait.signal);
-      const { id, record } = await this.#localRecord(projectDir, name);
+      const { id, record } = await this.#ownRecord(backend, plainId);
       const isNew = record === undefined;
       if (!isNew && !isAbandoned(record, this.#starts)) {
         const view = await this.#views.look(record, wait.signal);
@@ -296,16 +333,15 @@ export class Sandboxes {
   }
 
   /** On a shared home folder the plain id may belong to a sandbox of another host; then this host has its own. */
-  async #localRecord(
-    projectDir: string,
-    name: string | undefined,
+  async #ownRecord(
+    backend: Backend,
+    plainId: string,
   ): Promise<{ id: string; record: SandboxRecord | undefined }> {
-    const plain = localSandboxId(projectDir, name);
-    const record = await this.#records.read(plain);
-    if (record === undefined || lifeOf(record.starter) !== 'elsewhere')
-      return { id: plain, record };
-    const own = localSandboxIdOnThisHost(projectDir, name);
-    return { id: own, record: await this.#records.read(own) };
+    const record = await this.#records.read(plainId);
+    const isElsewhere =
+      backend.sharesHost && record !== undefined && lifeOf(record.starter) === 'elsewhere';
+    const id = isElsewhere ? onThisHost(plainId) : plainId;
+    return { id, record: isElsewhere ? await this.#records.read(id) : record };
   }
 
   async #createOrNothing(record: SandboxRecord): Promise<SandboxRecord | undefined> {

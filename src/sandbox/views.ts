@@ -25,6 +25,8 @@ export interface SandboxView {
   readonly jupyterUrl?: string;
   /** The folder on this machine that the server's root is; absent when the server sees another file system. */
   readonly serverRootDir?: string;
+  /** Names of options that were asked for in vain, because the sandbox lives already with other values. */
+  readonly ignoredOptions?: readonly string[];
 }
 
 export interface ViewsOptions {
@@ -85,7 +87,9 @@ export class Views {
     const { records, clock, log } = this.#options;
     const next = withStatus(record, status);
     const isNews =
-      record.isStarting || JSON.stringify(statusOf(next)) !== JSON.stringify(statusOf(record));
+      record.isStarting ||
+      rootDirOf(next) !== rootDirOf(record) ||
+      JSON.stringify(statusOf(next)) !== JSON.stringify(statusOf(record));
     if (!isNews) return record;
     try {
       return await records.update(record.id, (current) =>

@@ -87,7 +87,8 @@ export async function adoptKernelById(
       const seen = fileOf(sandbox, bound?.path);
       if (seen !== undefined) return adoptKernel(pool, sandbox, kernelId, seen, signal);
       const copyPath = bound?.path.endsWith('.ipynb') === true ? bound.path : undefined;
-      const brought = copyPath && (await pool.copies.bringIn(sandbox.id, copyPath, place.folder));
+      const brought =
+        copyPath && (await pool.copies.bringIn(sandbox.id, copyPath, place.folder, signal));
       if (brought !== undefined)
         return adoptKernel(pool, sandbox, kernelId, brought, signal, copyPath);
       const file = await freshFile(pool, place.folder, kernelId);

@@ -60,7 +60,11 @@ export class Copies {
    * Where the copy of a notebook goes, below the root of the sandbox's server: the place it had before, or a name that is free.
    * Nothing of anybody is overwritten. Undefined when the server does not say what it has: then there is no copy.
    */
-  async placeFor(sandboxId: string, notebook: OpenNotebook): Promise<string | undefined> {
+  async placeFor(
+    sandboxId: string,
+    notebook: OpenNotebook,
+    signal: AbortSignal,
+  ): Promise<string | undefined> {
     const { log, contents } = this.#options;
     if (notebook.formatMinor < FIRST_WITH_IDS) return undefined;
     try {
@@ -70,7 +74,7 @@ export class Copies {
       for (let number = 1; number <= MOST_NAMES; number += 1) {
         const serverPath = `${name}${number === 1 ? '' : `_${number}`}${ext}`;
         // oxlint-disable-next-line no-await-in-loop
-        if ((await contents(sandboxId).version(serverPath)) === undefined) {
+        if ((await contents(sandboxId).version(serverPath, signal)) === undefined) {
           // Before the copy is: whoever finds it has to know whose it is.
           // oxlint-disable-next-line no-await-in-loop
           await this.#remember(sandboxId, notebook.path, { version: 1, serverPath });
@@ -99,10 +103,11 @@ export class Copies {
     sandboxId: string,
     serverPath: string,
     folder: string,
+    signal: AbortSignal,
   ): Promise<string | undefined> {
     const { log, contents } = this.#options;
     try {
-      const found = await contents(sandboxId).read(serverPath);
+      const found = await contents(sandboxId).read(serverPath, signal);
       if (found === undefined) return undefined;
       const bytes = Buffer.from(found.text);
       const { formatMinor } = parseNotebook(bytes, serverPath);

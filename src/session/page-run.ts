@@ -57,7 +57,7 @@ async function readOn(
     collector.add(message);
     if (!rest.hasBegun) continue;
     rest.showKept();
-    index.note({ at: end, state: window.state });
+    if (end > 0) index.note({ at: end, state: window.state });
     const { last } = index;
     if (window.isComplete && last !== undefined && last.at > end) return last;
   }

@@ -15,6 +15,7 @@ import { abandonOn } from '#core/abort.ts';
 import { connectSession } from './connect-session.ts';
 import { isFinal, type SessionRecord } from './contract.ts';
 import { Copies } from './copies.ts';
+import { followExpiry } from './expiry.ts';
 import { RunJournal } from './journal.ts';
 import { isFree, isSelf, leaseOf } from './lease.ts';
 import { loadLeftRuns } from './recover-runs.ts';
@@ -85,18 +86,29 @@ export class SessionPool {
   /** A session object for a record; neither connected nor known to the pool. */
   build(record: SessionRecord, notebook: OpenNotebook | undefined): Session {
     const { sandboxes, records, clock, log } = this.options;
-    return new Session({
+    const settings = this.options.settings();
+    const session = new Session({
       record,
       notebook,
       server: this.server(record.sandboxId),
       journal: this.journal,
       clock,
       log,
-      settings: this.options.settings(),
+      settings,
       sandboxStatus: async (signal) => (await sandboxes.get(record.sandboxId, signal)).status,
       recallSource: this.options.recallSource,
       updateRecord: (change) => records.update(record.id, (current) => ({ ...current, ...change })),
     });
+    if (notebook !== undefined) {
+      followExpiry(session, {
+        clock,
+        log,
+        deadlineMs: () => sandboxes.deadlineMs(record.sandboxId),
+        isOpen: async () => (await this.peek(record.id)) === session,
+        onExpire: settings.onExpire,
+      });
+    }
+    return session;
   }
 
   /** Makes a session known under its id while it is being opened. */

@@ -14,6 +14,8 @@ export interface SessionSettings {
   readonly allowStdin: boolean;
   /** What the client's cancelling of a call does to its run. */
   readonly onCancel: 'interrupt' | 'detach';
+  /** Run in idle kernels 5 minutes before the time limit of their sandbox. */
+  readonly onExpire?: string | undefined;
   readonly limits?: SessionLimits;
 }
 

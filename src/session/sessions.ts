@@ -95,6 +95,11 @@ export class Sessions {
     return listForeignKernels(this.#pool, own, signal);
   }
 
+  /** Where a session's kernel runs; undefined for an unknown session. */
+  async sandboxIdOf(sessionId: string): Promise<string | undefined> {
+    return (await this.#pool.options.records.read(sessionId))?.sandboxId;
+  }
+
   /** The notebook of a session, also of one that has ended. @throws `session/unknown`. */
   async notebookPathOf(sessionId: string): Promise<string> {
     const open = await this.#pool.peek(sessionId);

@@ -93,7 +93,7 @@ async function startKernelFor(
   const server = pool.server(sandbox.id);
   const copyPath = isOnServer(sandbox.serverRootDir, notebook.path)
     ? undefined
-    : await pool.copies.placeFor(sandbox.id, notebook);
+    : await pool.copies.placeFor(sandbox.id, notebook, wait.signal);
   const serverPath = copyPath ?? serverPathOf(sandbox.serverRootDir, notebook.path);
   const started = await startNotebookKernel(server, spec, serverPath, wait.signal);
   try {

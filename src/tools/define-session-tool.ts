@@ -11,6 +11,7 @@ import {
 } from './define-tool.ts';
 import { noticeLines } from './answers.ts';
 import { sessionId } from './parameters.ts';
+import { timeLeft } from './time-left.ts';
 
 interface SessionToolSpec<Shape extends z.ZodRawShape> {
   readonly name: string;
@@ -39,7 +40,8 @@ export function defineSessionTool<Shape extends z.ZodRawShape>(spec: SessionTool
       const { session_id: id, ...rest } = anySessionCall.parse(raw);
       const session = await context.sessions.get(id, context.signal);
       const result = await spec.run(own.parse(rest), { ...context, session });
-      return withNotices(result, session.takeNotices());
+      const left = await timeLeft(session.record.sandboxId, context);
+      return withNotices(result, [...left, ...session.takeNotices()]);
     },
   });
 }

@@ -19,6 +19,11 @@ export function sandboxSummary(view: SandboxView, nowMs: number): string {
       : [`time left: ${renderDuration(Math.max(0, status.deadlineMs - nowMs))}`]),
     ...(status.end === undefined ? [] : [`ended: ${status.end.cause}: ${status.end.message}`]),
     ...(tail.length === 0 ? [] : ['last log lines:', ...tail]),
+    ...(view.ignoredOptions === undefined
+      ? []
+      : [
+          `ignored: ${view.ignoredOptions.join(', ')} (it lives already, with other values; they hold only for a sandbox that is started)`,
+        ]),
   ].join('\n');
 }
 

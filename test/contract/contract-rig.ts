@@ -1,5 +1,6 @@
 /** What the suite of back ends works with: the rig a back end's test provides, and the caller that stands for the service. */
 import { readdir } from 'node:fs/promises';
+import { setTimeout } from 'node:timers/promises';
 import { expect } from 'vitest';
 import { GloveboxError } from '#core/errors.ts';
 import type { Endpoint } from '#core/endpoint.ts';
@@ -37,6 +38,8 @@ export interface BackendRig {
 }
 
 export type CallerRig = Pick<BackendRig, 'projectDir' | 'options' | 'countAtEngine'>;
+
+const WAIT_MS = 50_000;
 
 /** Stands for the service that calls a back end: keeps what it is told to remember, as the record does. */
 export class Caller {
@@ -86,13 +89,15 @@ export class Caller {
   }
 
   async waitFor(backend: Backend, ...wanted: readonly SandboxState[]): Promise<SandboxStatus> {
-    let status: SandboxStatus | undefined;
-    const askState = async (): Promise<SandboxState> => {
-      status = await backend.state(this.handle(), never());
-      return status.state;
-    };
-    await expect.poll(askState, { timeout: 50_000, interval: 100 }).toBeOneOf([...wanted]);
-    return status ?? expect.fail('no status');
+    // Not `expect.poll`, which a hook may not call.
+    const deadline = performance.now() + WAIT_MS;
+    for (;;) {
+      const status = await backend.state(this.handle(), never());
+      if (wanted.includes(status.state)) return status;
+      if (performance.now() > deadline)
+        return expect.fail(`not ${wanted.join(' or ')}: ${JSON.stringify(status)}`);
+      await setTimeout(100);
+    }
   }
 
   handle(): SandboxHandle {

@@ -1,9 +1,9 @@
 /** How a local Jupyter server begins and ends: ports, failures, foreign records, kills, idleness. Never an orphan. */
-import { mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import path from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
-import { makeLocalRig, type LocalRig } from '../rigs/local-backend.ts';
+import { makeLocalRig, writePythonDir, type LocalRig } from '../rigs/local-backend.ts';
 import { startRawKernel } from '../rigs/raw-kernel.ts';
 import { codeOf, never } from './contract-rig.ts';
 import { callerWith, filesBelow, start } from './local-start.ts';
@@ -16,9 +16,8 @@ describe('ports', () => {
     rig = await makeLocalRig();
     const once = path.join(rig.projectDir, 'once');
     const pythonDir = path.join(rig.projectDir, 'flaky');
-    await mkdir(pythonDir);
-    await writeFile(
-      path.join(pythonDir, 'serve.py'),
+    await writePythonDir(
+      pythonDir,
       `import os, runpy
 if not os.path.exists(${JSON.stringify(once)}):
     open(${JSON.stringify(once)}, "w").close()

@@ -5,10 +5,11 @@ import { afterEach, describe, expect, test } from 'vitest';
 import { isRecord } from '#core/json.ts';
 import { systemClock } from '#platform/clock.ts';
 import { silentLog } from '#platform/log.ts';
+import type { Backend } from '#sandbox/backend.ts';
 import type { LocalSettings } from '#sandbox/backends/local/settings.ts';
 import { BackendRegistry } from '#sandbox/registry.ts';
-import { Sandboxes, type SandboxWait } from '#sandbox/sandboxes.ts';
-import { makeLocalRig, type LocalRig } from '../rigs/local-backend.ts';
+import { Sandboxes, type SandboxView, type SandboxWait } from '#sandbox/sandboxes.ts';
+import { makeLocalRig, writePythonDir, type LocalRig } from '../rigs/local-backend.ts';
 import { runProgram, type Program } from '../rigs/program.ts';
 import { failureOf, never } from './contract-rig.ts';
 
@@ -71,9 +72,8 @@ async function told(program: Program): Promise<Record<string, unknown>> {
 async function slowPython(): Promise<{ pythonDir: string; readonly release: () => Promise<void> }> {
   const pythonDir = path.join(rig.projectDir, 'slow');
   const gate = path.join(pythonDir, 'go');
-  await mkdir(pythonDir);
-  await writeFile(
-    path.join(pythonDir, 'serve.py'),
+  await writePythonDir(
+    pythonDir,
     `import os, runpy, time
 while not os.path.exists(${JSON.stringify(gate)}): time.sleep(0.02)
 runpy.run_path(${JSON.stringify(path.join(rig.settings.pythonDir, 'serve.py'))}, run_name="__main__")
@@ -215,6 +215,65 @@ describe('ensureLocal', () => {
     expect(ofProject.map((view) => view.id).toSorted()).toEqual(
       [views[0].id, views[2].id].toSorted(),
     );
+  });
+
+  test('options that a living one does not have are named, those that it has are not', async () => {
+    rig = await makeLocalRig();
+    const { projectDir } = rig;
+    const options = { packages: ['numpy'] };
+    const first = await service().create({ backend: 'local', projectDir, options }, waiting());
+    expect(first.ignoredOptions).toBeUndefined();
+    const wanted = { ...options, python: 'managed' };
+    const again = await service().create(
+      { backend: 'local', projectDir, options: wanted },
+      waiting(),
+    );
+    expect(again).toEqual({ ...first, ignoredOptions: ['python'] });
+    expect((await service().get(first.id, never())).ignoredOptions).toBeUndefined();
+  });
+
+  test('S31: elsewhere too a project has one, or one for each set of options, when that is asked for', async () => {
+    rig = await makeLocalRig();
+    const { projectDir } = rig;
+    const elsewhere: Backend = { ...rig.newBackend(), id: 'slurm', sharesHost: false };
+    const registry = new BackendRegistry({ slurm: async () => elsewhere });
+    const newService = (): Sandboxes =>
+      new Sandboxes({
+        registry,
+        dir: rig.dir,
+        clock: systemClock,
+        log: silentLog,
+        defaultBackend: () => 'slurm',
+      });
+    const create = (
+      options: object,
+      once?: 'project' | 'options',
+      name?: string,
+    ): Promise<SandboxView> =>
+      newService().create(
+        {
+          backend: 'slurm',
+          projectDir,
+          options,
+          ...(once !== undefined && { once }),
+          ...(name !== undefined && { name }),
+        },
+        waiting(),
+      );
+    const numpy = { packages: ['numpy'] };
+    const [first, second] = await Promise.all([create({}, 'options'), create({}, 'options')]);
+    expect(second).toEqual(first);
+    const other = await create(numpy, 'options');
+    expect(other.id).not.toBe(first.id);
+    expect(other.ignoredOptions).toBeUndefined();
+    // The newest that lives, however it was made.
+    expect(await create({ packages: ['pandas'] }, 'project')).toEqual({
+      ...other,
+      ignoredOptions: ['packages'],
+    });
+    expect((await create({}, 'project', 'mine')).name).toBe('mine');
+    expect((await create({})).id).not.toBe(first.id);
+    expect(rig.servers()).toHaveLength(4);
   });
 
   test('a killed server is started anew as the next generation, an unreachable one is not', async () => {

@@ -170,8 +170,10 @@ describe.skipIf(isMissing('Claude Code', hasClaude, howToGetClaude))(
 
     it('leaves the Jupyter server and its kernel running, and nothing else', () => {
       const left = processesNaming(folder);
-      const kinds = left.map(({ command }) => /serve\.py|ipykernel/.exec(command)?.[0] ?? command);
-      expect(kinds.toSorted()).toEqual(['ipykernel', 'serve.py']);
+      const kinds = left.map(
+        ({ command }) => /serve\.py|launch_kernel\.py/.exec(command)?.[0] ?? command,
+      );
+      expect(kinds.toSorted()).toEqual(['launch_kernel.py', 'serve.py']);
     });
   },
 );

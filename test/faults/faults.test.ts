@@ -1,7 +1,7 @@
 /** Scripts of work with faults at chosen moments, on real kernels and the built program: after each, the promises hold. */
 import { writeFileSync } from 'node:fs';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { faultSeedCount, faultSummaryFile, firstFaultSeed } from '../rigs/variables.ts';
+import { faultSeedCount, faultSummaryFile, faultTimes, firstFaultSeed } from '../rigs/variables.ts';
 import { Impostor } from './impostor.ts';
 import { Lane } from './lane.ts';
 import { Moments } from './moments.ts';
@@ -18,7 +18,7 @@ const ENOUGH_FAULTS = 30;
 
 let stages: Stage[] = [];
 beforeAll(async () => {
-  const count = Math.min(LANES, faultSeedCount);
+  const count = Math.min(LANES, faultSeedCount * faultTimes);
   stages = await Promise.all(Array.from({ length: count }, openStage));
 }, 240_000);
 afterAll(async () => {
@@ -52,7 +52,10 @@ it(
   `keeps the promises through ${faultSeedCount} scripts of faults`,
   async () => {
     const begunMs = performance.now();
-    const seeds = Array.from({ length: faultSeedCount }, (_, index) => firstFaultSeed + index);
+    const seeds = Array.from(
+      { length: faultSeedCount * faultTimes },
+      (_, index) => firstFaultSeed + Math.floor(index / faultTimes),
+    );
     const broken: string[] = [];
     const histories: History[] = [];
     const work = async (stage: Stage): Promise<void> => {
@@ -73,7 +76,7 @@ it(
     // Else the faults hit nothing but idle sessions; a few of them say nothing.
     if (tried.length >= ENOUGH_FAULTS) expect(onTime).toBeGreaterThan(tried.length / 2);
   },
-  60_000 + faultSeedCount * PER_SEED_MS,
+  60_000 + faultSeedCount * faultTimes * PER_SEED_MS,
 );
 
 async function tryOne(
@@ -88,7 +91,10 @@ async function tryOne(
     const found = await brokenPromises(history);
     if (found.length > 0) {
       const script = scenario.steps.map((step) => JSON.stringify(step)).join('\n');
-      process.stdout.write(`${replay}\n${found.join('\n')}\n${script}\n${history.stderr}\n`);
+      const log = await stage.lane.serverLog();
+      process.stdout.write(
+        `${replay}\n${found.join('\n')}\n${script}\n${history.stderr}\n${log}\n`,
+      );
     }
     return { history, found: found.map((sentence) => `${replay}: ${sentence}`) };
   } catch (error) {

@@ -28,6 +28,7 @@ export class Lane {
   readonly world: World;
   readonly relay: TcpRelay;
   readonly #app: App;
+  #sandboxId = '';
   #serverPid = 0;
   #direct: Endpoint = { baseUrl: '', headers: {} };
 
@@ -57,6 +58,7 @@ export class Lane {
     };
     const view = await sandboxes.ensureLocal(this.world.projectDir, wait);
     if (view.status.state !== 'ready') throw new Error(`no server: ${JSON.stringify(view.status)}`);
+    this.#sandboxId = view.id;
     const store = new ServerStore(this.world.dir, view.id, systemClock);
     const { port = 0, server } = (await store.read()) ?? {};
     this.#serverPid = server?.pid ?? 0;
@@ -93,6 +95,12 @@ export class Lane {
 
   get #clockFile(): string {
     return path.join(this.world.projectDir, '..', 'clock');
+  }
+
+  /** The last words of the Jupyter server. */
+  async serverLog(): Promise<string> {
+    const { signal: never } = new AbortController();
+    return (await this.#app.services.sandboxes.logs(this.#sandboxId, 60, never)).join('\n');
   }
 
   /** Process number of the Jupyter server. */

@@ -205,17 +205,20 @@ it("D12: a person's own notebook comes into the project once, under a name that 
   const text = JSON.stringify({ cells, metadata: {}, nbformat: 4, nbformat_minor: 5 });
   await contents.write('theirs.ipynb', text);
   writeFileSync(path.join(world.projectDir, 'theirs.ipynb'), 'another one');
+  const { signal } = new AbortController();
   const copies = new Copies({
     dir: world.dir,
     clock: systemClock,
     log: silentLog,
     contents: () => contents,
   });
-  const file = await copies.bringIn('a-sandbox', 'theirs.ipynb', world.projectDir);
+  const file = await copies.bringIn('a-sandbox', 'theirs.ipynb', world.projectDir, signal);
   expect(file).toBe(path.join(world.projectDir, 'theirs_2.ipynb'));
   expect(readFileSync(file ?? '', 'utf8')).toBe(text);
   expect(readFileSync(path.join(world.projectDir, 'theirs.ipynb'), 'utf8')).toBe('another one');
-  expect(await copies.bringIn('a-sandbox', 'missing.ipynb', world.projectDir)).toBeUndefined();
+  expect(
+    await copies.bringIn('a-sandbox', 'missing.ipynb', world.projectDir, signal),
+  ).toBeUndefined();
 });
 
 it('D12: a sandbox that vanishes leaves the record whole', async () => {

@@ -267,9 +267,9 @@ export function fakeHost(world: World): {
         id === 'local'
           ? Promise.resolve(fakeBackend)
           : Promise.reject(new GloveboxError('backend/unknown', `no ${id}`)),
-      create: ({ backend, options, name }, { waitMs }) =>
+      create: ({ backend, options, name, once }, { waitMs }) =>
         note(
-          `create ${backend} ${name ?? ''}${JSON.stringify(options)} ${waitMs}`,
+          `create ${backend} ${name ?? ''}${JSON.stringify(options)} ${waitMs}${once === 'project' ? '' : ' another'}`,
           sandboxes[0] ?? sandboxView(),
         ),
       list: ({ includeEnded }) =>
@@ -345,6 +345,7 @@ export function fakeHost(world: World): {
       return () => interrupts.delete(callback);
     },
     openInBrowser: (file) => note(`browser ${file}`, true),
+    logIn: (_config, destination) => note(`login ${destination}`, { wasOpen: false }),
     saveFile: (_config, name, data, folder) =>
       note(`save ${folder ?? 'default'}/${name} ${data.length}`, `/saved/${name}`),
     serveMcp: () => note('serveMcp', undefined),

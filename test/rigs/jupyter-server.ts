@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process';
 import { randomBytes, randomUUID } from 'node:crypto';
 import { closeSync, openSync } from 'node:fs';
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { request } from 'node:http';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -24,6 +25,8 @@ export interface JupyterServerOptions {
   readonly config?: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
   /** More environment for the server and its kernels. */
   readonly env?: Readonly<Record<string, string>>;
+  /** Listens on a Unix socket of this path instead of a port. The endpoint then lacks a way there: a test brings its own. */
+  readonly socket?: string;
   /** Server extensions (the browser interface and its like) slow down the start. Default: off. */
   readonly extensions?: boolean;
 }
@@ -94,7 +97,7 @@ async function tryStart(options: JupyterServerOptions): Promise<RunningJupyterSe
     headers: { Authorization: `token ${token}` },
   };
   try {
-    await answers(endpoint, () => exited);
+    await answers(endpoint, options.socket, () => exited);
   } catch (error) {
     const text = await readFile(logFile, 'utf8');
     await stop();
@@ -112,8 +115,7 @@ function serverConfig(wanted: {
   const { options, port, token, rootDir } = wanted;
   const limitRate = options.limitRate ?? false;
   const app = {
-    ip: '127.0.0.1',
-    port,
+    ...(options.socket === undefined ? { ip: '127.0.0.1', port } : { sock: options.socket }),
     port_retries: 0,
     open_browser: false,
     allow_root: true,
@@ -156,24 +158,35 @@ function environment(folder: string): NodeJS.ProcessEnv {
   };
 }
 
-async function answers(endpoint: Endpoint, ended: () => boolean): Promise<void> {
+async function answers(
+  endpoint: Endpoint,
+  socketPath: string | undefined,
+  ended: () => boolean,
+): Promise<void> {
   const limit = performance.now() + 60_000;
   for (;;) {
     if (ended()) throw new Error('it ended');
     if (performance.now() > limit) throw new Error('it did not answer within 60 s');
-    const status = await fetch(`${endpoint.baseUrl}api/status`, {
-      headers: endpoint.headers,
-      signal: AbortSignal.timeout(5000),
-    }).then(
-      async (response) => {
-        await response.arrayBuffer();
-        return response.status;
-      },
-      () => 0,
-    );
-    if (status === 200) return;
+    if ((await statusOf(endpoint, socketPath)) === 200) return;
     await delay(30);
   }
+}
+
+function statusOf(endpoint: Endpoint, socketPath: string | undefined): Promise<number> {
+  return new Promise((resolve) => {
+    const call = request(`${endpoint.baseUrl}api/status`, {
+      headers: endpoint.headers,
+      timeout: 5000,
+      ...(socketPath === undefined ? {} : { socketPath }),
+    });
+    call.once('response', (response) => {
+      response.resume();
+      response.once('end', () => resolve(response.statusCode ?? 0));
+    });
+    call.once('error', () => resolve(0));
+    call.once('timeout', () => call.destroy());
+    call.end();
+  });
 }
 
 async function endServer(server: {

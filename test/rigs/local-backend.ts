@@ -1,6 +1,6 @@
 /** Local back ends with a folder and a project of their own, whose servers and kernels are surely gone after the test. */
 import { randomUUID } from 'node:crypto';
-import { mkdir, mkdtemp, realpath, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, realpath, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { systemClock } from '#platform/clock.ts';
@@ -28,8 +28,14 @@ export interface LocalRig {
   dispose(): Promise<void>;
 }
 
-const repository = path.resolve(import.meta.dirname, '../..');
+const PYTHON_DIR = path.resolve(import.meta.dirname, '../../python');
 let reaper: ReturnType<typeof startReaper> | undefined;
+
+/** A folder for the setting `pythonDir` with another `serve.py`, which may run the real one. */
+export async function writePythonDir(folder: string, serve: string): Promise<void> {
+  await cp(PYTHON_DIR, folder, { recursive: true });
+  await writeFile(path.join(folder, 'serve.py'), serve);
+}
 
 export async function makeLocalRig(): Promise<LocalRig> {
   const folder = await realpath(await mkdtemp(path.join(tmpdir(), 'gb-')));
@@ -37,17 +43,13 @@ export async function makeLocalRig(): Promise<LocalRig> {
   const projectDir = path.join(folder, 'my project');
   await mkdir(projectDir);
   const brokenPython = path.join(folder, 'broken');
-  await mkdir(brokenPython);
-  await writeFile(
-    path.join(brokenPython, 'serve.py'),
-    'raise SystemExit("the server is broken on purpose")\n',
-  );
+  await writePythonDir(brokenPython, 'raise SystemExit("the server is broken on purpose")\n');
   const mark = randomUUID();
   reaper ??= startReaper();
   reaper.watch(mark);
   const settings: LocalSettings = {
     dir,
-    pythonDir: path.join(repository, 'python'),
+    pythonDir: PYTHON_DIR,
     environment: { PATH: process.env['PATH'], HOME: folder, [MARK]: mark },
     // The server runs from there too, so that no test installs anything.
     python: testPython(),

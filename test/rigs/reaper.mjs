@@ -1,19 +1,27 @@
 /** Kills, when its parent is gone in any way, every process whose environment carries one of the marks it was told. */
 import { spawn } from 'node:child_process';
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, rmSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 
 export const MARK = 'GLOVEBOX_TEST_MARK';
 
+/** What SLURM puts into the environment of every job, which has nothing else of ours. The name of a test cluster is its mark. */
+const SLURM_MARK = 'SLURM_CLUSTER_NAME';
+
 /** The pids of all processes that inherited this mark, whatever process group they moved to. */
 export function markedProcesses(mark) {
-  const wanted = `${MARK}=${mark}\0`;
+  return processesWith(`${MARK}=${mark}`).concat(processesWith(`${SLURM_MARK}=${mark}`));
+}
+
+/** The pids of all processes with all of these `NAME=value` in their environment. */
+export function processesWith(...entries) {
   return readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name))
     .filter((pid) => {
       try {
-        return `${readFileSync(`/proc/${pid}/environ`, 'latin1')}\0`.includes(wanted);
+        const environment = readFileSync(`/proc/${pid}/environ`, 'latin1').split('\0');
+        return entries.every((entry) => environment.includes(entry));
       } catch {
         return false; // ended meanwhile, or not ours
       }
@@ -22,7 +30,11 @@ export function markedProcesses(mark) {
 }
 
 export function killMarked(mark) {
-  for (const pid of markedProcesses(mark)) {
+  killAll(markedProcesses(mark));
+}
+
+export function killAll(pids) {
+  for (const pid of pids) {
     try {
       process.kill(pid, 'SIGKILL');
     } catch {
@@ -31,7 +43,7 @@ export function killMarked(mark) {
   }
 }
 
-/** Starts the process that outlives this one for a moment. `watch` and `forget` take marks. */
+/** Starts the process that outlives this one for a moment. `watch` and `forget` take marks; a folder is removed in the end. */
 export function startReaper() {
   const child = spawn(process.execPath, [fileURLToPath(import.meta.url)], {
     stdio: ['pipe', 'ignore', 'inherit'],
@@ -42,19 +54,25 @@ export function startReaper() {
   child.stdin.unref();
   child.stdin.on('error', () => undefined);
   return {
-    watch: (mark) => child.stdin.write(`+${mark}\n`),
+    watch: (mark, folder = '') => child.stdin.write(`+${mark} ${folder}\n`),
     forget: (mark) => child.stdin.write(`-${mark}\n`),
   };
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  const marks = new Set();
+  const folders = new Map();
   const lines = createInterface({ input: process.stdin });
   lines.on('line', (line) => {
-    if (line.startsWith('+')) marks.add(line.slice(1));
-    else marks.delete(line.slice(1));
+    const [mark, ...folder] = line.slice(1).split(' ');
+    if (line.startsWith('+')) folders.set(mark, folder.join(' '));
+    else folders.delete(mark);
   });
   lines.on('close', () => {
-    for (const mark of marks) killMarked(mark);
+    for (const [mark, folder] of folders) {
+      killMarked(mark);
+      if (folder === '') continue;
+      while (markedProcesses(mark).length > 0) killMarked(mark);
+      rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
+    }
   });
 }

@@ -11,5 +11,8 @@ export const faultSeedCount = Number(process.env['GLOVEBOX_FAULT_SEEDS'] ?? 30);
 /** The first of their seeds: `GLOVEBOX_FAULT_SEED`. */
 export const firstFaultSeed = Number(process.env['GLOVEBOX_FAULT_SEED'] ?? 1);
 
+/** How often each of them is played, to catch what hangs on the operating system's mood: `GLOVEBOX_FAULT_TIMES`. */
+export const faultTimes = Number(process.env['GLOVEBOX_FAULT_TIMES'] ?? 1);
+
 /** Where the fault suite also puts its summary, so that it can be told at the end of a longer run: `GLOVEBOX_FAULT_SUMMARY`. */
 export const faultSummaryFile = process.env['GLOVEBOX_FAULT_SUMMARY'];

@@ -1,6 +1,13 @@
 import { describe, expect, it, vi } from 'vitest';
 import { GloveboxError } from '#core/errors.ts';
-import { fakeHost, runFake, sandboxView, sessionView } from '../../../test/rigs/cli-host.ts';
+import {
+  fakeBackend,
+  fakeHost,
+  runFake,
+  sandboxView,
+  sessionView,
+} from '../../../test/rigs/cli-host.ts';
+import type { SandboxWait } from '../host.ts';
 import { runCli } from '../program.ts';
 import { newLines } from './logs.ts';
 
@@ -22,6 +29,15 @@ describe('status', () => {
     const { code, out } = await runFake(['status'], { sandboxes: [sandboxView({ state })] });
     expect(code).toBe(expected);
     expect(out).toContain(`state: ${state}`);
+  });
+
+  it('S29: what was stopped on request is nothing, exit code 4; a living one beside it counts', async () => {
+    const end = { cause: 'stopped', message: 'It was stopped on request.' } as const;
+    const stopped = sandboxView({ state: 'ended', end }, { id: 'gone' });
+    const { code, out } = await runFake(['status'], { sandboxes: [stopped] });
+    expect(code).toBe(4);
+    expect(out).toContain('stopped on request');
+    expect((await runFake(['status'], { sandboxes: [stopped, sandboxView()] })).code).toBe(0);
   });
 
   it('S29: nothing is exit code 4', async () => {
@@ -92,6 +108,75 @@ describe('start', () => {
     expect(asked).toBe(3);
   });
 
+  it('S29: waits for the queue as long as the option says, then until the server answers', async () => {
+    const waits: number[] = [];
+    const at = (state: 'queued' | 'starting' | 'ready') => (_: unknown, wait: SandboxWait) => {
+      waits.push(wait.waitMs);
+      return Promise.resolve(sandboxView({ state }));
+    };
+    const env = { GLOVEBOX_QUEUE_TIMEOUT: '7' };
+    const queued = await runFake(['start'], { env, parts: { create: at('queued') } });
+    expect([queued.code, waits]).toEqual([3, [7000]]);
+    const parts = { create: at('starting'), wait: at('ready') };
+    expect((await runFake(['start'], { env, parts })).code).toBe(0);
+    expect(waits.slice(1)).toEqual([7000, 2_000_000_000]);
+    await runFake(['start', '--wait-s', '9'], { env, parts });
+    expect(waits.slice(3)).toEqual([9000]);
+  });
+
+  it('S5: names the options that one that lives does not have', async () => {
+    const sandboxes = [sandboxView({}, { ignoredOptions: ['cpus'] })];
+    const { out } = await runFake(['start', '--cpus', '2'], { sandboxes });
+    expect(out).toContain('ignored: cpus (');
+    const { json } = await runFake(['start', '--cpus', '2', '--json'], { sandboxes });
+    expect(json()).toMatchObject({ ignored_options: ['cpus'] });
+  });
+
+  describe('S8: with a sandbox on another back end', () => {
+    const job = sandboxView({ state: 'queued' }, { id: 'slurm-lab', backend: 'slurm' });
+
+    it('is refused, naming it and the ways on', async () => {
+      const { code, err, calls } = await runFake(['start', '--backend', 'local'], {
+        sandboxes: [job],
+      });
+      expect([code, calls]).toEqual([1, ['close']]);
+      expect(err).toContain('slurm-lab (queued)');
+      expect(err).toContain('glovebox start --backend local --takeover');
+      expect(err).toContain('glovebox start --backend slurm goes on');
+    });
+
+    it('stops that one first with --takeover', async () => {
+      const { calls } = await runFake(['start', '--backend', 'local', '--takeover'], {
+        sandboxes: [job],
+      });
+      expect(calls).toEqual([
+        'endAllIn slurm-lab',
+        'stop slurm-lab',
+        'create local {} 300000',
+        'close',
+      ]);
+    });
+
+    it('starts one beside it when that has a name of its own', async () => {
+      const words = ['start', '--backend', 'local', '--name', 'second'];
+      const { calls } = await runFake(words, { sandboxes: [job] });
+      expect(calls).toEqual(['create local second{} 300000', 'close']);
+    });
+
+    it('goes on with it when no back end is named', async () => {
+      const asked: string[] = [];
+      const parts = {
+        backend: (id: string) => {
+          asked.push(id);
+          return Promise.resolve(fakeBackend);
+        },
+      };
+      await runFake(['start'], { sandboxes: [job], parts });
+      await runFake(['start'], { sandboxes: [job], parts, env: { GLOVEBOX_BACKEND: 'local' } });
+      expect(asked).toEqual(['slurm', 'local']);
+    });
+  });
+
   it('S29: Ctrl-C keeps the sandbox, exit code 130, with hints', async () => {
     const { host, stderr, interrupt, calls } = fakeHost({
       parts: {
@@ -156,6 +241,20 @@ describe('wait, stop, logs, open', () => {
       stop: () => Promise.reject(new GloveboxError('sandbox/stop-failed', 'It is still there.')),
     };
     expect((await runFake(['stop'], { sandboxes: [sandboxView()], parts })).code).toBe(1);
+  });
+
+  it('S29: stops although sessions cannot be ended only with --force', async () => {
+    const world = {
+      sandboxes: [sandboxView()],
+      parts: { sessions: { endAllIn: () => Promise.reject(new Error('the disk is full')) } },
+    };
+    const refused = await runFake(['stop'], world);
+    expect([refused.code, refused.calls]).toEqual([1, ['close']]);
+    expect(refused.err).toContain('the disk is full');
+    expect(refused.err).toContain('glovebox stop local-lab --force');
+    const forced = await runFake(['stop', '--force'], world);
+    expect([forced.code, forced.calls]).toEqual([0, ['stop local-lab', 'close']]);
+    expect(forced.err).toContain('the disk is full');
   });
 
   it('stop asks which of several, and takes all when told so', async () => {

@@ -1,20 +1,17 @@
 /** `glovebox start`: a sandbox, new or the one that lives. */
 import { throwIfAborted } from '#core/abort.ts';
-import { isGloveboxError, GloveboxError } from '#core/errors.ts';
+import { isGloveboxError } from '#core/errors.ts';
 import { renderDuration } from '#core/units.ts';
 import { sandboxSummary } from '#tools/sandbox-answers.ts';
-import type { CliCommand, CommandContext } from '../command.ts';
+import { WITHOUT_LIMIT_MS, type CliCommand, type CommandContext } from '../command.ts';
 import { EXIT, exitCodeOfState, type ExitCode } from '../exit-codes.ts';
 import type { CliServices, SandboxView } from '../host.ts';
 import { sandboxJson } from '../sandbox-choice.ts';
+import { makeRequest, type StartRequest, type WantedSandbox } from '../start-request.ts';
 import { parseSeconds, pause } from '../time.ts';
-import { describeFlags, parseFlags } from '../tool-arguments.ts';
 
-interface StartOptions {
-  readonly backend?: string;
-  readonly name?: string;
-  readonly profile?: string;
-  readonly waitS: string;
+interface StartOptions extends WantedSandbox {
+  readonly waitS?: string;
   readonly wait: boolean;
   readonly foreground?: boolean;
 }
@@ -22,14 +19,18 @@ interface StartOptions {
 export const start: CliCommand = {
   usage: 'start [time]',
   about:
-    "Start a sandbox, or show the project's local one that runs already. TIME limits its life, where the back end has limits.",
+    "Start a sandbox, or go on with the project's own that is queued or runs already. TIME limits its life, where the back end has limits.",
   configure: (command) =>
     command
       .option('--backend <name>', 'where it runs (GLOVEBOX_BACKEND, else local)')
       .option('--name <name>', 'a name of your own')
       .option('--profile <name>', 'options from [sandbox.NAME] of a glovebox.toml')
-      .option('--wait-s <seconds>', 'how long to wait until it is ready', '300')
+      .option(
+        '--wait-s <seconds>',
+        'how long to wait until it is ready (default: GLOVEBOX_QUEUE_TIMEOUT for the queue, then until it answers)',
+      )
       .option('--no-wait', 'return as soon as it is asked for')
+      .option('--takeover', 'stop the sandbox that this project has on another back end')
       .option('--foreground', 'stay, and stop the sandbox on Ctrl-C')
       .addHelpText('after', '\nOptions of a back end are flags as well; an unknown one lists them.')
       .allowUnknownOption()
@@ -37,7 +38,7 @@ export const start: CliCommand = {
   async run(context, command) {
     const given = command.opts<StartOptions>();
     const services = await context.services();
-    const request = await toRequest(context, services, given, command.args);
+    const request = await makeRequest(context, services, given, command.args);
     context.onInterruptSay(
       'The sandbox is kept. glovebox start goes on with it, glovebox stop ends it.',
     );
@@ -49,64 +50,23 @@ export const start: CliCommand = {
   },
 };
 
-type Request = Parameters<CliServices['sandboxes']['create']>[0];
-
-async function toRequest(
-  { config, host }: CommandContext,
-  { sandboxes, projectDir }: CliServices,
-  given: StartOptions,
-  words: readonly string[],
-): Promise<Request> {
-  const profile = given.profile === undefined ? undefined : config.profiles().get(given.profile);
-  if (given.profile !== undefined && profile === undefined) {
-    const known = [...config.profiles().keys()].join(', ');
-    throw new GloveboxError('input/invalid', `There is no profile "${given.profile}".`, {
-      hint:
-        known === '' ? 'Write one as [sandbox.NAME] into glovebox.toml.' : `Profiles: ${known}.`,
-    });
-  }
-  const { backend: profileBackend, ...profileOptions } = profile?.options ?? {};
-  const wanted = given.backend ?? profileBackend;
-  const backend = await sandboxes.backend(
-    typeof wanted === 'string' ? wanted : sandboxes.defaultBackend(),
-  );
-  const { optionsSchema } = backend;
-  const [first] = words;
-  const time = first !== undefined && !first.startsWith('-') ? first : undefined;
-  if (time !== undefined && !Object.hasOwn(optionsSchema.shape, 'time')) {
-    throw new GloveboxError(
-      'input/invalid',
-      `The ${backend.id} back end takes no time limit, so "${time}" means nothing.`,
-      {
-        hint: `Its options:\n${describeFlags(optionsSchema)}`,
-      },
-    );
-  }
-  const flags = await parseFlags(
-    words.slice(time === undefined ? 0 : 1),
-    optionsSchema,
-    host.readStdin,
-  );
-  const options = { ...profileOptions, ...(time !== undefined && { time }), ...flags };
-  backend.checkOptions(options);
-  return {
-    backend: backend.id,
-    projectDir,
-    options,
-    ...(given.name !== undefined && { name: given.name }),
-  };
-}
-
 /** A failed start is thrown, with the last lines of the log in its text. */
 async function create(
   context: CommandContext,
   services: CliServices,
-  request: Request,
+  request: StartRequest,
   given: StartOptions,
 ): Promise<SandboxView> {
   const { sandboxes } = services;
-  if (given.wait)
-    return sandboxes.create(request, context.wait(parseSeconds('--wait-s', given.waitS)));
+  if (given.wait) {
+    if (given.waitS !== undefined)
+      return sandboxes.create(request, context.wait(parseSeconds('--wait-s', given.waitS)));
+    const queueMs = context.config.getOrDefault('start.queue_s') * 1000;
+    const view = await sandboxes.create(request, context.wait(queueMs));
+    // Its time in the queue is over, and the back end has a limit of its own for the rest.
+    if (view.status.state !== 'starting') return view;
+    return sandboxes.wait(view.id, context.wait(WITHOUT_LIMIT_MS));
+  }
   // What is being prepared here would be given up at the end of this process; what was asked for goes on by itself.
   const asked = await sandboxes.create(request, context.wait(0));
   let view = asked;

@@ -48,6 +48,9 @@ export const status: CliCommand = {
 const PREFERENCE: readonly ExitCode[] = [EXIT.done, EXIT.pending, EXIT.unreachable, EXIT.failed];
 
 function best(views: readonly SandboxView[]): ExitCode {
-  const codes = views.map((view) => exitCodeOfState(view.status.state));
+  const codes = views.map(({ status: { state, end } }) =>
+    // What was stopped on request is no failure: nothing is running.
+    end?.cause === 'stopped' ? EXIT.nothing : exitCodeOfState(state),
+  );
   return PREFERENCE.find((code) => codes.includes(code)) ?? EXIT.nothing;
 }

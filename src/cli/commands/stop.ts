@@ -1,4 +1,5 @@
 /** `glovebox stop`: the end of a sandbox, in whatever state it is. */
+import { GloveboxError, messageOf } from '#core/errors.ts';
 import type { CliCommand, CommandContext } from '../command.ts';
 import { EXIT } from '../exit-codes.ts';
 import type { CliServices, SandboxView } from '../host.ts';
@@ -7,9 +8,15 @@ import { chooseSandbox, sandboxJson } from '../sandbox-choice.ts';
 export const stop: CliCommand = {
   usage: 'stop [sandbox]',
   about: 'Stop a sandbox. Notebooks are saved first; all variables in its kernels are lost.',
-  configure: (command) => command.option('--all', 'every sandbox of this project'),
+  configure: (command) =>
+    command
+      .option('--all', 'every sandbox of this project')
+      .option('--force', 'stop it also when its sessions cannot be ended and saved first'),
   async run(context, command) {
-    const { all = false } = command.opts<{ readonly all?: boolean }>();
+    const { all = false, force = false } = command.opts<{
+      readonly all?: boolean;
+      readonly force?: boolean;
+    }>();
     const services = await context.services();
     const views = await toStop(context, services, all, command.args[0]);
     context.onInterruptSay(
@@ -18,7 +25,7 @@ export const stop: CliCommand = {
     const stopped: SandboxView[] = [];
     for (const view of views) {
       context.progress.report({ message: `stopping ${view.id}` });
-      const sessions = await services.sessions.endAllIn(view.id);
+      const sessions = await endSessions(context, services, view.id, force);
       stopped.push(await services.sandboxes.stop(view.id, context.signal));
       context.progress.clear();
       for (const { id, notebookPath } of sessions)
@@ -30,6 +37,27 @@ export const stop: CliCommand = {
     return EXIT.done;
   },
 };
+
+async function endSessions(
+  context: CommandContext,
+  { sessions }: CliServices,
+  id: string,
+  force: boolean,
+): Promise<Awaited<ReturnType<CliServices['sessions']['endAllIn']>>> {
+  try {
+    return await sessions.endAllIn(id);
+  } catch (error) {
+    if (!force) {
+      throw new GloveboxError(
+        'sandbox/stop-failed',
+        `The sessions in ${id} cannot be ended, so it was not stopped: ${messageOf(error)}`,
+        { hint: `glovebox stop ${id} --force stops it all the same.`, cause: error },
+      );
+    }
+    context.say(`The sessions in ${id} could not be ended first: ${messageOf(error)}`);
+    return [];
+  }
+}
 
 async function toStop(
   context: CommandContext,

@@ -4,8 +4,11 @@ import type { FileVersion, LoadedFile, NotebookStore } from './store.ts';
 
 /** What is used of the contents API; `src/jupyter/contents.ts` is it. */
 export interface ContentsClient {
-  version(path: string): Promise<string | undefined>;
-  read(path: string): Promise<{ readonly text: string; readonly version: string } | undefined>;
+  version(path: string, signal?: AbortSignal): Promise<string | undefined>;
+  read(
+    path: string,
+    signal?: AbortSignal,
+  ): Promise<{ readonly text: string; readonly version: string } | undefined>;
   write(path: string, text: string): Promise<string>;
   remove(path: string): Promise<void>;
 }

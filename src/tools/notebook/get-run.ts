@@ -7,10 +7,12 @@ import {
   type TranscriptPage,
 } from '#notebook/render/transcript.ts';
 import { isFinal, type RunView } from '#session/contract.ts';
+import { withNotices } from '../define-session-tool.ts';
 import { defineTool, type ToolContext } from '../define-tool.ts';
 import { waitS } from '../parameters.ts';
 import { restoreLines } from '../render-restore.ts';
 import { followRun, headline, joinTexts, runMeta, runResult } from '../render-run.ts';
+import { timeLeft } from '../time-left.ts';
 
 const MAX_CHARS = 100_000;
 
@@ -60,7 +62,10 @@ export const getRun = defineTool({
         ? found.live.view()
         : await followElsewhere(input.run_id, input.wait_s ?? 0, context);
     if (input.offset === undefined && input.max_chars === undefined) {
-      const result = await runResult(view, context, input.images);
+      const sandboxId = await context.sessions.sandboxIdOf(view.sessionId);
+      const left =
+        isFinal(view.state) || sandboxId === undefined ? [] : await timeLeft(sandboxId, context);
+      const result = withNotices(await runResult(view, context, input.images), left);
       const restore = await context.sessions.restoreOf(view);
       if (restore === undefined) return result;
       const tally = restoreLines(restore, view.sessionId, context).join('\n');

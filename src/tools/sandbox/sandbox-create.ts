@@ -11,7 +11,7 @@ export const sandboxCreate = defineTool({
   toolset: 'sandbox',
   title: 'Start a sandbox',
   description:
-    'Starts a sandbox: a Jupyter server in which notebooks run. The local back end uses this machine, costs nothing and gives no isolation; it has one sandbox per project, which is reused. ' +
+    'Starts a sandbox: a Jupyter server in which notebooks run. The local back end uses this machine, costs nothing and gives no isolation; it has one sandbox per project, which is reused. Elsewhere a call with the same back end, name and options goes on with the sandbox that lives; for a further one give a name. ' +
     'With dry_run it only says what would be started and what it can cost. Answers when ready, or after wait_s with the state: then sandbox_wait follows.',
   input: z.strictObject({
     backend: z.enum(BACKEND_IDS).optional().describe('Default: the configured one, else local.'),
@@ -48,6 +48,7 @@ export const sandboxCreate = defineTool({
         projectDir,
         ...(input.name !== undefined && { name: input.name }),
         options: input.options ?? {},
+        once: 'options',
       },
       waitOf(input.wait_s, context),
     );

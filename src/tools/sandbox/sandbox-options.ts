@@ -20,15 +20,18 @@ export const sandboxOptions = defineTool({
     const parts = await Promise.all(
       ids.map(async (id) => {
         const found = await sandboxes.backend(id);
-        const offers = await found.offers(signal).then(
-          (list) => list.map((offer) => `  ${offerLine(offer)}`),
-          (error: unknown) => [`  cannot be asked now: ${messageOf(error)}`],
+        const [offers, answers] = await found.offers(signal).then(
+          (list) => [list.map((offer) => `  ${offerLine(offer)}`), true] as const,
+          (error: unknown) => [[`  cannot be asked now: ${messageOf(error)}`], false] as const,
         );
+        const head = `${id}: ${found.summary}`;
+        // What cannot be used here anyway is described only to whoever asks for it.
+        if (!answers && backend === undefined) return [head, ...offers].join('\n');
         const options = Object.entries(found.optionsSchema.shape).map(
           ([name, schema]) =>
             `  option ${name}: ${schema instanceof z.ZodType ? (schema.description ?? '') : ''}`,
         );
-        return [`${id}: ${found.summary}`, ...offers, ...options].join('\n');
+        return [head, ...offers, ...options].join('\n');
       }),
     );
     return textResult(parts.join('\n\n'));

@@ -7,7 +7,7 @@ import { readHostResources } from '#platform/host-resources.ts';
 import { lifeOf } from '#platform/process-identity.ts';
 import { defineBackend, type Backend, type SandboxHandle } from '#sandbox/backend.ts';
 import { sandboxesFolder } from '#sandbox/records.ts';
-import { endpointOf } from './health.ts';
+import { endpointOf } from './endpoint.ts';
 import { localOffers } from './offers.ts';
 import { logTail } from './server-log.ts';
 import { serverFiles, ServerStore } from './server-record.ts';

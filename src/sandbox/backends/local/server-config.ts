@@ -2,6 +2,7 @@
 import { mkdir, readdir, readFile, rm, symlink } from 'node:fs/promises';
 import path from 'node:path';
 import { ensurePrivateFolder, writeFileAtomic } from '#platform/files.ts';
+import { jupyterConfig, LAB_PAGE_CONFIG } from '#sandbox/jupyter-config.ts';
 import type { KernelPython } from './find-python.ts';
 import { versionText } from './probe-python.ts';
 import type { ServerFiles } from './server-record.ts';
@@ -20,90 +21,23 @@ export interface ServerConfig {
 export async function writeServerConfig(config: ServerConfig): Promise<void> {
   const { files, settings, token, port, rootDir, idleMs, transport } = config;
   const labDir = path.join(settings.dir, 'jupyterlab');
-  const content = {
-    ServerApp: {
-      ip: settings.bindIp,
-      port,
-      port_retries: 0,
-      base_url: '/',
-      root_dir: rootDir,
-      open_browser: false,
-      allow_root: process.getuid?.() === 0,
-      terminals_enabled: false,
-      // Without contact, all kernels idle: see serve.py. Idle kernels are never culled one by one.
-      shutdown_no_activity_timeout: Math.ceil(idleMs / 1000),
-      // What Jupyter offers else is not needed for a notebook, and makes the start slower.
-      jpserver_extensions: {
-        jupyterlab: true,
-        jupyter_lsp: false,
-        jupyter_server_terminals: false,
-        notebook_shim: false,
-      },
-      limit_rate: false,
-      allow_remote_access: false,
-      allow_unauthenticated_access: false,
-    },
-    IdentityProvider: { token },
-    // By default output above 1 MB/s is dropped (it was measured that 5 MB of print became 321 characters).
-    ZMQChannelsWebsocketConnection: { limit_rate: false },
-    KernelManager: { transport },
-    // How often the server looks whether its kernels live, in seconds. By default a death is news for up to three.
-    KernelRestarter: { time_to_dead: 1 },
-    MappingKernelManager: {
-      cull_idle_timeout: 0,
-      untracked_message_types: UNTRACKED,
-    },
-    ContentsManager: { allow_hidden: true },
-    FileContentsManager: { delete_to_trash: false },
-    LabApp: {
-      // No requests to the network, and no question to the person.
-      news_url: null,
-      check_for_updates_class: 'jupyterlab.handlers.announcements.NeverCheckForUpdate',
-      extension_manager: 'readonly',
-      // A person's theme and shortcuts hold for all sandboxes.
-      user_settings_dir: path.join(labDir, 'user-settings'),
-      workspaces_dir: path.join(files.configDir, 'workspaces'),
-    },
-  };
+  const content = jupyterConfig({
+    listen: { ip: settings.bindIp, port },
+    token,
+    rootDir,
+    idleMs,
+    transport,
+    allowRoot: process.getuid?.() === 0,
+    labDir: path.join(labDir, 'user-settings'),
+    workspacesDir: path.join(files.configDir, 'workspaces'),
+  });
   await ensurePrivateFolder(labDir);
   await writeFileAtomic(files.config, JSON.stringify(content, undefined, 1));
-  const page = {
-    disabledExtensions: {
-      // JupyterLab would ask for a language server that does not run here.
-      '@jupyterlab/lsp-extension': true,
-      // It asks every person whether they want news, whatever `news_url` says.
-      '@jupyterlab/apputils-extension:announcements': true,
-    },
-  };
   await ensurePrivateFolder(path.join(files.configDir, 'labconfig'));
   await writeFileAtomic(
     path.join(files.configDir, 'labconfig', 'page_config.json'),
-    JSON.stringify(page),
+    JSON.stringify(LAB_PAGE_CONFIG),
   );
-}
-
-/**
- * The messages that do not count as use of a kernel. The server's default lacks the last ones; with those counted, asking a kernel for its
- * memory while a cell runs would make it look idle.
- */
-const UNTRACKED = [
-  ...requestsAndReplies(
-    'comm_info kernel_info shutdown interrupt debug input usage create_subshell delete_subshell list_subshell',
-  ),
-  'stream',
-  'display_data',
-  'update_display_data',
-  'execute_input',
-  'execute_result',
-  'error',
-  'status',
-  'clear_output',
-  'debug_event',
-  'iopub_welcome',
-];
-
-function requestsAndReplies(names: string): readonly string[] {
-  return names.split(' ').flatMap((name) => [`${name}_request`, `${name}_reply`]);
 }
 
 /** The name under which Jupyter, nbformat and JupyterLab look for Python first. */

@@ -9,8 +9,9 @@ import {
   type ProcessIdentity,
 } from '#platform/process-identity.ts';
 import type { SandboxHandle, SandboxState, SandboxStatus } from '#sandbox/backend.ts';
+import { checkHealth } from '#sandbox/server-health.ts';
 import { findServerProcess } from './find-server.ts';
-import { checkHealth, endpointOf } from './health.ts';
+import { endpointOf } from './endpoint.ts';
 import { endFromLog, logTail } from './server-log.ts';
 import { serverFiles, ServerStore, type ServerEnd, type ServerRecord } from './server-record.ts';
 import type { LocalContext } from './settings.ts';

@@ -1,0 +1,149 @@
+"""Prepares the Jupyter server of a SLURM job on its node: checks this Python, makes the token and every private file the server reads."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import socket
+import sys
+from pathlib import Path
+from typing import Any
+
+CONFIGURATION_FAILED = 78
+# `sun_path`, with room for what Jupyter appends.
+MAX_SOCKET_PATH = 100
+
+
+def fail(reason: str) -> None:
+    """Ends the job with one line that the waiting side shows."""
+    print(f"GLOVEBOX-FAIL {reason}", flush=True)
+    sys.exit(CONFIGURATION_FAILED)
+
+
+def check_modules() -> dict[str, str]:
+    """The versions of what a server needs, or one line about what is missing."""
+    versions: dict[str, str] = {}
+    missing: list[str] = []
+    try:
+        from importlib.metadata import PackageNotFoundError, version
+    except ImportError:
+        fail(f"Python {sys.version.split()[0]} at {sys.executable} is too old; 3.8 is the least that works.")
+    for name in ("jupyter_server", "ipykernel"):
+        try:
+            versions[name] = version(name)
+        except PackageNotFoundError:
+            missing.append(name)
+    if missing:
+        words = " ".join(missing)
+        fail(f"{sys.executable} lacks {words}. Install it with: {sys.executable} -m pip install {words}")
+    return versions
+
+
+def write_private(file: Path, text: str) -> None:
+    """Makes a file that must not exist yet and that only its owner reads."""
+    with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as handle:
+        handle.write(text)
+
+
+def choose_address(folder: Path, bind: str) -> dict[str, Any]:
+    """A Unix socket in the private folder where its path is short enough, else loopback; `bind` is an address of this node."""
+    path = folder / "s"
+    if bind == "" and len(os.fsencode(path)) <= MAX_SOCKET_PATH:
+        return {"socket": str(path)}
+    address = bind or "127.0.0.1"
+    with socket.socket() as probe:
+        probe.bind((address, 0))
+        return {"ip": address, "port": probe.getsockname()[1]}
+
+
+def write_config(folder: Path, template: dict[str, Any], address: dict[str, Any], root: Path, version: str) -> str:
+    """Fills in what only the node knows. Returns the token."""
+    token = secrets.token_hex(24)
+    app = template["ServerApp"]
+    if "socket" in address:
+        app.update(sock=address["socket"], sock_mode="0600")
+    else:
+        app.update(ip=address["ip"], port=address["port"])
+    app.update(root_dir=str(root), allow_root=os.geteuid() == 0)
+    template["IdentityProvider"]["token"] = token
+    if version.startswith("1."):
+        app["token"] = token
+    lab = template["LabApp"]
+    lab.update(
+        user_settings_dir=os.path.expanduser(lab["user_settings_dir"]),
+        workspaces_dir=str(folder / "config" / "workspaces"),
+    )
+    write_private(folder / "token", token)
+    write_private(folder / "config.json", json.dumps(template))
+    return token
+
+
+def write_kernels(folder: Path) -> None:
+    """Offers this Python as the default kernel, and the kernels that the user installed for other languages."""
+    kernels = folder / "data" / "kernels"
+    own = kernels / "python3"
+    own.mkdir(parents=True)
+    prefix = Path(sys.prefix)
+    search = [entry for entry in os.environ.get("PATH", "").split(os.pathsep) if entry != str(prefix / "bin")]
+    env = {
+        "PATH": os.pathsep.join([str(prefix / "bin"), *search]),
+        # The server's private folders are no business of commands that run in a cell.
+        "JUPYTER_CONFIG_DIR": "",
+        "JUPYTER_DATA_DIR": "",
+        "JUPYTER_PATH": "",
+        "JUPYTER_RUNTIME_DIR": "",
+    }
+    if sys.prefix != sys.base_prefix:
+        env["VIRTUAL_ENV"] = sys.prefix
+    spec = {
+        "argv": [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"],
+        "display_name": f"Python {'.'.join(map(str, sys.version_info[:3]))} ({prefix.name})",
+        "language": "python",
+        "metadata": {"debugger": True},
+        "env": env,
+    }
+    (own / "kernel.json").write_text(json.dumps(spec))
+    users = Path.home() / ".local" / "share" / "jupyter" / "kernels"
+    for found in users.iterdir() if users.is_dir() else []:
+        target = kernels / found.name
+        if not target.exists():
+            target.symlink_to(found)
+
+
+def sees_job_folder(job_folder: Path, nonce: str) -> bool:
+    """Whether this node sees the files of the submitting side: the word that was left there is read here."""
+    try:
+        return (job_folder / "nonce").read_text().strip() == nonce
+    except OSError:
+        return False
+
+
+def main(folder_name: str, template: str, nonce: str, job_folder: str, root_name: str, bind: str) -> None:
+    versions = check_modules()
+    folder = Path(folder_name)
+    # A project that this node does not see is no failure: notebooks are kept where they were made.
+    sees_root = root_name != "" and Path(root_name).is_dir()
+    root = Path(root_name) if sees_root else Path.home()
+    address = choose_address(folder, bind)
+    write_config(folder, json.loads((folder / template).read_text()), address, root, versions["jupyter_server"])
+    write_kernels(folder)
+    endpoint = {
+        "job": os.environ.get("SLURM_JOB_ID", ""),
+        "restarts": int(os.environ.get("SLURM_RESTART_COUNT", "0")),
+        "nonce": nonce,
+        "node": os.environ.get("SLURMD_NODENAME") or socket.gethostname(),
+        "root": str(root),
+        "seesRoot": sees_root,
+        "seesJobFolder": sees_job_folder(Path(job_folder), nonce),
+        "python": sys.executable,
+        "versions": versions,
+        **address,
+    }
+    write_private(folder / "endpoint.part", json.dumps(endpoint))
+    listening = "unix" if "socket" in address else f"{address['ip']}/{address['port']}"
+    (folder / "listen").write_text(listening)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

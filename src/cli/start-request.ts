@@ -1,0 +1,114 @@
+/** What `glovebox start` asks for: a back end, its options, and what lives already and is meant or in the way. */
+import { GloveboxError } from '#core/errors.ts';
+import type { CommandContext } from './command.ts';
+import type { CliServices, SandboxView } from './host.ts';
+import { describeFlags, parseFlags } from './tool-arguments.ts';
+
+export type StartRequest = Parameters<CliServices['sandboxes']['create']>[0];
+type Backend = Awaited<ReturnType<CliServices['sandboxes']['backend']>>;
+
+/** What the flags of `start` say about the sandbox. */
+export interface WantedSandbox {
+  readonly backend?: string;
+  readonly name?: string;
+  readonly profile?: string;
+  readonly takeover?: boolean;
+}
+
+/**
+ * The request, after what is in its way has been stopped with `--takeover`.
+ *
+ * @param words TIME and flags of the back end
+ * @throws `input/invalid`, `backend/unknown`, `backend/unavailable`, `config/invalid`, `sandbox/in-the-way`.
+ */
+export async function makeRequest(
+  context: CommandContext,
+  services: CliServices,
+  wanted: WantedSandbox,
+  words: readonly string[],
+): Promise<StartRequest> {
+  const { projectDir } = services;
+  const { backend: profileBackend, ...profileOptions } = profileOf(context, wanted.profile);
+  const named = wanted.backend ?? (typeof profileBackend === 'string' ? profileBackend : undefined);
+  const living =
+    wanted.name === undefined ? await services.sandboxes.list({ projectDir }, context.signal) : [];
+  const backend = await services.sandboxes.backend(
+    named ?? backendMeant(context, services, living),
+  );
+  const options = { ...profileOptions, ...(await readOptions(context, backend, words)) };
+  backend.checkOptions(options);
+  if (!living.some((view) => view.backend === backend.id))
+    await clearWay(context, services, backend, living, wanted.takeover === true);
+  const request = { backend: backend.id, projectDir, options, once: 'project' } as const;
+  return wanted.name === undefined ? request : { ...request, name: wanted.name };
+}
+
+function profileOf(
+  { config }: CommandContext,
+  name: string | undefined,
+): Readonly<Record<string, unknown>> {
+  if (name === undefined) return {};
+  const profile = config.profiles().get(name);
+  if (profile !== undefined) return profile.options;
+  const known = [...config.profiles().keys()].join(', ');
+  throw new GloveboxError('input/invalid', `There is no profile "${name}".`, {
+    hint: known === '' ? 'Write one as [sandbox.NAME] into glovebox.toml.' : `Profiles: ${known}.`,
+  });
+}
+
+/** Nobody named one: what lives is meant, e.g. a job that an earlier `start` left in the queue. */
+function backendMeant(
+  { config }: CommandContext,
+  { sandboxes }: CliServices,
+  living: readonly SandboxView[],
+): string {
+  const usual = sandboxes.defaultBackend();
+  if (config.get('backend') !== undefined || living.some(({ backend }) => backend === usual))
+    return usual;
+  return living[0]?.backend ?? usual;
+}
+
+async function readOptions(
+  { host }: CommandContext,
+  { id, optionsSchema }: Backend,
+  words: readonly string[],
+): Promise<Readonly<Record<string, unknown>>> {
+  const [first] = words;
+  const time = first !== undefined && !first.startsWith('-') ? first : undefined;
+  if (time === undefined) return parseFlags(words, optionsSchema, host.readStdin);
+  if (!Object.hasOwn(optionsSchema.shape, 'time')) {
+    throw new GloveboxError(
+      'input/invalid',
+      `The ${id} back end takes no time limit, so "${time}" means nothing.`,
+      { hint: `Its options:\n${describeFlags(optionsSchema)}` },
+    );
+  }
+  return { time, ...(await parseFlags(words.slice(1), optionsSchema, host.readStdin)) };
+}
+
+async function clearWay(
+  context: CommandContext,
+  { sandboxes, sessions }: CliServices,
+  wanted: Backend,
+  living: readonly SandboxView[],
+  isAllowed: boolean,
+): Promise<void> {
+  const [first] = living;
+  if (first === undefined) return;
+  if (!isAllowed) {
+    const others = living.map(({ id, status }) => `${id} (${status.state})`).join(', ');
+    throw new GloveboxError(
+      'sandbox/in-the-way',
+      `This project has a sandbox elsewhere: ${others}.`,
+      {
+        hint: `glovebox start --backend ${first.backend} goes on with it; glovebox start --backend ${wanted.id} --takeover stops it first; --name NAME starts one beside it.`,
+      },
+    );
+  }
+  for (const { id } of living) {
+    context.report({ message: `stopping ${id}` });
+    await sessions.endAllIn(id);
+    await sandboxes.stop(id, context.signal);
+    context.say(`Sandbox ${id} is gone.`);
+  }
+}

@@ -1,0 +1,238 @@
+/** What may be asked for, and that no value becomes anything but one word of a command line (S3). */
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { GloveboxError } from '#core/errors.ts';
+import { parseBackendOptions } from '#sandbox/backend.ts';
+import { slurmOptions } from './options.ts';
+import { parseSinfo } from './parse-sinfo.ts';
+import { resolveRequest, withDefaultGres, type JobRequest } from './request.ts';
+import { requestWords, submissionWords, withoutPatterns } from './sbatch-words.ts';
+import type { SlurmSettings } from './settings.ts';
+
+const NO_DEFAULTS: SlurmSettings = {
+  dir: '/state',
+  pythonDir: '/python',
+  defaults: {},
+  jobsDir: '~/jobs',
+  nodeTmp: '/tmp',
+  sharedDisk: true,
+  purgeModules: true,
+  exportNames: [],
+  tunnel: 'step',
+  readyMs: 1,
+  pollMinMs: 1,
+};
+const request = (raw: object, defaults: SlurmSettings['defaults'] = {}): JobRequest =>
+  resolveRequest(parseBackendOptions('slurm', slurmOptions, raw), { ...NO_DEFAULTS, defaults });
+const words = (raw: object): readonly string[] => requestWords(request(raw));
+
+describe('accepted values', () => {
+  test('nothing asked for: the built-in defaults and no line too many', () => {
+    expect(words({})).toEqual([
+      '--nodes=1',
+      '--ntasks=1',
+      '--cpus-per-task=4',
+      '--mem=32000M',
+      '--time=4:00:00',
+      '--no-requeue',
+    ]);
+  });
+
+  test('everything asked for', () => {
+    const raw = {
+      partition: 'gpu,long',
+      gres: 'gpu:a100:2',
+      cpus: 8,
+      mem: '64g',
+      time: '1-12:00',
+      account: 'physics',
+      qos: 'high',
+      constraint: 'a100&nvlink|[rack1*2]',
+      reservation: 'course',
+      nodes: 2,
+      nodelist: 'n[1-3],x7',
+      exclude: 'n2',
+      cluster: 'alpha',
+      requeue: true,
+      extra_args: ['--mail-type=END', '--gpu-bind=closest'],
+    };
+    expect(words(raw)).toEqual([
+      '-M',
+      'alpha',
+      '--partition=gpu,long',
+      '--nodes=2',
+      '--ntasks=2',
+      '--cpus-per-task=8',
+      '--mem=64g',
+      '--time=1-12:00',
+      '--gres=gpu:a100:2',
+      '--account=physics',
+      '--qos=high',
+      '--constraint=a100&nvlink|[rack1*2]',
+      '--reservation=course',
+      '--nodelist=n[1-3],x7',
+      '--exclude=n2',
+      '--requeue',
+      '--mail-type=END',
+      '--gpu-bind=closest',
+    ]);
+  });
+
+  test('no GPU: the line is left out (X124)', () => {
+    for (const gres of ['none', '']) expect(words({ gres }).join(' ')).not.toContain('--gres');
+  });
+
+  test('numbers are taken where people write them', () => {
+    expect(words({ mem: 4000, time: 30 })).toEqual(
+      expect.arrayContaining(['--mem=4000', '--time=30']),
+    );
+  });
+
+  test('a call counts more than a setting, and a bad setting is an error that names it', () => {
+    expect(request({ cpus: 2 }, { cpus: 16, mem: '8G' })).toMatchObject({ cpus: 2, mem: '8G' });
+    const failure = failureOf(() => request({}, { mem: '8 gigabytes' }));
+    expect(failure).toMatchObject({
+      code: 'config/invalid',
+      message: expect.stringContaining('mem'),
+    });
+  });
+
+  test('gpu:1 where the partition has GPUs and nobody said anything', () => {
+    const survey = parseSinfo(
+      'cpu*|up|1:00|1|idle|4|4000|(null)|0/4/0/4|(null)\ngpu|up|1:00|1|idle|4|4000|gpu:2|0/4/0/4|(null)\n',
+    );
+    expect(withDefaultGres(request({}), survey).gres).toBeUndefined();
+    expect(withDefaultGres(request({ partition: 'gpu' }), survey).gres).toBe('gpu:1');
+    expect(withDefaultGres(request({ partition: 'gpu', gres: 'none' }), survey).gres).toBe('none');
+    expect(withDefaultGres(request({ partition: 'gpu' }), undefined).gres).toBeUndefined();
+  });
+});
+
+describe('refused values', () => {
+  test.each([
+    { partition: '-gpu' },
+    { partition: 'gpu,' },
+    { partition: 'a b' },
+    { gres: 'gpu:' },
+    { gres: '--wrap=x' },
+    { cpus: 0 },
+    { cpus: 1.5 },
+    { mem: '32 G' },
+    { mem: '0' },
+    { mem: '-1G' },
+    { mem: '32GB' },
+    { time: '1--2::' },
+    { time: '0' },
+    { account: 'a;b' },
+    { constraint: 'a b' },
+    { nodelist: '-n1' },
+    { modules: ['-x'] },
+    { modules: ['a b'] },
+    { python: 'a\nb' },
+    { container: '-x' },
+    { setup: ['one\ntwo'] },
+    { extra_args: ['-p'] },
+    { extra_args: ['gpu'] },
+    { extra_args: ['--'] },
+    { extra_args: ['--wrap=x'] },
+    { extra_args: ['--wra=x'] },
+    { extra_args: ['--output=/x'] },
+    { extra_args: ['--outp=/x'] },
+    { extra_args: ['--export=ALL'] },
+    { extra_args: ['--array=1-9'] },
+    { extra_args: ['--arr=1-9'] },
+    { extra_args: ['--parsable'] },
+    { extra_args: ['--test-only'] },
+    { extra_args: ['--wait'] },
+    { extra_args: ['--mail-type=END', ':', '--mem=1'] },
+    { extra_args: ['--x=a\u0000b'] },
+    { unheard_of: 1 },
+  ])('%j', (raw) => {
+    expect(failureOf(() => request(raw)).code).toBe('config/invalid');
+  });
+});
+
+describe('whatever a value is (X125)', () => {
+  const TEXTS = [
+    'partition',
+    'gres',
+    'mem',
+    'time',
+    'account',
+    'qos',
+    'constraint',
+    'reservation',
+    'nodelist',
+    'exclude',
+  ] as const;
+  const nasty = fc.oneof(
+    fc.string({ unit: 'binary' }),
+    fc.stringMatching(/^[-a-z0-9:;,$`'"&|*()[\] =\n\\]{0,20}$/),
+    fc.constantFrom('gpu --wrap=x', '$(id)', '`id`', '--wrap=id', "a' 'b", 'a\u0000--wrap=x', '%j'),
+  );
+
+  test('it is refused, or it is the rest of exactly one word that begins with its own flag', () => {
+    fc.assert(
+      fc.property(fc.constantFrom(...TEXTS), nasty, (name, value) => {
+        const made = attempt(() => words({ [name]: value }));
+        if (made === undefined) return;
+        const others = words({});
+        const own = made.filter((word) => !others.includes(word));
+        expect(own.length).toBeLessThanOrEqual(1);
+        for (const word of own) expect(word).toBe(`--${name}=${value}`);
+        expect(made.every((word) => word.startsWith('--'))).toBe(true);
+      }),
+      { numRuns: 2000 },
+    );
+  });
+
+  test('an extra argument stays one word, and none that Glovebox decides itself passes', () => {
+    fc.assert(
+      fc.property(nasty, (value) => {
+        const made = attempt(() => words({ extra_args: [value] }));
+        if (made === undefined) return;
+        expect(made.at(-1)).toBe(value);
+        expect(value).toMatch(/^--[a-z]/);
+        expect(value).not.toMatch(
+          /^--(wrap|output|error|export|array|parsable|test-only|wait)(=|$)/,
+        );
+      }),
+      { numRuns: 2000 },
+    );
+  });
+
+  test('what the script gets stands behind the script, and a pattern in the log’s path is none', () => {
+    const made = submissionWords(request({}), {
+      name: 'slurm-a-b',
+      comment: 'glovebox:n:1',
+      exportNames: ['HF_HOME'],
+      log: `${withoutPatterns('/a%j b')}/job-%j.log`,
+      workDir: '/tmp',
+      script: '/jobs/bin/job-1.sh',
+      scriptArguments: ["$(id) 'x'", '', '--wrap=x'],
+    });
+    expect(made.slice(-4)).toEqual(['/jobs/bin/job-1.sh', "$(id) 'x'", '', '--wrap=x']);
+    expect(made).toContain('--output=/a%%j b/job-%j.log');
+    // The environment of the submitter stays out (X123).
+    expect(made).toContain('--export=NIL,HF_HOME');
+  });
+});
+
+function attempt<T>(make: () => T): T | undefined {
+  try {
+    return make();
+  } catch (error) {
+    expect(error).toBeInstanceOf(GloveboxError);
+    return undefined;
+  }
+}
+
+function failureOf(make: () => unknown): GloveboxError {
+  try {
+    make();
+  } catch (error) {
+    if (error instanceof GloveboxError) return error;
+    throw error;
+  }
+  return expect.fail('it was accepted');
+}

@@ -1,0 +1,106 @@
+/** What a caller may ask of one SLURM sandbox; everything is optional and falls back to the settings. */
+import * as z from 'zod';
+import {
+  constraintValue,
+  extraArgument,
+  gresValue,
+  hostListValue,
+  memoryValue,
+  moduleValue,
+  nameValue,
+  partitionValue,
+  pathValue,
+  setupLine,
+  timeValue,
+} from './value-kinds.ts';
+
+const memory = z
+  .union([memoryValue, z.number().int().positive().max(999_999_999).transform(String)])
+  .optional();
+const time = z
+  .union([timeValue, z.number().int().positive().max(5_270_400).transform(String)])
+  .optional();
+
+export const slurmOptions = z.strictObject({
+  partition: partitionValue
+    .optional()
+    .describe(
+      'Partition, as listed above; several separated by commas. Default: GLOVEBOX_SLURM_PARTITION, else the default of the cluster. To keep a choice for the project, write it below [slurm] in glovebox.toml.',
+    ),
+  gres: gresValue
+    .optional()
+    .describe(
+      'Generic resources: gpu:1, gpu:a100:2, or none. Default: GLOVEBOX_SLURM_GRES, else gpu:1 where the partition has GPUs.',
+    ),
+  cpus: z
+    .number()
+    .int()
+    .min(1)
+    .max(4096)
+    .optional()
+    .describe('Processors. Default: GLOVEBOX_SLURM_CPUS.'),
+  mem: memory.describe(
+    'Memory of a node, such as 64G; without a unit MB. Default: GLOVEBOX_SLURM_MEM.',
+  ),
+  time: time.describe(
+    'Time limit after which the job ends: minutes, h:mm:ss, d-hh:mm:ss. Shorter waits less. Default: GLOVEBOX_SLURM_TIME.',
+  ),
+  account: nameValue
+    .optional()
+    .describe('Account that pays. Default: GLOVEBOX_SLURM_ACCOUNT, else your own default.'),
+  qos: nameValue.optional().describe('Quality of service. Default: GLOVEBOX_SLURM_QOS.'),
+  constraint: constraintValue
+    .optional()
+    .describe(
+      'Features that nodes must have, such as a100&nvlink. Default: GLOVEBOX_SLURM_CONSTRAINT.',
+    ),
+  reservation: nameValue
+    .optional()
+    .describe('Reservation to run in. Default: GLOVEBOX_SLURM_RESERVATION.'),
+  nodes: z
+    .number()
+    .int()
+    .min(1)
+    .max(1024)
+    .optional()
+    .describe('Nodes; the Jupyter server runs on the first. Default: 1.'),
+  nodelist: hostListValue
+    .optional()
+    .describe('Only these nodes. Default: GLOVEBOX_SLURM_NODELIST.'),
+  exclude: hostListValue.optional().describe('Not these nodes. Default: GLOVEBOX_SLURM_EXCLUDE.'),
+  cluster: nameValue
+    .optional()
+    .describe('Cluster, where several are federated. Default: GLOVEBOX_CLUSTER.'),
+  modules: z
+    .array(moduleValue)
+    .max(50)
+    .optional()
+    .describe('Environment modules to load, in order. Default: GLOVEBOX_SLURM_MODULES.'),
+  python: pathValue
+    .optional()
+    .describe(
+      'Python on the node, with jupyter_server and ipykernel: a path, the path of its environment, or a name. Default: GLOVEBOX_SLURM_PYTHON, else the .venv of the project, else python3.',
+    ),
+  container: pathValue
+    .optional()
+    .describe('Image that apptainer or singularity runs the server in. Default: none.'),
+  setup: z
+    .array(setupLine)
+    .max(50)
+    .optional()
+    .describe(
+      'Shell lines to run on the node before Python, such as "source ~/miniforge3/bin/activate ml". Default: none.',
+    ),
+  requeue: z
+    .boolean()
+    .optional()
+    .describe(
+      'Whether SLURM may start the job anew after a preemption or a lost node; variables are lost then. Default: GLOVEBOX_SLURM_REQUEUE.',
+    ),
+  extra_args: z
+    .array(extraArgument)
+    .max(50)
+    .optional()
+    .describe('Further words for sbatch, each --name=value. Default: GLOVEBOX_SLURM_EXTRA_ARGS.'),
+});
+export type SlurmOptions = z.output<typeof slurmOptions>;

@@ -1,0 +1,142 @@
+/** What is kept beside a SLURM sandbox, in its own folder: enough for any process to follow, reach and end its job. */
+import path from 'node:path';
+import * as z from 'zod';
+import type { Clock } from '#platform/clock.ts';
+import { RecordStore } from '#platform/records.ts';
+import { sandboxFolder } from '#sandbox/records.ts';
+import { PHASES } from './state-table.ts';
+
+const identity = z.object({
+  host: z.string(),
+  bootId: z.string(),
+  pid: z.number(),
+  startTime: z.string(),
+  uid: z.number(),
+});
+
+const end = z.object({
+  cause: z.enum([
+    'stopped',
+    'start-failed',
+    'time-limit',
+    'out-of-memory',
+    'node-failure',
+    'preempted',
+    'cancelled',
+    'failed',
+    'unknown',
+  ]),
+  message: z.string(),
+  atMs: z.number(),
+  logTail: z.array(z.string()),
+});
+export type JobEnd = z.output<typeof end>;
+
+const address = z.union([
+  z.object({ socket: z.string() }),
+  z.object({ ip: z.string(), port: z.number() }),
+]);
+
+const server = z.object({
+  node: z.string(),
+  /** The node-local folder, where sockets and the relay are. */
+  folder: z.string(),
+  address,
+  root: z.string(),
+  /** Whether the node sees the project's folder, and the folder of the job. */
+  seesRoot: z.boolean(),
+  seesJobFolder: z.boolean(),
+});
+export type ServerPlace = z.output<typeof server>;
+
+const jobRecord = z.object({
+  projectDir: z.string(),
+  phase: z.enum(PHASES),
+  generation: z.number(),
+  /** New with each start; whoever finds another one here has lost the right to go on. */
+  claim: z.string(),
+  /** Who submits, or submitted. */
+  starter: identity,
+  startedMs: z.number(),
+  /** In the job's comment and in the names of its folders: tells our job from any other. */
+  nonce: z.string(),
+  /** The machine on which the scheduler is asked. */
+  hostName: z.string(),
+  /** It is not this machine, so the same path is another file. */
+  isRemote: z.boolean().exactOptional(),
+  jobDir: z.string().exactOptional(),
+  nodeTmp: z.string().exactOptional(),
+  sharedDisk: z.boolean().exactOptional(),
+  tunnel: z.enum(['step', 'direct']).exactOptional(),
+  /** The cluster that was asked for, where there are several. */
+  cluster: z.string().exactOptional(),
+  /** When `sbatch` was about to be called; absent: it surely was not. */
+  submittingMs: z.number().exactOptional(),
+  /** The submission gave no answer: there may be a job that only the nonce finds. */
+  unsure: z.boolean().exactOptional(),
+  /** When it was first looked for in vain. */
+  searchedMs: z.number().exactOptional(),
+  job: z
+    .object({ id: z.string(), cluster: z.string().exactOptional(), submittedMs: z.number() })
+    .exactOptional(),
+  /** What the scheduler said last. */
+  seen: z
+    .object({
+      word: z.string(),
+      reason: z.string().exactOptional(),
+      node: z.string().exactOptional(),
+      startMs: z.number().exactOptional(),
+      /** By this machine's clock; absent without a limit. */
+      endsMs: z.number().exactOptional(),
+      atMs: z.number(),
+    })
+    .exactOptional(),
+  /** Start of the job that `generation` stands for, by the cluster's clock, and how often SLURM had started it anew. */
+  start: z.object({ startMs: z.number().exactOptional(), restarts: z.number() }).exactOptional(),
+  /** Time of RUNNING without an answer, as far as it was watched. */
+  startUsedMs: z.number().exactOptional(),
+  server: server.exactOptional(),
+  /** A loopback listener of a living process of this user on this machine, whoever that is. */
+  relay: z.object({ port: z.number(), owner: identity }).exactOptional(),
+  readyMs: z.number().exactOptional(),
+  /** Health checks that failed one after another. */
+  failing: z.object({ sinceMs: z.number(), count: z.number() }).exactOptional(),
+  /** A server of an earlier generation was ready. */
+  served: z.boolean().exactOptional(),
+  stoppingMs: z.number().exactOptional(),
+  end: end.exactOptional(),
+});
+export type JobRecord = Readonly<z.output<typeof jobRecord>>;
+export type Job = NonNullable<JobRecord['job']>;
+
+/** The token of the server, in a private file of its own. */
+export const tokenFile = (dir: string, id: string): string =>
+  path.join(sandboxFolder(dir, id), 'token');
+
+const NAME = 'job';
+
+/** The one record of one SLURM sandbox. */
+export class JobStore {
+  readonly #records: RecordStore<JobRecord>;
+
+  constructor(dir: string, id: string, clock: Clock) {
+    this.#records = new RecordStore({
+      folder: sandboxFolder(dir, id),
+      name: NAME,
+      parse: (raw) => jobRecord.parse(raw),
+      clock,
+    });
+  }
+
+  read(): Promise<JobRecord | undefined> {
+    return this.#records.read(NAME);
+  }
+
+  create(record: JobRecord): Promise<JobRecord> {
+    return this.#records.create(NAME, record);
+  }
+
+  update(change: (current: JobRecord) => JobRecord): Promise<JobRecord> {
+    return this.#records.update(NAME, change);
+  }
+}

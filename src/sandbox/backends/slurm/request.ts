@@ -1,0 +1,47 @@
+/** Turns what a caller asked for, and the settings where it said nothing, into one checked request. */
+import { parseBackendOptions } from '#sandbox/backend.ts';
+import { slurmOptions, type SlurmOptions } from './options.ts';
+import type { Partition, Survey } from './parse-sinfo.ts';
+import type { SlurmSettings } from './settings.ts';
+
+/** Everything that `sbatch` is told about hardware and time. */
+export type JobRequest = SlurmOptions & {
+  readonly cpus: number;
+  readonly mem: string;
+  readonly time: string;
+};
+
+const BUILT_IN = { cpus: 4, mem: '32000M', time: '4:00:00' } as const;
+
+/** What a call says counts, then the settings. @throws `config/invalid` for a setting that is not valid. */
+export function resolveRequest(options: SlurmOptions, { defaults }: SlurmSettings): JobRequest {
+  const said = Object.entries({ ...BUILT_IN, ...withoutGaps(defaults), ...withoutGaps(options) });
+  // Settings come from a file or a variable, where nobody has checked them as options yet.
+  const merged = parseBackendOptions('slurm', slurmOptions, Object.fromEntries(said));
+  return {
+    ...merged,
+    cpus: merged.cpus ?? BUILT_IN.cpus,
+    mem: merged.mem ?? BUILT_IN.mem,
+    time: merged.time ?? BUILT_IN.time,
+  };
+}
+
+function withoutGaps(values: object): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined));
+}
+
+/** `gpu:1` where nobody said anything and the partition has GPUs. */
+export function withDefaultGres(request: JobRequest, survey: Survey | undefined): JobRequest {
+  if (request.gres !== undefined) return request;
+  const partition = partitionOf(request, survey);
+  return partition === undefined || partition.gpus.length === 0
+    ? request
+    : { ...request, gres: 'gpu:1' };
+}
+
+function partitionOf(request: JobRequest, survey: Survey | undefined): Partition | undefined {
+  const [wanted] = request.partition?.split(',') ?? [];
+  return survey?.partitions.find(({ name, isDefault }) =>
+    wanted === undefined ? isDefault : name === wanted,
+  );
+}

@@ -1,0 +1,54 @@
+/** What the SLURM back end is told from outside. */
+import type { Clock } from '#platform/clock.ts';
+import type { Host } from '#platform/host.ts';
+import type { Log } from '#platform/log.ts';
+import type { Relay, RelayOptions } from '#platform/relay.ts';
+import type { SlurmOptions } from './options.ts';
+
+/**
+ * How connections reach the node: `step`, a relay inside the allocation; `direct`, TLS to an address of the node. Each has its
+ * demands on the site, see docs/slurm.md.
+ */
+export type TunnelMode = 'step' | 'direct';
+
+/** Read anew at each use, so that a bad value hurts only who needs it. */
+export interface SlurmSettings {
+  /** Glovebox's own folder on this machine. */
+  readonly dir: string;
+  /** Folder on this machine with the files that travel with the job. */
+  readonly pythonDir: string;
+  /** What holds where a call says nothing; checked like a call. */
+  readonly defaults: { readonly [K in keyof SlurmOptions]: unknown };
+  /** Folder of job files on the cluster; `~` is the home folder there. */
+  readonly jobsDir: string;
+  /** Folder for temporary files on a node. */
+  readonly nodeTmp: string;
+  /** False where nodes do not see the files of the login node. */
+  readonly sharedDisk: boolean;
+  readonly setupFile?: string | undefined;
+  readonly purgeModules: boolean;
+  /** Names of variables that the job gets from the submitter. */
+  readonly exportNames: readonly string[];
+  readonly tunnel: TunnelMode;
+  /** From RUNNING until the server answers. */
+  readonly readyMs: number;
+  /** The scheduler is asked no more often. */
+  readonly pollMinMs: number;
+  /** Root of the server. Default: the project. */
+  readonly serverRootDir?: string | undefined;
+}
+
+export interface SlurmContext {
+  readonly settings: () => SlurmSettings;
+  /** Where the cluster's commands run. */
+  readonly host: () => Promise<Host>;
+  /** Starts a relay behind `prefix`, which is a job step. */
+  readonly openRelay: OpenRelay;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+export type OpenRelay = (
+  host: Host,
+  options: Pick<RelayOptions, 'prefix' | 'timeoutMs' | 'signal'>,
+) => Promise<Relay>;

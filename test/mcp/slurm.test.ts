@@ -1,0 +1,104 @@
+/** Notebooks in SLURM jobs through MCP, from a client on the login node: queue, wait, a pretend GPU, the end. */
+import { mkdirSync, mkdtempSync, realpathSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import type { Client } from '@modelcontextprotocol/client';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { loadConfig } from '#config/load.ts';
+import { createApp, type App } from '#main/app.ts';
+import { silentLog } from '#platform/log.ts';
+import { tools } from '#tools/index.ts';
+import { testPython } from '../rigs/python.ts';
+import { isSlurmMissing, startCluster, type Cluster } from '../rigs/slurm/slurm.ts';
+import { call, callError, idOf } from './call.ts';
+import { connect } from './harness.ts';
+
+describe.skipIf(isSlurmMissing())('a notebook in a SLURM job', () => {
+  let cluster: Cluster;
+  let folder: string;
+  let projectDir: string;
+  const apps: App[] = [];
+
+  beforeAll(async () => {
+    cluster = await startCluster({ kind: 'plain' });
+    folder = realpathSync(mkdtempSync(path.join(tmpdir(), 'gb-')));
+    projectDir = path.join(cluster.shared, 'project');
+    mkdirSync(projectDir);
+  });
+  afterAll(async () => {
+    await Promise.all(apps.map((app) => app.close()));
+    await cluster.stop();
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  const newApp = async (): Promise<App> => {
+    const env = {
+      ...cluster.env,
+      GLOVEBOX_DIR: path.join(folder, 'state'),
+      GLOVEBOX_PROJECT_DIR: projectDir,
+      GLOVEBOX_BACKEND: 'slurm',
+      GLOVEBOX_SLURM_PYTHON: testPython(),
+      GLOVEBOX_SLURM_CPUS: '1',
+      GLOVEBOX_SLURM_MEM: '400M',
+      GLOVEBOX_SLURM_TIME: '30',
+      GLOVEBOX_SLURM_DIR: path.join(cluster.shared, 'jobs'),
+      GLOVEBOX_POLL_MIN_S: '1',
+    };
+    const config = await loadConfig({ env, cwd: projectDir });
+    const app = createApp({ config, env, projectDir, log: silentLog });
+    apps.push(app);
+    return app;
+  };
+  const clientOf = async (app: App): Promise<Client> =>
+    (await connect('modern', { tools, services: async () => app.services })).client;
+
+  it('is queued as a state, waited for, used with a GPU, found by the next process, and stopped', async () => {
+    const mcp = await clientOf(await newApp());
+    const survey = await call(mcp, 'sandbox_options', { backend: 'slurm' });
+    expect(survey.text).toMatch(/gpu: default partition of 1 node.*2x a100.*4 of 4 CPUs free/);
+    expect(survey.text).toContain('option gres:');
+
+    const blocker = await cluster.occupy();
+    const created = await call(mcp, 'sandbox_create', {
+      name: 'training',
+      options: { gres: 'gpu:1' },
+      wait_s: 3,
+    });
+    const sandbox_id = idOf(created, 'sandbox_id');
+    expect(created.text).toMatch(/state: queued \(SLURM job \d+; waiting in the queue; Resources/);
+    expect(created.text).toContain(`Next: sandbox_wait(sandbox_id="${sandbox_id}")`);
+    const early = await callError(mcp, 'start_new_notebook', {
+      experiment_name: 'gpu',
+      sandbox_id,
+      wait_s: 0,
+    });
+    expect(early).toContain('[sandbox/pending]');
+
+    await cluster.admin(['scancel', String(blocker)]);
+    const waited = await call(mcp, 'sandbox_wait', { sandbox_id, wait_s: 60 });
+    expect(waited.text).toContain('state: ready');
+    expect(waited.text).toMatch(/time left: (29|30) min/);
+
+    const started = await call(mcp, 'start_new_notebook', { experiment_name: 'gpu', sandbox_id });
+    const session_id = idOf(started, 'session_id');
+    const code =
+      'import os\nx = 41\nprint(os.environ["CUDA_VISIBLE_DEVICES"], os.environ["SLURM_JOB_ID"])';
+    const ran = await call(mcp, 'execute_code', { session_id, code });
+    expect(ran.text).toMatch(/^0 \d+$/m);
+
+    const resources = await call(mcp, 'check_resources', { sandbox_id });
+    expect(resources.text).toMatch(/^memory: \d.* of \d.* in use/m);
+    expect(resources.text).toContain(`disk `);
+
+    // Another process of the product: the same job, the same variables.
+    const other = await clientOf(await newApp());
+    await call(other, 'start_notebook', { notebook_path: idOf(started, 'notebook_path') });
+    const again = await call(other, 'execute_code', { session_id, code: 'x + 1' });
+    expect(again.text).toContain('42');
+
+    const stopped = await call(mcp, 'sandbox_stop', { sandbox_id });
+    expect(stopped.text).toContain('state: ended');
+    const lost = await callError(mcp, 'execute_code', { session_id, code: '1' });
+    expect(lost).toContain('its sandbox was stopped');
+  });
+});

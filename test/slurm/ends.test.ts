@@ -1,0 +1,119 @@
+/** How sandboxes end on a real cluster: each end tells its true cause, with the last lines of the log. */
+import { describe, expect, test } from 'vitest';
+import { ask, never } from '../contract/contract-rig.ts';
+import { isSlurmMissing } from '../rigs/slurm/slurm.ts';
+import { expectEnd, seen, useLab } from './lab.ts';
+
+describe.skipIf(isSlurmMissing())('S11: a job that has ended', () => {
+  const lab = useLab();
+  const log = expect.arrayContaining([expect.stringMatching(/glovebox: job \d+, start 0, on /)]);
+
+  test('was cancelled by somebody else', async () => {
+    const caller = lab.newCaller();
+    await caller.startAndWait(lab.newBackend());
+    await lab.admin('scancel', `${(await lab.jobOf(caller)).id}`);
+    const status = await seen(caller, lab.newBackend(), 'ended');
+    expectEnd(
+      status,
+      'cancelled',
+      /^SLURM job \d+ was cancelled, not by Glovebox\. Its log on .*: \//,
+    );
+    expect(status.end?.logTail).toEqual(log);
+  });
+
+  test('was ended on request, and that is told, not that SLURM cancelled it', async () => {
+    const caller = lab.newCaller();
+    await caller.startAndWait(lab.newBackend());
+    await lab.newBackend().stop(caller.handle(), never());
+    expectEnd(await lab.newBackend().state(caller.handle(), never()), 'stopped', /on request/);
+  });
+
+  test('came to its time limit', async () => {
+    const caller = lab.newCaller({ time: '1' });
+    const started = await caller.startAndWait(lab.newBackend());
+    expect((started.deadlineMs ?? 0) - Date.now()).toBeLessThanOrEqual(60_000);
+    expect(started.detail).toMatch(/its time limit comes in \d+ s/);
+    // The warning is due 5 min before the end, so at once.
+    const status = await seen(caller, lab.newBackend(), 'ended', /^/, 100_000);
+    expectEnd(status, 'time-limit', /at its time limit/);
+    expect(status.end?.logTail).toEqual(
+      expect.arrayContaining([expect.stringContaining('the time limit is near')]),
+    );
+  }, 120_000);
+
+  test('lost its node', async () => {
+    const caller = lab.newCaller();
+    await caller.startAndWait(lab.newBackend());
+    await lab.rig.cluster.failNode('n1');
+    const status = await seen(caller, lab.newBackend(), 'ended');
+    expectEnd(status, 'node-failure', /^SLURM ended job \d+ on n1 because its node failed/);
+    expect(status.end?.logTail).toEqual(log);
+    await lab.rig.cluster.resume('n1');
+    expect(await caller.startAndWait(lab.newBackend())).toMatchObject({ generation: 2 });
+  });
+
+  test('was preempted', async () => {
+    const caller = lab.newCaller({ partition: 'preempt' });
+    await caller.startAndWait(lab.newBackend());
+    const other = await lab.rig.cluster.occupy();
+    const status = await seen(caller, lab.newBackend(), 'ended');
+    expectEnd(status, 'preempted', /to make room for a job that goes first/);
+    expect(status.end?.logTail).toEqual(log);
+    await lab.admin('scancel', `${other}`);
+  });
+
+  test('had a server that died', async () => {
+    const caller = lab.newCaller();
+    await caller.startAndWait(lab.newBackend());
+    const { id } = await lab.jobOf(caller);
+    const step = ['srun', `--jobid=${id}`, '--overlap', '-n1', 'pkill', '-KILL', '-f'];
+    expect(await lab.rig.cluster.run([...step, `[s]erve.py.*gb-${id}-`])).toMatchObject({
+      code: 0,
+    });
+    const status = await seen(caller, lab.newBackend(), 'ended');
+    expectEnd(status, 'failed', /exit code 137|signal 9/);
+    expect(status.end?.logTail?.join('\n')).toContain('the server ended with code 137');
+  });
+
+  test('had a server that was asked to end', async () => {
+    const caller = lab.newCaller();
+    const backend = lab.newBackend();
+    await caller.startAndWait(backend);
+    const endpoint = await backend.endpoint(caller.handle(), never());
+    expect(await ask(endpoint, 'POST', 'api/shutdown')).toMatchObject({ status: 200 });
+    expectEnd(await seen(caller, lab.newBackend(), 'ended'), 'stopped', /ended by itself/);
+  });
+
+  test.each([
+    ['a Python there is not', { python: '/no/such/python' }, /no Python|not there|no such/i],
+    ['a module there is not', { modules: ['cuda/99'] }, /module/i],
+    ['a set-up line that fails', { setup: ['false'] }, /set-up line failed with code 1: false/],
+  ])('could not start for want of %s', async (_what, options, message) => {
+    const caller = lab.newCaller(options);
+    await caller.start(lab.newBackend()).catch(() => undefined);
+    expectEnd(await seen(caller, lab.newBackend(), 'ended'), 'start-failed', message);
+    expect(await lab.rig.jobs()).toEqual([]);
+  });
+
+  test('could not start because its server never listens: cancelled, once its time is over', async () => {
+    const caller = lab.newCaller({ setup: ['sleep 1000'] });
+    // Less than nothing, because there is a margin of 30 s on top.
+    const backend = lab.newBackend({ readyMs: -28_000 });
+    await caller.start(backend);
+    const status = await seen(caller, backend, 'ended');
+    expectEnd(status, 'start-failed', /did not answer within .*The job was cancelled/s);
+    expect(status.end?.logTail).toEqual(log);
+  });
+
+  test('Q8.8: leaves nothing on the node', async () => {
+    const caller = lab.newCaller();
+    await caller.startAndWait(lab.newBackend());
+    const { id } = await lab.jobOf(caller);
+    const look = ['sh', '-c', `ls -d /tmp/gb-${id}-* 2>/dev/null; pgrep -f '[g]b-${id}-'`];
+    expect((await lab.rig.cluster.run(look)).stdout).not.toBe('');
+    await lab.newBackend().stop(caller.handle(), never());
+    await expect
+      .poll(async () => (await lab.rig.cluster.run(look)).stdout, { timeout: 15_000 })
+      .toBe('');
+  });
+});
