@@ -198,6 +198,19 @@ const OPTIONS = {
     about:
       'Hours without any contact, with all kernels idle, after which a local Jupyter server ends itself.',
   }),
+  'modal.app': option({
+    kind: words('a name of letters, digits, dots and dashes', /^[A-Za-z0-9._-]{1,63}$/),
+    default: 'glovebox',
+    env: 'GLOVEBOX_MODAL_APP',
+    about: 'The app at Modal that all sandboxes of the modal back end belong to.',
+  }),
+  'modal.environment': option({
+    kind: words('a name of letters, digits, dots and dashes', /^[A-Za-z0-9._-]{1,63}$/),
+    default: undefined,
+    defaultText: 'that of the Modal profile',
+    env: 'GLOVEBOX_MODAL_ENVIRONMENT',
+    about: 'The environment at Modal.',
+  }),
   'network.proxy': option({
     kind: secret('the URL of a proxy'),
     default: undefined,

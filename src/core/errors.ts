@@ -105,6 +105,40 @@ export const ERROR_CODES = {
     retryable: true,
     about: 'The sandbox could not be stopped, or not be seen to end.',
   },
+  'sandbox/image-failed': {
+    retryable: false,
+    about: 'The image of the sandbox could not be built; nothing was rented.',
+  },
+  'sandbox/weights-failed': {
+    retryable: true,
+    about: 'The weights of a model could not be fetched; what was fetched is kept.',
+  },
+  'sandbox/no-capacity': {
+    retryable: true,
+    about: 'No machine of that kind was free in time; nothing runs.',
+  },
+  'sandbox/name-taken': {
+    retryable: false,
+    about: 'Another running sandbox of the account has that name.',
+  },
+  'sandbox/over-budget': {
+    retryable: false,
+    about: 'It could cost more than allowed, or its price is not known; nothing was started.',
+  },
+  'remote/not-found': { retryable: false, about: 'The service has nothing of that name.' },
+  'remote/auth-required': {
+    retryable: false,
+    about: 'The service wants a token, or another one; the text names variable, scope and page.',
+  },
+  'remote/forbidden': { retryable: false, about: 'The token has no right to do this.' },
+  'remote/gated': {
+    retryable: false,
+    about: 'Access must be asked for on the page that the text names.',
+  },
+  'remote/failed': {
+    retryable: true,
+    about: 'The service answered with an error or with something that is no answer.',
+  },
   'backend/unknown': { retryable: false, about: 'No back end has that name.' },
   'backend/unavailable': { retryable: false, about: 'The back end cannot work on this machine.' },
   'python/missing': { retryable: false, about: 'No usable Python interpreter was found.' },

@@ -16,6 +16,7 @@ import { Sessions } from '#session/sessions.ts';
 import type { ToolServices } from '#tools/define-tool.ts';
 import { locateImageWorker } from './image-assets.ts';
 import { localSettings } from './local-settings.ts';
+import { modalSettings } from './modal-settings.ts';
 import { readPythonFile } from './python-files.ts';
 import { readStatus } from './status.ts';
 
@@ -50,7 +51,10 @@ export function createApp({ config, env, projectDir, log, limits }: AppOptions):
   const clock = systemClock;
   const dir = config.getOrDefault('dir');
   const sandboxes = new Sandboxes({
-    registry: new BackendRegistry({ local: localLoader(config, env, log) }),
+    registry: new BackendRegistry({
+      local: localLoader(config, env, log),
+      modal: modalLoader(config, env, log),
+    }),
     dir,
     clock,
     log,
@@ -121,6 +125,18 @@ function localLoader(config: Config, environment: Environment, log: Log): Backen
       clock: systemClock,
       log,
       settings: () => localSettings(config, environment),
+    });
+  };
+}
+
+/** The SDK itself is loaded only when Modal is asked for something. */
+function modalLoader(config: Config, environment: Environment, log: Log): BackendLoader {
+  return async () => {
+    const { createModalBackend } = await import('../sandbox/backends/modal/index.ts');
+    return createModalBackend({
+      clock: systemClock,
+      log,
+      settings: () => modalSettings(config, environment),
     });
   };
 }

@@ -1,0 +1,56 @@
+/** What the Modal back end is told from outside. */
+import type { Clock } from '#platform/clock.ts';
+import type { Environment } from '#platform/environment.ts';
+import type { Log } from '#platform/log.ts';
+
+/** Where things are inside a sandbox. Relative paths count from the working folder of its main process. */
+export interface Layout {
+  readonly workspace: string;
+  readonly models: string;
+  readonly cache: string;
+  /** Private files of ours. */
+  readonly state: string;
+  /** What Jupyter listens on. */
+  readonly ip: string;
+  readonly port: number;
+  /** Who runs Jupyter and kernels when the container starts as root; absent: nobody else. */
+  readonly user?: { readonly name: string; readonly uid: number };
+}
+
+/** In a container of its own all of these are free. */
+export const CONTAINER_LAYOUT: Layout = {
+  workspace: '/workspace',
+  models: '/models',
+  cache: '/cache',
+  state: '/var/lib/glovebox',
+  // Which address a tunnel needs is not documented; nothing but the tunnel leads to it.
+  ip: '0.0.0.0',
+  port: 8888,
+  user: { name: 'gbx', uid: 1000 },
+};
+
+/** Read anew at each use, so that a bad value hurts only who needs it. */
+export interface ModalSettings {
+  /** Glovebox's own folder. */
+  readonly dir: string;
+  /** Folder with the Python files that run inside. */
+  readonly pythonDir: string;
+  readonly appName: string;
+  readonly environment?: string | undefined;
+  /** The user's variables, for secrets that are named in options. */
+  readonly variables: Environment;
+  /** The Hugging Face Hub, without a slash at the end. */
+  readonly hubUrl: string;
+  /** A token for it that the user gave to Glovebox, to check what is gated. */
+  readonly hubToken?: string | undefined;
+}
+
+export interface ModalContext {
+  readonly settings: () => ModalSettings;
+  /** Where things are inside; asked once for each start. Default: as in a container of its own. */
+  readonly layout?: () => Promise<Layout>;
+  /** How long a server without kernels goes on, in seconds. Default: 120. */
+  readonly emptyServerS?: number;
+  readonly clock: Clock;
+  readonly log: Log;
+}
