@@ -22,6 +22,9 @@ KERNEL_VARIABLES = """
 """.split()
 
 
+MARKER = ".glovebox-complete.json"
+
+
 def say(text: str) -> None:
     print(f"glovebox: {text}", flush=True)
 
@@ -32,7 +35,8 @@ def kernel_environment(spec: dict[str, Any], given: dict[str, str]) -> dict[str,
     beginnings = tuple(name[:-1] for name in wanted if name.endswith("*"))
     env = {name: value for name, value in given.items() if name in exact or name.startswith(beginnings)}
     paths = {name: os.path.abspath(place) for name, place in spec["paths"].items()}
-    return {**env, **paths, "PYTHONPATH": os.path.join(os.path.abspath(spec["workspace"]), "lib")}
+    libraries = [os.path.join(os.path.abspath(spec[name]), "lib") for name in ("workspace", "state")]
+    return {**env, **paths, "PYTHONPATH": os.pathsep.join(libraries)}
 
 
 def write_private(file: Path, content: str) -> None:
@@ -47,7 +51,9 @@ def write_files(spec: dict[str, Any], token: str, home: Path, env: dict[str, str
     config["ServerApp"]["root_dir"] = os.path.abspath(spec["workspace"])
     config["ServerApp"]["allow_root"] = os.geteuid() == 0
     config["IdentityProvider"] = {"token": token}
-    for name in ("data/kernels/python3", "config/labconfig", "runtime"):
+    config["LabApp"]["user_settings_dir"] = str(home / "config/user-settings")
+    config["LabApp"]["workspaces_dir"] = str(home / "config/workspaces")
+    for name in ("data/kernels/python3", "config/labconfig", "config/workspaces", "runtime"):
         (home / name).mkdir(parents=True, exist_ok=True, mode=0o700)
     kernel = {
         "argv": [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"],
@@ -68,6 +74,22 @@ def write_files(spec: dict[str, Any], token: str, home: Path, env: dict[str, str
         JUPYTER_RUNTIME_DIR=str(home / "runtime"),
     )
     return file
+
+
+def write_models(spec: dict[str, Any], state: Path, env: dict[str, str]) -> None:
+    """What kernels know of the models; weights that are not complete end the start here, and not in the middle of an experiment."""
+    for place in spec["weights"]:
+        if not os.path.exists(os.path.join(place, MARKER)):
+            raise SystemExit(f"the weights in {place} are not complete")
+    (state / "lib").mkdir(parents=True, exist_ok=True)
+    shutil.copy(Path(__file__).with_name("glovebox_models.py"), state / "lib")
+    places = ("path", "base_path")
+    models = [{**model, **{key: os.path.abspath(model[key]) for key in places if key in model}} for model in spec["models"]]
+    for model in models:
+        model["adapters"] = [{**adapter, "path": os.path.abspath(adapter["path"])} for adapter in model["adapters"]]
+    file = state / "models.json"
+    file.write_text(json.dumps(models), encoding="utf-8")
+    env["GLOVEBOX_MODELS"] = str(file)
 
 
 def give_to(uid: int, folder: Path) -> None:
@@ -103,10 +125,12 @@ def main() -> None:
     # One log, in the order in which things happened.
     os.dup2(1, 2)
     workspace = Path(os.path.abspath(spec["workspace"]))
-    home = Path(os.path.abspath(spec["state"])) / "jupyter"
+    state = Path(os.path.abspath(spec["state"]))
+    home = state / "jupyter"
     for folder in (workspace, workspace / "lib", home):
         folder.mkdir(parents=True, exist_ok=True)
     env = kernel_environment(spec, dict(os.environ))
+    write_models(spec, state, env)
     server = write_files(spec, token, home, env)
     writable = [Path(os.path.abspath(place)) for place in spec["writable"]]
     if spec.get("user") is not None:

@@ -21,6 +21,8 @@ export interface ModalRig {
   newBackend(changes?: Partial<ModalSettings>, context?: Partial<ModalContext>): Backend;
   /** One whose main process dies at its start with some words in its log. */
   newFailingBackend(): Backend;
+  /** A place for one more sandbox, as every start gets one. */
+  layout(): Promise<Layout>;
   /** The settings of a new back end. */
   settings(changes?: Partial<ModalSettings>): ModalSettings;
   dispose(): Promise<void>;
@@ -48,7 +50,7 @@ export async function makeModalRig(faults: Partial<Faults> = {}): Promise<ModalR
   const brokenPython = path.join(folder, 'broken');
   await mkdir(brokenPython);
   const words = 'raise SystemExit("the server is broken on purpose")\n';
-  for (const name of ['sandbox_entry.py', 'serve.py'])
+  for (const name of ['sandbox_entry.py', 'serve.py', 'glovebox_models.py', 'fetch_models.py'])
     await writeFile(path.join(brokenPython, name), words);
   const environment = {
     PATH: `${path.dirname(testPython())}${path.delimiter}${process.env['PATH'] ?? ''}`,
@@ -81,6 +83,7 @@ export async function makeModalRig(faults: Partial<Faults> = {}): Promise<ModalR
     fake,
     dir,
     projectDir,
+    layout: testLayout,
     settings,
     newBackend,
     newFailingBackend: () => newBackend({ pythonDir: brokenPython }),
@@ -92,7 +95,7 @@ export async function makeModalRig(faults: Partial<Faults> = {}): Promise<ModalR
 }
 
 /** Below the folder that stands for the container, on a port of this machine that is free. */
-export async function testLayout(): Promise<Layout> {
+async function testLayout(): Promise<Layout> {
   return {
     workspace: 'workspace',
     models: 'models',

@@ -2,7 +2,8 @@
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { deflateSync } from 'node:zlib';
-import type { JsonObject } from '#core/json.ts';
+import { isRecord, type JsonObject } from '#core/json.ts';
+import { jupyterConfig, LAB_PAGE_CONFIG } from '#sandbox/jupyter-config.ts';
 import type { Layout } from './settings.ts';
 
 /** Unpacks our Python files and becomes one of them. Fixed text: no value of anybody is ever put into it. */
@@ -19,7 +20,7 @@ os.execv(sys.executable, [sys.executable, "-I", os.path.join(folder, sys.argv[3]
 export type Program = 'sandbox_entry.py' | 'fetch_models.py';
 
 const FILES: Readonly<Record<Program, readonly string[]>> = {
-  'sandbox_entry.py': ['sandbox_entry.py', 'serve.py'],
+  'sandbox_entry.py': ['sandbox_entry.py', 'serve.py', 'glovebox_models.py'],
   'fetch_models.py': ['fetch_models.py'],
 };
 
@@ -47,63 +48,69 @@ export interface ServerSpec {
   readonly envNames: readonly string[];
   /** Variables of kernels that hold a place inside. */
   readonly paths: Readonly<Record<string, string>>;
+  /** What kernels are told of models. */
+  readonly models: readonly JsonObject[];
+  /** Folders that must hold complete weights. */
+  readonly weights: readonly string[];
   /** Places that the user of the kernels must be able to write. */
   readonly writable: readonly string[];
 }
 
 /** For `python/sandbox_entry.py`. Holds no secret. */
 export function serverSpec(spec: ServerSpec): JsonObject {
-  const { layout, idleS, emptyServerS, envNames, paths, writable } = spec;
-  const { workspace, state, ip, port, user } = layout;
+  const { layout, envNames, paths, models, weights, writable } = spec;
+  const { workspace, state, user } = layout;
   return {
     workspace,
     state,
     env_names: [...envNames],
     paths: { ...paths },
+    models: [...models],
+    weights: [...weights],
     writable: [...writable],
     ...(user !== undefined && { user: { ...user } }),
-    page_config: {
-      disabledExtensions: {
-        '@jupyterlab/lsp-extension': true,
-        '@jupyterlab/apputils-extension:announcements': true,
-      },
+    page_config: LAB_PAGE_CONFIG,
+    config: rentedServer(spec),
+  };
+}
+
+/** As everywhere, but for what makes a machine that costs money end by itself. */
+function rentedServer({ layout, idleS, emptyServerS }: ServerSpec): JsonObject {
+  const { ip, port } = layout;
+  const base = jupyterConfig({
+    listen: { ip, port },
+    // Token, folders and the right to be root are known inside only.
+    token: '',
+    rootDir: '',
+    allowRoot: false,
+    labDir: '',
+    workspacesDir: '',
+    idleMs: idleS === 0 ? 0 : emptyServerS * 1000,
+    transport: 'ipc',
+  });
+  return {
+    ...base,
+    ServerApp: {
+      ...part(base, 'ServerApp'),
+      // The host name of a tunnel is not known before; the token is what protects it.
+      allow_remote_access: true,
+      authenticate_prometheus: true,
+      websocket_ping_interval: 30,
     },
-    config: {
-      ServerApp: {
-        ip,
-        port,
-        port_retries: 0,
-        open_browser: false,
-        terminals_enabled: false,
-        // The host name of a tunnel is not known before; the token is what protects it.
-        allow_remote_access: true,
-        allow_unauthenticated_access: false,
-        authenticate_prometheus: true,
-        limit_rate: false,
-        websocket_ping_interval: 30,
-        jpserver_extensions: {
-          jupyterlab: true,
-          jupyter_lsp: false,
-          jupyter_server_terminals: false,
-          notebook_shim: false,
-        },
-        shutdown_no_activity_timeout: idleS === 0 ? 0 : emptyServerS,
-      },
-      ZMQChannelsWebsocketConnection: { limit_rate: false },
-      // We keep a connection open, so connected kernels must be ended too; running ones never.
-      MappingKernelManager: {
-        cull_idle_timeout: idleS,
-        cull_interval: Math.min(60, Math.max(5, Math.round(idleS / 10))),
-        cull_connected: true,
-        cull_busy: false,
-      },
-      ContentsManager: { allow_hidden: true },
-      FileContentsManager: { delete_to_trash: false },
-      LabApp: {
-        news_url: null,
-        check_for_updates_class: 'jupyterlab.handlers.announcements.NeverCheckForUpdate',
-        extension_manager: 'readonly',
-      },
+    // We keep a connection open, so connected kernels must be ended too; running ones never.
+    MappingKernelManager: {
+      ...part(base, 'MappingKernelManager'),
+      cull_idle_timeout: idleS,
+      cull_interval: Math.min(60, Math.max(5, Math.round(idleS / 10))),
+      cull_connected: true,
+      cull_busy: false,
     },
   };
 }
+
+function part(config: JsonObject, name: string): JsonObject {
+  const found = config[name];
+  return isJsonObject(found) ? found : {};
+}
+
+const isJsonObject = (value: unknown): value is JsonObject => isRecord(value);

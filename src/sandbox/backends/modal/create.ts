@@ -6,7 +6,7 @@ import type { Clock } from '#platform/clock.ts';
 import { sleep } from '#platform/clock.ts';
 import { change, type Attempt } from './attempt.ts';
 import { NEVER, withLimit } from './connection.ts';
-import { endForSure } from './end-for-sure.ts';
+import { endForSure, type Wanted } from './end-for-sure.ts';
 import type { ModalRecord } from './record.ts';
 import { newNonce } from './token.ts';
 
@@ -85,7 +85,24 @@ export async function rent(attempt: Attempt, rental: Rental): Promise<void> {
     await context.remember({ modalId, deadlineMs: record.deadlineMs });
     await rental.handOver(record);
   } catch (error) {
-    await giveBack(attempt, asked, op, error);
+    await asked.settle();
+    await giveBack(attempt, { op, modalId: asked.modalId }, error);
+    throw error;
+  }
+}
+
+/** Brings one into use that was rented by a process that died. It is under the same guard. @throws as `rent` does. */
+export async function takeOver(
+  attempt: Attempt,
+  record: ModalRecord,
+  handOver: Rental['handOver'],
+): Promise<void> {
+  try {
+    const { modalId, deadlineMs } = record;
+    await attempt.context.remember({ modalId, deadlineMs });
+    await handOver(record);
+  } catch (error) {
+    await giveBack(attempt, record, error);
     throw error;
   }
 }
@@ -140,21 +157,19 @@ async function note(attempt: Attempt, modalId: string): Promise<void> {
 
 async function giveBack(
   { context, connection, store, options }: Attempt,
-  asked: Asked,
-  op: string,
+  { op, modalId }: Wanted,
   error: unknown,
 ): Promise<void> {
   const isWanted = options.keep_on_error && !isGloveboxError(error, 'cancelled');
-  if (isWanted && asked.modalId !== undefined) {
+  if (isWanted && modalId !== undefined) {
     connection.modal.log.warn(
-      `Sandbox ${context.id} failed to start and was left running, as asked: ${asked.modalId}.`,
+      `Sandbox ${context.id} failed to start and was left running, as asked: ${modalId}.`,
     );
     return;
   }
   const { clock } = connection;
-  await asked.settle();
   const record = await store.read();
-  const wanted = { op, modalId: asked.modalId, usdPerHour: record?.usdPerHour };
+  const wanted = { op, modalId, usdPerHour: record?.usdPerHour };
   try {
     // Also when the caller has gone: what was rented for him must not stay.
     await endForSure(wanted, { sdk: await connection.sdk(), clock, signal: NEVER });

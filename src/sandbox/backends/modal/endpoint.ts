@@ -5,7 +5,7 @@ import { httpRequest } from '#platform/http.ts';
 import type { SandboxHandle } from '#sandbox/backend.ts';
 import type { Connection } from './connection.ts';
 import type { ModalRecord } from './record.ts';
-import { deriveToken, secretOfThisMachine } from './token.ts';
+import { deriveToken, secretOf } from './token.ts';
 
 /** What is needed to reach one that runs. */
 export interface Address {
@@ -27,10 +27,9 @@ export function addressOf(
   return { modalId, nonce, port };
 }
 
-export async function tokenOf(id: string, nonce: string, connection: Connection): Promise<string> {
+export async function tokenOf(nonce: string, connection: Connection): Promise<string> {
   const { tokenSecret } = await connection.sdk();
-  const secret = tokenSecret ?? (await secretOfThisMachine(connection.settings().dir, id));
-  return deriveToken(secret, nonce);
+  return deriveToken(await secretOf(tokenSecret, connection.settings().dir), nonce);
 }
 
 /** The address of a tunnel never changes as long as its sandbox lives. */
@@ -38,7 +37,6 @@ const tunnels = new WeakMap<Connection, Map<string, string>>();
 
 /** @throws `server/unreachable` as long as Modal tells no address. */
 export async function endpointAt(
-  id: string,
   { modalId, nonce, port }: Address,
   connection: Connection,
   signal: AbortSignal,
@@ -48,7 +46,7 @@ export async function endpointAt(
   const sdk = await connection.sdk();
   const baseUrl = known.get(modalId) ?? (await sdk.tunnelUrl(modalId, port, signal));
   known.set(modalId, baseUrl);
-  const token = await tokenOf(id, nonce, connection);
+  const token = await tokenOf(nonce, connection);
   return { baseUrl, headers: { Authorization: `token ${token}` } };
 }
 

@@ -38,7 +38,7 @@ export function createModalBackend(modal: ModalContext): Backend {
       const record = await connection.store(handle.id).read();
       if (record?.phase === 'ended') throw ended(handle.id);
       const address = addressOf(record, handle.data);
-      if (address !== undefined) return endpointAt(handle.id, address, connection, signal);
+      if (address !== undefined) return endpointAt(address, connection, signal);
       if (record === undefined) throw ended(handle.id);
       throw new GloveboxError('sandbox/pending', `Sandbox ${handle.id} is still starting.`, {
         hint: `sandbox_wait(sandbox_id="${handle.id}") waits for it.`,

@@ -2,7 +2,7 @@
 import * as z from 'zod';
 import { didYouMean } from '#core/nearest.ts';
 import { findGpu, GPU_KINDS, MAX_GPUS } from './hardware.ts';
-import { modelOption } from './model-options.ts';
+import { modelOption } from './models/options.ts';
 
 const gpuName = z.string().transform((name, context) => {
   const kind = findGpu(name);
@@ -44,14 +44,18 @@ export type SecretOption = z.output<typeof secretOption>;
 const repositoryOption = z.strictObject({
   url: z
     .string()
-    .regex(/^(https:\/\/|ssh:\/\/|file:\/\/|[\w.-]+\/[\w.-]+$)/)
-    .describe('https or ssh URL, or owner/name at GitHub.'),
+    .regex(/^(https:\/\/\S+|[\w.-]+\/[\w.-]+)$/)
+    .describe('https address, or owner/name at GitHub; it must be public.'),
   ref: z
     .string()
     .regex(/^[^-][^\s]*$/)
     .optional()
     .describe('Branch, tag or commit. Default: HEAD.'),
-  path: z.string().min(1).optional().describe('Where it goes, below the workspace.'),
+  path: z
+    .string()
+    .regex(/^(?!\/|.*\.\.)[^\0]+$/)
+    .optional()
+    .describe('Where it goes, below the workspace.'),
   install: argv
     .optional()
     .describe('Command run in it afterwards, e.g. ["pip","install","-e","."].'),

@@ -6,8 +6,8 @@ import { sleep } from '#platform/clock.ts';
 import { currentIdentity, lifeOf } from '#platform/process-identity.ts';
 import type { SandboxStatus, StartContext } from '#sandbox/backend.ts';
 import { change, type Attempt } from './attempt.ts';
-import { bringUp, handOver } from './bring-up.ts';
-import type { Connection } from './connection.ts';
+import { bringUp, resume } from './bring-up.ts';
+import { NEVER, type Connection } from './connection.ts';
 import { logTail } from './log.ts';
 import type { ModalOptions } from './options.ts';
 import type { ModalRecord, ModalStore } from './record.ts';
@@ -32,12 +32,13 @@ export async function startModal(
     try {
       const cutOff = await findCutOff(attempt);
       if (cutOff === undefined) await bringUp(attempt);
-      else await handOver(attempt, cutOff);
-      return await modalState(handleOf(attempt), connection, context.signal);
+      else await resume(attempt, cutOff);
     } catch (error) {
       await finishFailed(error, attempt);
       throw error;
     }
+    // It is there and on record, so what this tells is no reason to fail any more.
+    return modalState(handleOf(attempt), connection, NEVER);
   }
 }
 
@@ -139,8 +140,7 @@ async function finishFailed(failure: unknown, attempt: Attempt): Promise<void> {
   const message = isCancelled ? 'The start was given up.' : messageOf(failure);
   try {
     const { modalId } = (await store.read()) ?? {};
-    const never = new AbortController().signal;
-    const tail = isCancelled ? [] : await logTail(modalId, connection, never);
+    const tail = isCancelled ? [] : await logTail(modalId, connection, NEVER);
     await store.update((current) => {
       const isKept = attempt.options.keep_on_error && !isCancelled && current.modalId !== undefined;
       if (current.claim !== claimed.claim || isKept) return current;

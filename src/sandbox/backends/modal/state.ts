@@ -93,15 +93,12 @@ class Examination {
       if (sinceMs > STOPPING_MS) await sdk.terminate(address.modalId, this.#signal);
       return this.#say('stopping');
     }
-    const endpoint = await endpointAt(
-      this.#handle.id,
-      address,
-      this.#connection,
-      this.#signal,
-    ).catch((error: unknown) => {
-      if (isGloveboxError(error, 'server/unreachable')) return undefined;
-      throw error;
-    });
+    const endpoint = await endpointAt(address, this.#connection, this.#signal).catch(
+      (error: unknown) => {
+        if (isGloveboxError(error, 'server/unreachable')) return undefined;
+        throw error;
+      },
+    );
     const health =
       endpoint === undefined ? 'silent' : await checkHealth(endpoint, HEALTH_MS, this.#signal);
     // The record of another machine is not here: whoever finds it running takes it as it is.

@@ -2,7 +2,6 @@
 import { createHmac, randomBytes } from 'node:crypto';
 import path from 'node:path';
 import { ensurePrivateFolder, readTextIfExists, writeFileAtomic } from '#platform/files.ts';
-import { sandboxFolder } from '#sandbox/records.ts';
 
 export const newNonce = (): string => randomBytes(16).toString('hex');
 
@@ -11,9 +10,10 @@ export function deriveToken(accountSecret: string, nonce: string): string {
   return createHmac('sha256', accountSecret).update(`glovebox:jupyter:${nonce}`).digest('hex');
 }
 
-/** A login without a secret of its own gets one that only this machine has, 0600. */
-export async function secretOfThisMachine(dir: string, id: string): Promise<string> {
-  const file = path.join(sandboxFolder(dir, id), 'secret');
+/** The account's secret; a login that has none gets one that only this machine has, 0600. */
+export async function secretOf(accountSecret: string | undefined, dir: string): Promise<string> {
+  if (accountSecret !== undefined) return accountSecret;
+  const file = path.join(dir, 'modal-secret');
   const known = await readTextIfExists(file);
   if (known !== undefined) return known;
   const secret = randomBytes(32).toString('hex');

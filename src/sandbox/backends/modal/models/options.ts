@@ -72,3 +72,4 @@ export const modelOption = z
         message: 'must be a commit with trust_remote_code',
       });
   });
+export type ModelOption = z.output<typeof modelOption>;

@@ -1,0 +1,96 @@
+/** The configuration of every Jupyter server that Glovebox starts, whichever machine it runs on. */
+import type { JsonObject } from '#core/json.ts';
+
+export interface JupyterSettings {
+  /** Where it listens and how it is addressed: `ip` and `port`, or `sock`. */
+  readonly listen: JsonObject;
+  readonly token: string;
+  readonly rootDir: string;
+  /** A server that nobody uses for so long ends itself; 0 never. */
+  readonly idleMs: number;
+  readonly transport: 'ipc' | 'tcp';
+  readonly allowRoot: boolean;
+  /** A person's theme and shortcuts of JupyterLab, for all sandboxes of the machine. */
+  readonly labDir: string;
+  readonly workspacesDir: string;
+}
+
+/** For a private JSON file: it holds the token. Classes that a version of Jupyter does not know are accepted by it. */
+export function jupyterConfig(settings: JupyterSettings): JsonObject {
+  const { listen, token, rootDir, idleMs, transport, allowRoot, labDir, workspacesDir } = settings;
+  return {
+    ServerApp: {
+      ...listen,
+      port_retries: 0,
+      base_url: '/',
+      root_dir: rootDir,
+      open_browser: false,
+      allow_root: allowRoot,
+      terminals_enabled: false,
+      // Without contact, all kernels idle: see serve.py. Idle kernels are never culled one by one.
+      shutdown_no_activity_timeout: Math.ceil(idleMs / 1000),
+      // What Jupyter offers else is not needed for a notebook, and makes the start slower.
+      jpserver_extensions: {
+        jupyterlab: true,
+        jupyter_lsp: false,
+        jupyter_server_terminals: false,
+        notebook_shim: false,
+      },
+      limit_rate: false,
+      allow_remote_access: false,
+      allow_unauthenticated_access: false,
+    },
+    IdentityProvider: { token },
+    // By default output above 1 MB/s is dropped (it was measured that 5 MB of print became 321 characters).
+    ZMQChannelsWebsocketConnection: { limit_rate: false },
+    KernelManager: { transport },
+    MappingKernelManager: {
+      cull_idle_timeout: 0,
+      untracked_message_types: UNTRACKED,
+    },
+    ContentsManager: { allow_hidden: true },
+    FileContentsManager: { delete_to_trash: false },
+    LabApp: {
+      // No requests to the network, and no question to the person.
+      news_url: null,
+      check_for_updates_class: 'jupyterlab.handlers.announcements.NeverCheckForUpdate',
+      extension_manager: 'readonly',
+      user_settings_dir: labDir,
+      workspaces_dir: workspacesDir,
+    },
+  };
+}
+
+/** For `labconfig/page_config.json` in the server's configuration folder. */
+export const LAB_PAGE_CONFIG: JsonObject = {
+  disabledExtensions: {
+    // JupyterLab would ask for a language server that does not run here.
+    '@jupyterlab/lsp-extension': true,
+    // It asks every person whether they want news, whatever `news_url` says.
+    '@jupyterlab/apputils-extension:announcements': true,
+  },
+};
+
+/**
+ * The messages that do not count as use of a kernel. The server's default lacks the last ones; with those counted, asking a kernel for its
+ * memory while a cell runs would make it look idle.
+ */
+const UNTRACKED = [
+  ...requestsAndReplies(
+    'comm_info kernel_info shutdown interrupt debug input usage create_subshell delete_subshell list_subshell',
+  ),
+  'stream',
+  'display_data',
+  'update_display_data',
+  'execute_input',
+  'execute_result',
+  'error',
+  'status',
+  'clear_output',
+  'debug_event',
+  'iopub_welcome',
+];
+
+function requestsAndReplies(names: string): readonly string[] {
+  return names.split(' ').flatMap((name) => [`${name}_request`, `${name}_reply`]);
+}
