@@ -211,6 +211,14 @@ const OPTIONS = {
     env: 'GLOVEBOX_MODAL_ENVIRONMENT',
     about: 'The environment at Modal.',
   }),
+  'modal.root': option({
+    kind: words('a folder', /^[^\s]+$/),
+    default: '/',
+    env: 'GLOVEBOX_MODAL_ROOT',
+    from: 'user',
+    about:
+      'Folder inside a Modal sandbox that holds workspace, models and cache. Another one than / is for images that cannot write there; kernels run as the user of the image then.',
+  }),
   'network.proxy': option({
     kind: secret('the URL of a proxy'),
     default: undefined,

@@ -13,6 +13,7 @@ export function modalSettings(config: Config, environment: Environment): ModalSe
     pythonDir: locatePythonFiles(),
     appName: config.get('modal.app'),
     environment: config.get('modal.environment'),
+    root: config.get('modal.root'),
     variables: environment,
     hubUrl: (variable(environment, 'HF_ENDPOINT') ?? HUB).replace(/\/+$/, ''),
     hubToken: variable(environment, 'HF_TOKEN'),

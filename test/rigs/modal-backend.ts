@@ -66,6 +66,7 @@ export async function makeModalRig(faults: Partial<Faults> = {}): Promise<ModalR
     dir,
     pythonDir: path.join(repository, 'python'),
     appName: 'glovebox-test',
+    root: 'nowhere',
     variables: {},
     hubUrl: 'http://127.0.0.1:1',
     ...changes,
@@ -106,7 +107,7 @@ async function testLayout(): Promise<Layout> {
   };
 }
 
-function freePort(): Promise<number> {
+export function freePort(): Promise<number> {
   return new Promise((resolve, reject) => {
     const server = createServer();
     server.on('error', reject);

@@ -142,8 +142,8 @@ export async function startFakeModal(options) {
   });
   const getTaskId = (request) => {
     const sandbox = sandboxOf(request);
-    if (sandbox.result) return { taskId: '', taskResult: sandbox.result };
-    return { taskId: sandbox.started ? sandbox.taskId : '', taskResult: undefined };
+    // One that ended in the queue never had a task; of every other one the log can still be asked for by its task.
+    return { taskId: sandbox.started ? sandbox.taskId : '', taskResult: sandbox.result };
   };
   const tunnelsOf = (sandbox) => (faults.tunnels(sandbox) ? sandbox.tunnels : []);
   const getTunnels = (request) => ({

@@ -6,7 +6,7 @@ import { checkBudget, priceOf } from './cost.ts';
 import { rent, takeOver } from './create.ts';
 import { baseImageOf, planImage, planOnSnapshot } from './image.ts';
 import { machineSpec } from './machine-spec.ts';
-import { fetchWeights } from './models/fetch.ts';
+import { fetchWeights, forgetWeights } from './models/fetch.ts';
 import { checkMemory } from './models/memory.ts';
 import { planModels, type ModelsPlan } from './models/plan.ts';
 import { gpuNames } from './options.ts';
@@ -66,6 +66,9 @@ export async function bringUp(attempt: Attempt): Promise<void> {
       });
       return;
     } catch (error) {
+      // Whatever kept it from starting may be weights that are not what was noted here.
+      if (isGloveboxError(error, 'sandbox/start-failed'))
+        await forgetWeights(models.weights, connection);
       const next = wanted[at + 1];
       if (next === undefined || !isGloveboxError(error, 'sandbox/no-capacity')) throw error;
       report({ message: `no ${gpu} is free; trying ${next}` });

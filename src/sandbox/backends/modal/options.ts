@@ -4,16 +4,6 @@ import { didYouMean } from '#core/nearest.ts';
 import { findGpu, GPU_KINDS, MAX_GPUS } from './hardware.ts';
 import { modelOption } from './models/options.ts';
 
-const gpuName = z.string().transform((name, context) => {
-  const kind = findGpu(name);
-  if (kind !== undefined) return kind.name;
-  const known = GPU_KINDS.map((gpu) => gpu.name);
-  context.addIssue(
-    `Modal has no GPU "${name}".${didYouMean(name, known)} Known: ${known.join(', ')}`,
-  );
-  return z.NEVER;
-});
-
 const environmentName = z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/);
 const requirement = z
   .string()
@@ -27,18 +17,17 @@ const seconds = (min: number, max: number) => z.int().min(min).max(max);
 export const KERNEL_SETS = ['auto', 'minimal', 'api', 'torch'] as const;
 export const SECRET_SCOPES = ['build', 'download', 'setup', 'kernel'] as const;
 
-const secretOption = z.union([
-  z.strictObject({
-    env: environmentName.describe('Variable of your environment that holds the value.'),
-    as: environmentName.optional().describe('Its name inside. Default: the same.'),
-    scope: z.array(z.enum(SECRET_SCOPES)).min(1).optional(),
-  }),
-  z.strictObject({
-    provider: z.string().min(1).describe('Name of a secret that is stored at Modal.'),
-    keys: z.array(environmentName).min(1).describe('The variables in it that are needed.'),
-    scope: z.array(z.enum(SECRET_SCOPES)).min(1).optional(),
-  }),
-]);
+const secretOption = z.strictObject({
+  env: environmentName.optional().describe('Variable of your environment that holds the value.'),
+  as: environmentName.optional().describe('Its name inside. Default: the same.'),
+  provider: z
+    .string()
+    .min(1)
+    .optional()
+    .describe('Name of a secret that is stored at Modal, instead of env.'),
+  keys: z.array(environmentName).default([]).describe('The variables in that secret.'),
+  scope: z.array(z.enum(SECRET_SCOPES)).min(1).optional(),
+});
 export type SecretOption = z.output<typeof secretOption>;
 
 const repositoryOption = z.strictObject({
@@ -78,7 +67,7 @@ const cidr = z.string().regex(/^[0-9a-fA-F.:]+\/\d{1,3}$/, 'must be a range such
 export const modalOptions = z
   .strictObject({
     gpu: z
-      .union([gpuName, z.array(gpuName).min(1)])
+      .union([z.string(), z.array(z.string()).min(1)])
       .optional()
       .describe(
         'GPU, or several in order of preference. Default: none. A100 means the one with 40 GB.',
@@ -140,6 +129,12 @@ export const modalOptions = z
       .boolean()
       .default(true)
       .describe('Keep what cells download from the Hub on a volume. Default: true.'),
+    jupyter_port: z
+      .int()
+      .min(1)
+      .max(65_535)
+      .default(8888)
+      .describe('Port of Jupyter inside, behind the tunnel. Default: 8888.'),
     network: z
       .union([
         z.enum(['open', 'none']),
@@ -229,8 +224,18 @@ function mistakesIn(options: ModalOptions): readonly Mistake[] {
   if (Object.keys(options.tags).length > 8) no(['tags'], 'must not be more than 8');
   for (const tag of Object.keys(options.tags))
     if (tag.startsWith('glovebox')) no(['tags', tag], 'begins with glovebox, which is reserved');
-  const secretNames = options.secrets.flatMap((secret) =>
-    'env' in secret ? [secret.as ?? secret.env] : secret.keys,
+  for (const name of wordsOf(options.gpu)) {
+    if (findGpu(name) !== undefined) continue;
+    const known = GPU_KINDS.map((gpu) => gpu.name);
+    no(['gpu'], `Modal has no GPU "${name}".${didYouMean(name, known)} Known: ${known.join(', ')}`);
+  }
+  for (const [at, { env, provider, keys }] of options.secrets.entries()) {
+    if ((env === undefined) === (provider === undefined))
+      no(['secrets', at], 'needs either env or provider');
+    if (provider !== undefined && keys.length === 0) no(['secrets', at, 'keys'], 'is empty');
+  }
+  const secretNames = options.secrets.flatMap(({ env, as, keys }) =>
+    env === undefined ? keys : [as ?? env],
   );
   for (const name of Object.keys(options.env)) {
     if (secretNames.includes(name)) no(['env', name], 'is a secret too');
@@ -247,8 +252,9 @@ function mistakesIn(options: ModalOptions): readonly Mistake[] {
   return found;
 }
 
-/** In order of preference; empty without a GPU. */
-export function gpuNames({ gpu }: Pick<ModalOptions, 'gpu'>): readonly string[] {
-  if (gpu === undefined) return [];
-  return typeof gpu === 'string' ? [gpu] : gpu;
-}
+const wordsOf = (value: string | readonly string[] | undefined): readonly string[] =>
+  value === undefined ? [] : typeof value === 'string' ? [value] : value;
+
+/** In order of preference, by the names that Modal knows; empty without a GPU. */
+export const gpuNames = ({ gpu }: Pick<ModalOptions, 'gpu'>): readonly string[] =>
+  wordsOf(gpu).map((name) => findGpu(name)?.name ?? name);

@@ -74,6 +74,8 @@ export class ModalSdk {
   readonly #client: ModalClient;
   readonly #settings: SdkSettings;
   readonly #contexts: CallContexts;
+  /** Made by this process: they know what the log of one that has ended is asked by. */
+  readonly #made = new Map<string, Sandbox>();
   #app: Promise<App> | undefined;
 
   private constructor(client: ModalClient, settings: SdkSettings, contexts: CallContexts) {
@@ -202,6 +204,7 @@ export class ModalSdk {
         }),
       });
       sandbox.detach();
+      this.#made.set(sandbox.sandboxId, sandbox);
       return sandbox.sandboxId;
     });
   }
@@ -254,8 +257,9 @@ export class ModalSdk {
   /** What its main process wrote, as far as the service has it, at most `entries` pieces. */
   async log(modalId: string, entries: number, signal: AbortSignal): Promise<string> {
     return this.#with(modalId, signal, async (sandbox) => {
+      const { logs } = this.#made.get(modalId) ?? sandbox;
       let text = '';
-      for await (const { message } of sandbox.logs.tail({ entries })) text += message;
+      for await (const { message } of logs.tail({ entries })) text += message;
       return text;
     });
   }

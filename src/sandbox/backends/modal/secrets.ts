@@ -32,20 +32,21 @@ export async function secretsFor(
   for (const secret of options.secrets) {
     const scopes = new Set(scopesOf(secret));
     const isInside = scopes.has('setup') || scopes.has('kernel');
-    if ('provider' in secret) {
-      const { provider: name, keys } = secret;
+    const { provider: name, keys, env } = secret;
+    if (name !== undefined) {
       await sdk.checkSecret(name, keys, signal);
       if (isInside) named.push({ name, keys });
       if (scopes.has('kernel')) kernelNames.push(...keys);
       continue;
     }
-    const value = variables[secret.env];
-    if (value === undefined || value === '') throw missing(secret.env);
-    const name = secret.as ?? secret.env;
-    if (scopes.has('build')) build[name] = value;
-    if (scopes.has('download')) download[name] = value;
-    if (isInside) values[name] = value;
-    if (scopes.has('kernel')) kernelNames.push(name);
+    if (env === undefined) continue;
+    const value = variables[env];
+    if (value === undefined || value === '') throw missing(env);
+    const inside = secret.as ?? env;
+    if (scopes.has('build')) build[inside] = value;
+    if (scopes.has('download')) download[inside] = value;
+    if (isInside) values[inside] = value;
+    if (scopes.has('kernel')) kernelNames.push(inside);
   }
   return { build, download, values, named, kernelNames };
 }
@@ -53,7 +54,7 @@ export async function secretsFor(
 /** A token of the Hub is needed to fetch weights, and has no business on a rented GPU. */
 function scopesOf(secret: SecretOption): readonly Scope[] {
   if (secret.scope !== undefined) return secret.scope;
-  return 'env' in secret && secret.env === 'HF_TOKEN' ? ['download'] : ['setup'];
+  return secret.env === 'HF_TOKEN' ? ['download'] : ['setup'];
 }
 
 function missing(name: string): GloveboxError {

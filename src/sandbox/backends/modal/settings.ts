@@ -17,17 +17,24 @@ export interface Layout {
   readonly user?: { readonly name: string; readonly uid: number };
 }
 
-/** In a container of its own all of these are free. */
-export const CONTAINER_LAYOUT: Layout = {
-  workspace: '/workspace',
-  models: '/models',
-  cache: '/cache',
-  state: '/var/lib/glovebox',
-  // Which address a tunnel needs is not documented; nothing but the tunnel leads to it.
-  ip: '0.0.0.0',
-  port: 8888,
-  user: { name: 'gbx', uid: 1000 },
-};
+/** Whose container it is; files of kernels belong to this user. */
+const CONTAINER_USER = { name: 'gbx', uid: 1000 };
+
+/** @param root `/` in a container of its own; any other folder belongs to somebody else, so no user is made then. */
+export function layoutBelow(root: string, port: number): Layout {
+  const base = root.replace(/\/+$/, '');
+  const isContainer = root === '/';
+  return {
+    workspace: `${base}/workspace`,
+    models: `${base}/models`,
+    cache: `${base}/cache`,
+    state: `${base}/var/lib/glovebox`,
+    // Which address a tunnel needs is not documented; nothing but the tunnel leads to it.
+    ip: isContainer ? '0.0.0.0' : '127.0.0.1',
+    port,
+    ...(isContainer && { user: CONTAINER_USER }),
+  };
+}
 
 /** Read anew at each use, so that a bad value hurts only who needs it. */
 export interface ModalSettings {
@@ -37,6 +44,8 @@ export interface ModalSettings {
   readonly pythonDir: string;
   readonly appName: string;
   readonly environment?: string | undefined;
+  /** The folder inside a sandbox below which everything of ours is. */
+  readonly root: string;
   /** The user's variables, for secrets that are named in options. */
   readonly variables: Environment;
   /** The Hugging Face Hub, without a slash at the end. */
@@ -47,7 +56,7 @@ export interface ModalSettings {
 
 export interface ModalContext {
   readonly settings: () => ModalSettings;
-  /** Where things are inside; asked once for each start. Default: as in a container of its own. */
+  /** Where things are inside, asked once for each start; instead of what settings and options say. */
   readonly layout?: () => Promise<Layout>;
   /** How long a server without kernels goes on, in seconds. Default: 120. */
   readonly emptyServerS?: number;

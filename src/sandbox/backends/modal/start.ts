@@ -11,7 +11,7 @@ import { NEVER, type Connection } from './connection.ts';
 import { logTail } from './log.ts';
 import type { ModalOptions } from './options.ts';
 import type { ModalRecord, ModalStore } from './record.ts';
-import { CONTAINER_LAYOUT } from './settings.ts';
+import { layoutBelow, type Layout } from './settings.ts';
 import { modalState } from './state.ts';
 import { TAG } from './tags.ts';
 
@@ -27,7 +27,7 @@ export async function startModal(
     if (alive !== undefined) return alive;
     const claimed = await claimStart(store, context, connection);
     if (claimed === undefined) continue;
-    const layout = (await connection.modal.layout?.()) ?? CONTAINER_LAYOUT;
+    const layout = await layoutFor(options, connection);
     const attempt: Attempt = { options, context, connection, store, claimed, layout };
     try {
       const cutOff = await findCutOff(attempt);
@@ -41,6 +41,9 @@ export async function startModal(
     return modalState(handleOf(attempt), connection, NEVER);
   }
 }
+
+const layoutFor = async (options: ModalOptions, { modal }: Connection): Promise<Layout> =>
+  (await modal.layout?.()) ?? layoutBelow(modal.settings().root, options.jupyter_port);
 
 const handleOf = ({ context: { id, projectDir }, claimed }: Attempt) => ({
   id,

@@ -6,7 +6,12 @@ import { newUuid } from '#core/ids.ts';
 import { isRecord } from '#core/json.ts';
 import { renderBytes } from '#core/units.ts';
 import { sleep } from '#platform/clock.ts';
-import { ensurePrivateFolder, readTextIfExists, writeFileAtomic } from '#platform/files.ts';
+import {
+  ensurePrivateFolder,
+  readTextIfExists,
+  removeIfExists,
+  writeFileAtomic,
+} from '#platform/files.ts';
 import type { Progress } from '#sandbox/backend.ts';
 import { NEVER, type Connection } from '../connection.ts';
 import { commandFor } from '../container.ts';
@@ -40,6 +45,14 @@ export async function fetchWeights(
   context: FetchContext,
 ): Promise<void> {
   await Promise.all(plans.map((plan) => fetchOne(plan, context)));
+}
+
+/** The next start looks at the volumes again. */
+export async function forgetWeights(
+  plans: readonly WeightsPlan[],
+  connection: Connection,
+): Promise<void> {
+  for (const plan of plans) await removeIfExists(noteFile(plan, connection));
 }
 
 async function fetchOne(plan: WeightsPlan, context: FetchContext): Promise<void> {
@@ -179,24 +192,22 @@ function lineReader(onLine: (line: string) => void): (text: string) => void {
 }
 
 /** Only saves a look: the sandbox itself refuses to start on weights that are not complete. */
-function noteFile({ volume, folder }: WeightsPlan, { settings }: Pick<Connection, 'settings'>) {
-  return path.join(settings().dir, 'modal-weights', `${volume}--${folder}.json`);
+function noteFile({ volume, folder }: WeightsPlan, connection: Connection): string {
+  return path.join(connection.settings().dir, 'modal-weights', `${volume}--${folder}.json`);
 }
 
 async function isKnownComplete(plan: WeightsPlan, connection: Connection): Promise<boolean> {
-  const text = await readTextIfExists(noteFile(plan, bound(connection)));
+  const text = await readTextIfExists(noteFile(plan, connection));
   return text !== undefined && text.includes(filesKey(plan));
 }
 
 async function noteComplete(plan: WeightsPlan, connection: Connection): Promise<void> {
-  const file = noteFile(plan, bound(connection));
+  const file = noteFile(plan, connection);
   await ensurePrivateFolder(path.dirname(file));
   await writeFileAtomic(file, JSON.stringify({ files: filesKey(plan) })).catch((error: unknown) =>
     connection.modal.log.debug(`Note about weights: ${messageOf(error)}`),
   );
 }
-
-const bound = (connection: Connection) => ({ settings: () => connection.settings() });
 
 const filesKey = ({ files, isHidden }: WeightsPlan): string =>
   createHash('sha256')

@@ -30,7 +30,7 @@ export const modelOption = z
     tokenizer_var: identifier.optional().describe('Default: tokenizer, or NAME_tokenizer.'),
     hidden: z.boolean().default(false).describe('Nothing in the sandbox says which model it is.'),
     peft: z
-      .union([
+      .discriminatedUnion('kind', [
         z.strictObject({
           kind: z.literal('adapter'),
           base: repository,

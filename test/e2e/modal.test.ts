@@ -1,0 +1,127 @@
+/** The built server and the Modal back end: the SDK works inside the bundle, and an agent gets a notebook on a rented machine. */
+import { execFile } from 'node:child_process';
+import { readFileSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { promisify } from 'node:util';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { call, callError, idOf } from '../mcp/call.ts';
+import { startFakeModal, type FakeModal } from '../fakes/modal/fake-modal.mjs';
+import { startModelHub } from '../fakes/model-hub.ts';
+import { prepareForKernels, startServer, unpackBundle, type Bundle } from '../rigs/bundle.ts';
+import { freePort, testCertificate } from '../rigs/modal-backend.ts';
+import { testPython } from '../rigs/python.ts';
+import { MARK } from '../rigs/reaper.mjs';
+import { isMissing } from '../rigs/require.ts';
+
+const certificate = testCertificate();
+const withoutCertificate = isMissing(
+  'openssl',
+  certificate !== undefined,
+  'Install openssl: tunnels of the fake Modal are real TLS.',
+);
+
+interface Place {
+  readonly bundle: Bundle;
+  readonly fake: FakeModal;
+  readonly env: Readonly<Record<string, string>>;
+}
+
+async function place(): Promise<Place> {
+  if (certificate === undefined) throw new Error('no certificate');
+  const bundle = unpackBundle();
+  const fake = await startFakeModal({
+    certificate,
+    environment: { PATH: `${path.dirname(testPython())}:${process.env['PATH'] ?? ''}` },
+  });
+  onTestFinished(() => fake.close());
+  const hub = await startModelHub({
+    'tiny/model': {
+      files: { 'model.safetensors': 'w'.repeat(5000), 'config.json': '{}' },
+      parameters: { F32: 1250 },
+    },
+  });
+  onTestFinished(() => hub.close());
+  const env = {
+    ...prepareForKernels(bundle),
+    MODAL_SERVER_URL: fake.url,
+    MODAL_TOKEN_ID: 'ak-test',
+    MODAL_TOKEN_SECRET: 'as-test-secret-of-the-account',
+    MODAL_CONFIG_PATH: path.join(bundle.home, 'no-modal.toml'),
+    NODE_EXTRA_CA_CERTS: process.env['NODE_EXTRA_CA_CERTS'] ?? '',
+    GLOVEBOX_MODAL_ROOT: '.',
+    HF_ENDPOINT: hub.url,
+  };
+  return { bundle, fake, env };
+}
+
+describe.skipIf(withoutCertificate)('the built server', () => {
+  it('G1, M4: rents a machine with a GPU and a model, runs cells there, and leaves the notebook with its outputs here', async () => {
+    const { bundle, fake, env } = await place();
+    const { client, stderr } = await startServer(bundle, { era: 'modern', env });
+    const options = {
+      gpu: 'T4',
+      env: { [MARK]: 'of the fake', GREETING: 'hello from afar' },
+      models: [{ id: 'tiny/model', preload: false }],
+      jupyter_port: await freePort(),
+    };
+    const created = await call(client, 'sandbox_create', { backend: 'modal', options });
+    expect(created.text).toContain('state: ready');
+    expect(created.text).toMatch(/host: Modal T4 sb-\w{22}\n/);
+    expect(created.text).toMatch(/time left: (59 min|1 h)/);
+    const sandbox_id = idOf(created, 'sandbox_id');
+    const [sandbox] = fake.alive();
+    expect(sandbox?.version).toBe(1);
+    const started = await call(client, 'start_new_notebook', {
+      experiment_name: 'far',
+      sandbox_id,
+    });
+    const session_id = idOf(started, 'session_id');
+    const code =
+      'import os\nos.environ["GREETING"], os.path.exists(os.environ["MODEL_MODEL_PATH"])';
+    const run = await call(client, 'execute_code', { session_id, code });
+    expect(run.text).toContain("('hello from afar', True)");
+    // SEC2, M9: what opens the server is nowhere a kernel or an agent can see it.
+    const secrets = Object.entries(sandbox?.environment ?? {}).filter(
+      ([name]) => name === 'GLOVEBOX_TOKEN',
+    );
+    expect(secrets).toHaveLength(1);
+    const seen = await call(client, 'execute_code', {
+      session_id,
+      code: '(dict(os.environ), open("/proc/self/cmdline").read())',
+    });
+    for (const [, token] of secrets)
+      for (const text of [seen.text, created.text, started.text, stderr()])
+        expect(text).not.toContain(token);
+    expect(seen.text).not.toMatch(/as-test-secret|GLOVEBOX_SPEC/);
+    const stopped = await call(client, 'sandbox_stop', { sandbox_id });
+    expect(stopped.text).toContain('ended: stopped');
+    expect(fake.alive()).toEqual([]);
+    const file = idOf(started, 'notebook_path');
+    expect(readFileSync(path.resolve(bundle.project, file), 'utf8')).toContain('hello from afar');
+  });
+
+  it('M7: says what is missing without credentials, and which GPUs there are', async () => {
+    const { bundle, fake, env } = await place();
+    const { MODAL_TOKEN_ID: _id, MODAL_TOKEN_SECRET: _secret, ...without } = env;
+    const { client } = await startServer(bundle, { era: 'modern', env: without });
+    const failure = await callError(client, 'sandbox_create', { backend: 'modal' });
+    expect(failure).toMatch(/\[remote\/auth-required\].*\n.*modal token new/s);
+    const wrong = { backend: 'modal', options: { gpu: 'H1000' } };
+    expect(await callError(client, 'sandbox_create', wrong)).toMatch(/no GPU "H1000".*H100/);
+    expect(fake.calls).toEqual([]);
+  });
+
+  it('profiles of glovebox.toml start a Modal sandbox from the command line', async () => {
+    const { bundle, fake, env } = await place();
+    const toml = `[sandbox.cheap]\nbackend = "modal"\nmax_lifetime_seconds = 600\nidle_timeout_seconds = 120\njupyter_port = ${await freePort()}\nenv = { ${MARK} = "of the fake" }\n`;
+    writeFileSync(path.join(bundle.project, 'glovebox.toml'), toml);
+    const argv = [bundle.file('cli.mjs'), 'start', '--profile', 'cheap', '--json'];
+    const { stdout } = await promisify(execFile)(process.execPath, argv, {
+      cwd: bundle.project,
+      env: { PATH: process.env['PATH'] ?? '', HOME: bundle.home, ...env },
+    });
+    expect(stdout).toContain('"ready"');
+    expect(fake.alive()).toHaveLength(1);
+    expect(JSON.stringify(fake.lastRequest('sandboxCreateV2'))).toContain('"timeoutSecs":600');
+  });
+});
