@@ -72,6 +72,7 @@ def write_files(spec: dict[str, Any], token: str, home: Path, env: dict[str, str
         JUPYTER_DATA_DIR=str(home / "data"),
         JUPYTER_PATH=str(home / "data"),
         JUPYTER_RUNTIME_DIR=str(home / "runtime"),
+        GLOVEBOX_FORGET=str(file),
     )
     return file
 

@@ -10,7 +10,13 @@ import { sleep, type Clock } from '#platform/clock.ts';
 import type { Log } from '#platform/log.ts';
 import { currentIdentity, lifeOf } from '#platform/process-identity.ts';
 import type { RecordStore } from '#platform/records.ts';
-import { parseBackendOptions, type Backend, type BackendId, type Resources } from './backend.ts';
+import {
+  parseBackendOptions,
+  type Backend,
+  type BackendId,
+  type Resources,
+  type Snapshot,
+} from './backend.ts';
 import { writeBrowserPage } from './browser-page.ts';
 import {
   sandboxFolder,
@@ -27,6 +33,7 @@ import {
   newSandboxId,
   realProjectDir,
 } from './sandbox-ids.ts';
+import { snapshotRecords } from './snapshots.ts';
 import { Starts } from './starts.ts';
 import { isAbandoned, rootDirOf, Views, type SandboxView } from './views.ts';
 
@@ -219,6 +226,36 @@ export class Sandboxes {
       );
     }
     return backend.resources(record === undefined ? undefined : toHandle(record), signal);
+  }
+
+  /** Keeps its file system, and on this machine what it is. @throws `backend/unavailable` where that is not possible. */
+  async snapshot(
+    id: string,
+    { description, ttlMs }: { readonly description: string; readonly ttlMs: number | null },
+    signal: AbortSignal,
+  ): Promise<Snapshot> {
+    const record = await this.#read(id);
+    const backend = await this.backend(record.backend);
+    if (backend.snapshot === undefined) {
+      throw new GloveboxError(
+        'backend/unavailable',
+        `The ${backend.id} back end cannot keep the file system of a sandbox.`,
+        { hint: 'Copy the files that matter into the project.' },
+      );
+    }
+    const snapshot = await backend.snapshot(toHandle(record), { ttlMs }, signal);
+    const { dir, clock } = this.#options;
+    const { snapshotId, expiresMs } = snapshot;
+    await snapshotRecords(dir, clock).create(snapshotId, {
+      snapshotId,
+      backend: backend.id,
+      sandboxId: id,
+      description,
+      options: record.options,
+      createdMs: clock.now(),
+      ...(expiresMs !== undefined && { expiresMs }),
+    });
+    return snapshot;
   }
 
   /** For the wire client: asked before every connection, throws `sandbox/ended`, `sandbox/pending`, `server/unreachable`. */

@@ -23,6 +23,7 @@ import { ping } from './sandbox/ping.ts';
 import { sandboxCreate } from './sandbox/sandbox-create.ts';
 import { sandboxList } from './sandbox/sandbox-list.ts';
 import { sandboxOptions } from './sandbox/sandbox-options.ts';
+import { sandboxSnapshot } from './sandbox/sandbox-snapshot.ts';
 import { sandboxStop } from './sandbox/sandbox-stop.ts';
 import { sandboxWait } from './sandbox/sandbox-wait.ts';
 
@@ -49,6 +50,7 @@ export const tools: readonly Tool[] = [
   sandboxCreate,
   sandboxList,
   sandboxWait,
+  sandboxSnapshot,
   sandboxStop,
   checkResources,
   ping,

@@ -1,6 +1,6 @@
 /** How a sandbox is shown in answers. */
 import { renderDuration } from '#core/units.ts';
-import type { Offer } from '#sandbox/backend.ts';
+import type { Offer, Quote } from '#sandbox/backend.ts';
 import type { SandboxView } from '#sandbox/sandboxes.ts';
 
 export function sandboxSummary(view: SandboxView, nowMs: number): string {
@@ -46,4 +46,18 @@ export function offerLine(offer: Offer): string {
     price,
     ...(offer.availability === undefined ? [] : [offer.availability]),
   ].join(', ');
+}
+
+export function quoteLines({
+  usdPerHour,
+  ceilingUsd,
+  priceSource,
+  remarks,
+}: Quote): readonly string[] {
+  const price =
+    usdPerHour === undefined
+      ? 'price: unknown'
+      : `price: $${usdPerHour.toFixed(2)}/h${priceSource === undefined ? '' : ` (${priceSource})`}`;
+  const ceiling = ceilingUsd === undefined ? [] : [`most it can cost: $${ceilingUsd.toFixed(2)}`];
+  return [price, ...ceiling, ...remarks];
 }

@@ -75,7 +75,6 @@ export async function makeModalRig(faults: Partial<Faults> = {}): Promise<ModalR
     createModalBackend({
       settings: () => settings(changes),
       layout: testLayout,
-      emptyServerS: 120,
       clock: systemClock,
       log: silentLog,
       ...context,

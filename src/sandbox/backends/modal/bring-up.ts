@@ -2,36 +2,23 @@
 import { throwIfAborted } from '#core/abort.ts';
 import { isGloveboxError } from '#core/errors.ts';
 import { change, type Attempt } from './attempt.ts';
-import { checkBudget, priceOf } from './cost.ts';
+import { priceOf } from './cost.ts';
 import { rent, takeOver } from './create.ts';
 import { baseImageOf, planImage, planOnSnapshot } from './image.ts';
 import { machineSpec } from './machine-spec.ts';
 import { fetchWeights, forgetWeights } from './models/fetch.ts';
-import { checkMemory } from './models/memory.ts';
-import { planModels, type ModelsPlan } from './models/plan.ts';
-import { gpuNames } from './options.ts';
+import { prepare } from './prepare.ts';
 import type { ModalRecord } from './record.ts';
-import { pinRepositories } from './repositories.ts';
-import type { ModalSdk } from './sdk.ts';
-import { secretsFor, type SortedSecrets } from './secrets.ts';
 import type { TarEntry } from './tar.ts';
-import { secretOf } from './token.ts';
 import { untilAnswering } from './until-answering.ts';
 import { gatherFiles, uploadFiles } from './upload.ts';
 
 export async function bringUp(attempt: Attempt): Promise<void> {
   const { options, context, connection, layout } = attempt;
   const { signal, report, projectDir } = context;
-  report({ message: 'checking options, secrets and prices' });
-  const sdk = await connection.sdk();
-  const candidates = gpuNames(options);
-  const wanted = candidates.length === 0 ? [undefined] : candidates;
-  for (const gpu of wanted) checkBudget(options, gpu);
-  const secrets = await secretsFor(options, connection.settings().variables, sdk, signal);
-  const files = await gatherFiles(options.files, projectDir, signal);
-  const repositories = await pinRepositories(options.repos, layout.workspace, signal);
-  const models = await modelsOf(attempt, sdk, secrets);
-  for (const gpu of wanted) checkMemory(models.loadedBytes, options, gpu);
+  report({ message: 'checking options, secrets, models and prices' });
+  const prepared = await prepare(options, { connection, layout, projectDir, signal });
+  const { sdk, gpus, secrets, files, repositories, models } = prepared;
   report({ message: 'building the image' });
   const image = await sdk.buildImage(
     {
@@ -49,7 +36,7 @@ export async function bringUp(attempt: Attempt): Promise<void> {
   const { hubUrl } = connection.settings();
   const fetching = { connection, sdk, layout, hubUrl, secrets: secrets.download, signal, report };
   await fetchWeights(models.weights, fetching);
-  for (const [at, gpu] of wanted.entries()) {
+  for (const [at, gpu] of gpus.entries()) {
     try {
       await rent(attempt, {
         gpu,
@@ -69,7 +56,7 @@ export async function bringUp(attempt: Attempt): Promise<void> {
       // Whatever kept it from starting may be weights that are not what was noted here.
       if (isGloveboxError(error, 'sandbox/start-failed'))
         await forgetWeights(models.weights, connection);
-      const next = wanted[at + 1];
+      const next = gpus[at + 1];
       if (next === undefined || !isGloveboxError(error, 'sandbox/no-capacity')) throw error;
       report({ message: `no ${gpu} is free; trying ${next}` });
     }
@@ -100,22 +87,4 @@ async function handOver(
   // The last moment at which giving up ends it; from here on it is the caller's.
   throwIfAborted(context.signal);
   await change(attempt, (current) => ({ ...current, readyMs: clock.now() }));
-}
-
-async function modelsOf(
-  { options, context, connection, layout }: Attempt,
-  sdk: ModalSdk,
-  { download }: SortedSecrets,
-): Promise<ModelsPlan> {
-  if (options.models.length === 0) return { weights: [], paths: {}, kernel: [], loadedBytes: 0 };
-  const { hubUrl, hubToken, variables } = connection.settings();
-  context.report({ message: 'asking the Hub about the models' });
-  return planModels(options.models, {
-    access: { url: hubUrl, token: download['HF_TOKEN'] ?? hubToken },
-    modelsDir: layout.models,
-    projectDir: context.projectDir,
-    variables,
-    secret: await secretOf(sdk.tokenSecret, connection.settings().dir),
-    signal: context.signal,
-  });
 }

@@ -95,7 +95,9 @@ function rentedServer({ layout, idleS, emptyServerS }: ServerSpec): JsonObject {
       // The host name of a tunnel is not known before; the token is what protects it.
       allow_remote_access: true,
       authenticate_prometheus: true,
+      // Below the time after which the ways between cut what is silent.
       websocket_ping_interval: 30,
+      websocket_ping_timeout: 30,
     },
     // We keep a connection open, so connected kernels must be ended too; running ones never.
     MappingKernelManager: {

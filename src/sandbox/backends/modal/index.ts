@@ -7,9 +7,11 @@ import { addressOf, ended, endpointAt } from './endpoint.ts';
 import { readLog } from './log.ts';
 import { modalOffers } from './offers.ts';
 import { modalOptions } from './options.ts';
+import { quoteModal } from './prepare.ts';
 import type { Listed } from './sdk.ts';
 import type { ModalContext } from './settings.ts';
-import { startModal } from './start.ts';
+import { layoutFor, startModal } from './start.ts';
+import { snapshotModal } from './snapshot.ts';
 import { modalState } from './state.ts';
 import { stopModal } from './stop.ts';
 import { ownerTag, projectTag, TAG } from './tags.ts';
@@ -27,6 +29,12 @@ export function createModalBackend(modal: ModalContext): Backend {
     async offers(signal) {
       throwIfAborted(signal);
       return modalOffers();
+    },
+
+    async quote(options, { projectDir, signal }) {
+      throwIfAborted(signal);
+      const layout = await layoutFor(options, connection);
+      return quoteModal(options, { connection, layout, projectDir, signal });
     },
 
     start: (options, context) => startModal(options, context, connection),
@@ -54,6 +62,8 @@ export function createModalBackend(modal: ModalContext): Backend {
     },
 
     stop: (handle, signal) => stopModal(handle, connection, signal),
+
+    snapshot: (handle, { ttlMs }, signal) => snapshotModal(handle, ttlMs, connection, signal),
 
     async discover(projectDir, signal) {
       throwIfAborted(signal);

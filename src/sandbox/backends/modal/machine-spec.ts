@@ -31,11 +31,12 @@ export async function machineSpec(
   { gpu, secrets, repositories, models }: Machine,
 ): Promise<SandboxSpec> {
   const { options, context, connection, claimed, layout } = attempt;
+  const { limits = {} } = connection.modal;
   const cachePaths: Record<string, string> = options.cache_volume ? { HF_HOME: layout.cache } : {};
   const spec = serverSpec({
     layout,
-    idleS: options.idle_timeout_seconds,
-    emptyServerS: connection.modal.emptyServerS ?? EMPTY_SERVER_S,
+    idleS: limits.idleS ?? options.idle_timeout_seconds,
+    emptyServerS: limits.emptyServerS ?? EMPTY_SERVER_S,
     envNames: [...Object.keys(options.env), ...secrets.kernelNames],
     paths: { ...repositoryPaths(repositories), ...models.paths, ...cachePaths },
     models: models.kernel,

@@ -58,8 +58,8 @@ export interface ModalContext {
   readonly settings: () => ModalSettings;
   /** Where things are inside, asked once for each start; instead of what settings and options say. */
   readonly layout?: () => Promise<Layout>;
-  /** How long a server without kernels goes on, in seconds. Default: 120. */
-  readonly emptyServerS?: number;
+  /** Shorter ones for tests: of an idle kernel, and of a server without kernels, in seconds. */
+  readonly limits?: { readonly idleS?: number; readonly emptyServerS?: number };
   readonly clock: Clock;
   readonly log: Log;
 }

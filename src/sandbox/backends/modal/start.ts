@@ -42,7 +42,7 @@ export async function startModal(
   }
 }
 
-const layoutFor = async (options: ModalOptions, { modal }: Connection): Promise<Layout> =>
+export const layoutFor = async (options: ModalOptions, { modal }: Connection): Promise<Layout> =>
   (await modal.layout?.()) ?? layoutBelow(modal.settings().root, options.jupyter_port);
 
 const handleOf = ({ context: { id, projectDir }, claimed }: Attempt) => ({

@@ -196,7 +196,8 @@ function noteFile({ volume, folder }: WeightsPlan, connection: Connection): stri
   return path.join(connection.settings().dir, 'modal-weights', `${volume}--${folder}.json`);
 }
 
-async function isKnownComplete(plan: WeightsPlan, connection: Connection): Promise<boolean> {
+/** Whether a start of this machine has seen them whole. */
+export async function isKnownComplete(plan: WeightsPlan, connection: Connection): Promise<boolean> {
   const text = await readTextIfExists(noteFile(plan, connection));
   return text !== undefined && text.includes(filesKey(plan));
 }
