@@ -124,4 +124,22 @@ describe.skipIf(withoutCertificate)('the built server', () => {
     expect(fake.alive()).toHaveLength(1);
     expect(JSON.stringify(fake.lastRequest('sandboxCreateV2'))).toContain('"timeoutSecs":600');
   });
+
+  it('the script for a real account asks all its questions, and leaves nothing', async () => {
+    const { bundle, fake, env } = await place();
+    const argv = ['--import', 'tsx', 'scripts/live.ts', 'modal', '--gpu', 'T4'];
+    const { stdout } = await promisify(execFile)(process.execPath, argv, {
+      cwd: path.resolve(import.meta.dirname, '../..'),
+      env: {
+        PATH: process.env['PATH'] ?? '',
+        HOME: bundle.home,
+        ...env,
+        GLOVEBOX_LIVE_PORT: String(await freePort()),
+      },
+    });
+    expect(stdout).not.toContain('LOOK');
+    expect(stdout.match(/^ok /gm)?.length).toBeGreaterThan(20);
+    expect(fake.sandboxes.size).toBe(6);
+    expect(fake.alive()).toEqual([]);
+  });
 });
