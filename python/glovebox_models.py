@@ -150,3 +150,10 @@ def preload(namespace: dict[str, Any]) -> dict[str, Any]:
         namespace[spec["tokenizer_var"]] = tokenizer
         models.append(describe(spec, model))
     return {"models": models, "gpus": gpu_memory() if models else []}
+
+
+def publish(namespace: dict[str, Any]) -> None:
+    """What Glovebox calls in a new kernel: loads, and tells what was loaded without leaving an output in a notebook."""
+    from IPython import get_ipython
+
+    get_ipython().display_pub.publish({MIME: json.dumps(preload(namespace))})

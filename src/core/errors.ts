@@ -72,6 +72,10 @@ export const ERROR_CODES = {
     retryable: false,
     about: 'The kernel did not start or did not answer in time.',
   },
+  'kernel/preload-failed': {
+    retryable: false,
+    about: 'A model could not be loaded into the kernel; the session is there without it.',
+  },
   'kernel/dead': { retryable: false, about: 'The kernel process ended and was not started again.' },
   'kernel/gone': { retryable: false, about: 'Somebody deleted or culled the kernel.' },
   'kernel/unresponsive': {

@@ -27,6 +27,7 @@ import type { Run } from './run.ts';
 import { runInScratchKernel, sweepScratchKernels, type ScratchRequest } from './scratch-kernel.ts';
 import { listForeignKernels, listSessionViews, type ForeignKernel } from './session-views.ts';
 import type { Session } from './session.ts';
+import { hasModelsToLoad, preloadModels, type Preloaded } from './preload.ts';
 import { startExistingNotebook, startNewNotebook, type StartRequest } from './start-session.ts';
 
 export class Sessions {
@@ -44,6 +45,13 @@ export class Sessions {
     wait: SandboxWait,
   ): Promise<Session> {
     return startNewNotebook(this.#pool, place, request, wait);
+  }
+
+  /** The models of its sandbox, loaded into its kernel; undefined where there are none. @throws `kernel/preload-failed`. */
+  async preload(session: Session, wait: SandboxWait): Promise<Preloaded | undefined> {
+    const { sandboxes } = this.#pool.options;
+    const { options } = await sandboxes.get(session.record.sandboxId, wait.signal);
+    return hasModelsToLoad(options) ? preloadModels(session, wait) : undefined;
   }
 
   /** A fresh kernel for a notebook that has no live session. */

@@ -1,6 +1,6 @@
 /** The built server and the Modal back end: the SDK works inside the bundle, and an agent gets a notebook on a rented machine. */
 import { execFile } from 'node:child_process';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { cpSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { describe, expect, it, onTestFinished } from 'vitest';
@@ -36,7 +36,11 @@ async function place(): Promise<Place> {
   onTestFinished(() => fake.close());
   const hub = await startModelHub({
     'tiny/model': {
-      files: { 'model.safetensors': 'w'.repeat(5000), 'config.json': '{}' },
+      files: {
+        'model.safetensors': 'w'.repeat(5000),
+        'config.json':
+          '{"architectures":["TinyForCausalLM"],"num_hidden_layers":2,"hidden_size":16}',
+      },
       parameters: { F32: 1250 },
     },
   });
@@ -98,6 +102,73 @@ describe.skipIf(withoutCertificate)('the built server', () => {
     expect(fake.alive()).toEqual([]);
     const file = idOf(started, 'notebook_path');
     expect(readFileSync(path.resolve(bundle.project, file), 'utf8')).toContain('hello from afar');
+  });
+
+  it('L4, L6, L7: models are in the kernel before the agent is, and leave no trace but their variables', async () => {
+    const { bundle, fake, env } = await place();
+    const { client } = await startServer(bundle, { era: 'modern', env });
+    cpSync(
+      path.resolve(import.meta.dirname, '../fixtures/stand-ins'),
+      path.join(bundle.project, 'lib'),
+      { recursive: true },
+    );
+    const options = {
+      gpu: 'T4',
+      env: { [MARK]: 'of the fake', SLOW_LOAD_S: '2' },
+      files: [{ from: 'lib', to: 'lib' }],
+      models: [{ id: 'tiny/model', var_name: 'subject' }],
+      jupyter_port: await freePort(),
+    };
+    const sandbox_id = idOf(
+      await call(client, 'sandbox_create', { backend: 'modal', options }),
+      'sandbox_id',
+    );
+    const started = await call(client, 'start_new_notebook', {
+      experiment_name: 'loaded',
+      sandbox_id,
+    });
+    expect(started.text).toContain('do not load them again');
+    expect(started.text).toMatch(
+      /subject, subject_tokenizer: tiny\/model at [0-9a-f]{12} \(AutoModelForCausalLM, .*float32, cuda:0, 2 layers of 16\)/,
+    );
+    expect(started.text).toContain('gpu 0: Tesla T4, 4 GiB of 16 GiB in use');
+    const session_id = idOf(started, 'session_id');
+    const code =
+      '(subject.training, subject.weights.requires_grad, subject.config._name_or_path, subject_tokenizer.pad_token, subject_tokenizer.padding_side, In, [n for n in dir() if "glovebox" in n])';
+    const run = await call(client, 'execute_code', { session_id, code });
+    expect(run.text).toContain("(False,\n False,\n 'tiny/model',\n '</s>',\n 'left',");
+    expect(run.text).toMatch(/\['',\s+'\(subject\.training/);
+    expect(run.text).toContain('[result 1]');
+    expect(run.text).toMatch(/\[\]\)/);
+    // The end of a wait ends no loading; what is sent meanwhile comes after it.
+    const soon = await call(client, 'start_new_notebook', {
+      experiment_name: 'soon',
+      sandbox_id,
+      wait_s: 1,
+    });
+    expect(soon.text).toMatch(/models: still being loaded \(run r-/);
+    const after = await call(client, 'execute_code', {
+      session_id: idOf(soon, 'session_id'),
+      code: 'subject.training',
+    });
+    expect(after.text).toContain('False');
+    const without = await call(client, 'start_new_notebook', {
+      experiment_name: 'without',
+      sandbox_id,
+      preload: false,
+    });
+    expect(without.text).not.toContain('models');
+    // L8: what fails says so, in Python's words.
+    rmSync(path.join(fake.alive()[0]?.root ?? '', 'workspace/lib/torch.py'));
+    const failure = await callError(client, 'start_new_notebook', {
+      experiment_name: 'failing',
+      sandbox_id,
+    });
+    expect(failure).toMatch(
+      /\[kernel\/preload-failed\].*ModuleNotFoundError: No module named 'torch'/s,
+    );
+    await call(client, 'sandbox_stop', { sandbox_id });
+    expect(fake.alive()).toEqual([]);
   });
 
   it('M7: says what is missing without credentials, and which GPUs there are', async () => {
