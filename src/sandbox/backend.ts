@@ -68,6 +68,8 @@ export interface SandboxStatus {
   readonly deadlineMs?: number;
   /** What it runs on, for a person: host name, node, GPU. */
   readonly host?: string;
+  /** US dollars per hour of a paid one, as an estimate; absent is free or unknown. */
+  readonly usdPerHour?: number;
 }
 
 /** One kind of hardware that can be asked for now. */

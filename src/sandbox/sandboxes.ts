@@ -33,7 +33,7 @@ import {
   newSandboxId,
   realProjectDir,
 } from './sandbox-ids.ts';
-import { snapshotRecords } from './snapshots.ts';
+import { keepFiles } from './snapshots.ts';
 import { Starts } from './starts.ts';
 import { isAbandoned, rootDirOf, Views, type SandboxView } from './views.ts';
 
@@ -231,31 +231,11 @@ export class Sandboxes {
   /** Keeps its file system, and on this machine what it is. @throws `backend/unavailable` where that is not possible. */
   async snapshot(
     id: string,
-    { description, ttlMs }: { readonly description: string; readonly ttlMs: number | null },
+    options: { readonly description: string; readonly ttlMs: number | null },
     signal: AbortSignal,
   ): Promise<Snapshot> {
     const record = await this.#read(id);
-    const backend = await this.backend(record.backend);
-    if (backend.snapshot === undefined) {
-      throw new GloveboxError(
-        'backend/unavailable',
-        `The ${backend.id} back end cannot keep the file system of a sandbox.`,
-        { hint: 'Copy the files that matter into the project.' },
-      );
-    }
-    const snapshot = await backend.snapshot(toHandle(record), { ttlMs }, signal);
-    const { dir, clock } = this.#options;
-    const { snapshotId, expiresMs } = snapshot;
-    await snapshotRecords(dir, clock).create(snapshotId, {
-      snapshotId,
-      backend: backend.id,
-      sandboxId: id,
-      description,
-      options: record.options,
-      createdMs: clock.now(),
-      ...(expiresMs !== undefined && { expiresMs }),
-    });
-    return snapshot;
+    return keepFiles(await this.backend(record.backend), record, this.#options, options, signal);
   }
 
   /** For the wire client: asked before every connection, throws `sandbox/ended`, `sandbox/pending`, `server/unreachable`. */

@@ -72,7 +72,14 @@ describe.skipIf(withoutCertificate)('the built server', () => {
     expect(created.text).toContain('state: ready');
     expect(created.text).toMatch(/host: Modal T4 sb-\w{22}\n/);
     expect(created.text).toMatch(/time left: (59 min|1 h)/);
+    expect(created.text).toMatch(
+      /cost: \$1\.07\/h, about \$0\.\d\d so far, at most \$1\.\d\d in all/,
+    );
     const sandbox_id = idOf(created, 'sandbox_id');
+    // L14, M15: its records are lost, and it is found at Modal by its tags.
+    rmSync(path.join(bundle.home, '.glovebox/sandboxes'), { recursive: true });
+    const listed = await call(client, 'sandbox_list', { backend: 'modal' });
+    expect(listed.text).toContain(`${sandbox_id}  ready  modal`);
     const [sandbox] = fake.alive();
     expect(sandbox?.version).toBe(1);
     const started = await call(client, 'start_new_notebook', {

@@ -157,11 +157,12 @@ class Examination {
     };
   }
 
-  #base(): { id: string; generation: number; host: string } {
+  #base(): Pick<SandboxStatus, 'id' | 'generation' | 'host' | 'usdPerHour'> {
     const { id, data } = this.#handle;
-    const { generation = this.#handle.generation, gpu } = this.#record ?? {};
+    const { generation = this.#handle.generation, gpu, usdPerHour } = this.#record ?? {};
     const modalId = addressOf(this.#record, data)?.modalId;
     const words = ['Modal', gpu, modalId].filter((word) => word !== undefined);
-    return { id, generation, host: words.join(' ') };
+    const base = { id, generation, host: words.join(' ') };
+    return usdPerHour === undefined ? base : { ...base, usdPerHour };
   }
 }
