@@ -25,6 +25,6 @@ function modelLine(model: LoadedModels['models'][number]): string {
   const size = `${(model.parameters / 1e6).toFixed(model.parameters < 1e7 ? 1 : 0)} M parameters`;
   const shape = model.layers === null ? [] : [`${model.layers} layers of ${model.hidden_size}`];
   const facts = [model.class, size, model.dtype, model.device, ...shape];
-  const with_ = adapters.length === 0 ? [] : [`adapters ${adapters.join(', ')}`];
-  return `  ${name}, ${tokenizer}: ${id} at ${revision.slice(0, 12)} (${[...facts, ...with_].join(', ')})`;
+  const extras = adapters.length === 0 ? [] : [`adapters ${adapters.join(', ')}`];
+  return `  ${name}, ${tokenizer}: ${id} at ${revision.slice(0, 12)} (${[...facts, ...extras].join(', ')})`;
 }

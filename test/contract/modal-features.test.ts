@@ -228,6 +228,32 @@ describe.skipIf(withoutCertificate)('the end', () => {
     expect(rig.fake.alive()).toEqual([]);
   });
 
+  test('M4: with the newer generation switched off, all runs on the older one and is found there', async () => {
+    process.env['MODAL_SANDBOX_V2'] = '0';
+    try {
+      const caller = callerWith({});
+      const backend = rig.newBackend();
+      await caller.startAndWait(backend);
+      expect(only().version).toBe(1);
+      const found = await backend.discover?.(rig.projectDir, never());
+      expect(found?.map(({ id }) => id)).toEqual([caller.id]);
+      await backend.stop({ ...caller.handle(), data: found?.[0]?.data ?? {} }, never());
+      expect(rig.fake.alive()).toEqual([]);
+    } finally {
+      delete process.env['MODAL_SANDBOX_V2'];
+    }
+  });
+
+  test('its resources are told without a kernel', async () => {
+    const caller = callerWith({});
+    const backend = rig.newBackend();
+    await caller.startAndWait(backend);
+    const told = await backend.resources?.(caller.handle(), never());
+    expect(told?.cpus).toBeGreaterThan(0);
+    expect(told?.memory.limitBytes).toBeGreaterThan(told?.memory.usedBytes ?? Infinity);
+    expect(told?.disk[0]?.path).toBe(only().root);
+  });
+
   test('M6: whatever code Modal gives for a dead sandbox, it is said to have ended', async () => {
     const backend = rig.newBackend();
     const caller = callerWith({});

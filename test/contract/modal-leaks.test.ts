@@ -1,5 +1,9 @@
 /** No failure, no cancellation and no death of a process on the way to a Modal sandbox leaves a machine behind. */
 import { afterEach, describe, expect, test } from 'vitest';
+import { systemClock } from '#platform/clock.ts';
+import { silentLog } from '#platform/log.ts';
+import { BackendRegistry } from '#sandbox/registry.ts';
+import { Sandboxes } from '#sandbox/sandboxes.ts';
 import { MARKED, makeModalRig, testCertificate, type ModalRig } from '../rigs/modal-backend.ts';
 import { runProgram } from '../rigs/program.ts';
 import { isMissing } from '../rigs/require.ts';
@@ -133,6 +137,29 @@ describe.skipIf(withoutCertificate).each(GENERATIONS)('$kind', ({ options }) => 
     expect(rig.fake.alive()).toEqual([]);
   });
 
+  test('M13: a machine whose end cannot be seen is said to run, with its id and price, and is ended by whoever looks later', async () => {
+    rig = await makeModalRig();
+    rig.fake.faults.before = (method) => {
+      if (method.startsWith('sandboxTerminate'))
+        throw new ServerError(Status['PERMISSION_DENIED'], 'not now');
+    };
+    rig.fake.faults.tunnels = () => false;
+    const caller = callerWith({ ...options, start_timeout_seconds: 10, cache_volume: false });
+    const backend = rig.newBackend({}, { limits: { endMs: 500 } });
+    const failure = await failureOf(caller.start(backend));
+    const [left] = rig.fake.alive();
+    expect(failure.code).toBe('sandbox/stop-failed');
+    expect(failure.message).toMatch(
+      new RegExp(`${left?.id} could not be seen to end and may cost \\$\\d.*did not answer`, 's'),
+    );
+    expect(await rig.newBackend().state(caller.handle(), never())).toMatchObject({
+      state: expect.stringMatching(/stopping|unknown/),
+    });
+    rig.fake.faults.before = () => undefined;
+    await caller.waitFor(rig.newBackend(), 'ended');
+    expect(rig.fake.alive()).toEqual([]);
+  });
+
   test('M5: what a dead process had asked for is found by its tag: the next start goes on with it', async () => {
     rig = await makeModalRig();
     let asked: (() => void) | undefined;
@@ -176,6 +203,39 @@ describe.skipIf(withoutCertificate).each(GENERATIONS)('$kind', ({ options }) => 
     const caller = callerWith(options);
     await caller.startAndWait(rig.newBackend());
     await rig.newBackend().stop({ ...caller.handle(), data: {} }, never());
+    expect(rig.fake.alive()).toEqual([]);
+  });
+});
+
+describe.skipIf(withoutCertificate)('on record', () => {
+  test('M13: what could not be ended stays on the list until it is seen to be gone', async () => {
+    rig = await makeModalRig();
+    rig.fake.faults.before = (method) => {
+      if (method.startsWith('sandboxTerminate'))
+        throw new ServerError(Status['PERMISSION_DENIED'], 'not now');
+    };
+    rig.fake.faults.tunnels = () => false;
+    const backend = rig.newBackend({}, { limits: { endMs: 500 } });
+    const sandboxes = new Sandboxes({
+      registry: new BackendRegistry({ modal: async () => backend }),
+      dir: rig.dir,
+      clock: systemClock,
+      log: silentLog,
+      defaultBackend: () => 'modal',
+    });
+    const request = {
+      backend: 'modal' as const,
+      projectDir: rig.projectDir,
+      options: { ...MARKED, start_timeout_seconds: 10, cache_volume: false },
+    };
+    const wait = { waitMs: 50_000, signal: never(), report: () => undefined };
+    expect((await failureOf(sandboxes.create(request, wait))).code).toBe('sandbox/stop-failed');
+    const states = async () =>
+      (await sandboxes.list({}, never())).map(({ status }) => status.state);
+    expect(await states()).toEqual([expect.stringMatching(/stopping|unknown/)]);
+    expect(rig.fake.alive()).toHaveLength(1);
+    rig.fake.faults.before = () => undefined;
+    await expect.poll(states, { timeout: 20_000 }).toEqual([]);
     expect(rig.fake.alive()).toEqual([]);
   });
 });

@@ -172,7 +172,8 @@ async function giveBack(
   const wanted = { op, modalId, usdPerHour: record?.usdPerHour };
   try {
     // Also when the caller has gone: what was rented for him must not stay.
-    await endForSure(wanted, { sdk: await connection.sdk(), clock, signal: NEVER });
+    const limitMs = connection.modal.limits?.endMs;
+    await endForSure(wanted, { sdk: await connection.sdk(), clock, signal: NEVER, limitMs });
   } catch (notEnded) {
     await store.update((current) =>
       current.op === op

@@ -16,7 +16,7 @@ export interface EndOptions {
   readonly sdk: ModalSdk;
   readonly clock: Clock;
   readonly signal: AbortSignal;
-  readonly limitMs?: number;
+  readonly limitMs?: number | undefined;
 }
 
 const LIMIT_MS = 45_000;

@@ -8,6 +8,7 @@ import { readLog } from './log.ts';
 import { modalOffers } from './offers.ts';
 import { modalOptions } from './options.ts';
 import { quoteModal } from './prepare.ts';
+import { modalResources } from './resources.ts';
 import type { Listed } from './sdk.ts';
 import type { ModalContext } from './settings.ts';
 import { layoutFor, startModal } from './start.ts';
@@ -62,6 +63,13 @@ export function createModalBackend(modal: ModalContext): Backend {
     },
 
     stop: (handle, signal) => stopModal(handle, connection, signal),
+
+    async resources(handle, signal) {
+      if (handle !== undefined) return modalResources(handle, connection, signal);
+      throw new GloveboxError('backend/unavailable', 'Resources are those of one sandbox.', {
+        hint: 'Name it: check_resources(sandbox_id=...).',
+      });
+    },
 
     snapshot: (handle, { ttlMs }, signal) => snapshotModal(handle, ttlMs, connection, signal),
 

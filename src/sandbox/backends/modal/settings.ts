@@ -58,8 +58,12 @@ export interface ModalContext {
   readonly settings: () => ModalSettings;
   /** Where things are inside, asked once for each start; instead of what settings and options say. */
   readonly layout?: () => Promise<Layout>;
-  /** Shorter ones for tests: of an idle kernel, and of a server without kernels, in seconds. */
-  readonly limits?: { readonly idleS?: number; readonly emptyServerS?: number };
+  /** Shorter ones for tests: of an idle kernel, of a server without kernels, and of trying to end a machine. */
+  readonly limits?: {
+    readonly idleS?: number;
+    readonly emptyServerS?: number;
+    readonly endMs?: number;
+  };
   readonly clock: Clock;
   readonly log: Log;
 }
