@@ -228,6 +228,11 @@ export class Sandboxes {
     return backend.resources(record === undefined ? undefined : toHandle(record), signal);
   }
 
+  /** What it was asked for with; asks nobody. @throws `sandbox/unknown`. */
+  async optionsOf(id: string): Promise<JsonObject> {
+    return (await this.#read(id)).options;
+  }
+
   /** Keeps its file system, and on this machine what it is. @throws `backend/unavailable` where that is not possible. */
   async snapshot(
     id: string,

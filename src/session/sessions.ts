@@ -50,7 +50,7 @@ export class Sessions {
   /** The models of its sandbox, loaded into its kernel; undefined where there are none. @throws `kernel/preload-failed`. */
   async preload(session: Session, wait: SandboxWait): Promise<Preloaded | undefined> {
     const { sandboxes } = this.#pool.options;
-    const { options } = await sandboxes.get(session.record.sandboxId, wait.signal);
+    const options = await sandboxes.optionsOf(session.record.sandboxId);
     return hasModelsToLoad(options) ? preloadModels(session, wait) : undefined;
   }
 
