@@ -219,5 +219,5 @@ describe.skipIf(withoutCertificate)('the built server', () => {
     expect(stdout.match(/^ok /gm)?.length).toBeGreaterThan(20);
     expect(fake.sandboxes.size).toBe(6);
     expect(fake.alive()).toEqual([]);
-  });
+  }, 180_000);
 });
