@@ -2,7 +2,10 @@ import { defineConfig } from 'vitest/config';
 
 const slow = { testTimeout: 60_000, hookTimeout: 240_000 };
 /** Made before the tests and once: two workers that make the same environment would be in each other's way. */
-const withPython = { ...slow, globalSetup: ['test/rigs/python-setup.ts'] };
+const withPython = {
+  ...slow,
+  globalSetup: ['test/rigs/certificate.ts', 'test/rigs/python-setup.ts'],
+};
 
 export default defineConfig({
   test: {

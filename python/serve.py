@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import sys
 from datetime import datetime, timezone
 from typing import Any
@@ -14,14 +15,35 @@ gc.disable()
 sys.modules["rfc3987_syntax"] = None  # type: ignore[assignment]
 
 from jupyter_server.serverapp import ServerApp  # noqa: E402
+from jupyter_server.services.kernels.kernelmanager import AsyncMappingKernelManager  # noqa: E402
 from jupyter_server.utils import ensure_async  # noqa: E402
-from tornado.ioloop import PeriodicCallback  # noqa: E402
+from tornado.ioloop import IOLoop, PeriodicCallback  # noqa: E402
+from traitlets import Type  # noqa: E402
+
+
+class CarefulKernelManager(AsyncMappingKernelManager):
+    """Never takes a kernel for idle that may be running code."""
+
+    async def cull_kernel_if_idle(self, kernel_id: str) -> None:
+        """The server may miss that the first cell of a new kernel began, and then holds the kernel for one that is starting.
+
+        Such a kernel is asked: one that runs code does not answer, and one that answers is taken for idle from then on.
+        """
+        kernel = self._kernels.get(kernel_id)
+        if getattr(kernel, "execution_state", None) != "starting":
+            await super().cull_kernel_if_idle(kernel_id)
+            return
+        client = kernel.client(session=kernel.session)
+        client.start_channels(shell=True, iopub=False, stdin=False, hb=False, control=False)
+        client.kernel_info()
+        IOLoop.current().call_later(5, client.stop_channels)
 
 
 class SandboxServerApp(ServerApp):
     """Is configured as `ServerApp`, with one difference: kernels that do nothing do not keep it alive for ever."""
 
     name = "jupyter-server"
+    kernel_manager_class = Type(CarefulKernelManager, klass=AsyncMappingKernelManager)
 
     @property
     def config_file_paths(self) -> list[str]:
@@ -36,6 +58,10 @@ class SandboxServerApp(ServerApp):
 
     def initialize(self, *args: Any, **kwargs: Any) -> None:
         super().initialize(*args, **kwargs)
+        # It holds the token, and is read once.
+        forgotten = os.environ.pop("GLOVEBOX_FORGET", None)
+        if forgotten is not None:
+            os.unlink(forgotten)
         gc.freeze()
         gc.enable()
 

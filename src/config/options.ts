@@ -228,6 +228,27 @@ const OPTIONS = {
     about:
       'Login node of a cluster, as ssh knows it: the commands of the cluster run there, over the SSH of this machine.',
   }),
+  'modal.app': option({
+    kind: words('a name of letters, digits, dots and dashes', /^[A-Za-z0-9._-]{1,63}$/),
+    default: 'glovebox',
+    env: 'GLOVEBOX_MODAL_APP',
+    about: 'The app at Modal that all sandboxes of the modal back end belong to.',
+  }),
+  'modal.environment': option({
+    kind: words('a name of letters, digits, dots and dashes', /^[A-Za-z0-9._-]{1,63}$/),
+    default: undefined,
+    defaultText: 'that of the Modal profile',
+    env: 'GLOVEBOX_MODAL_ENVIRONMENT',
+    about: 'The environment at Modal.',
+  }),
+  'modal.root': option({
+    kind: words('a folder', /^[^\s]+$/),
+    default: '/',
+    env: 'GLOVEBOX_MODAL_ROOT',
+    from: 'user',
+    about:
+      'Folder inside a Modal sandbox that holds workspace, models and cache. Another one than / is for images that cannot write there; kernels run as the user of the image then.',
+  }),
   'network.proxy': option({
     kind: secret('the URL of a proxy'),
     default: undefined,

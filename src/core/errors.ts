@@ -89,6 +89,10 @@ export const ERROR_CODES = {
     retryable: false,
     about: 'The kernel did not start or did not answer in time.',
   },
+  'kernel/preload-failed': {
+    retryable: false,
+    about: 'A model could not be loaded into the kernel; the session is there without it.',
+  },
   'kernel/dead': { retryable: false, about: 'The kernel process ended and was not started again.' },
   'kernel/gone': { retryable: false, about: 'Somebody deleted or culled the kernel.' },
   'kernel/unresponsive': {
@@ -125,6 +129,26 @@ export const ERROR_CODES = {
   'sandbox/stop-failed': {
     retryable: true,
     about: 'The sandbox could not be stopped, or not be seen to end.',
+  },
+  'sandbox/image-failed': {
+    retryable: false,
+    about: 'The image of the sandbox could not be built; nothing was rented.',
+  },
+  'sandbox/weights-failed': {
+    retryable: true,
+    about: 'The weights of a model could not be fetched; what was fetched is kept.',
+  },
+  'sandbox/no-capacity': {
+    retryable: true,
+    about: 'No machine of that kind was free in time; nothing runs.',
+  },
+  'sandbox/name-taken': {
+    retryable: false,
+    about: 'Another running sandbox of the account has that name.',
+  },
+  'sandbox/over-budget': {
+    retryable: false,
+    about: 'It could cost more than allowed, or its price is not known; nothing was started.',
   },
   'backend/unknown': { retryable: false, about: 'No back end has that name.' },
   'backend/unavailable': { retryable: false, about: 'The back end cannot work on this machine.' },

@@ -19,6 +19,7 @@ import { authorizeByAsking } from '#tools/authorize.ts';
 import type { ToolServices } from '#tools/define-tool.ts';
 import { locateImageWorker } from './image-assets.ts';
 import { localSettings } from './local-settings.ts';
+import { modalSettings } from './modal-settings.ts';
 import { readPythonFile } from './python-files.ts';
 import { createClusterHosts, slurmSettings } from './slurm-settings.ts';
 import { readStatus } from './status.ts';
@@ -60,6 +61,7 @@ export function createApp({ config, env, projectDir, log, limits, webClock }: Ap
     registry: new BackendRegistry({
       local: localLoader(config, env, log),
       slurm: slurmLoader(config, env, log),
+      modal: modalLoader(config, env, log),
     }),
     dir,
     clock,
@@ -154,6 +156,18 @@ function slurmLoader(config: Config, environment: Environment, log: Log): Backen
       host: createClusterHosts(config, environment),
       openRelay: async (host, options) =>
         openRelay(host, { ...options, source: await readPythonFile('relay.py') }),
+    });
+  };
+}
+
+/** The SDK itself is loaded only when Modal is asked for something. */
+function modalLoader(config: Config, environment: Environment, log: Log): BackendLoader {
+  return async () => {
+    const { createModalBackend } = await import('../sandbox/backends/modal/index.ts');
+    return createModalBackend({
+      clock: systemClock,
+      log,
+      settings: () => modalSettings(config, environment),
     });
   };
 }

@@ -70,6 +70,8 @@ export interface SandboxStatus {
   readonly host?: string;
   /** The folder that is the root of its server, where that folder lies on this machine under the same path. */
   readonly rootDir?: string;
+  /** US dollars per hour of a paid one, as an estimate; absent is free or unknown. */
+  readonly usdPerHour?: number;
 }
 
 /** One kind of hardware that can be asked for now. */
@@ -90,6 +92,27 @@ export interface Offer {
   readonly priceSource?: string;
   /** What is free at this moment, in the back end's words. */
   readonly availability?: string;
+}
+
+/** What a start would cost, and what there is to know before it. */
+export interface Quote {
+  /** US dollars per hour; absent is unknown and never counts as free. */
+  readonly usdPerHour?: number;
+  /** The most that it can cost: price times the limit that the engine enforces. Absent when the price is unknown. */
+  readonly ceilingUsd?: number;
+  readonly priceSource?: string;
+  /** Sentences for a person: what is there already, what would be fetched, what to be careful with. */
+  readonly remarks: readonly string[];
+}
+
+/** What a file system was kept as. */
+export interface Snapshot {
+  /** For the option that starts another sandbox from it. */
+  readonly snapshotId: string;
+  /** When the provider deletes it, in milliseconds since the epoch; absent: never. */
+  readonly expiresMs?: number;
+  /** Sentences: what is not in it, and how it is used. */
+  readonly remarks: readonly string[];
 }
 
 /** One step of a start, for a progress line. */
@@ -183,6 +206,17 @@ export interface Backend {
   offers(signal: AbortSignal): Promise<readonly Offer[]>;
 
   /**
+   * Checks everything that can be checked for nothing, as `start` does before it rents anything, and says what it would cost.
+   * Starts nothing. Absence means that there is nothing to say beyond `offers`.
+   *
+   * @throws what `start` would throw before it makes something.
+   */
+  quote?(
+    options: unknown,
+    context: { readonly projectDir: string; readonly signal: AbortSignal },
+  ): Promise<Quote>;
+
+  /**
    * Asks for a sandbox. Resolves as soon as the request is accepted and recorded: the status may be `queued` or `starting`,
    * and `state()` follows it from there. Called again with the same id after a crash it resumes or finds what the first
    * call made; it never makes a second one.
@@ -219,25 +253,43 @@ export interface Backend {
   /** Lets go of what this process holds for its sandboxes, such as tunnels; the sandboxes live on. Idempotent. */
   close?(): void;
 
+  /**
+   * Keeps the file system of a running sandbox, without its memory: no variables, no loaded models. `ttlMs` null keeps it until
+   * somebody deletes it. Absence means that the provider cannot. @throws `sandbox/ended`, `sandbox/pending`, `timeout`.
+   */
+  snapshot?(
+    handle: SandboxHandle,
+    options: { readonly ttlMs: number | null },
+    signal: AbortSignal,
+  ): Promise<Snapshot>;
+
   /** What the sandbox's host has and uses now; of this machine where the sandbox shares it. Absence means that it cannot be asked. */
   resources?(handle: SandboxHandle | undefined, signal: AbortSignal): Promise<Resources>;
 }
 
 interface BackendSpec<Schema extends z.ZodObject> extends Omit<
   Backend,
-  'optionsSchema' | 'start' | 'checkOptions'
+  'optionsSchema' | 'start' | 'checkOptions' | 'quote'
 > {
   readonly options: Schema;
+  readonly quote?: (
+    options: z.output<Schema>,
+    context: Parameters<NonNullable<Backend['quote']>>[1],
+  ) => Promise<Quote>;
   readonly start: (options: z.output<Schema>, context: StartContext) => Promise<SandboxStatus>;
 }
 
 /** Declares a back end. Options are parsed here, so that the registry holds a plain `Backend` and no type parameter leaks. */
 export function defineBackend<Schema extends z.ZodObject>(spec: BackendSpec<Schema>): Backend {
-  const { options, start, ...rest } = spec;
+  const { options, start, quote, ...rest } = spec;
   return {
     ...rest,
     optionsSchema: options,
     checkOptions: (raw) => void parseBackendOptions(spec.id, options, raw),
+    ...(quote !== undefined && {
+      quote: async (raw: unknown, context: Parameters<NonNullable<Backend['quote']>>[1]) =>
+        quote(parseBackendOptions(spec.id, options, raw), context),
+    }),
     start: async (raw, context) => start(parseBackendOptions(spec.id, options, raw), context),
   };
 }

@@ -53,6 +53,7 @@ const sandboxRecord = z.object({
   end: sandboxEnd.exactOptional(),
   deadlineMs: z.number().exactOptional(),
   hostName: z.string().exactOptional(),
+  usdPerHour: z.number().exactOptional(),
   /** Who starts it, or started it last. */
   starter: processIdentity,
   /** True from the claim of a start until its end, whatever that is. */
@@ -100,10 +101,11 @@ export function withStatus(record: SandboxRecord, status: SandboxStatus): Sandbo
     end: _end,
     deadlineMs: _deadline,
     hostName: _host,
+    usdPerHour: _price,
     failure: _failure,
     ...rest
   } = record;
-  const { state, generation, detail, end, deadlineMs, host, rootDir } = status;
+  const { state, generation, detail, end, deadlineMs, host, rootDir, usdPerHour } = status;
   return {
     ...rest,
     ...(rootDir !== undefined && { data: { ...rest.data, rootDir } }),
@@ -113,6 +115,7 @@ export function withStatus(record: SandboxRecord, status: SandboxStatus): Sandbo
     ...(detail !== undefined && { detail }),
     ...(deadlineMs !== undefined && { deadlineMs }),
     ...(host !== undefined && { hostName: host }),
+    ...(usdPerHour !== undefined && { usdPerHour }),
     ...(end !== undefined && { end }),
   };
 }

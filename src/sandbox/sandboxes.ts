@@ -10,7 +10,13 @@ import { sleep, type Clock } from '#platform/clock.ts';
 import type { Log } from '#platform/log.ts';
 import { currentIdentity, lifeOf } from '#platform/process-identity.ts';
 import type { RecordStore } from '#platform/records.ts';
-import { parseBackendOptions, type Backend, type BackendId, type Resources } from './backend.ts';
+import {
+  parseBackendOptions,
+  type Backend,
+  type BackendId,
+  type Resources,
+  type Snapshot,
+} from './backend.ts';
 import { writeBrowserPage } from './browser-page.ts';
 import {
   sandboxFolder,
@@ -22,6 +28,7 @@ import {
 import { Follower, isOnItsWay, type SandboxWait } from './follow.ts';
 import type { BackendRegistry } from './registry.ts';
 import { newSandboxId, onThisHost, projectSandboxId, realProjectDir } from './sandbox-ids.ts';
+import { keepFiles } from './snapshots.ts';
 import { Starts } from './starts.ts';
 import { isAbandoned, rootDirOf, Views, type SandboxView } from './views.ts';
 
@@ -235,6 +242,21 @@ export class Sandboxes {
       );
     }
     return backend.resources(record === undefined ? undefined : toHandle(record), signal);
+  }
+
+  /** What it was asked for with; asks nobody. @throws `sandbox/unknown`. */
+  async optionsOf(id: string): Promise<JsonObject> {
+    return (await this.#read(id)).options;
+  }
+
+  /** Keeps its file system, and on this machine what it is. @throws `backend/unavailable` where that is not possible. */
+  async snapshot(
+    id: string,
+    options: { readonly description: string; readonly ttlMs: number | null },
+    signal: AbortSignal,
+  ): Promise<Snapshot> {
+    const record = await this.#read(id);
+    return keepFiles(await this.backend(record.backend), record, this.#options, options, signal);
   }
 
   /** For the wire client: asked before every connection, throws `sandbox/ended`, `sandbox/pending`, `server/unreachable`. */

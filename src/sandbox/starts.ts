@@ -142,11 +142,19 @@ class Start implements RunningStart {
       .logs(toHandle(record), LOG_LINES, this.#abort.signal)
       .catch(() => []);
     const { code, message, hint } = failure;
+    // Only of one failure it is not certain that nothing runs: then the back end is asked again, by whoever looks next.
+    const isGone = code !== 'sandbox/stop-failed';
+    const end = {
+      cause: 'start-failed' as const,
+      message,
+      atMs: clock.now(),
+      logTail: [...logTail],
+    };
     await this.#change(({ detail: _detail, ...current }) => ({
       ...current,
-      state: 'ended',
+      state: isGone ? 'ended' : 'stopping',
       isStarting: false,
-      end: { cause: 'start-failed', message, atMs: clock.now(), logTail: [...logTail] },
+      ...(isGone && { end }),
       failure: { code, message, ...(hint !== undefined && { hint }) },
       changedMs: clock.now(),
     })).catch((error: unknown) => {

@@ -128,7 +128,7 @@ export function rootDirOf(record: SandboxRecord): string | undefined {
 }
 
 function statusOf(record: SandboxRecord): SandboxStatus {
-  const { id, state, generation, detail, end, deadlineMs, hostName } = record;
+  const { id, state, generation, detail, end, deadlineMs, hostName, usdPerHour } = record;
   const status = { id, state, generation };
   return {
     ...status,
@@ -136,5 +136,6 @@ function statusOf(record: SandboxRecord): SandboxStatus {
     ...(end !== undefined && { end }),
     ...(deadlineMs !== undefined && { deadlineMs }),
     ...(hostName !== undefined && { host: hostName }),
+    ...(usdPerHour !== undefined && { usdPerHour }),
   };
 }

@@ -28,6 +28,7 @@ import type { Run } from './run.ts';
 import { runInScratchKernel, sweepScratchKernels, type ScratchRequest } from './scratch-kernel.ts';
 import { listForeignKernels, listSessionViews, type ForeignKernel } from './session-views.ts';
 import type { Session } from './session.ts';
+import { hasModelsToLoad, preloadModels, type Preloaded } from './preload.ts';
 import { startExistingNotebook, startNewNotebook, type StartRequest } from './start-session.ts';
 
 export class Sessions {
@@ -48,6 +49,13 @@ export class Sessions {
     wait: SandboxWait,
   ): Promise<Session> {
     return startNewNotebook(this.#pool, place, request, wait);
+  }
+
+  /** The models of its sandbox, loaded into its kernel; undefined where there are none. @throws `kernel/preload-failed`. */
+  async preload(session: Session, wait: SandboxWait): Promise<Preloaded | undefined> {
+    const { sandboxes } = this.#pool.options;
+    const options = await sandboxes.optionsOf(session.record.sandboxId);
+    return hasModelsToLoad(options) ? preloadModels(session, wait) : undefined;
   }
 
   /** A fresh kernel for a notebook that has no live session. */

@@ -36,6 +36,7 @@ import { sandboxEdit } from './sandbox/sandbox-edit.ts';
 import { sandboxList } from './sandbox/sandbox-list.ts';
 import { sandboxOptions } from './sandbox/sandbox-options.ts';
 import { sandboxRead } from './sandbox/sandbox-read.ts';
+import { sandboxSnapshot } from './sandbox/sandbox-snapshot.ts';
 import { sandboxStop } from './sandbox/sandbox-stop.ts';
 import { sandboxWait } from './sandbox/sandbox-wait.ts';
 import { sandboxWrite } from './sandbox/sandbox-write.ts';
@@ -63,6 +64,7 @@ export const tools: readonly Tool[] = [
   sandboxCreate,
   sandboxList,
   sandboxWait,
+  sandboxSnapshot,
   sandboxStop,
   sandboxBash,
   sandboxRead,

@@ -1,7 +1,9 @@
 /** How a sandbox is shown in answers. */
 import { renderDuration } from '#core/units.ts';
-import type { Offer } from '#sandbox/backend.ts';
+import type { Offer, Quote } from '#sandbox/backend.ts';
 import type { SandboxView } from '#sandbox/sandboxes.ts';
+
+const HOUR_MS = 3_600_000;
 
 export function sandboxSummary(view: SandboxView, nowMs: number): string {
   const { status } = view;
@@ -17,6 +19,7 @@ export function sandboxSummary(view: SandboxView, nowMs: number): string {
     ...(status.deadlineMs === undefined
       ? []
       : [`time left: ${renderDuration(Math.max(0, status.deadlineMs - nowMs))}`]),
+    ...(status.usdPerHour === undefined ? [] : [`cost: ${costWords(view, nowMs)}`]),
     ...(status.end === undefined ? [] : [`ended: ${status.end.cause}: ${status.end.message}`]),
     ...(tail.length === 0 ? [] : ['last log lines:', ...tail]),
     ...(view.ignoredOptions === undefined
@@ -32,7 +35,8 @@ export const sandboxMeta = (view: SandboxView) =>
 
 export function sandboxLine(view: SandboxView, nowMs: number): string {
   const age = renderDuration(Math.max(0, nowMs - view.createdMs));
-  return `${view.id}  ${view.status.state}  ${view.backend}  started ${age} ago  ${view.projectDir}`;
+  const line = `${view.id}  ${view.status.state}  ${view.backend}  started ${age} ago  ${view.projectDir}`;
+  return view.status.usdPerHour === undefined ? line : `${line}  ${costWords(view, nowMs)}`;
 }
 
 export function offerLine(offer: Offer): string {
@@ -51,4 +55,28 @@ export function offerLine(offer: Offer): string {
     price,
     ...(offer.availability === undefined ? [] : [offer.availability]),
   ].join(', ');
+}
+
+export function quoteLines({
+  usdPerHour,
+  ceilingUsd,
+  priceSource,
+  remarks,
+}: Quote): readonly string[] {
+  const price =
+    usdPerHour === undefined
+      ? 'price: unknown'
+      : `price: $${usdPerHour.toFixed(2)}/h${priceSource === undefined ? '' : ` (${priceSource})`}`;
+  const ceiling = ceilingUsd === undefined ? [] : [`most it can cost: $${ceilingUsd.toFixed(2)}`];
+  return [price, ...ceiling, ...remarks];
+}
+
+/** Of a paid one: what it costs, has cost at most, and can still come to. */
+function costWords({ status, createdMs }: SandboxView, nowMs: number): string {
+  const { usdPerHour = 0, deadlineMs, state, end } = status;
+  const usdUntil = (ms: number): string =>
+    `$${(((ms - createdMs) / HOUR_MS) * usdPerHour).toFixed(2)}`;
+  if (state === 'ended') return `at most ${usdUntil(end?.atMs ?? nowMs)} in all`;
+  const ceiling = deadlineMs === undefined ? '' : `, at most ${usdUntil(deadlineMs)} in all`;
+  return `$${usdPerHour.toFixed(2)}/h, about ${usdUntil(nowMs)} so far${ceiling}`;
 }

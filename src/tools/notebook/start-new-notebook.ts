@@ -3,6 +3,7 @@ import * as z from 'zod';
 import { sessionSummary } from '../answers.ts';
 import { defineTool, textResult } from '../define-tool.ts';
 import { sandboxId, waitS } from '../parameters.ts';
+import { preloadLines } from '../render-models.ts';
 import { waitOf } from '../render-run.ts';
 
 export const startNewNotebook = defineTool({
@@ -26,16 +27,29 @@ export const startNewNotebook = defineTool({
       .string()
       .optional()
       .describe('Kernel name, e.g. python3 or ir. Default: the one of the sandbox.'),
+    preload: z
+      .boolean()
+      .optional()
+      .describe('Load the models of the sandbox into the kernel. Default: true.'),
     wait_s: waitS,
   }),
   hints: { readOnly: false, destructive: false, idempotent: false, openWorld: true },
   async run(input, context) {
+    const wait = waitOf(input.wait_s, context);
+    const started = performance.now();
     const session = await context.sessions.startNew(
       { folder: context.settings.notebookDir(), name: input.experiment_name },
       { sandboxId: input.sandbox_id, kernelName: input.kernel },
-      waitOf(input.wait_s, context),
+      wait,
     );
-    return textResult(sessionSummary(session, 'New notebook, fresh kernel.'), {
+    const waitMs = Math.max(0, wait.waitMs - (performance.now() - started));
+    const preloaded =
+      input.preload === false
+        ? undefined
+        : await context.sessions.preload(session, { ...wait, waitMs });
+    const models = preloaded === undefined ? [] : preloadLines(preloaded);
+    const text = [sessionSummary(session, 'New notebook, fresh kernel.'), ...models].join('\n');
+    return textResult(text, {
       session_id: session.id,
       notebook_path: session.record.notebookPath,
       sandbox_id: session.record.sandboxId,

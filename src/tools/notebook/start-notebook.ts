@@ -7,6 +7,7 @@ import { outline, sessionSummary } from '../answers.ts';
 import { defineTool, textResult, type ToolContext } from '../define-tool.ts';
 import { sandboxId, waitS } from '../parameters.ts';
 import { checkRestore, continueOnError, restoreAndFollow } from '../render-restore.ts';
+import { preloadLines } from '../render-models.ts';
 import { joinTexts, waitOf } from '../render-run.ts';
 
 export const startNotebook = defineTool({
@@ -54,7 +55,11 @@ export const startNotebook = defineTool({
         ? ` Nothing was restored, because no kernel was started: ${session.record.loss === null ? 'restore_notebook' : 'restart_kernel(restore=true)'} runs the cells all the same.`
         : '';
     const summary = sessionSummary(session, `${headline}${ignored}`);
-    const text = `${summary}\ncells:\n${outline(session.notebook.cells())}`;
+    const preloaded = isFresh
+      ? await context.sessions.preload(session, waitOf(input.wait_s, context))
+      : undefined;
+    const models = preloaded === undefined ? [] : preloadLines(preloaded);
+    const text = [summary, ...models, `cells:\n${outline(session.notebook.cells())}`].join('\n');
     const meta = {
       session_id: session.id,
       notebook_path: session.record.notebookPath,

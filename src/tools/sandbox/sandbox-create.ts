@@ -4,7 +4,7 @@ import { BACKEND_IDS } from '#sandbox/backend.ts';
 import { defineTool, textResult } from '../define-tool.ts';
 import { waitS } from '../parameters.ts';
 import { waitOf } from '../render-run.ts';
-import { offerLine, sandboxMeta, sandboxSummary } from '../sandbox-answers.ts';
+import { offerLine, quoteLines, sandboxMeta, sandboxSummary } from '../sandbox-answers.ts';
 
 export const sandboxCreate = defineTool({
   name: 'sandbox_create',
@@ -33,11 +33,13 @@ export const sandboxCreate = defineTool({
     const backend = await sandboxes.backend(id);
     if (input.dry_run === true) {
       backend.checkOptions(input.options ?? {});
-      const offers = await backend.offers(signal);
+      const quote = await backend.quote?.(input.options ?? {}, { projectDir, signal });
+      const offers = quote === undefined ? await backend.offers(signal) : [];
       return textResult(
         [
           `Dry run, nothing was started. Back end ${id}: ${backend.summary}`,
           ...offers.map((offer) => `  ${offerLine(offer)}`),
+          ...(quote === undefined ? [] : quoteLines(quote)),
           `options: ${JSON.stringify(input.options ?? {})} are valid`,
         ].join('\n'),
       );

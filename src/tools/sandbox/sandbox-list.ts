@@ -34,6 +34,9 @@ export const sandboxList = defineTool({
         sandboxMeta(view),
       );
     }
+    // What another machine of the same account started for this project is found at its provider only.
+    if (input.backend !== undefined && input.backend !== 'local')
+      await sandboxes.adopt(projectDir, signal);
     const views = await sandboxes.list(
       {
         ...(input.all_projects !== true && { projectDir }),

@@ -1,0 +1,65 @@
+/** What a sandbox costs per hour and at the most. Pure. */
+import { GloveboxError } from '#core/errors.ts';
+import {
+  CORE_USD_PER_HOUR,
+  DEFAULT_CORES,
+  DEFAULT_MEMORY_MIB,
+  findGpu,
+  GIB_USD_PER_HOUR,
+} from './hardware.ts';
+import type { ModalOptions } from './options.ts';
+
+type Machine = Pick<
+  ModalOptions,
+  'cpu' | 'cpu_limit' | 'memory_mib' | 'memory_limit_mib' | 'gpu_count' | 'region'
+>;
+
+export interface MachinePrice {
+  /** Absent when it is not known: then it is never taken for free. */
+  readonly usdPerHour?: number;
+  readonly remark?: string;
+}
+
+/** Modal charges the larger of what is asked for and what is used, so a limit counts and not a request. */
+export function priceOf(machine: Machine, gpu: string | undefined): MachinePrice {
+  if (machine.region !== undefined)
+    return { remark: 'a chosen region costs more, by a factor that is not known here' };
+  const cores = machine.cpu_limit ?? machine.cpu ?? DEFAULT_CORES;
+  const memoryMiB = machine.memory_limit_mib ?? machine.memory_mib ?? DEFAULT_MEMORY_MIB;
+  const base = cores * CORE_USD_PER_HOUR + (memoryMiB / 1024) * GIB_USD_PER_HOUR;
+  if (gpu === undefined) return { usdPerHour: base };
+  const ofGpu = findGpu(gpu)?.usdPerHour;
+  if (ofGpu === undefined) return { remark: `the price of ${gpu} is not known` };
+  return { usdPerHour: base + ofGpu * machine.gpu_count };
+}
+
+/** The most it can cost: Modal ends it at its time limit, whatever happens here. */
+export const ceilingOf = (usdPerHour: number, lifetimeS: number): number =>
+  (usdPerHour * lifetimeS) / 3600;
+
+/** @throws `sandbox/over-budget` when it could cost more than allowed, or when nobody knows. */
+export function checkBudget(options: ModalOptions, gpu: string | undefined): void {
+  const limit = options.max_cost_usd;
+  if (limit === undefined) return;
+  const { usdPerHour, remark } = priceOf(options, gpu);
+  if (usdPerHour === undefined) {
+    throw new GloveboxError(
+      'sandbox/over-budget',
+      `It must not cost more than $${limit.toFixed(2)}, but ${remark ?? 'its price is not known'}.`,
+      { hint: 'Leave out max_cost_usd, or choose hardware whose price sandbox_options lists.' },
+    );
+  }
+  const ceiling = ceilingOf(usdPerHour, options.max_lifetime_seconds);
+  if (ceiling <= limit) return;
+  const fitting = Math.floor((limit / usdPerHour) * 3600);
+  throw new GloveboxError(
+    'sandbox/over-budget',
+    `It could cost $${ceiling.toFixed(2)} ($${usdPerHour.toFixed(2)}/h for ${options.max_lifetime_seconds} s), which is more than max_cost_usd = ${limit}.`,
+    {
+      hint:
+        fitting >= 60
+          ? `Set max_lifetime_seconds to at most ${fitting}, or choose cheaper hardware.`
+          : 'Choose cheaper hardware.',
+    },
+  );
+}

@@ -1,0 +1,101 @@
+/** Plans the image of a sandbox as layers of Dockerfile commands, from what rarely changes to what often does. Pure. */
+import type { ModalOptions } from './options.ts';
+
+/** What every sandbox needs to be a Jupyter server with a Python kernel. */
+const SERVER = ['jupyterlab>=4.4,<5', 'jupyter_server>=2.15,<3', 'ipykernel>=6.29,<8'];
+
+const BASICS = ['numpy', 'pandas', 'matplotlib'];
+const TORCH = [
+  'torch>=2.6,<3',
+  'transformers>=4.51,<6',
+  'peft>=0.15,<1',
+  'accelerate>=1.6,<2',
+  'safetensors>=0.5,<1',
+  'einops',
+  'datasets',
+  'scikit-learn',
+  'scipy',
+  'seaborn',
+  'plotly',
+];
+
+const KERNEL_SETS: Readonly<Record<'minimal' | 'api' | 'torch', readonly string[]>> = {
+  minimal: [],
+  api: [...BASICS, 'httpx', 'openai>=1.60,<3', 'plotly', 'scikit-learn', 'scipy'],
+  torch: [...BASICS, ...TORCH],
+};
+
+/** A repository at the commit that its `ref` meant when the price was asked. */
+export interface PinnedRepository {
+  readonly url: string;
+  readonly commit: string;
+  /** Absolute, or relative to the container's working folder. */
+  readonly folder: string;
+  readonly install?: readonly string[] | undefined;
+}
+
+export const baseImageOf = (options: ModalOptions): string =>
+  options.base_image ?? `python:${options.python_version}-slim-bookworm`;
+
+/**
+ * Every command is a list of words, which no shell looks at: nothing in an option can become a command of its own.
+ */
+export function planImage(
+  options: ModalOptions,
+  repositories: readonly PinnedRepository[],
+): readonly (readonly string[])[] {
+  const system = new Set(options.system_packages);
+  if (repositories.length > 0) system.add('git').add('ca-certificates');
+  const layers = [
+    system.size === 0 ? [] : aptLayer([...system].toSorted()),
+    [pip(SERVER)],
+    pipLayer(kernelPackages(options)),
+    pipLayer(options.python_packages),
+    ...repositories.map(repositoryLayer),
+    options.setup_commands.map(run),
+  ];
+  return layers.filter((layer) => layer.length > 0);
+}
+
+/** What an image that was kept by a snapshot still lacks. */
+export const planOnSnapshot = (options: ModalOptions): readonly (readonly string[])[] =>
+  options.python_packages.length === 0 ? [] : [pipLayer(options.python_packages)];
+
+export function kernelPackages(options: ModalOptions): readonly string[] {
+  const wanted = options.kernel_packages;
+  if (typeof wanted !== 'string') return wanted;
+  if (wanted !== 'auto') return KERNEL_SETS[wanted];
+  return KERNEL_SETS[options.gpu !== undefined || options.models.length > 0 ? 'torch' : 'api'];
+}
+
+/** The form with brackets runs a program with exactly these words. */
+function run(argv: readonly string[]): string {
+  return `RUN ${JSON.stringify(argv)}`;
+}
+
+function aptLayer(packages: readonly string[]): readonly string[] {
+  const install = ['apt-get', 'install', '-y', '--no-install-recommends', ...packages];
+  return [run(['apt-get', 'update']), run(install)];
+}
+
+function pip(requirements: readonly string[]): string {
+  return run([
+    ...'python3 -m pip install --no-cache-dir --disable-pip-version-check --'.split(' '),
+    ...requirements,
+  ]);
+}
+
+const pipLayer = (requirements: readonly string[]): readonly string[] =>
+  requirements.length === 0 ? [] : [pip(requirements)];
+
+function repositoryLayer({ url, commit, folder, install }: PinnedRepository): readonly string[] {
+  const git = (...words: readonly string[]): string => run(['git', ...words]);
+  const commands = [
+    git('init', '--quiet', folder),
+    git('-C', folder, 'fetch', '--quiet', '--depth', '1', '--', url, commit),
+    git('-C', folder, 'checkout', '--quiet', '--detach', 'FETCH_HEAD'),
+  ];
+  if (install === undefined) return commands;
+  // `env -C` runs it in the repository without a shell.
+  return [...commands, run(['env', '-C', folder, ...install])];
+}

@@ -1,0 +1,114 @@
+/** Puts together the request for a machine: what it runs, what it sees, and the tags by which it is found again. */
+import type { Attempt } from './attempt.ts';
+import { commandFor, serverSpec } from './container.ts';
+import type { Request } from './create.ts';
+import { tokenOf } from './endpoint.ts';
+import type { PinnedRepository } from './image.ts';
+import { DEFAULT_CORES, DEFAULT_MEMORY_MIB } from './hardware.ts';
+import { placeOf, type ModelsPlan } from './models/plan.ts';
+import type { ModalOptions } from './options.ts';
+import { repositoryPaths } from './repositories.ts';
+import type { ModalSdk, SandboxSpec, VolumeMount } from './sdk.ts';
+import type { SortedSecrets } from './secrets.ts';
+import { ownerTag, projectTag, TAG } from './tags.ts';
+
+/** One for all sandboxes of an account: what their cells download is kept. */
+const CACHE_VOLUME = 'gbx-hub-cache';
+/** The server looks once a minute, and whoever ended a kernel may ask for another one. */
+const EMPTY_SERVER_S = 120;
+
+export interface Machine {
+  readonly gpu: string | undefined;
+  readonly secrets: SortedSecrets;
+  readonly repositories: readonly PinnedRepository[];
+  readonly models: ModelsPlan;
+}
+
+export async function machineSpec(
+  attempt: Attempt,
+  sdk: ModalSdk,
+  { op, nonce, deadlineMs }: Request,
+  { gpu, secrets, repositories, models }: Machine,
+): Promise<SandboxSpec> {
+  const { options, context, connection, claimed, layout } = attempt;
+  const { limits = {} } = connection.modal;
+  const cachePaths: Record<string, string> = options.cache_volume ? { HF_HOME: layout.cache } : {};
+  const spec = serverSpec({
+    layout,
+    idleS: limits.idleS ?? options.idle_timeout_seconds,
+    emptyServerS: limits.emptyServerS ?? EMPTY_SERVER_S,
+    envNames: [...Object.keys(options.env), ...secrets.kernelNames],
+    paths: { ...repositoryPaths(repositories), ...models.paths, ...cachePaths },
+    models: models.kernel,
+    weights: models.weights.map(placeOf),
+    writable: Object.values(cachePaths),
+  });
+  const { pythonDir } = connection.settings();
+  return {
+    name: remoteName(context.id, claimed.generation),
+    command: await commandFor('sandbox_entry.py', { pythonDir, state: layout.state }),
+    tags: {
+      ...options.tags,
+      [TAG.glovebox]: '1',
+      [TAG.id]: context.id,
+      [TAG.owner]: ownerTag(sdk.identity),
+      [TAG.project]: projectTag(context.projectDir),
+      [TAG.op]: op,
+      [TAG.nonce]: nonce,
+      [TAG.port]: String(layout.port),
+      [TAG.deadline]: String(deadlineMs),
+      [TAG.generation]: String(claimed.generation),
+    },
+    timeoutMs: options.max_lifetime_seconds * 1000,
+    gpu: gpu === undefined || options.gpu_count === 1 ? gpu : `${gpu}:${options.gpu_count}`,
+    cpu: options.cpu ?? DEFAULT_CORES,
+    cpuLimit: options.cpu_limit,
+    memoryMiB: options.memory_mib ?? DEFAULT_MEMORY_MIB,
+    memoryLimitMiB: options.memory_limit_mib,
+    region: options.region,
+    cloud: options.cloud,
+    env: { ...options.env, GLOVEBOX_SPEC: JSON.stringify(spec) },
+    secrets: { ...secrets.values, GLOVEBOX_TOKEN: await tokenOf(nonce, connection) },
+    namedSecrets: secrets.named,
+    volumes: volumesOf(options, layout.cache, models),
+    ports: [layout.port],
+    network: networkOf(options),
+    experimental: {
+      ...(options.docker && { enable_docker: true }),
+      ...(options.snapshot_on_exit && { enable_exit_snapshot: true }),
+    },
+  };
+}
+
+function volumesOf(
+  options: ModalOptions,
+  cache: string,
+  models: ModelsPlan,
+): readonly VolumeMount[] {
+  const own = options.volumes.map(({ name, mount, read_only, sub_path }) => ({
+    name,
+    mount,
+    ...(read_only !== undefined && { readOnly: read_only }),
+    ...(sub_path !== undefined && { subPath: sub_path }),
+  }));
+  // One volume may hold several commits of a repository; it is mounted once.
+  const weights = new Map(
+    models.weights.map(({ volume, mount }) => [mount, { name: volume, mount, readOnly: true }]),
+  );
+  const shared = options.cache_volume ? [{ name: CACHE_VOLUME, mount: cache }] : [];
+  return [...own, ...weights.values(), ...shared];
+}
+
+function networkOf({ network, inbound_cidrs: inboundCidrs }: ModalOptions) {
+  const inbound = inboundCidrs === undefined ? {} : { inboundCidrs };
+  if (network === 'open') return inbound;
+  if (network === 'none') return { ...inbound, block: true };
+  const { domains = [], cidrs = [] } = network;
+  return { ...inbound, domains, cidrs };
+}
+
+/** Derived from our own name, so that a second one of the same start is refused by Modal itself; shorter than 64 characters. */
+function remoteName(id: string, generation: number): string {
+  const suffix = `-g${generation}`;
+  return `${id.slice(-(63 - suffix.length))}${suffix}`.replace(/^[^A-Za-z0-9]+/, '');
+}

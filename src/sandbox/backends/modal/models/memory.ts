@@ -1,0 +1,86 @@
+/** Compares what models need with what a GPU has, before anything is paid. Pure. */
+import { GloveboxError } from '#core/errors.ts';
+import { renderBytes } from '#core/units.ts';
+import { DEFAULT_MEMORY_MIB, findGpu, GPU_KINDS } from '../hardware.ts';
+import type { ModalOptions } from '../options.ts';
+import type { HubModel } from './hub.ts';
+import type { ModelOption } from './options.ts';
+
+const MIB = 1024 * 1024;
+/** Activations, the cache of a generation, and what the runtime needs. */
+const HEADROOM = 1.2;
+
+const BYTES_BY_TYPE: Readonly<Record<string, number>> = {
+  F64: 8,
+  I64: 8,
+  F32: 4,
+  I32: 4,
+  F16: 2,
+  BF16: 2,
+  I16: 2,
+  I8: 1,
+  U8: 1,
+  F8_E4M3: 1,
+  F8_E5M2: 1,
+};
+const BYTES_BY_DTYPE = { float32: 4, float16: 2, bfloat16: 2 } as const;
+const BYTES_BY_QUANTIZATION = { '8bit': 1, '4bit': 0.5 } as const;
+
+/** What the weights need in memory; undefined when the Hub tells neither parameters nor sizes. */
+export function weightBytes(
+  model: Pick<ModelOption, 'dtype' | 'quantization'>,
+  { parameters, files }: HubModel,
+): number | undefined {
+  const counts = Object.entries(parameters);
+  const total = counts.reduce((sum, [, count]) => sum + count, 0);
+  if (total === 0) {
+    const weights = files.filter(({ name }) => /\.(safetensors|bin)$/.test(name));
+    const stored = weights.reduce((sum, { size }) => sum + size, 0);
+    return stored === 0 ? undefined : stored;
+  }
+  if (model.quantization !== undefined) return total * BYTES_BY_QUANTIZATION[model.quantization];
+  if (model.dtype !== 'auto') return total * BYTES_BY_DTYPE[model.dtype];
+  return counts.reduce((sum, [type, count]) => sum + count * (BYTES_BY_TYPE[type] ?? 4), 0);
+}
+
+/** @throws `config/invalid` with the numbers and the smallest hardware that fits. */
+export function checkMemory(
+  neededBytes: number,
+  options: Pick<ModalOptions, 'gpu_count' | 'memory_mib' | 'memory_limit_mib'>,
+  gpu: string | undefined,
+): void {
+  const needed = neededBytes * HEADROOM;
+  const words = `The models need ${renderBytes(needed)} (${renderBytes(neededBytes)} of weights and a fifth more)`;
+  if (gpu === undefined) {
+    const memoryMiB = options.memory_limit_mib ?? options.memory_mib ?? DEFAULT_MEMORY_MIB;
+    if (needed <= memoryMiB * MIB) return;
+    throw new GloveboxError(
+      'config/invalid',
+      `${words}, and the sandbox has ${renderBytes(memoryMiB * MIB)} of memory.`,
+      { hint: `Set memory_mib to at least ${Math.ceil(needed / MIB)}, or ask for a GPU.` },
+    );
+  }
+  const memoryMiB = findGpu(gpu)?.memoryMiB;
+  if (memoryMiB === undefined || needed <= memoryMiB * MIB * options.gpu_count) return;
+  throw new GloveboxError(
+    'config/invalid',
+    `${words}, and ${options.gpu_count} x ${gpu} has ${renderBytes(memoryMiB * MIB * options.gpu_count)}.`,
+    { hint: `${smallestFor(needed)}. Or set dtype or quantization of the model.` },
+  );
+}
+
+function smallestFor(needed: number): string {
+  const fitting = [1, 2, 4, 8].flatMap((count) =>
+    GPU_KINDS.filter(
+      ({ memoryMiB = 0, maxCount = 8 }) => count <= maxCount && memoryMiB * MIB * count >= needed,
+    ).map(({ name, usdPerHour = Number.POSITIVE_INFINITY }) => ({
+      name,
+      count,
+      usdPerHour: usdPerHour * count,
+    })),
+  );
+  const [best] = fitting.toSorted((a, b) => a.count - b.count || a.usdPerHour - b.usdPerHour);
+  return best === undefined
+    ? 'No machine of Modal is large enough'
+    : `The smallest that fits: gpu="${best.name}", gpu_count=${best.count}`;
+}

@@ -1,0 +1,77 @@
+/** Loads the models of a sandbox into a new kernel, as a run that leaves no cell, no number and no history, before anybody uses it. */
+import * as z from 'zod';
+import { GloveboxError } from '#core/errors.ts';
+import { isRecord, type JsonObject } from '#core/json.ts';
+import type { SandboxWait } from '#sandbox/sandboxes.ts';
+import { isFinal } from './contract.ts';
+import type { Run } from './run.ts';
+import type { Session } from './session.ts';
+
+/** The type under which `python/glovebox_models.py` publishes its answer. */
+const MIME = 'application/vnd.glovebox.models+json';
+/** One statement, the same for everybody: which models there are stands in a file of the sandbox. */
+const CODE = '__import__("glovebox_models").publish(globals())';
+/** Loading is bounded by the life of the sandbox; this is for one whose loader hangs. */
+const LIMIT_MS = 3_600_000;
+
+const answer = z.object({
+  models: z.array(
+    z.object({
+      var_name: z.string(),
+      tokenizer_var: z.string(),
+      id: z.string(),
+      revision: z.string(),
+      class: z.string(),
+      device: z.string(),
+      dtype: z.string(),
+      parameters: z.number(),
+      layers: z.number().nullable(),
+      hidden_size: z.number().nullable(),
+      vocab_size: z.number().nullable(),
+      adapters: z.array(z.string()),
+    }),
+  ),
+  gpus: z.array(
+    z.object({
+      index: z.number(),
+      name: z.string(),
+      used_bytes: z.number(),
+      total_bytes: z.number(),
+    }),
+  ),
+});
+export type LoadedModels = z.output<typeof answer>;
+
+/** What was loaded, or the run that is still loading it; code that is sent meanwhile waits for it. */
+export type Preloaded = { readonly loaded: LoadedModels } | { readonly loading: Run };
+
+/** Whether a sandbox was asked for with models that belong into its kernels. */
+export function hasModelsToLoad(options: JsonObject): boolean {
+  const { models } = options;
+  return (
+    Array.isArray(models) && models.some((model) => isRecord(model) && model['preload'] !== false)
+  );
+}
+
+/** @throws `kernel/preload-failed` with the Python error; the session stays, without the models. */
+export async function preloadModels(session: Session, wait: SandboxWait): Promise<Preloaded> {
+  const run = session.scratch(CODE, LIMIT_MS, true);
+  wait.report({ message: 'loading models into the kernel' });
+  // The end of the wait ends no loading.
+  await run.wait({ ...wait, report: () => undefined });
+  if (!isFinal(run.state)) return { loading: run };
+  const [published] = run.collector.outputs.flatMap((output) =>
+    output.output_type === 'display_data' ? [output.data[MIME]] : [],
+  );
+  if (run.state === 'ok' && typeof published === 'string')
+    return { loaded: answer.parse(JSON.parse(published)) };
+  const { error, explanation } = run.record;
+  const why = error === undefined ? explanation : `${error.name}: ${error.value}`;
+  throw new GloveboxError(
+    'kernel/preload-failed',
+    `The models could not be loaded into the kernel of session ${session.id}: ${why ?? run.state}`,
+    {
+      hint: `The session is there without them: execute_code(session_id="${session.id}", code="import glovebox_models; glovebox_models.preload(globals())") tries again, check_resources shows memory, shutdown_session ends it.`,
+    },
+  );
+}

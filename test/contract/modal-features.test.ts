@@ -1,0 +1,270 @@
+/** What a Modal sandbox is asked for is what it gets: prices, limits, secrets, files, snapshots, and an end when nobody uses it. */
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdir } from 'node:fs/promises';
+import path from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { ResultStatus, type FakeSandbox } from '../fakes/modal/fake-modal.mjs';
+import { MARKED, makeModalRig, testCertificate, type ModalRig } from '../rigs/modal-backend.ts';
+import { startRawKernel } from '../rigs/raw-kernel.ts';
+import { MARK } from '../rigs/reaper.mjs';
+import { isMissing } from '../rigs/require.ts';
+import { ask, Caller, failureOf, never } from './contract-rig.ts';
+
+const withoutCertificate = isMissing(
+  'openssl',
+  testCertificate() !== undefined,
+  'Install openssl: tunnels of the fake Modal are real TLS.',
+);
+
+let rig: ModalRig;
+beforeEach(async () => {
+  rig = await makeModalRig();
+});
+afterEach(() => rig.dispose());
+
+function callerWith(options: object, id?: string): Caller {
+  const rigOfCaller = {
+    projectDir: rig.projectDir,
+    options: { ...MARKED, ...options },
+    countAtEngine: async () => rig.fake.alive().length,
+  };
+  return new Caller(rigOfCaller, id);
+}
+
+const only = (): FakeSandbox => rig.fake.alive()[0] ?? expect.fail('nothing runs');
+
+async function inKernel(caller: Caller, code: string): Promise<unknown> {
+  const endpoint = await rig.newBackend().endpoint(caller.handle(), never());
+  const kernel = await startRawKernel(endpoint, 'test.ipynb');
+  const whole = `import json, os\njson.dump(${code}, open("out.json", "w"))`;
+  expect(await kernel.execute(whole)).toBe('ok');
+  await kernel.leave();
+  return JSON.parse(readFileSync(path.join(only().root, 'workspace/out.json'), 'utf8'));
+}
+
+describe.skipIf(withoutCertificate)('prices', () => {
+  const quote = (options: object) =>
+    rig.newBackend().quote?.(options, { projectDir: rig.projectDir, signal: never() }) ??
+    expect.fail('no quote');
+
+  test('L13, 5.1: a quote names price, source and the most it can cost, and starts nothing', async () => {
+    const cheap = await quote({ max_lifetime_seconds: 7200 });
+    expect(cheap.usdPerHour).toBeCloseTo(2 * 0.1419 + 8 * 0.0242);
+    expect(cheap.ceilingUsd).toBeCloseTo(2 * (cheap.usdPerHour ?? 0));
+    expect(cheap.priceSource).toContain('estimate');
+    const dear = await quote({ gpu: 'H100', gpu_count: 4 });
+    expect(dear.usdPerHour).toBeGreaterThan(4 * 3.9);
+    expect(rig.fake.sandboxes.size).toBe(0);
+    expect(rig.fake.calls.some(({ method }) => method.startsWith('image'))).toBe(false);
+  });
+
+  test('an unknown price is said, and counts as over any max_cost_usd', async () => {
+    const unknown = await quote({ gpu: 'B200+' });
+    expect(unknown.usdPerHour).toBeUndefined();
+    expect(unknown.remarks.join('\n')).toContain('price of B200+ is not known');
+    const caller = callerWith({ gpu: 'B200+', max_cost_usd: 1000 });
+    expect((await failureOf(caller.start(rig.newBackend()))).code).toBe('sandbox/over-budget');
+    const dear = callerWith({ gpu: 'H100', max_cost_usd: 1 }, 'modal-second-000001');
+    expect(await failureOf(dear.start(rig.newBackend()))).toMatchObject({
+      code: 'sandbox/over-budget',
+      hint: expect.stringContaining('max_lifetime_seconds'),
+    });
+    expect(rig.fake.sandboxes.size).toBe(0);
+  });
+});
+
+describe.skipIf(withoutCertificate)('the image', () => {
+  test('M14: an unknown package fails with the words of the builder, and no machine is asked for', async () => {
+    rig.fake.faults.failBuild = (commands) =>
+      commands.some((command) => command.includes('"nonsense-package"'))
+        ? 'ERROR: No matching distribution found for nonsense-package'
+        : undefined;
+    const caller = callerWith({ gpu: 'T4', python_packages: ['nonsense-package'] });
+    const failure = await failureOf(caller.start(rig.newBackend()));
+    expect(failure.code).toBe('sandbox/image-failed');
+    expect(failure.message).toContain('No matching distribution found for nonsense-package');
+    expect(rig.fake.sandboxes.size).toBe(0);
+    expect(caller.reports.map(({ message }) => message).join('\n')).toContain('image: Step 1');
+  });
+
+  test('a secret that does not exist at Modal is named before an image is built', async () => {
+    const caller = callerWith({ secrets: [{ provider: 'wandb', keys: ['WANDB_API_KEY'] }] });
+    const failure = await failureOf(caller.start(rig.newBackend()));
+    expect(failure).toMatchObject({ code: 'remote/not-found' });
+    expect(failure.message).toContain('"wandb"');
+    expect(rig.fake.calls.some(({ method }) => method === 'imageGetOrCreate')).toBe(false);
+  });
+});
+
+describe.skipIf(withoutCertificate).each([
+  { kind: 'V2, without a GPU', options: {} },
+  { kind: 'V1, with a GPU', options: { gpu: 'T4' } },
+])('inside, $kind', ({ options }) => {
+  test('SEC5, L10: kernels see env and kernel-scope secrets, and nothing else of the server', async () => {
+    rig.fake.addSecret('wandb', { WANDB_API_KEY: 'w-secret' });
+    const caller = callerWith({
+      ...options,
+      env: { ...MARKED.env, GREETING: 'hello' },
+      secrets: [
+        { env: 'SETUP_ONLY' },
+        { env: 'OPENAI_API_KEY', scope: ['kernel'] },
+        { provider: 'wandb', keys: ['WANDB_API_KEY'], scope: ['kernel'] },
+      ],
+    });
+    const variables = { SETUP_ONLY: 's-secret', OPENAI_API_KEY: 'o-secret' };
+    await caller.startAndWait(rig.newBackend({ variables }));
+    expect(only().environment).toMatchObject({ SETUP_ONLY: 's-secret' });
+    const seen = Object(await inKernel(caller, 'dict(os.environ)'));
+    expect(seen).toMatchObject({
+      GREETING: 'hello',
+      OPENAI_API_KEY: 'o-secret',
+      WANDB_API_KEY: 'w-secret',
+      HF_HOME: path.join(only().root, 'cache'),
+    });
+    const allowed =
+      /^(PATH|HOME|LANG|LC_\w+|PYTHON\w+|JPY_\w+|JUPYTER_\w+|MPLBACKEND|TERM|CLICOLOR\w*|FORCE_COLOR|PAGER|GIT_PAGER|PYDEVD_\w+|GREETING|OPENAI_API_KEY|WANDB_API_KEY|HF_HOME|GLOVEBOX_MODELS)$/;
+    const others = Object.keys(seen).filter((name) => name !== MARK && !allowed.test(name));
+    expect(others).toEqual([]);
+  });
+
+  test('M9, SEC2: once the server runs, its token is in no file, no argument and no variable', async () => {
+    const caller = callerWith(options);
+    const backend = rig.newBackend();
+    await caller.startAndWait(backend);
+    const { headers } = await backend.endpoint(caller.handle(), never());
+    const token = Object.values(headers).join(' ').split(' ').at(-1) ?? '';
+    expect(token).toMatch(/^[0-9a-f]{64}$/);
+    const texts = readdirSync(only().root, { recursive: true, withFileTypes: true })
+      .filter((entry) => entry.isFile())
+      .map((entry) => readFileSync(path.join(entry.parentPath, entry.name), 'latin1'));
+    const processes = only()
+      .processes()
+      .flatMap((pid) =>
+        ['cmdline', 'environ'].map((file) => readFileSync(`/proc/${pid}/${file}`, 'latin1')),
+      );
+    const request = JSON.stringify(only().request, (key: string, value: unknown) =>
+      key === 'secretSources' ? undefined : value,
+    );
+    const own = readdirSync(rig.dir, { recursive: true, withFileTypes: true })
+      .filter((entry) => entry.isFile())
+      .map((entry) => readFileSync(path.join(entry.parentPath, entry.name), 'latin1'));
+    expect(processes.length).toBeGreaterThan(0);
+    for (const text of [...texts, ...processes, request, ...own]) expect(text).not.toContain(token);
+  });
+
+  test('SEC1: without the token no route of the server answers', async () => {
+    const caller = callerWith(options);
+    const backend = rig.newBackend();
+    await caller.startAndWait(backend);
+    const endpoint = { ...(await backend.endpoint(caller.handle(), never())), headers: {} };
+    const routes =
+      'api/status api/kernels api/sessions api/contents api/kernelspecs api/me metrics files/x lab';
+    for (const route of routes.split(' '))
+      expect((await ask(endpoint, 'GET', route)).status, route).toBeOneOf([302, 401, 403]);
+    expect((await ask(endpoint, 'POST', 'api/kernels', {})).status).toBeOneOf([401, 403]);
+  });
+
+  test('files of the project are in the workspace, and nothing from outside the project', async () => {
+    await mkdir(path.join(rig.projectDir, 'code/deep'), { recursive: true });
+    writeFileSync(path.join(rig.projectDir, 'code/deep/module.py'), 'ANSWER = 42\n');
+    writeFileSync(path.join(rig.projectDir, 'code/data ä.bin'), Buffer.from([0, 255, 10, 13]));
+    const caller = callerWith({ ...options, files: [{ from: 'code', to: 'lib/mine' }] });
+    await caller.startAndWait(rig.newBackend());
+    expect(await inKernel(caller, '__import__("mine.deep.module").deep.module.ANSWER')).toBe(42);
+    const copy = readFileSync(path.join(only().root, 'workspace/lib/mine/data ä.bin'));
+    expect([...copy]).toEqual([0, 255, 10, 13]);
+    const outside = callerWith({ files: [{ from: '../x', to: 'x' }] }, 'modal-second-000001');
+    expect((await failureOf(outside.start(rig.newBackend()))).code).toBe('path/not-allowed');
+  });
+
+  test('5.8: a snapshot keeps the files and no token; another sandbox starts from it', async () => {
+    const caller = callerWith(options);
+    const backend = rig.newBackend();
+    await caller.startAndWait(backend);
+    await inKernel(caller, '"kept"');
+    const snapshot = await backend.snapshot?.(caller.handle(), { ttlMs: 86_400_000 }, never());
+    expect(snapshot?.remarks.join(' ')).toMatch(/Not in it: .*variables/);
+    await backend.stop(caller.handle(), never());
+    expect(
+      await failureOf(
+        backend.snapshot?.(caller.handle(), { ttlMs: null }, never()) ?? Promise.resolve(),
+      ),
+    ).toMatchObject({ code: 'sandbox/ended' });
+    const from_snapshot = snapshot?.snapshotId;
+    const second = callerWith({ ...options, from_snapshot }, 'modal-second-000001');
+    await second.startAndWait(backend);
+    const kept = path.join(only().root, 'workspace/out.json');
+    expect(readFileSync(kept, 'utf8')).toBe('"kept"');
+    const ttl = rig.fake.lastRequest('taskSnapshotFilesystem');
+    expect(ttl).toMatchObject({ ttlSeconds: 86_400 });
+  });
+});
+
+describe.skipIf(withoutCertificate)('the end', () => {
+  test("M17: the time limit is Modal's own, and what it ended is said to have been ended by it", async () => {
+    const caller = callerWith({ max_lifetime_seconds: 600, idle_timeout_seconds: 60 });
+    const backend = rig.newBackend();
+    await caller.startAndWait(backend);
+    expect(only().request).toMatchObject({ definition: { timeoutSecs: 600 } });
+    only().kill(ResultStatus.TIMEOUT);
+    expect(await backend.state(caller.handle(), never())).toMatchObject({
+      state: 'ended',
+      end: { cause: 'time-limit', message: expect.stringContaining('124') },
+    });
+  });
+
+  test('M16: an idle kernel ends, with a client connected and status asked all the while; then the server, the process and the sandbox', async () => {
+    const backend = rig.newBackend({}, { limits: { idleS: 3, emptyServerS: 1 } });
+    const caller = callerWith({});
+    await caller.startAndWait(backend);
+    const endpoint = await backend.endpoint(caller.handle(), never());
+    const kernel = await startRawKernel(endpoint, 'idle.ipynb');
+    // A running cell is never taken for idleness, however silent it is, and even when the server has not seen it begin.
+    expect(await kernel.execute('import time; time.sleep(9)')).toBe('ok');
+    expect(rig.fake.alive()).toHaveLength(1);
+    const ended = await caller.waitFor(backend, 'ended');
+    expect(ended.end).toMatchObject({ cause: 'idle' });
+    expect(ended.end?.logTail?.join('\n')).toContain('GLOVEBOX-END idle');
+    expect(rig.fake.alive()).toEqual([]);
+  });
+
+  test('M4: with the newer generation switched off, all runs on the older one and is found there', async () => {
+    process.env['MODAL_SANDBOX_V2'] = '0';
+    try {
+      const caller = callerWith({});
+      const backend = rig.newBackend();
+      await caller.startAndWait(backend);
+      expect(only().version).toBe(1);
+      const found = await backend.discover?.(rig.projectDir, never());
+      expect(found?.map(({ id }) => id)).toEqual([caller.id]);
+      await backend.stop({ ...caller.handle(), data: found?.[0]?.data ?? {} }, never());
+      expect(rig.fake.alive()).toEqual([]);
+    } finally {
+      delete process.env['MODAL_SANDBOX_V2'];
+    }
+  });
+
+  test('its resources are told without a kernel', async () => {
+    const caller = callerWith({});
+    const backend = rig.newBackend();
+    await caller.startAndWait(backend);
+    const told = await backend.resources?.(caller.handle(), never());
+    expect(told?.cpus).toBeGreaterThan(0);
+    expect(told?.memory.limitBytes).toBeGreaterThan(told?.memory.usedBytes ?? Infinity);
+    expect(told?.disk[0]?.path).toBe(only().root);
+  });
+
+  test('M6: whatever code Modal gives for a dead sandbox, it is said to have ended', async () => {
+    const backend = rig.newBackend();
+    const caller = callerWith({});
+    await caller.startAndWait(backend);
+    only().kill(ResultStatus.TERMINATED);
+    expect(
+      await failureOf(
+        backend.snapshot?.(caller.handle(), { ttlMs: null }, never()) ?? Promise.resolve(),
+      ),
+    ).toMatchObject({ code: 'sandbox/ended' });
+    expect((await backend.state(caller.handle(), never())).state).toBe('ended');
+    expect(existsSync(rig.dir)).toBe(true);
+  });
+});

@@ -1,0 +1,223 @@
+/** The built server and the Modal back end: the SDK works inside the bundle, and an agent gets a notebook on a rented machine. */
+import { execFile } from 'node:child_process';
+import { cpSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { promisify } from 'node:util';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { call, callError, idOf } from '../mcp/call.ts';
+import { startFakeModal, type FakeModal } from '../fakes/modal/fake-modal.mjs';
+import { startModelHub } from '../fakes/model-hub.ts';
+import { prepareForKernels, startServer, unpackBundle, type Bundle } from '../rigs/bundle.ts';
+import { freePort, testCertificate } from '../rigs/modal-backend.ts';
+import { testPython } from '../rigs/python.ts';
+import { MARK } from '../rigs/reaper.mjs';
+import { isMissing } from '../rigs/require.ts';
+
+const certificate = testCertificate();
+const withoutCertificate = isMissing(
+  'openssl',
+  certificate !== undefined,
+  'Install openssl: tunnels of the fake Modal are real TLS.',
+);
+
+interface Place {
+  readonly bundle: Bundle;
+  readonly fake: FakeModal;
+  readonly env: Readonly<Record<string, string>>;
+}
+
+async function place(): Promise<Place> {
+  if (certificate === undefined) throw new Error('no certificate');
+  const bundle = unpackBundle();
+  const fake = await startFakeModal({
+    certificate,
+    environment: { PATH: `${path.dirname(testPython())}:${process.env['PATH'] ?? ''}` },
+  });
+  onTestFinished(() => fake.close());
+  const hub = await startModelHub({
+    'tiny/model': {
+      files: {
+        'model.safetensors': 'w'.repeat(5000),
+        'config.json':
+          '{"architectures":["TinyForCausalLM"],"num_hidden_layers":2,"hidden_size":16}',
+      },
+      parameters: { F32: 1250 },
+    },
+  });
+  onTestFinished(() => hub.close());
+  const env = {
+    ...prepareForKernels(bundle),
+    MODAL_SERVER_URL: fake.url,
+    MODAL_TOKEN_ID: 'ak-test',
+    MODAL_TOKEN_SECRET: 'as-test-secret-of-the-account',
+    MODAL_CONFIG_PATH: path.join(bundle.home, 'no-modal.toml'),
+    NODE_EXTRA_CA_CERTS: process.env['NODE_EXTRA_CA_CERTS'] ?? '',
+    GLOVEBOX_MODAL_ROOT: '.',
+    HF_ENDPOINT: hub.url,
+  };
+  return { bundle, fake, env };
+}
+
+describe.skipIf(withoutCertificate)('the built server', () => {
+  it('G1, M4: rents a machine with a GPU and a model, runs cells there, and leaves the notebook with its outputs here', async () => {
+    const { bundle, fake, env } = await place();
+    const { client, stderr } = await startServer(bundle, { era: 'modern', env });
+    const options = {
+      gpu: 'T4',
+      env: { [MARK]: 'of the fake', GREETING: 'hello from afar' },
+      models: [{ id: 'tiny/model', preload: false }],
+      jupyter_port: await freePort(),
+    };
+    const created = await call(client, 'sandbox_create', { backend: 'modal', options });
+    expect(created.text).toContain('state: ready');
+    expect(created.text).toMatch(/host: Modal T4 sb-\w{22}\n/);
+    expect(created.text).toMatch(/time left: (59 min|1 h)/);
+    expect(created.text).toMatch(
+      /cost: \$1\.07\/h, about \$0\.\d\d so far, at most \$1\.\d\d in all/,
+    );
+    const sandbox_id = idOf(created, 'sandbox_id');
+    // L14, M15: its records are lost, and it is found at Modal by its tags.
+    rmSync(path.join(bundle.home, '.glovebox/sandboxes'), { recursive: true });
+    const listed = await call(client, 'sandbox_list', { backend: 'modal' });
+    expect(listed.text).toContain(`${sandbox_id}  ready  modal`);
+    const [sandbox] = fake.alive();
+    expect(sandbox?.version).toBe(1);
+    const started = await call(client, 'start_new_notebook', {
+      experiment_name: 'far',
+      sandbox_id,
+    });
+    const session_id = idOf(started, 'session_id');
+    const code =
+      'import os\nos.environ["GREETING"], os.path.exists(os.environ["MODEL_MODEL_PATH"])';
+    const run = await call(client, 'execute_code', { session_id, code });
+    expect(run.text).toContain("('hello from afar', True)");
+    // SEC2, M9: what opens the server is nowhere a kernel or an agent can see it.
+    const secrets = Object.entries(sandbox?.environment ?? {}).filter(
+      ([name]) => name === 'GLOVEBOX_TOKEN',
+    );
+    expect(secrets).toHaveLength(1);
+    const seen = await call(client, 'execute_code', {
+      session_id,
+      code: '(dict(os.environ), open("/proc/self/cmdline").read())',
+    });
+    for (const [, token] of secrets)
+      for (const text of [seen.text, created.text, started.text, stderr()])
+        expect(text).not.toContain(token);
+    expect(seen.text).not.toMatch(/as-test-secret|GLOVEBOX_SPEC/);
+    const stopped = await call(client, 'sandbox_stop', { sandbox_id });
+    expect(stopped.text).toContain('ended: stopped');
+    expect(fake.alive()).toEqual([]);
+    const file = idOf(started, 'notebook_path');
+    expect(readFileSync(path.resolve(bundle.project, file), 'utf8')).toContain('hello from afar');
+  });
+
+  it('L4, L6, L7: models are in the kernel before the agent is, and leave no trace but their variables', async () => {
+    const { bundle, fake, env } = await place();
+    const { client } = await startServer(bundle, { era: 'modern', env });
+    cpSync(
+      path.resolve(import.meta.dirname, '../fixtures/stand-ins'),
+      path.join(bundle.project, 'lib'),
+      { recursive: true },
+    );
+    const options = {
+      gpu: 'T4',
+      env: { [MARK]: 'of the fake', SLOW_LOAD_S: '2' },
+      files: [{ from: 'lib', to: 'lib' }],
+      models: [{ id: 'tiny/model', var_name: 'subject' }],
+      jupyter_port: await freePort(),
+    };
+    const sandbox_id = idOf(
+      await call(client, 'sandbox_create', { backend: 'modal', options }),
+      'sandbox_id',
+    );
+    const started = await call(client, 'start_new_notebook', {
+      experiment_name: 'loaded',
+      sandbox_id,
+    });
+    expect(started.text).toContain('do not load them again');
+    expect(started.text).toMatch(
+      /subject, subject_tokenizer: tiny\/model at [0-9a-f]{12} \(AutoModelForCausalLM, .*float32, cuda:0, 2 layers of 16\)/,
+    );
+    expect(started.text).toContain('gpu 0: Tesla T4, 4 GiB of 16 GiB in use');
+    const session_id = idOf(started, 'session_id');
+    const code =
+      '(subject.training, subject.weights.requires_grad, subject.config._name_or_path, subject_tokenizer.pad_token, subject_tokenizer.padding_side, In, [n for n in dir() if "glovebox" in n])';
+    const run = await call(client, 'execute_code', { session_id, code });
+    expect(run.text).toContain("(False,\n False,\n 'tiny/model',\n '</s>',\n 'left',");
+    expect(run.text).toMatch(/\['',\s+'\(subject\.training/);
+    expect(run.text).toContain('[result 1]');
+    expect(run.text).toMatch(/\[\]\)/);
+    // The end of a wait ends no loading; what is sent meanwhile comes after it.
+    const soon = await call(client, 'start_new_notebook', {
+      experiment_name: 'soon',
+      sandbox_id,
+      wait_s: 1,
+    });
+    expect(soon.text).toMatch(/models: still being loaded \(run r-/);
+    const after = await call(client, 'execute_code', {
+      session_id: idOf(soon, 'session_id'),
+      code: 'subject.training',
+    });
+    expect(after.text).toContain('False');
+    const without = await call(client, 'start_new_notebook', {
+      experiment_name: 'without',
+      sandbox_id,
+      preload: false,
+    });
+    expect(without.text).not.toContain('models');
+    // L8: what fails says so, in Python's words.
+    rmSync(path.join(fake.alive()[0]?.root ?? '', 'workspace/lib/torch.py'));
+    const failure = await callError(client, 'start_new_notebook', {
+      experiment_name: 'failing',
+      sandbox_id,
+    });
+    expect(failure).toMatch(
+      /\[kernel\/preload-failed\].*ModuleNotFoundError: No module named 'torch'/s,
+    );
+    await call(client, 'sandbox_stop', { sandbox_id });
+    expect(fake.alive()).toEqual([]);
+  });
+
+  it('M7: says what is missing without credentials, and which GPUs there are', async () => {
+    const { bundle, fake, env } = await place();
+    const { MODAL_TOKEN_ID: _id, MODAL_TOKEN_SECRET: _secret, ...without } = env;
+    const { client } = await startServer(bundle, { era: 'modern', env: without });
+    const failure = await callError(client, 'sandbox_create', { backend: 'modal' });
+    expect(failure).toMatch(/\[remote\/auth-required\].*\n.*modal token new/s);
+    const wrong = { backend: 'modal', options: { gpu: 'H1000' } };
+    expect(await callError(client, 'sandbox_create', wrong)).toMatch(/no GPU "H1000".*H100/);
+    expect(fake.calls).toEqual([]);
+  });
+
+  it('profiles of glovebox.toml start a Modal sandbox from the command line', async () => {
+    const { bundle, fake, env } = await place();
+    const toml = `[sandbox.cheap]\nbackend = "modal"\nmax_lifetime_seconds = 600\nidle_timeout_seconds = 120\njupyter_port = ${await freePort()}\nenv = { ${MARK} = "of the fake" }\n`;
+    writeFileSync(path.join(bundle.project, 'glovebox.toml'), toml);
+    const argv = [bundle.file('cli.mjs'), 'start', '--profile', 'cheap', '--json'];
+    const { stdout } = await promisify(execFile)(process.execPath, argv, {
+      cwd: bundle.project,
+      env: { PATH: process.env['PATH'] ?? '', HOME: bundle.home, ...env },
+    });
+    expect(stdout).toContain('"ready"');
+    expect(fake.alive()).toHaveLength(1);
+    expect(JSON.stringify(fake.lastRequest('sandboxCreateV2'))).toContain('"timeoutSecs":600');
+  });
+
+  it('the script for a real account asks all its questions, and leaves nothing', async () => {
+    const { bundle, fake, env } = await place();
+    const argv = ['--import', 'tsx', 'scripts/live.ts', 'modal', '--gpu', 'T4'];
+    const { stdout } = await promisify(execFile)(process.execPath, argv, {
+      cwd: path.resolve(import.meta.dirname, '../..'),
+      env: {
+        PATH: process.env['PATH'] ?? '',
+        HOME: bundle.home,
+        ...env,
+        GLOVEBOX_LIVE_PORT: String(await freePort()),
+      },
+    });
+    expect(stdout).not.toContain('LOOK');
+    expect(stdout.match(/^ok /gm)?.length).toBeGreaterThan(20);
+    expect(fake.sandboxes.size).toBe(6);
+    expect(fake.alive()).toEqual([]);
+  }, 180_000);
+});
