@@ -76,6 +76,7 @@ export type CliSandboxes = Pick<
   | 'backends'
   | 'backend'
   | 'defaultBackend'
+  | 'checkOptions'
   | 'create'
   | 'list'
   | 'get'

@@ -36,7 +36,7 @@ export async function makeRequest(
     named ?? backendMeant(context, services, living),
   );
   const options = { ...profileOptions, ...(await readOptions(context, backend, words)) };
-  backend.checkOptions(options);
+  await services.sandboxes.checkOptions(backend.id, options);
   if (!living.some((view) => view.backend === backend.id))
     await clearWay(context, services, backend, living, wanted.takeover === true);
   const request = { backend: backend.id, projectDir, options, once: 'project' } as const;

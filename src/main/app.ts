@@ -15,6 +15,7 @@ import { DEFAULT_LIMITS, type SessionLimits } from '#session/limits.ts';
 import { Sessions } from '#session/sessions.ts';
 import { createSandboxFiles } from '#shell/files.ts';
 import { createShell } from '#shell/shell.ts';
+import { createTransfer } from '#shell/transfer.ts';
 import { authorizeByAsking } from '#tools/authorize.ts';
 import type { ToolServices } from '#tools/define-tool.ts';
 import { locateImageWorker } from './image-assets.ts';
@@ -98,6 +99,8 @@ export function createApp({ config, env, projectDir, log, limits, webClock }: Ap
       sandboxes,
       shell: createShell({ helpers, source: () => readPythonFile('shell.py') }),
       files: createSandboxFiles({ helpers, clock, source: () => readPythonFile('files.py') }),
+      transfer: createTransfer({ helpers, clock, source: () => readPythonFile('transfer.py') }),
+      profiles: () => config.profiles(),
       projectDir,
       images,
       ...createWebServices(config, webClock ?? clock),

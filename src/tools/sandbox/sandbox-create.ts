@@ -32,7 +32,7 @@ export const sandboxCreate = defineTool({
     const id = input.backend ?? sandboxes.defaultBackend();
     const backend = await sandboxes.backend(id);
     if (input.dry_run === true) {
-      backend.checkOptions(input.options ?? {});
+      await sandboxes.checkOptions(id, input.options ?? {});
       const quote = await backend.quote?.(input.options ?? {}, { projectDir, signal });
       const offers = quote === undefined ? await backend.offers(signal) : [];
       return textResult(
