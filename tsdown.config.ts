@@ -17,6 +17,9 @@ export default defineConfig({
   entry: {
     mcp: 'src/bin/mcp.ts',
     cli: 'src/bin/cli.ts',
+    index: 'src/index.ts',
+    script: 'src/bin/script.ts',
+    'script-hooks': 'src/main/script-hooks.ts',
     'image-worker': 'src/notebook/render/image-worker.ts',
   },
   outDir: 'plugin/dist',

@@ -209,6 +209,10 @@ export const ERROR_CODES = {
     retryable: true,
     about: 'The service answered with an error or with something that is no answer.',
   },
+  'script/failed': {
+    retryable: false,
+    about: 'A set-up script failed, or ended before it handed over a session.',
+  },
   'policy/needs-approval': {
     retryable: false,
     about: 'A person has to agree first and could not be asked.',

@@ -1,7 +1,7 @@
 /** Makes a sandbox for a program: always a new one, and none that nobody has when it fails. */
 import { GloveboxError, isGloveboxError, messageOf } from '#core/errors.ts';
 import { newSandboxSuffix } from '#core/ids.ts';
-import { resolveConfig, type WantedSandbox } from '#sandbox/sandbox-config.ts';
+import type { WantedSandbox } from '#sandbox/sandbox-config.ts';
 import type { SandboxView } from '#sandbox/sandboxes.ts';
 import type { Call } from './call.ts';
 import type { SandboxConfig } from './sandbox-config.ts';
@@ -9,7 +9,7 @@ import type { SandboxConfig } from './sandbox-config.ts';
 export async function createSandbox(config: SandboxConfig, call: Call): Promise<SandboxView> {
   const { engine, wait } = call;
   const { sandboxes, projectDir, host } = engine;
-  const wanted = await resolveConfig(config, { sandboxes, profiles: engine.profiles() });
+  const wanted = await sandboxes.resolve(config);
   await sandboxes.checkOptions(wanted.backend, wanted.options);
   const name = wanted.name ?? `gbx-${newSandboxSuffix()}`;
   await refuseTaken(name, wanted.backend, call);

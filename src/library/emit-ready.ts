@@ -26,7 +26,9 @@ export function emitReady(session: Session, options?: CallOptions): Promise<void
 }
 
 export const renderReadyLine = (
-  session: Pick<Session, 'id' | 'jupyterUrl' | 'models'> & { readonly sandbox: { readonly id: string } },
+  session: Pick<Session, 'id' | 'jupyterUrl' | 'models'> & {
+    readonly sandbox: { readonly id: string };
+  },
 ): string =>
   `${JSON.stringify({
     session_id: session.id,

@@ -1,5 +1,4 @@
 /** What the library works with: the same services as the tools, opened at the first call that needs them. */
-import type { Profile } from '#sandbox/sandbox-config.ts';
 import type { Sandboxes } from '#sandbox/sandboxes.ts';
 import type { Sessions } from '#session/sessions.ts';
 import type { SandboxFiles } from '#shell/files.ts';
@@ -24,8 +23,6 @@ export interface Engine {
   readonly shell: Shell;
   readonly files: SandboxFiles;
   readonly transfer: Transfer;
-  /** `[sandbox.NAME]` of the files `glovebox.toml`. */
-  profiles(this: void): ReadonlyMap<string, Profile>;
   /** The folder that new notebooks go to. */
   notebookDir(this: void): string;
   /** Shows how far a call is, where the caller gave nothing for it. */

@@ -67,7 +67,8 @@ async function execute(
   const result = await collect(started, call);
   tell();
   if (options.check !== true || result.exitCode === 0) return result;
-  const how = result.exitCode === null ? `by ${result.signal}` : `with exit code ${result.exitCode}`;
+  const how =
+    result.exitCode === null ? `by ${result.signal}` : `with exit code ${result.exitCode}`;
   throw new CommandFailure(`The command ended ${how}: ${result.stderr.slice(-2000)}`, result);
 }
 

@@ -32,12 +32,12 @@ export async function findByName(
   const named = views.filter((view) => view.name === name);
   const found = named.find(({ status }) => status.state !== 'ended') ?? named[0];
   if (found !== undefined) return found;
-  const known = views
-    .filter(({ status }) => status.state !== 'ended')
-    .map((view) => view.name);
+  const known = views.filter(({ status }) => status.state !== 'ended').map((view) => view.name);
   throw new GloveboxError('sandbox/unknown', `There is no sandbox with the name "${name}".`, {
     hint:
-      known.length === 0 ? 'None is alive; Sandbox.create makes one.' : `Alive: ${known.join(', ')}.`,
+      known.length === 0
+        ? 'None is alive; Sandbox.create makes one.'
+        : `Alive: ${known.join(', ')}.`,
   });
 }
 

@@ -136,7 +136,10 @@ export class Sandbox implements AsyncDisposable {
   }
 
   /** All bytes of a file, or its text. @throws `path/not-found`, `file/unsupported` for a folder. */
-  readFile(path: string, options?: CallOptions & { readonly encoding?: undefined }): Promise<Buffer>;
+  readFile(
+    path: string,
+    options?: CallOptions & { readonly encoding?: undefined },
+  ): Promise<Buffer>;
   readFile(
     path: string,
     options: CallOptions & { readonly encoding: BufferEncoding },

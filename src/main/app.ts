@@ -68,6 +68,7 @@ export function createApp({ config, env, projectDir, log, limits, webClock }: Ap
     clock,
     log,
     defaultBackend: () => config.get('backend') ?? 'local',
+    profiles: () => config.profiles(),
   });
   const notebooks = createNotebooks({ locksDir: path.join(dir, 'locks'), clock, log });
   const sessions = new Sessions({
@@ -100,7 +101,6 @@ export function createApp({ config, env, projectDir, log, limits, webClock }: Ap
       shell: createShell({ helpers, source: () => readPythonFile('shell.py') }),
       files: createSandboxFiles({ helpers, clock, source: () => readPythonFile('files.py') }),
       transfer: createTransfer({ helpers, clock, source: () => readPythonFile('transfer.py') }),
-      profiles: () => config.profiles(),
       projectDir,
       images,
       ...createWebServices(config, webClock ?? clock),

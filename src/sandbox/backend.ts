@@ -291,7 +291,7 @@ export function defineBackend<Schema extends z.ZodObject>(spec: BackendSpec<Sche
 }
 
 /** @throws `config/invalid` with every mistake. */
-function parseBackendOptions<Schema extends z.ZodObject>(
+export function parseBackendOptions<Schema extends z.ZodObject>(
   id: BackendId,
   schema: Schema,
   raw: unknown,

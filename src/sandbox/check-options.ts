@@ -30,7 +30,7 @@ export function checkOptions<Schema extends z.ZodObject>(
   if (first.success) return { data: first.data };
   const issues = [...first.error.issues];
   let rest = spelled;
-  for (let found: readonly z.core.$ZodIssue[] = issues; found.length > 0 && isRecord(rest); ) {
+  for (let found: readonly z.core.$ZodIssue[] = issues; found.length > 0 && isRecord(rest);) {
     const wrong = new Set(found.flatMap(topNames));
     const left = Object.entries(rest).filter(([name]) => !wrong.has(name));
     if (wrong.size === 0 || left.length === Object.keys(rest).length) break;
@@ -51,7 +51,9 @@ export function refusal(
   mistakes: readonly Mistake[],
   names: readonly string[],
 ): GloveboxError {
-  const lines = mistakes.map(({ path, message }) => (path === '' ? message : `${path}: ${message}`));
+  const lines = mistakes.map(({ path, message }) =>
+    path === '' ? message : `${path}: ${message}`,
+  );
   const [only] = lines;
   const text = lines.length === 1 ? ` ${only}` : lines.map((line) => `\n  ${line}`).join('');
   return new GloveboxError('config/invalid', `Options of the ${who} back end:${text}`, {
@@ -60,8 +62,7 @@ export function refusal(
 }
 
 function topNames(issue: z.core.$ZodIssue): readonly string[] {
-  if (issue.path.length === 0)
-    return issue.code === 'unrecognized_keys' ? issue.keys : [];
+  if (issue.path.length === 0) return issue.code === 'unrecognized_keys' ? issue.keys : [];
   return [String(issue.path[0])];
 }
 
@@ -93,7 +94,9 @@ function plainly(issue: z.core.$ZodIssue): string {
 const pathText = (steps: readonly PropertyKey[]): string =>
   steps.reduce<string>(
     (text, step) =>
-      typeof step === 'number' ? `${text}[${step}]` : `${text}${text === '' ? '' : '.'}${String(step)}`,
+      typeof step === 'number'
+        ? `${text}[${step}]`
+        : `${text}${text === '' ? '' : '.'}${String(step)}`,
     '',
   );
 

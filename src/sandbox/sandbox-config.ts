@@ -2,7 +2,7 @@
 import { GloveboxError } from '#core/errors.ts';
 import { isRecord } from '#core/json.ts';
 import type { BackendId } from './backend.ts';
-import type { Sandboxes } from './sandboxes.ts';
+import type { BackendRegistry } from './registry.ts';
 import { respell } from './spelling.ts';
 
 /** A `[sandbox.NAME]` table of a `glovebox.toml`, as written. */
@@ -20,10 +20,11 @@ export interface WantedSandbox {
   readonly options: Readonly<Record<string, unknown>>;
 }
 
-/** One source for everything that takes such an object: tools, command line, set-up scripts, programs and profiles. */
 export interface ConfigSources {
-  readonly sandboxes: Sandboxes;
+  readonly registry: BackendRegistry;
   readonly profiles: ReadonlyMap<string, Profile>;
+  /** Where nothing names a back end. */
+  readonly fallback: string;
 }
 
 const NAME = /^[A-Za-z0-9._-]{1,63}$/;
@@ -31,7 +32,7 @@ const NAME = /^[A-Za-z0-9._-]{1,63}$/;
 /**
  * What a config asks for, with its profile below it: what the config says itself wins. The options are not checked here.
  *
- * @throws `config/invalid` for what is no config, an unknown profile or a name that cannot be one; `backend/unknown`.
+ * @throws `config/invalid` for what is no config, or a name that cannot be one; `input/invalid` for an unknown profile; `backend/unknown`.
  */
 export async function resolveConfig(raw: unknown, sources: ConfigSources): Promise<WantedSandbox> {
   if (!isRecord(raw)) {
@@ -42,8 +43,8 @@ export async function resolveConfig(raw: unknown, sources: ConfigSources): Promi
   const { profile: profileName, ...own } = raw;
   const profile = profileName === undefined ? {} : profileOf(profileName, sources.profiles);
   const wanted = own['backend'] ?? profile['backend'];
-  const backend = await sources.sandboxes.backend(
-    wanted === undefined ? sources.sandboxes.defaultBackend() : text('backend', wanted),
+  const backend = await sources.registry.load(
+    wanted === undefined ? sources.fallback : text('backend', wanted),
   );
   const below = respell(backend.optionsSchema, without(profile));
   const above = respell(backend.optionsSchema, without(own));
@@ -82,10 +83,7 @@ function profileOf(
   const found = profiles.get(text('profile', name));
   if (found !== undefined) return found.options;
   const known = [...profiles.keys()].join(', ');
-  throw new GloveboxError('config/invalid', `profile: there is none with the name "${String(name)}".`, {
-    hint:
-      known === ''
-        ? 'Write one as [sandbox.NAME] into glovebox.toml.'
-        : `Profiles: ${known}.`,
+  throw new GloveboxError('input/invalid', `There is no profile "${String(name)}".`, {
+    hint: known === '' ? 'Write one as [sandbox.NAME] into glovebox.toml.' : `Profiles: ${known}.`,
   });
 }

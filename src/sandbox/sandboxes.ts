@@ -22,6 +22,7 @@ import {
 } from './records.ts';
 import { Follower, isOnItsWay, type SandboxWait } from './follow.ts';
 import type { BackendRegistry } from './registry.ts';
+import { resolveConfig, type Profile, type WantedSandbox } from './sandbox-config.ts';
 import { newSandboxId, onThisHost, projectSandboxId, realProjectDir } from './sandbox-ids.ts';
 import { keepFiles, readSnapshot } from './snapshots.ts';
 import { Starts } from './starts.ts';
@@ -37,6 +38,8 @@ export interface SandboxesOptions {
   readonly clock: Clock;
   readonly log: Log;
   readonly defaultBackend: () => BackendId;
+  /** `[sandbox.NAME]` of the files `glovebox.toml`, by name. */
+  readonly profiles?: () => ReadonlyMap<string, Profile>;
 }
 
 export interface SandboxRequest {
@@ -93,6 +96,19 @@ export class Sandboxes {
   /** @throws `backend/unknown`, `backend/unavailable`. */
   backend(id: string): Promise<Backend> {
     return this.#options.registry.load(id);
+  }
+
+  /**
+   * What a config asks for: back end, name, profile and options in one object, as tools, command line and programs take it. The
+   * profile is below what the config says itself. Its options are in the back end's names, and not checked yet.
+   *
+   * @param fallback the back end where nothing names one
+   * @throws `config/invalid` for what is no config, or a name that cannot be one; `input/invalid` for an unknown profile;
+   *   `backend/unknown`.
+   */
+  resolve(config: unknown, fallback: string = this.defaultBackend()): Promise<WantedSandbox> {
+    const { registry, profiles } = this.#options;
+    return resolveConfig(config, { registry, profiles: profiles?.() ?? new Map(), fallback });
   }
 
   /**

@@ -86,11 +86,18 @@ class TransferOverKernels implements Transfer {
 
   read(place: FilePlace, wait: SandboxWait): Promise<Buffer> {
     return this.#with(place, wait, async (ask, target) => {
-      const tree = surveyAnswer.parse(await ask({ operation: 'survey', path: target, max_entries: MAX_ENTRIES }));
+      const tree = surveyAnswer.parse(
+        await ask({ operation: 'survey', path: target, max_entries: MAX_ENTRIES }),
+      );
       if (tree.folder) throw isFolder(target);
       const parts: Buffer[] = [];
       for (const batch of batchesOf(tree.entries))
-        parts.push(...(await give(ask, batch.map((piece) => ({ ...piece, path: tree.real })))));
+        parts.push(
+          ...(await give(
+            ask,
+            batch.map((piece) => ({ ...piece, path: tree.real })),
+          )),
+        );
       return Buffer.concat(parts);
     });
   }
@@ -99,8 +106,12 @@ class TransferOverKernels implements Transfer {
     await this.#with(place, wait, (ask, target) => {
       const content = Buffer.from(bytes);
       const entry = { path: '', folder: false, size: content.length, executable: false };
-      return put(ask, [entry], () => target, wait, async ({ offset, length }) =>
-        content.subarray(offset, offset + length),
+      return put(
+        ask,
+        [entry],
+        () => target,
+        wait,
+        async ({ offset, length }) => content.subarray(offset, offset + length),
       );
     });
   }

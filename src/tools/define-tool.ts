@@ -8,7 +8,6 @@ import type { HubContext } from '#hub/context.ts';
 import type { Block } from '#notebook/contract.ts';
 import type { ImageRenderer } from '#notebook/render/images.ts';
 import type { Progress } from '#sandbox/backend.ts';
-import type { Profile } from '#sandbox/sandbox-config.ts';
 import type { Sandboxes } from '#sandbox/sandboxes.ts';
 import type { Sessions } from '#session/sessions.ts';
 import type { SandboxFiles } from '#shell/files.ts';
@@ -27,8 +26,6 @@ export interface ToolServices {
   readonly shell: Shell;
   readonly files: SandboxFiles;
   readonly transfer: Transfer;
-  /** `[sandbox.NAME]` of the files `glovebox.toml`, by name. */
-  profiles(this: void): ReadonlyMap<string, Profile>;
   /** The user's project on this machine, an absolute path. */
   readonly projectDir: string;
   readonly settings: ToolSettings;
