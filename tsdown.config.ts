@@ -13,7 +13,19 @@ const ASSETS: Readonly<Record<string, string>> = {
   'DejaVuSans.ttf': 'dejavu-fonts-ttf/ttf/DejaVuSans.ttf',
 };
 
-export default defineConfig({
+/** The types of the library, which are all its own: nothing of them needs another package. */
+const types = defineConfig({
+  entry: { index: 'src/index.ts' },
+  outDir: 'plugin/dist',
+  format: 'esm',
+  platform: 'node',
+  dts: { emitDtsOnly: true, oxc: true },
+  deps: { neverBundle: [/^#(?!core|library)/] },
+  clean: false,
+  logLevel: 'warn',
+});
+
+const programs = defineConfig({
   entry: {
     mcp: 'src/bin/mcp.ts',
     cli: 'src/bin/cli.ts',
@@ -49,3 +61,5 @@ export default defineConfig({
     },
   },
 });
+
+export default [programs, types];

@@ -44,7 +44,7 @@ export async function makeRequest(
   const asked = await sandboxes.resolve(written, backendMeant(context, services, living));
   const backend = await sandboxes.backend(asked.backend);
   const options = { ...asked.options, ...(await readOptions(context, backend, words)) };
-  await sandboxes.checkOptions(backend.id, options);
+  await sandboxes.checkOptions(backend.id, options, asked.names);
   if (asked.name === undefined && !living.some((view) => view.backend === backend.id))
     await clearWay(context, services, backend, living, wanted.takeover === true);
   return { ...asked, projectDir, options, once: 'project' };

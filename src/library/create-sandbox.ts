@@ -10,7 +10,7 @@ export async function createSandbox(config: SandboxConfig, call: Call): Promise<
   const { engine, wait } = call;
   const { sandboxes, projectDir, host } = engine;
   const wanted = await sandboxes.resolve(config);
-  await sandboxes.checkOptions(wanted.backend, wanted.options);
+  await sandboxes.checkOptions(wanted.backend, wanted.options, wanted.names);
   const name = wanted.name ?? `gbx-${newSandboxSuffix()}`;
   await refuseTaken(name, wanted.backend, call);
   let id: string | undefined;

@@ -48,7 +48,8 @@ function resultOf(run: Run): CodeResult {
     state,
     text: renderTranscript(outputs),
     outputs: outputs.map((output) => ({ ...output })),
-    executionCount,
+    // For code without a cell the kernel tells the number of somebody else's.
+    executionCount: cell === undefined ? null : executionCount,
     ...(error !== undefined && {
       error: { ...error, traceback: stripVTControlCharacters(traceback) },
     }),

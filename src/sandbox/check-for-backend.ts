@@ -2,7 +2,7 @@
 import { isGloveboxError } from '#core/errors.ts';
 import type { JsonObject } from '#core/json.ts';
 import type { BackendId } from './backend.ts';
-import { checkOptions, refusal, type Mistake } from './check-options.ts';
+import { checkOptions, refusal, type Mistake, type Names } from './check-options.ts';
 import type { BackendRegistry } from './registry.ts';
 import { programName } from './spelling.ts';
 
@@ -11,14 +11,16 @@ export async function checkForBackend(
   registry: BackendRegistry,
   id: BackendId,
   raw: unknown,
+  names?: Names,
 ): Promise<JsonObject> {
   const backend = await registry.load(id);
-  const checked = checkOptions(backend.optionsSchema, raw);
+  const checked = checkOptions(backend.optionsSchema, raw, names);
   if (checked.mistakes === undefined) return JSON.parse(JSON.stringify(checked.data));
   const mistakes = await Promise.all(
     checked.mistakes.map((mistake) => explain(registry, id, mistake)),
   );
-  throw refusal(id, mistakes, Object.keys(backend.optionsSchema.shape));
+  const known = Object.keys(backend.optionsSchema.shape);
+  throw refusal(id, mistakes, names === 'program' ? known.map(programName) : known);
 }
 
 async function explain(

@@ -13,6 +13,12 @@ export interface Mistake {
   readonly unknown?: string;
 }
 
+/** How somebody writes the names of options: as programs do, or as they stand in the schema. */
+export type Names = 'program' | 'schema';
+
+/** Somebody who writes one name that way wants to read them all so. */
+export const namesIn = (value: unknown): Names => (writesLikeAProgram(value) ? 'program' : 'schema');
+
 export type Checked<T> =
   | { readonly data: T; readonly mistakes?: undefined }
   | { readonly mistakes: readonly [Mistake, ...Mistake[]] };
@@ -24,6 +30,7 @@ export type Checked<T> =
 export function checkOptions<Schema extends z.ZodObject>(
   schema: Schema,
   raw: unknown,
+  names: Names = namesIn(raw),
 ): Checked<z.output<Schema>> {
   const spelled = respell(schema, raw ?? {});
   const first = schema.safeParse(spelled);
@@ -38,7 +45,7 @@ export function checkOptions<Schema extends z.ZodObject>(
     found = schema.safeParse(rest).error?.issues ?? [];
     issues.push(...found);
   }
-  const asWritten = writesLikeAProgram(raw) ? programName : (name: string): string => name;
+  const asWritten = names === 'program' ? programName : (name: string): string => name;
   const known = Object.keys(schema.shape).map(asWritten);
   const [one, ...more] = issues.flatMap((issue) => toMistakes(issue, asWritten, known));
   if (one === undefined) throw new TypeError('A schema refused a value and named no issue.');
@@ -100,7 +107,6 @@ const pathText = (steps: readonly PropertyKey[]): string =>
     '',
   );
 
-/** Somebody who writes one name that way wants to read them all so. */
 function writesLikeAProgram(value: unknown): boolean {
   if (Array.isArray(value)) return value.some(writesLikeAProgram);
   if (!isRecord(value)) return false;

@@ -2,6 +2,7 @@
 import { GloveboxError } from '#core/errors.ts';
 import { isRecord } from '#core/json.ts';
 import type { BackendId } from './backend.ts';
+import { namesIn, type Names } from './check-options.ts';
 import type { BackendRegistry } from './registry.ts';
 import { respell } from './spelling.ts';
 
@@ -18,10 +19,12 @@ export interface WantedSandbox {
   readonly name?: string;
   /** As written, in the names of the back end; `Sandboxes.create` checks them. */
   readonly options: Readonly<Record<string, unknown>>;
+  /** How whoever wrote it writes names, for the texts about mistakes. */
+  readonly names: Names;
 }
 
 export interface ConfigSources {
-  readonly registry: BackendRegistry;
+  readonly registry: Pick<BackendRegistry, 'load'>;
   readonly profiles: ReadonlyMap<string, Profile>;
   /** Where nothing names a back end. */
   readonly fallback: string;
@@ -53,6 +56,7 @@ export async function resolveConfig(raw: unknown, sources: ConfigSources): Promi
     backend: backend.id,
     ...(name !== undefined && { name: checkedName(text('name', name)) }),
     options: { ...(isRecord(below) && below), ...(isRecord(above) && above) },
+    names: namesIn(own),
   };
 }
 

@@ -13,6 +13,7 @@ import type { RecordStore } from '#platform/records.ts';
 import type { Backend, BackendId, Resources, Snapshot } from './backend.ts';
 import { writeBrowserPage } from './browser-page.ts';
 import { checkForBackend } from './check-for-backend.ts';
+import type { Names } from './check-options.ts';
 import {
   sandboxFolder,
   sandboxRecords,
@@ -48,6 +49,8 @@ export interface SandboxRequest {
   /** A name of the user's own: sandboxes with different names are different ones. */
   readonly name?: string;
   readonly options?: object;
+  /** How the caller writes names, for the texts about mistakes. */
+  readonly names?: Names;
   /**
    * - `project`: the project has one of this back end and name, whatever its options. Always so for the local one.
    * - `options`: it has one of this back end and name for each set of options, so that a call that is repeated starts nothing more.
@@ -116,8 +119,8 @@ export class Sandboxes {
    *
    * @throws `config/invalid` with every mistake; for an option that the back end does not have, it names those that do (G3).
    */
-  checkOptions(backend: BackendId, options: unknown): Promise<JsonObject> {
-    return checkForBackend(this.#options.registry, backend, options);
+  checkOptions(backend: BackendId, options: unknown, names?: Names): Promise<JsonObject> {
+    return checkForBackend(this.#options.registry, backend, options, names);
   }
 
   /**
@@ -129,7 +132,7 @@ export class Sandboxes {
    */
   async create(request: SandboxRequest, wait: SandboxWait): Promise<SandboxView> {
     const backend = await this.backend(request.backend);
-    const options = await this.checkOptions(backend.id, request.options);
+    const options = await this.checkOptions(backend.id, request.options, request.names);
     const projectDir = await realProjectDir(request.projectDir);
     await this.#forgetOld();
     const { name } = request;

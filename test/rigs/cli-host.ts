@@ -273,9 +273,14 @@ export function fakeHost(world: World): {
         id === 'local'
           ? Promise.resolve(fakeBackend)
           : Promise.reject(new GloveboxError('backend/unknown', `no ${id}`)),
-      checkOptions: (backend, options) => checkForBackend(registry, backend, options),
+      checkOptions: (backend, options, names) =>
+        checkForBackend(registry, backend, options, names),
       resolve: (config, fallback = 'local') =>
-        resolveConfig(config, { registry, profiles: loaded?.profiles() ?? new Map(), fallback }),
+        resolveConfig(config, {
+          registry: { load: (id) => services.sandboxes.backend(id) },
+          profiles: loaded?.profiles() ?? new Map(),
+          fallback,
+        }),
       create: ({ backend, options, name, once }, { waitMs }) =>
         note(
           `create ${backend} ${name ?? ''}${JSON.stringify(options)} ${waitMs}${once === 'project' ? '' : ' another'}`,

@@ -45,7 +45,7 @@ export const sandboxCreate = defineTool({
     const { backend: id, options } = wanted;
     if (input.dry_run === true) {
       const backend = await sandboxes.backend(id);
-      const checked = await sandboxes.checkOptions(id, options);
+      const checked = await sandboxes.checkOptions(id, options, wanted.names);
       const quote = await backend.quote?.(options, { projectDir, signal });
       const offers = quote === undefined ? await backend.offers(signal) : [];
       return textResult(
