@@ -173,6 +173,10 @@ it('holds the programs and what they read, and nothing else', () => {
     expect.arrayContaining([
       'mcp.mjs',
       'cli.mjs',
+      'index.mjs',
+      'index.d.mts',
+      'script.mjs',
+      'script-hooks.mjs',
       'image-worker.mjs',
       'resvg.wasm',
       'webp.wasm',
@@ -181,6 +185,6 @@ it('holds the programs and what they read, and nothing else', () => {
     ]),
   );
   expect(
-    files.filter((file) => file !== 'python' && !/\.(mjs|sh|wasm|ttf|py)$/.test(file)),
+    files.filter((file) => file !== 'python' && !/\.(d\.mts|mjs|sh|wasm|ttf|py)$/.test(file)),
   ).toEqual([]);
 });
