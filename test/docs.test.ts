@@ -2,6 +2,7 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import path from 'node:path';
+import { parse as parseToml } from 'smol-toml';
 import { describe, expect, it } from 'vitest';
 import { ERROR_CODES } from '#core/errors.ts';
 import { tools } from '#tools/index.ts';
@@ -71,6 +72,15 @@ describe.each(pages.map((page) => ({ page })))('$page', ({ page }) => {
       .filter((file) => !errorCodes.has(file));
     const missing = named.filter((file) => !existsSync(path.join(root, file)));
     expect(missing.filter((file) => !MADE_LATER.test(file))).toEqual([]);
+  });
+
+  it('has only blocks of JSON and TOML that can be read', () => {
+    const blocks = [...read(page).matchAll(/```(json|toml)\n([\s\S]*?)```/g)];
+    for (const [, language, block = ''] of blocks)
+      expect(
+        () => (language === 'json' ? JSON.parse(block) : parseToml(block)),
+        block,
+      ).not.toThrow();
   });
 
   it('links only to what exists', () => {

@@ -1,7 +1,7 @@
 /** `npm run live -- clients`: real Codex CLI, Gemini CLI and OpenCode, each against a scripted model, call a tool of the built server. */
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import {
@@ -30,6 +30,7 @@ interface LiveClient {
   readonly packageName: string;
   /** Newer ones may behave differently: moved on purpose only. */
   readonly version: string;
+  /** Below `node_modules`. */
   readonly program: string;
   readonly call: ScriptedCall;
   /** Writes its configuration; answers with what to start it with. */
@@ -46,14 +47,11 @@ const CLIENTS: readonly LiveClient[] = [
     name: 'codex',
     packageName: '@openai/codex',
     version: '0.169.0',
-    program: 'codex',
+    program: '.bin/codex',
     call: { namespace: 'mcp__glovebox', name: 'read_notebook', input },
-    prepare({ home, models }) {
+    prepare({ home, project, models }) {
       const provider = `{name="fake",base_url="${models.url}/v1",wire_api="responses",requires_openai_auth=false}`;
-      write(
-        path.join(home, '.codex/config.toml'),
-        `[mcp_servers.glovebox]\ncommand = ${JSON.stringify(process.execPath)}\nargs = [${JSON.stringify(server)}]\n`,
-      );
+      write(path.join(home, '.codex/config.toml'), documented('Codex CLI', project));
       return {
         args: [
           'exec',
@@ -75,13 +73,13 @@ const CLIENTS: readonly LiveClient[] = [
     name: 'gemini',
     packageName: '@google/gemini-cli',
     version: '0.61.0',
-    program: 'gemini',
+    program: '.bin/gemini',
     call: { name: 'mcp_glovebox_read_notebook', input },
-    prepare({ home, models }) {
+    prepare({ home, project, models }) {
       write(
         path.join(home, '.gemini/settings.json'),
         JSON.stringify({
-          mcpServers: { glovebox: { command: process.execPath, args: [server], trust: true } },
+          ...parsed(documented('Gemini CLI', project)),
           security: { auth: { selectedType: 'gemini-api-key' }, folderTrust: { enabled: false } },
           privacy: { usageStatisticsEnabled: false },
           general: { disableAutoUpdate: true },
@@ -97,7 +95,8 @@ const CLIENTS: readonly LiveClient[] = [
     name: 'opencode',
     packageName: 'opencode-ai',
     version: '1.18.33',
-    program: 'opencode',
+    // Its own wrapper wants an install script to have run, and none runs here.
+    program: `opencode-${process.platform}-${process.arch}/bin/opencode`,
     call: { name: 'glovebox_read_notebook', input },
     prepare({ project, models }) {
       write(
@@ -107,12 +106,17 @@ const CLIENTS: readonly LiveClient[] = [
             fake: {
               npm: '@ai-sdk/openai-compatible',
               options: { baseURL: `${models.url}/v1`, apiKey: 'fake' },
-              models: { fake: { name: 'fake', tool_call: true } },
+              models: {
+                fake: {
+                  name: 'fake',
+                  tool_call: true,
+                  attachment: true,
+                  modalities: { input: ['text', 'image'], output: ['text'] },
+                },
+              },
             },
           },
-          mcp: {
-            glovebox: { type: 'local', command: [process.execPath, server], enabled: true },
-          },
+          ...parsed(documented('OpenCode', project)),
         }),
       );
       return {
@@ -173,10 +177,21 @@ async function check(client: LiveClient): Promise<string | undefined> {
   }
 }
 
+/** What `docs/clients.md` tells people to write for a client, with the paths of this run. */
+function documented(client: string, project: string): string {
+  const page = readFileSync(path.join(root, 'docs/clients.md'), 'utf8');
+  const section = page.split(`\n## ${client}\n`)[1]?.split('\n## ')[0] ?? '';
+  const block = /```(?:json|toml)\n([\s\S]*?)```/.exec(section)?.[1];
+  if (block === undefined) throw new Error(`docs/clients.md says nothing about ${client}`);
+  return block.replaceAll('SERVER', server).replaceAll('/path/to/project', project);
+}
+
+const parsed = (json: string): object => Object(JSON.parse(json));
+
 /** Into a folder of its own, once. */
 function install({ name, packageName, version, program }: LiveClient): string {
   const prefix = path.join(root, '.cache/clients', `${name}-${version}`);
-  const installed = path.join(prefix, 'node_modules/.bin', program);
+  const installed = path.join(prefix, 'node_modules', program);
   if (existsSync(installed)) return installed;
   console.error(`installing ${packageName}@${version} ...`);
   mkdirSync(prefix, { recursive: true });
