@@ -276,7 +276,7 @@ test.skipIf(isSlurmMissing('netns'))(
       await cluster.admin(['scancel', `${job?.id}`]);
       const status = async (): Promise<string> => (await product.cli('status')).stdout;
       await expect.poll(status, { timeout: 20_000 }).toContain('was cancelled, not by Glovebox');
-      expect(await status()).toMatch(/last log lines:\n(.*\n)*.*start 0, on node1/);
+      expect(await status()).toMatch(/last log lines:\n(.*\n)*.*Serving notebooks from/);
       const failed = await product.cli('start', '--name', 'broken', '--python', '/no/such/python');
       expect(failed.code).toBe(1);
       expect(failed.stdout + failed.stderr).toContain(

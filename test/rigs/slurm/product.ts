@@ -52,6 +52,8 @@ export async function installProduct(
     GLOVEBOX_SLURM_TIME: '30',
     GLOVEBOX_SLURM_GRES: 'none',
     GLOVEBOX_POLL_MIN_S: '1',
+    // Whoever is put among a node's processes is in no folder of the user's.
+    ...(cluster.nodes.includes(place) && { GLOVEBOX_PROJECT_DIR: project }),
     ...(place === 'laptop' && { GLOVEBOX_SSH_HOST: 'cluster' }),
     ...extra,
   };
