@@ -15,8 +15,7 @@ const sandbox = await Sandbox.create({
 console.log(`${sandbox.name} is ready`); // on stderr: stdout is for the one line
 
 const session = await sandbox.startNotebook({ name: 'first-look' });
-await session.exec(
-  `print(f"{sum(p.numel() for p in subject.parameters()):,} parameters")`,
-  { check: true },
-);
+await session.exec(`print(f"{sum(p.numel() for p in subject.parameters()):,} parameters")`, {
+  check: true,
+});
 await emitReady(session);

@@ -136,7 +136,7 @@ function typeOf(schema: Schema, indent: string): string {
     case 'string':
     case 'boolean':
     case 'null':
-      return String(schema['type']);
+      return schema['type'];
     default:
       return 'unknown';
   }

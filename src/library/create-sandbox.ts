@@ -4,9 +4,8 @@ import { newSandboxSuffix } from '#core/ids.ts';
 import type { WantedSandbox } from '#sandbox/sandbox-config.ts';
 import type { SandboxView } from '#sandbox/sandboxes.ts';
 import type { Call } from './call.ts';
-import type { SandboxConfig } from './sandbox-config.ts';
 
-export async function createSandbox(config: SandboxConfig, call: Call): Promise<SandboxView> {
+export async function createSandbox(config: object, call: Call): Promise<SandboxView> {
   const { engine, wait } = call;
   const { sandboxes, projectDir, host } = engine;
   const wanted = await sandboxes.resolve(config);

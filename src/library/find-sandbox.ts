@@ -5,7 +5,6 @@ import type { SandboxView } from '#sandbox/sandboxes.ts';
 import { inProgramNames } from '#sandbox/spelling.ts';
 import type { Call } from './call.ts';
 import type { SandboxInfo } from './contract.ts';
-import type { SandboxConfig } from './sandbox-config.ts';
 
 /** @throws `sandbox/ended`, with when and why. */
 export function alive(view: SandboxView): SandboxView {
@@ -85,9 +84,9 @@ export async function jupyterUrlOf(
 /** What a sandbox from a snapshot is asked for with. @throws `sandbox/unknown`. */
 export async function snapshotConfig(
   snapshotId: string,
-  config: SandboxConfig,
+  config: object,
   { engine }: Call,
-): Promise<SandboxConfig> {
+): Promise<object> {
   const { backend, options } = await engine.sandboxes.snapshotOf(snapshotId);
   const { optionsSchema } = await engine.sandboxes.backend(backend);
   const before = inProgramNames(optionsSchema, options);

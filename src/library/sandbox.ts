@@ -17,7 +17,7 @@ import { endSandbox, type EndedSandbox } from './end-sandbox.ts';
 import { runCommand, runPython } from './exec.ts';
 import { alive, findByName, infoOf, snapshotConfig } from './find-sandbox.ts';
 import type { SandboxConfig } from './sandbox-config.ts';
-import { Session } from './session.ts';
+import type { Session } from './session.ts';
 import { startNotebook } from './start-notebook.ts';
 
 const DAY_MS = 24 * 3_600_000;

@@ -30,7 +30,7 @@ export async function runScriptProcess(
     stdio: ['inherit', 2, 2, 'ipc'],
   });
   child.on('message', script.onMessage);
-  let cancelKill = (): void => undefined;
+  let cancelKill: (() => void) | undefined;
   const onAbort = (): void => {
     child.kill('SIGTERM');
     cancelKill = systemClock.after(script.graceMs, () => child.kill('SIGKILL'));
@@ -47,7 +47,7 @@ export async function runScriptProcess(
   } catch (error) {
     throw await spawnFailure(process.execPath, cwd, error);
   } finally {
-    cancelKill();
+    cancelKill?.();
     signal.removeEventListener('abort', onAbort);
   }
 }

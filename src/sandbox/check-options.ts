@@ -1,5 +1,5 @@
 /** Checks what is asked of a back end, and finds every mistake in one go. */
-import * as z from 'zod';
+import type * as z from 'zod';
 import { GloveboxError } from '#core/errors.ts';
 import { isRecord } from '#core/json.ts';
 import { didYouMean } from '#core/nearest.ts';
@@ -17,7 +17,8 @@ export interface Mistake {
 export type Names = 'program' | 'schema';
 
 /** Somebody who writes one name that way wants to read them all so. */
-export const namesIn = (value: unknown): Names => (writesLikeAProgram(value) ? 'program' : 'schema');
+export const namesIn = (value: unknown): Names =>
+  writesLikeAProgram(value) ? 'program' : 'schema';
 
 export type Checked<T> =
   | { readonly data: T; readonly mistakes?: undefined }

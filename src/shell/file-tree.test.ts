@@ -16,7 +16,9 @@ describe('pieces', () => {
       const pieces = batches.flat().filter((piece) => piece.path === path);
       expect(pieces.map(({ offset }) => offset)).toEqual(pieces.map((_, at) => at * MIB));
       expect(pieces.reduce((sum, { length }) => sum + length, 0)).toBe(size);
-      expect(pieces.map(({ isLast }) => isLast)).toEqual(pieces.map((_, at) => at === pieces.length - 1));
+      expect(pieces.map(({ isLast }) => isLast)).toEqual(
+        pieces.map((_, at) => at === pieces.length - 1),
+      );
       expect(pieces.every((piece) => piece.number === number)).toBe(true);
     }
     expect(batches.flat().map(({ path }) => path)).not.toContain('folder');
@@ -34,7 +36,10 @@ describe('a name that a sandbox gives', () => {
     expect(placeBelow('/home/me/back.txt', '')).toBe('/home/me/back.txt');
   });
 
-  it.each(['../x', 'a/../../x', '/etc/passwd', 'a//b', './a', 'a\\..\\b', 'a\0b'])('%j is refused', (name) => {
-    expect(() => placeBelow('/home/me/back', name)).toThrow('would lie outside');
-  });
+  it.each(['../x', 'a/../../x', '/etc/passwd', 'a//b', './a', 'a\\..\\b', 'a\0b'])(
+    '%j is refused',
+    (name) => {
+      expect(() => placeBelow('/home/me/back', name)).toThrow('would lie outside');
+    },
+  );
 });

@@ -214,6 +214,8 @@ async function put(
   return totalOf(entries);
 }
 
+const part = (target: string): string => `${target}.glovebox-part`;
+
 /** Each file is complete beside its place before it is put there. */
 async function fetchTree(
   ask: Ask,
@@ -222,7 +224,6 @@ async function fetchTree(
   wait: SandboxWait,
 ): Promise<Transferred> {
   const places = tree.entries.map((entry) => placeBelow(localPath, entry.path));
-  const part = (target: string): string => `${target}.glovebox-part`;
   const tell = createProgress(tree.entries, wait);
   let current: string | undefined;
   try {

@@ -90,7 +90,18 @@ describe('glovebox run SCRIPT', () => {
   it('F3, F8, F9, F12: prints one line, whatever the script prints, and an agent attaches with it', async () => {
     const { bundle, env } = project();
     const cli = cliOf(bundle, env);
-    const { code, stdout, stderr } = await cli('run', 'scripts/noisy.ts', '--keep', 'a b', '--json');
+    // What Node itself would not take: an enumeration, and an import of nothing but types.
+    writeFileSync(
+      path.join(bundle.project, 'scripts/part.ts'),
+      "import { type Session } from 'glovebox';\nenum Mark { loud = '!' }\nexport const greeting = (volume: number, _of?: Session): string => `hello ${Mark.loud.repeat(volume)}`;\n",
+    );
+    const { code, stdout, stderr } = await cli(
+      'run',
+      'scripts/noisy.ts',
+      '--keep',
+      'a b',
+      '--json',
+    );
     expect({ code, stderr }).toMatchObject({ code: 0 });
     const line = lineOf(stdout);
     expect(line.jupyter_url).toMatch(/^http:\/\/127\.0\.0\.1:\d+\/$/);
@@ -188,7 +199,20 @@ describe.skipIf(withoutCertificate)('glovebox run SCRIPT with the fake Modal', (
     const { session_id, sandbox_id } = line;
     const run = await call(client, 'execute_code', { session_id, code: 'subject.training' });
     expect(run.text).toContain('False');
-    await call(client, 'sandbox_stop', { sandbox_id });
+
+    // L12, L13: another script knows the id alone, keeps the files, and goes on with them on another machine.
+    const again = await cli('run', 'scripts/again.ts', sandbox_id, String(await freePort()));
+    expect({ code: again.code, stderr: again.stderr }).toMatchObject({ code: 0 });
+    const next = lineOf(again.stdout);
+    expect(next.model_info).toMatchObject([{ var_name: 'subject' }]);
+    expect(fake.alive()).toHaveLength(1);
+    await call(client, 'attach_to_session', { ...next });
+    const kept = await call(client, 'execute_code', {
+      session_id: next.session_id,
+      code: 'open("notes.txt").read(), subject.training',
+    });
+    expect(kept.text).toContain("('sessions: 1', False)");
+    await call(client, 'sandbox_stop', { sandbox_id: next.sandbox_id });
     expect(fake.alive()).toEqual([]);
   });
 
@@ -224,7 +248,11 @@ describe.skipIf(withoutCertificate)('glovebox run SCRIPT with the fake Modal', (
     write({ backend: 'modal', gpuCount: 3, maxLifetimeSeconds: 5, partition: 'gpu' });
     const refused = await cli('sandbox', 'create', '--config', 'config.json');
     expect(refused.code).toBe(1);
-    for (const text of ['gpuCount: needs gpu', 'maxLifetimeSeconds: ', 'partition: the modal back end cannot do this; slurm can'])
+    for (const text of [
+      'gpuCount: needs gpu',
+      'maxLifetimeSeconds: ',
+      'partition: the modal back end cannot do this; slurm can',
+    ])
       expect(refused.stderr).toContain(text);
     expect(fake.calls).toEqual([]);
     const jupyterPort = await freePort();
@@ -245,10 +273,10 @@ describe.skipIf(withoutCertificate)('glovebox run SCRIPT with the fake Modal', (
 describe('a plain program', () => {
   it('imports the library, ends by itself, and leaves its notebook', async () => {
     const { bundle, env } = project();
-    const package_ = path.join(bundle.project, 'node_modules/glovebox');
-    mkdirSync(path.join(package_, 'plugin'), { recursive: true });
-    cpSync(path.join(root, 'package.json'), path.join(package_, 'package.json'));
-    cpSync(bundle.file(''), path.join(package_, 'plugin/dist'), { recursive: true });
+    const installed = path.join(bundle.project, 'node_modules/glovebox');
+    mkdirSync(path.join(installed, 'plugin'), { recursive: true });
+    cpSync(path.join(root, 'package.json'), path.join(installed, 'package.json'));
+    cpSync(bundle.file(''), path.join(installed, 'plugin/dist'), { recursive: true });
     cpSync(path.join(root, 'examples/program.mjs'), path.join(bundle.project, 'program.mjs'));
     const { stdout } = await promisify(execFile)(process.execPath, ['program.mjs'], {
       cwd: bundle.project,
@@ -258,7 +286,7 @@ describe('a plain program', () => {
     expect(said.values).toHaveLength(3);
     expect(readFileSync(said.notebook, 'utf8')).toContain('max(values) - min(values)');
     // Its types need no package that a project would have to install.
-    const types = readFileSync(path.join(package_, 'plugin/dist/index.d.mts'), 'utf8');
+    const types = readFileSync(path.join(installed, 'plugin/dist/index.d.mts'), 'utf8');
     expect([...types.matchAll(/^import .* from "(.*)";$/gm)].map(([, from]) => from)).toEqual([
       'node:buffer',
     ]);

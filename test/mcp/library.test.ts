@@ -18,7 +18,7 @@ function newProgram(): void {
     const { services, close } = await world.newApp();
     return {
       ...services,
-      notebookDir: services.settings.notebookDir,
+      notebookDir: () => services.settings.notebookDir(),
       report: () => undefined,
       host: { created: (id) => void created.push(id), ready: async () => undefined },
       close,
@@ -43,7 +43,15 @@ afterAll(() => world.end());
 
 describe('a sandbox', () => {
   it('L11: exec gives back both streams and the exit code, of words and of a line for the shell', async () => {
-    const words = ['sh', '-c', 'printf "%s|" "$@"; echo err >&2; exit 3', 'sh', 'a b', '$HOME', "it's"];
+    const words = [
+      'sh',
+      '-c',
+      'printf "%s|" "$@"; echo err >&2; exit 3',
+      'sh',
+      'a b',
+      '$HOME',
+      "it's",
+    ];
     const seen: string[] = [];
     const result = await sandbox.exec(words, { onStdout: (text) => void seen.push(text) });
     expect(result).toEqual({
@@ -103,7 +111,8 @@ describe('a sandbox', () => {
     const from = path.join(world.projectDir, '..', 'from');
     mkdirSync(path.join(from, 'empty/inner'), { recursive: true });
     mkdirSync(path.join(from, 'many'));
-    for (let at = 0; at < 300; at += 1) writeFileSync(path.join(from, 'many', `${at}.txt`), `${at}`);
+    for (let at = 0; at < 300; at += 1)
+      writeFileSync(path.join(from, 'many', `${at}.txt`), `${at}`);
     writeFileSync(path.join(from, 'run.sh'), '#!/bin/sh\necho ran', { mode: 0o755 });
     await sandbox.upload(from, 'copied');
     expect((await sandbox.exec(['copied/run.sh'])).stdout).toBe('ran\n');
@@ -146,7 +155,13 @@ describe('a sandbox', () => {
   });
 
   it('L1, G3, F13: is not made of a config with mistakes, all of which are named', async () => {
-    const wrong = { backend: 'local', idleH: -1, kernelTransport: 'smoke', gpuCount: 2, nothing: 1 };
+    const wrong = {
+      backend: 'local',
+      idleH: -1,
+      kernelTransport: 'smoke',
+      gpuCount: 2,
+      nothing: 1,
+    };
     const failure = await Sandbox.create(JSON.parse(JSON.stringify(wrong))).catch(String);
     expect(failure).toContain('idleH: ');
     expect(failure).toContain('kernelTransport: ');
@@ -188,7 +203,10 @@ describe('a session', () => {
     expect(first).toMatchObject({ state: 'ok', executionCount: 1 });
     expect(first.text).toContain('six\n');
     expect(first.text).toContain('42');
-    expect(first.outputs.map(({ output_type }) => output_type)).toEqual(['stream', 'execute_result']);
+    expect(first.outputs.map(({ output_type }) => output_type)).toEqual([
+      'stream',
+      'execute_result',
+    ]);
     const hidden = await session.exec('y = x + 1; print(y)', { hidden: true });
     expect(hidden).toMatchObject({ state: 'ok', text: '7\n', executionCount: null });
     expect(hidden).not.toHaveProperty('cellId');

@@ -273,13 +273,12 @@ export function fakeHost(world: World): {
         id === 'local'
           ? Promise.resolve(fakeBackend)
           : Promise.reject(new GloveboxError('backend/unknown', `no ${id}`)),
-      checkOptions: (backend, options, names) =>
-        checkForBackend(registry, backend, options, names),
-      resolve: (config, fallback = 'local') =>
+      checkOptions: (backend, options, names) => checkForBackend(registry, backend, options, names),
+      resolve: (config, fallback) =>
         resolveConfig(config, {
           registry: { load: (id) => services.sandboxes.backend(id) },
           profiles: loaded?.profiles() ?? new Map(),
-          fallback,
+          fallback: fallback ?? 'local',
         }),
       create: ({ backend, options, name, once }, { waitMs }) =>
         note(

@@ -12,7 +12,10 @@ function world(
 ): World {
   const status = price === undefined ? {} : { usdPerHour: price };
   return {
-    sandboxes: [sandboxView(status, { id: 'modal-one' }), sandboxView({ state: 'ended' }, { id: 'modal-two' })],
+    sandboxes: [
+      sandboxView(status, { id: 'modal-one' }),
+      sandboxView({ state: 'ended' }, { id: 'modal-two' }),
+    ],
     host: {
       runScript: async ({ file, args }, events) => {
         expect({ file, args }).toEqual({ file: '/project/setup.ts', args: ['--x', '1'] });
@@ -28,7 +31,10 @@ const done = { code: 0, signal: null };
 
 describe('glovebox run SCRIPT', () => {
   it('F8: writes the line once, and leaves what was handed over', async () => {
-    const { code, out, calls } = await runFake(['run', 'setup.ts', '--x', '1'], world(done, [LINE, LINE]));
+    const { code, out, calls } = await runFake(
+      ['run', 'setup.ts', '--x', '1'],
+      world(done, [LINE, LINE]),
+    );
     expect({ code, out, calls }).toEqual({ code: 0, out: LINE, calls: [] });
   });
 
@@ -54,7 +60,10 @@ describe('glovebox run SCRIPT', () => {
   it('F11: says which one could not be ended', async () => {
     const failed = world({ code: null, signal: 'SIGKILL' }, []);
     const stop = () => Promise.reject(new Error('no network'));
-    const { code, err } = await runFake(['run', 'setup.ts', '--x', '1'], { ...failed, parts: { stop } });
+    const { code, err } = await runFake(['run', 'setup.ts', '--x', '1'], {
+      ...failed,
+      parts: { stop },
+    });
     expect(code).toBe(1);
     expect(err).toMatch(/modal-one could not be ended: no network.*glovebox stop modal-one/);
   });
@@ -69,7 +78,10 @@ describe('glovebox run SCRIPT', () => {
 describe('words after a script', () => {
   it.each([
     ['run setup.ts --x --json', 'run -- setup.ts --x --json'],
-    ['--project /p run --keep-on-error a.mjs b.ts', '--project /p run --keep-on-error -- a.mjs b.ts'],
+    [
+      '--project /p run --keep-on-error a.mjs b.ts',
+      '--project /p run --keep-on-error -- a.mjs b.ts',
+    ],
     ['run -- setup.ts x', 'run -- setup.ts x'],
     ['run probe.ipynb --keep', 'run probe.ipynb --keep'],
     ['exec run a.ts', 'exec run -- a.ts'],

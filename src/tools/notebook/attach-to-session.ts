@@ -99,22 +99,22 @@ async function checkPlace(
   { sandbox_id: named, jupyter_url: url }: AttachInput,
   { sessions, sandboxes, signal }: ToolContext,
 ): Promise<void> {
-  const sandboxId = await sessions.sandboxIdOf(sessionId);
-  if (sandboxId === undefined) return; // `get` says which sessions there are.
-  if (named !== undefined && named !== sandboxId) {
+  const id = await sessions.sandboxIdOf(sessionId);
+  if (id === undefined) return; // `get` says which sessions there are.
+  if (named !== undefined && named !== id) {
     throw new GloveboxError(
       'input/invalid',
-      `Session ${sessionId} is in sandbox ${sandboxId}, not in ${named}.`,
+      `Session ${sessionId} is in sandbox ${id}, not in ${named}.`,
       { hint: `attach_to_session(session_id="${sessionId}") alone attaches to it.` },
     );
   }
   if (url === undefined) return;
-  const { baseUrl } = await sandboxes.endpointSource(sandboxId)(signal);
-  const { sharesHost } = await sandboxes.backend((await sandboxes.get(sandboxId, signal)).backend);
+  const { baseUrl } = await sandboxes.endpointSource(id)(signal);
+  const { sharesHost } = await sandboxes.backend((await sandboxes.get(id, signal)).backend);
   if (isSamePlace(url, baseUrl, sharesHost)) return;
   throw new GloveboxError(
     'input/invalid',
-    `Sandbox ${sandboxId} is reached at ${baseUrl}, not at the jupyter_url that was given. Nothing was sent there.`,
+    `Sandbox ${id} is reached at ${baseUrl}, not at the jupyter_url that was given. Nothing was sent there.`,
     { hint: `attach_to_session(session_id="${sessionId}") alone attaches to it.` },
   );
 }
@@ -126,9 +126,10 @@ function isSamePlace(given: string, reported: string, sharesHost: boolean): bool
   const other = new URL(reported);
   if (one.username !== '' || one.password !== '' || one.search !== '') return false;
   const isTunnel = !sharesHost && isLoopback(one) && isLoopback(other);
-  const withSlash = ({ pathname }: URL): string => pathname.replace(/\/*$/, '/');
   return (isTunnel || one.origin === other.origin) && withSlash(one) === withSlash(other);
 }
+
+const withSlash = ({ pathname }: URL): string => pathname.replace(/\/*$/, '/');
 
 const isLoopback = ({ hostname }: URL): boolean =>
   hostname === 'localhost' || hostname === '[::1]' || /^127(\.\d+){3}$/.test(hostname);
