@@ -97,6 +97,10 @@ export function loginArguments(
   ];
 }
 
+/** One word for the shell that runs a `ProxyCommand`, where a percent sign is ssh's own. */
+const literal = (word: string): string =>
+  `'${word.replaceAll("'", String.raw`'\''`).replaceAll('%', '%%')}'`;
+
 /** For a shell: what ssh talks to is the far end of a channel through the other connection. */
 function jumpCommand(via: SshSettings, route: SshRoute): string {
   const words = [
@@ -104,8 +108,7 @@ function jumpCommand(via: SshSettings, route: SshRoute): string {
     ...socket(route),
     ...flags(['ControlMaster=no', `ProxyCommand=${INSTEAD_OF_A_LOGIN}`, ...PLAIN, ...UNATTENDED]),
   ];
-  const quoted = words.map((word) => `'${word.replaceAll("'", String.raw`'\''`)}'`);
-  return `exec ${quoted.join(' ').replaceAll('%', '%%')} -W '[%h]:%p' -- ${`'${via.destination}'`.replaceAll('%', '%%')}`;
+  return [...words.map(literal), '-W', "'[%h]:%p'", '--', literal(via.destination)].join(' ');
 }
 
 /** Runs a command line over the connection that is there. Without one it fails at once, instead of logging in unseen. */

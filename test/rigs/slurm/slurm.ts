@@ -329,8 +329,9 @@ class SlurmCluster implements Cluster {
     const address = this.#layout.nodes.find(({ name }) => name === node)?.address ?? '';
     const log = `${this.dir}/log/sshd-${node}.out`;
     const argv = this.#machines.on(node, listeningOn(this.#sshdArgv, address));
-    new Daemon(argv, this.#layout.adminEnv, log);
-    const isUp = (): boolean => readFileSync(log, 'utf8').includes('Server listening');
+    const sshd = new Daemon(argv, this.#layout.adminEnv, log);
+    const isUp = (): boolean =>
+      sshd.isAlive && readFileSync(log, 'utf8').includes('Server listening');
     await until(`sshd listens on ${node}`, isUp, { logs: [log] });
   }
 
