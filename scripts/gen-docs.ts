@@ -19,6 +19,7 @@ const GENERATED = '<!-- Made by `npm run gen` from the code. Do not edit. -->';
 const pages: Readonly<Record<string, () => string | Promise<string>>> = {
   'tools.md': renderTools,
   'options.md': renderOptions,
+  'old-names.md': renderOldNames,
   'errors.md': renderErrors,
   'cli.md': renderCommands,
   'sandbox-config.md': async () => renderConfigReference(await loadBackends(), table),
@@ -98,11 +99,21 @@ function defaultOf(field: unknown): string {
 
 function renderOptions(): string {
   const rows = OPTION_KEYS.map((key) => {
-    const { env, oldNames = [], flag, from, kind, about, defaultText } = OPTION_TABLE[key];
+    const {
+      env,
+      oldNames = [],
+      pluginOption,
+      flag,
+      from,
+      kind,
+      about,
+      defaultText,
+    } = OPTION_TABLE[key];
     const names = [
       `\`${env}\``,
       ...oldNames.map((old) => `(\`${old.env}\`)`),
       ...(flag ? [`\`${flag}\``] : []),
+      ...(pluginOption ? [`plugin option \`${pluginOption}\``] : []),
     ];
     const fileKey = from === 'outside' ? '' : `\`${key}\`${from === 'user' ? ' (user)' : ''}`;
     return [
@@ -114,11 +125,29 @@ function renderOptions(): string {
   });
   return [
     '# Options',
-    'Stronger first: flag, environment variable, `glovebox.toml` of the project, `glovebox.toml` in `GLOVEBOX_DIR`, default. ' +
+    'Stronger first: flag, environment variable, option of the Claude Code plugin, older name of the variable, `glovebox.toml` of the project, `glovebox.toml` in `GLOVEBOX_DIR`, default. ' +
       'A key such as `run.wait_s` is written as `wait_s` below `[run]`; keys marked (user) are not taken from the file of a project. ' +
       'Names in parentheses are older ones that still work. A blank variable counts as unset. ' +
       '`glovebox doctor` shows every value in force and where it comes from.',
     table(['variable and flag', 'key in a file', 'default', 'meaning'], rows),
+  ].join('\n\n');
+}
+
+function renderOldNames(): string {
+  const rows = OPTION_KEYS.flatMap((key) => {
+    const { env, oldNames = [], kind } = OPTION_TABLE[key];
+    return oldNames.map((old) => [
+      `\`${old.env}\``,
+      `\`${env}\``,
+      old.isStandard === true ? 'stays good' : 'old: rename it',
+      old.kind === undefined ? kind.accepts : old.kind.accepts,
+    ]);
+  });
+  return [
+    '# Older and shared names of variables',
+    'They still work. Where both are set, the name of Glovebox counts; `glovebox doctor` names every old one that is in use. ' +
+      'What else was there in other systems is told in [coming from another system](../coming-from.md).',
+    table(['variable', 'here', 'what to do', 'accepts'], rows),
   ].join('\n\n');
 }
 

@@ -20,6 +20,29 @@ export interface LocalConfig extends CommonConfig {
   readonly packages?: readonly string[] | undefined;
   /** Hours without contact, with all kernels idle, after which the server ends itself; 0 is never. Default: GLOVEBOX_LOCAL_IDLE_H. */
   readonly idleH?: number | undefined;
+  /** Models that are loaded into new kernels, e.g. [{"id":"./models/mine"}]; the kernel needs torch and transformers. */
+  readonly models?:
+    | readonly {
+        /** Variable of the kernel. Default: model. */
+        readonly varName?: string | undefined;
+        /** Default: tokenizer, or NAME_tokenizer. */
+        readonly tokenizerVar?: string | undefined;
+        /** Picks the class. Default: from the config file. */
+        readonly task?: 'auto' | 'causal-lm' | 'seq2seq' | 'image-text' | 'encoder' | undefined;
+        readonly dtype?: 'auto' | 'float32' | 'float16' | 'bfloat16' | undefined;
+        readonly deviceMap?: string | undefined;
+        readonly quantization?: '8bit' | '4bit' | undefined;
+        /** Implementation of attention. */
+        readonly attention?: string | undefined;
+        /** Load it into the kernel. Default: true. */
+        readonly preload?: boolean | undefined;
+        readonly paddingSide?: 'left' | 'right' | undefined;
+        /** A folder with weights, beginning with /, ./ or ~/ (relative ones count from the project), or a repository of the Hub, which the kernel fetches into your own cache. */
+        readonly id: string;
+        /** Branch, tag or commit of a repository. Default: main. */
+        readonly revision?: string | undefined;
+      }[]
+    | undefined;
   /** How kernels talk to their server. ipc (default) is private to the user; tcp is for kernels that know nothing else, and lets every user of this machine read their output. */
   readonly kernelTransport?: 'ipc' | 'tcp' | undefined;
 }
@@ -119,16 +142,26 @@ export interface ModalConfig extends CommonConfig {
   /** Models of the Hugging Face Hub, e.g. [{"id":"google/gemma-2-9b-it"}]; weights are fetched once and kept on a volume. */
   readonly models?:
     | readonly {
+        /** Variable of the kernel. Default: model. */
+        readonly varName?: string | undefined;
+        /** Default: tokenizer, or NAME_tokenizer. */
+        readonly tokenizerVar?: string | undefined;
+        /** Picks the class. Default: from the config file. */
+        readonly task?: 'auto' | 'causal-lm' | 'seq2seq' | 'image-text' | 'encoder' | undefined;
+        readonly dtype?: 'auto' | 'float32' | 'float16' | 'bfloat16' | undefined;
+        readonly deviceMap?: string | undefined;
+        readonly quantization?: '8bit' | '4bit' | undefined;
+        /** Implementation of attention. */
+        readonly attention?: string | undefined;
+        /** Load it into the kernel. Default: true. */
+        readonly preload?: boolean | undefined;
+        readonly paddingSide?: 'left' | 'right' | undefined;
         /** Repository at the Hub. */
         readonly id?: string | undefined;
         /** Where the id stands, as env:NAME or file:path, so that nobody reads it here. */
         readonly idRef?: string | undefined;
         /** Branch, tag or commit. Default: main. */
         readonly revision?: string | undefined;
-        /** Variable of the kernel. Default: model. */
-        readonly varName?: string | undefined;
-        /** Default: tokenizer, or NAME_tokenizer. */
-        readonly tokenizerVar?: string | undefined;
         /** Nothing in the sandbox says which model it is. */
         readonly hidden?: boolean | undefined;
         /** The id is an adapter on this base; or wrap the model in an untrained adapter. */
@@ -151,20 +184,10 @@ export interface ModalConfig extends CommonConfig {
               readonly name: string;
             }[]
           | undefined;
-        /** Picks the class. Default: from the config file. */
-        readonly task?: 'auto' | 'causal-lm' | 'seq2seq' | 'image-text' | 'encoder' | undefined;
-        readonly dtype?: 'auto' | 'float32' | 'float16' | 'bfloat16' | undefined;
-        readonly deviceMap?: string | undefined;
-        readonly quantization?: '8bit' | '4bit' | undefined;
-        /** Implementation of attention. */
-        readonly attention?: string | undefined;
         /** Needs a commit as revision. */
         readonly trustRemoteCode?: boolean | undefined;
         /** Patterns of files to fetch. Default: safetensors, configs, tokenizer. */
         readonly files?: readonly string[] | undefined;
-        /** Load it into the kernel. Default: true. */
-        readonly preload?: boolean | undefined;
-        readonly paddingSide?: 'left' | 'right' | undefined;
       }[]
     | undefined;
   /** Git repositories put into the workspace. */

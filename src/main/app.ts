@@ -22,7 +22,7 @@ import { locateImageWorker } from './image-assets.ts';
 import { localSettings } from './local-settings.ts';
 import { modalSettings } from './modal-settings.ts';
 import { readPythonFile } from './python-files.ts';
-import { createClusterHosts, slurmSettings } from './slurm-settings.ts';
+import { createClusterHosts, createNodeHosts, slurmSettings } from './slurm-settings.ts';
 import { readStatus } from './status.ts';
 import { createWebServices } from './web-services.ts';
 
@@ -157,6 +157,7 @@ function slurmLoader(config: Config, environment: Environment, log: Log): Backen
       log,
       settings: () => slurmSettings(config),
       host: createClusterHosts(config, environment),
+      nodeHost: createNodeHosts(config, environment),
       openRelay: async (host, options) =>
         openRelay(host, { ...options, source: await readPythonFile('relay.py') }),
     });
