@@ -1,5 +1,5 @@
 /** Starts a notebook in a sandbox for a program, with the models loaded before anybody has it. */
-import { GloveboxError } from '#core/errors.ts';
+import { GloveboxError, isGloveboxError } from '#core/errors.ts';
 import { modelsIn } from '#session/loaded-models.ts';
 import type { SessionRecord } from '#session/contract.ts';
 import type { Call } from './call.ts';
@@ -28,9 +28,15 @@ export async function startNotebook(
     return new Session(sandbox, factsOf(session.record, jupyterUrl), true);
   } catch (error) {
     await sessions.shutdown(session.id, new AbortController().signal).catch(() => undefined);
-    throw error;
+    throw isGloveboxError(error, 'kernel/preload-failed') ? withoutSession(error) : error;
   }
 }
+
+/** Nobody has the session that the hint for agents names. */
+const withoutSession = ({ message }: GloveboxError): GloveboxError =>
+  new GloveboxError('kernel/preload-failed', message, {
+    hint: 'startNotebook({ name, preload: false }) starts one without the models.',
+  });
 
 /** Those of a sandbox that live, whoever started them; asked of nobody but the records. */
 export async function findSessions(sandbox: Sandbox, call: Call): Promise<readonly Session[]> {
