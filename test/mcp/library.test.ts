@@ -19,6 +19,7 @@ function newProgram(): void {
     return {
       ...services,
       notebookDir: () => services.settings.notebookDir(),
+      requestTerms: () => ({}),
       report: () => undefined,
       host: { created: (id) => void created.push(id), ready: async () => undefined },
       close,
