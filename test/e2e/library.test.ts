@@ -87,7 +87,7 @@ function lineOf(stdout: string): Line {
 }
 
 describe('glovebox run SCRIPT', () => {
-  it('F3, F8, F9, F12: prints one line, whatever the script prints, and an agent attaches with it', async () => {
+  it('F3, F8, F9, F12, SEC2: prints one line, whatever the script prints, and an agent attaches with it', async () => {
     const { bundle, env } = project();
     const cli = cliOf(bundle, env);
     // What Node itself would not take: an enumeration, and an import of nothing but types.
@@ -114,6 +114,11 @@ describe('glovebox run SCRIPT', () => {
     ])
       expect(stderr).toContain(text);
     expect(stderr).toMatch(/^\[\d+ s\] .*server/m);
+
+    const page = (await cli('open', line.session_id, '--print')).stdout.trim();
+    const [, token = 'no token'] = /token=(\w{20,})/.exec(readFileSync(page, 'utf8')) ?? [];
+    expect(token).not.toBe('no token');
+    expect(stdout + stderr).not.toContain(token);
 
     const { client } = await startServer(bundle, { era: 'modern', env });
     const elsewhere = { ...line, jupyter_url: 'http://127.0.0.1:9/' };
