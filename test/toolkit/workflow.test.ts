@@ -54,7 +54,7 @@ async function experiment(client: Client, sandbox_id: string, project: string): 
   expect(plotted.images).toHaveLength(1);
   // K8: a tensor is told in brief.
   expect(plotted.text).toMatch(/Tensor \[2, 32\] float32 on cpu: mean/);
-  // F17: what is left open is told.
+  // What is left open is told.
   const left = await call(client, 'execute_code', {
     session_id,
     code: 'left = interp.steer(model, 1, vector); left.__enter__(); None',
