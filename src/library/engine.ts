@@ -1,5 +1,5 @@
 /** What the library works with: the same services as the tools, opened at the first call that needs them. */
-import type { Sandboxes } from '#sandbox/sandboxes.ts';
+import type { Sandboxes, SandboxRequest, SandboxWait } from '#sandbox/sandboxes.ts';
 import type { Sessions } from '#session/sessions.ts';
 import type { SandboxFiles } from '#shell/files.ts';
 import type { Shell } from '#shell/shell.ts';
@@ -25,6 +25,8 @@ export interface Engine {
   readonly transfer: Transfer;
   /** The folder that new notebooks go to. */
   notebookDir(this: void): string;
+  /** What each request for a sandbox carries beside what the program asks for: who answers for it. */
+  requestTerms(this: void, wait: SandboxWait): Partial<SandboxRequest>;
   /** Shows how far a call is, where the caller gave nothing for it. */
   readonly report: (progress: Progress) => void;
   readonly host: ScriptHost;

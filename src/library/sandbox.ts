@@ -18,7 +18,7 @@ import { runCommand, runPython } from './exec.ts';
 import { alive, findByName, infoOf, snapshotConfig } from './find-sandbox.ts';
 import type { SandboxConfig } from './sandbox-config.ts';
 import type { Session } from './session.ts';
-import { startNotebook } from './start-notebook.ts';
+import { findSessions, startNotebook } from './start-notebook.ts';
 
 const DAY_MS = 24 * 3_600_000;
 
@@ -112,6 +112,11 @@ export class Sandbox implements AsyncDisposable {
    */
   startNotebook(options: StartNotebookOptions): Promise<Session> {
     return inCall(options, (call) => startNotebook(this, options, call));
+  }
+
+  /** Its sessions that live, whoever started them, oldest first. @throws `sandbox/ended`, `server/unreachable`. */
+  sessions(options?: CallOptions): Promise<readonly Session[]> {
+    return inCall(options, (call) => findSessions(this, call));
   }
 
   /**

@@ -20,5 +20,12 @@ export async function openEngine(): Promise<Engine> {
   });
   const { services, close } = createApp({ config, env, projectDir, log });
   const { report, ...host } = scriptHost();
-  return { ...services, notebookDir: () => services.settings.notebookDir(), report, host, close };
+  return {
+    ...services,
+    notebookDir: () => services.settings.notebookDir(),
+    requestTerms: () => ({}),
+    report,
+    host,
+    close,
+  };
 }

@@ -1,5 +1,6 @@
 /** The words of sessions and runs: their states, what is stored of them, and what a reader is told. */
 import type { CellOutput, KernelSpecMetadata } from '#notebook/contract.ts';
+import type { LoadedModel } from './loaded-models.ts';
 import type { ProcessIdentity } from '#platform/process-identity.ts';
 
 /**
@@ -148,6 +149,8 @@ export interface SessionRecord {
   readonly scratch?: boolean;
   /** A scratch kernel for programs of ours: what runs in it is carried on by the next process, and not ended with this one. */
   readonly helper?: boolean;
+  /** What was loaded into its kernel of that generation before anybody used it; `modelsIn` reads it. */
+  readonly models?: { readonly generation: number; readonly loaded: readonly LoadedModel[] };
 }
 
 /** What a reader is told of a session. */

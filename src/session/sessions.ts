@@ -95,6 +95,14 @@ export class Sessions {
     return listSessionViews(this.#pool, includeEnded);
   }
 
+  /** What is on record of the sessions of a sandbox that live, oldest first. */
+  async recordsIn(sandboxId: string): Promise<readonly SessionRecord[]> {
+    const records = await this.#pool.records(false);
+    return records
+      .filter((record) => record.sandboxId === sandboxId)
+      .toSorted((a, b) => a.createdMs - b.createdMs);
+  }
+
   /** Kernels in the project's sandboxes that none of these sessions has. */
   foreignKernels(
     own: readonly SessionView[],

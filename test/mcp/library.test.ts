@@ -2,7 +2,7 @@
 import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { engine, provideEngine } from '#library/engine.ts';
+import { provideEngine } from '#library/engine.ts';
 import { Sandbox } from '#library/sandbox.ts';
 import type { Session } from '#library/session.ts';
 import { createWorld, type World } from '../rigs/app.ts';
@@ -19,6 +19,7 @@ function newProgram(): void {
     return {
       ...services,
       notebookDir: () => services.settings.notebookDir(),
+      requestTerms: () => ({}),
       report: () => undefined,
       host: { created: (id) => void created.push(id), ready: async () => undefined },
       close,
@@ -246,9 +247,14 @@ describe('a session', () => {
     expect((await found.info()).sessions).toEqual([
       { id: session.id, notebookPath: session.notebookPath },
     ]);
-    const { sessions } = await engine();
-    expect((await sessions.get(session.id)).id).toBe(session.id);
-    expect((await session.exec('x')).text).toContain('6');
+    const [again] = await found.sessions();
+    expect(again).toMatchObject({
+      id: session.id,
+      notebookPath: session.notebookPath,
+      jupyterUrl: session.jupyterUrl,
+      models: [],
+    });
+    expect((await again?.exec('x'))?.text).toContain('6');
   });
 
   it('starts afresh, and ends with its block, while the sandbox lives', async () => {
