@@ -166,7 +166,10 @@ describe.skipIf(isSlurmMissing('netns') || sshdIsMissing())('on machines of thei
     const other = await cluster.occupy();
     const starting = cli.start('start');
     await starting.says('waiting in the queue');
+    // Long enough for the waiting one to see that it is being stopped, which is no end yet.
+    cluster.hinder('scancel', { slowS: 2.5 });
     expect((await cli('stop')).code).toBe(0);
+    cluster.unhinder('scancel');
     expect((await starting.ended).code).toBe(1);
     await cluster.admin(['scancel', `${other}`]);
 
