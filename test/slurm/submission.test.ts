@@ -123,7 +123,9 @@ describe.skipIf(isSlurmMissing())('a submission', () => {
   describe('S29: a stop works in every state, and leaves no job', () => {
     test('while another process is submitting it', async () => {
       lab.rig.cluster.hinder('sbatch', {
-        script: 'case " $* " in *" --test-only "*) exec "$real" "$@";; esac\nsleep 1',
+        script:
+          'case " $* " in *" --test-only "*) exec "$real" "$@";; esac\n' +
+          'sleep 1; exec "$real" "$@"',
       });
       const caller = lab.newCaller();
       const program = otherProcess(caller.id);
