@@ -112,7 +112,7 @@ describe.skipIf(isSlurmMissing('netns') || sshdIsMissing())('on machines of thei
     const { cli } = await installProduct(cluster, { place: 'login', name: 'commands', env });
     expect((await cli('status')).code).toBe(4);
     const other = await cluster.occupy();
-    const queued = await cli('start', '20');
+    const queued = await cli('start', '20', '--no-wait');
     expect(queued.code).toBe(3);
     expect(queued.stdout).toMatch(
       /state: queued \(SLURM job \d+; waiting in the queue; (Resources|Priority|None)/,
