@@ -70,7 +70,7 @@ describe.skipIf(isSlurmMissing())('a notebook in a SLURM job', () => {
     await expect
       .poll(queued, { timeout: 30_000 })
       .toMatch(/state: queued \(SLURM job \d+; waiting in the queue; Resources/);
-    expect(await queued()).toContain(`Next: sandbox_wait(sandbox_id="${sandbox_id}")`);
+    expect(created.text).toContain(`Next: sandbox_wait(sandbox_id="${sandbox_id}")`);
     const early = await callError(mcp, 'start_new_notebook', {
       experiment_name: 'gpu',
       sandbox_id,
