@@ -12,6 +12,7 @@ import { mcp } from './commands/mcp.ts';
 import { open } from './commands/open.ts';
 import { run } from './commands/run.ts';
 import { sandboxes } from './commands/sandboxes.ts';
+import { serve } from './commands/serve.ts';
 import { sessions } from './commands/sessions.ts';
 import { start } from './commands/start.ts';
 import { status } from './commands/status.ts';
@@ -29,6 +30,7 @@ const COMMANDS: readonly CliCommand[] = [
   status,
   stop,
   logs,
+  serve,
   login,
   open,
   run,

@@ -93,6 +93,10 @@ export const ERROR_CODES = {
     retryable: false,
     about: 'A model could not be loaded into the kernel; the session is there without it.',
   },
+  'kernel/library-failed': {
+    retryable: false,
+    about: 'A library of the user could not be installed or imported, or hidden code at the beginning of a session failed.',
+  },
   'kernel/dead': { retryable: false, about: 'The kernel process ended and was not started again.' },
   'kernel/gone': { retryable: false, about: 'Somebody deleted or culled the kernel.' },
   'kernel/unresponsive': {
@@ -149,6 +153,18 @@ export const ERROR_CODES = {
   'sandbox/over-budget': {
     retryable: false,
     about: 'It could cost more than allowed, or its price is not known; nothing was started.',
+  },
+  'interface/failed': {
+    retryable: false,
+    about: 'A function that a sandbox exposes raised an error, or refused its arguments.',
+  },
+  'interface/gone': {
+    retryable: false,
+    about: 'An interface of a sandbox does not run, or ended during a call.',
+  },
+  'interface/start-failed': {
+    retryable: false,
+    about: 'A file with exposed functions could not be served.',
   },
   'backend/unknown': { retryable: false, about: 'No back end has that name.' },
   'backend/unavailable': { retryable: false, about: 'The back end cannot work on this machine.' },

@@ -14,9 +14,14 @@ import { createSessionRecords } from '#session/records.ts';
 import { DEFAULT_LIMITS, type SessionLimits } from '#session/limits.ts';
 import { Sessions } from '#session/sessions.ts';
 import { createSandboxFiles } from '#shell/files.ts';
+import { reloadModules } from '#shell/reload.ts';
 import { createShell } from '#shell/shell.ts';
+import { createSandboxTransfer } from '#shell/transfer.ts';
 import { authorizeByAsking } from '#tools/authorize.ts';
 import type { ToolServices } from '#tools/define-tool.ts';
+import { createInterfaceRecords } from '#workspace/interface-records.ts';
+import { createInterfaces } from '#workspace/interfaces.ts';
+import { createWorkspace } from '#workspace/workspace.ts';
 import { locateImageWorker } from './image-assets.ts';
 import { localSettings } from './local-settings.ts';
 import { modalSettings } from './modal-settings.ts';
@@ -98,6 +103,34 @@ export function createApp({ config, env, projectDir, log, limits, webClock }: Ap
       sandboxes,
       shell: createShell({ helpers, source: () => readPythonFile('shell.py') }),
       files: createSandboxFiles({ helpers, clock, source: () => readPythonFile('files.py') }),
+      transfer: createSandboxTransfer({
+        helpers,
+        projectDir,
+        clock,
+        source: () => readPythonFile('transfer.py'),
+      }),
+      reload: async (sandboxId, files, wait) => {
+        const source = await readPythonFile('reload_modules.py');
+        return reloadModules(sessions, { sandboxId, files, source }, wait);
+      },
+      workspace: createWorkspace({
+        helpers,
+        projectDir,
+        clock,
+        source: readPythonFile,
+        settings: () => ({
+          libraries: config.get('workspace.libraries') ?? [],
+          imports: config.get('workspace.imports') ?? [],
+          initCode: config.get('workspace.init_code'),
+        }),
+      }),
+      interfaces: createInterfaces({
+        helpers,
+        records: createInterfaceRecords(dir, clock, (message) => log.warn(message)),
+        projectDir,
+        clock,
+        source: readPythonFile,
+      }),
       projectDir,
       images,
       ...createWebServices(config, webClock ?? clock),

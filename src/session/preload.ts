@@ -4,6 +4,7 @@ import { GloveboxError } from '#core/errors.ts';
 import { isRecord, type JsonObject } from '#core/json.ts';
 import type { SandboxWait } from '#sandbox/sandboxes.ts';
 import { isFinal } from './contract.ts';
+import { publishedBy } from './published.ts';
 import type { Run } from './run.ts';
 import type { Session } from './session.ts';
 
@@ -60,11 +61,8 @@ export async function preloadModels(session: Session, wait: SandboxWait): Promis
   // The end of the wait ends no loading.
   await run.wait({ ...wait, report: () => undefined });
   if (!isFinal(run.state)) return { loading: run };
-  const [published] = run.collector.outputs.flatMap((output) =>
-    output.output_type === 'display_data' ? [output.data[MIME]] : [],
-  );
-  if (run.state === 'ok' && typeof published === 'string')
-    return { loaded: answer.parse(JSON.parse(published)) };
+  const published = publishedBy(run, MIME);
+  if (run.state === 'ok' && published !== undefined) return { loaded: answer.parse(published) };
   const { error, explanation } = run.record;
   const why = error === undefined ? explanation : `${error.name}: ${error.value}`;
   throw new GloveboxError(

@@ -43,6 +43,13 @@ const sessionRecord = z.looseObject({
   endReason: z.string().exactOptional(),
   scratch: z.boolean().exactOptional(),
   helper: z.boolean().exactOptional(),
+  beginning: z
+    .object({
+      imports: z.array(z.string()),
+      initCode: z.string().exactOptional(),
+      env: z.record(z.string(), z.string()).exactOptional(),
+    })
+    .exactOptional(),
 });
 
 export function createSessionRecords(

@@ -71,6 +71,10 @@ export function throwRefusal(answer: unknown, path: string, maxBytes: number): v
         `${message} At most ${renderBytes(maxBytes)} are taken here.`,
         { hint: 'Work on it with sandbox_bash, for instance with head, tail, grep or sed.' },
       );
+    case 'too-many':
+      throw new GloveboxError('input/too-large', message, {
+        hint: 'Pack them into an archive with sandbox_bash, and move that.',
+      });
     case 'exists':
       throw new GloveboxError('file/not-read', `${path} exists, and was not read here before.`, {
         hint: `sandbox_read(path="${path}") first: what is there would be lost.`,
@@ -106,5 +110,13 @@ export function notFound(path: string, near: readonly string[]): GloveboxError {
 export function changed(path: string): GloveboxError {
   return new GloveboxError('file/changed', `${path} was changed since it was read here.`, {
     hint: `sandbox_read(path="${path}") again, then make the change to what it holds now.`,
+  });
+}
+
+/** @throws `input/invalid`. */
+export function checkedPath(path: string): string {
+  if (path.trim() !== '' && !path.includes('\0') && path.length <= 4096) return path;
+  throw new GloveboxError('input/invalid', 'The path is empty, too long, or contains NUL.', {
+    hint: 'Give an absolute path, or one relative to the root of the sandbox.',
   });
 }

@@ -2,17 +2,16 @@
 import { Buffer } from 'node:buffer';
 import { promisify } from 'node:util';
 import { deflate, inflate } from 'node:zlib';
-import * as z from 'zod';
-import { abandonOn } from '#core/abort.ts';
 import { GloveboxError } from '#core/errors.ts';
-import { newUuid } from '#core/ids.ts';
-import { sleep, type Clock } from '#platform/clock.ts';
+import type { Clock } from '#platform/clock.ts';
 import type { SandboxWait } from '#sandbox/sandboxes.ts';
-import type { HelperKernels, Loan } from '#session/helper-kernels.ts';
+import type { HelperKernels } from '#session/helper-kernels.ts';
 import { pythonCall } from '#session/python-call.ts';
+import { askKernel } from './ask-kernel.ts';
 import { editText, type EditRequest } from './edit-text.ts';
 import {
   changed,
+  checkedPath,
   loadAnswer,
   notFound,
   readAnswer,
@@ -200,7 +199,8 @@ class FilesOverKernels implements SandboxFiles {
     const source = await this.#options.source();
     const loan = await this.#options.helpers.lend(wanted, wait);
     const ask: Ask = async (request, maxBytes) => {
-      const answer = await this.#ask(loan, pythonCall(source, request), wait.signal);
+      const question = { code: pythonCall(source, request), mime: MIME, limitMs: ANSWER_MS };
+      const answer = await askKernel(loan, question, this.#options.clock, wait.signal);
       throwRefusal(answer, String(request['path']), maxBytes);
       return answer;
     };
@@ -210,59 +210,11 @@ class FilesOverKernels implements SandboxFiles {
       loan.release();
     }
   }
-
-  /** One silent request, which is no run: it takes a moment, and what it changes is checked by its hash. */
-  async #ask({ session }: Loan, code: string, signal: AbortSignal): Promise<unknown> {
-    const { link } = session;
-    if (link === undefined) throw silent('The connection to the sandbox was lost');
-    let published: unknown;
-    const execution = link.channel.execute(
-      { msgId: newUuid(), code, silent: true, storeHistory: false, allowStdin: false },
-      {
-        onMessage: ({ header, content }) => {
-          if (header.msg_type !== 'display_data') return;
-          const bundle = z.looseObject({ [MIME]: z.string() }).safeParse(content['data']);
-          if (bundle.success) published = JSON.parse(bundle.data[MIME] ?? 'null');
-        },
-      },
-    );
-    const stop = new AbortController();
-    const limit = sleep(this.#options.clock, ANSWER_MS, stop.signal).then(
-      () => undefined,
-      () => undefined,
-    );
-    try {
-      const reply = await abandonOn(Promise.race([execution.finished, limit]), signal);
-      if (reply === undefined) throw silent(`There was no answer within ${ANSWER_MS / 1000} s`);
-      if (published === undefined)
-        throw silent(
-          `The look at the file ended without an answer (${reply.error?.value ?? reply.status})`,
-        );
-      return published;
-    } finally {
-      stop.abort();
-      execution.release();
-    }
-  }
 }
 
 type Ask = (request: Readonly<Record<string, unknown>>, maxBytes: number) => Promise<unknown>;
 
 const keyOf = (sandboxId: string, real: string): string => `${sandboxId}\n${real}`;
-
-function silent(what: string): GloveboxError {
-  return new GloveboxError('kernel/unresponsive', `${what}.`, {
-    hint: 'If this was a change, whether it happened is not known: sandbox_read shows the file as it is.',
-  });
-}
-
-/** @throws `input/invalid`. */
-function checkedPath(path: string): string {
-  if (path.trim() !== '' && !path.includes('\0') && path.length <= 4096) return path;
-  throw new GloveboxError('input/invalid', 'The path is empty, too long, or contains NUL.', {
-    hint: 'Give an absolute path, or one relative to the root of the sandbox.',
-  });
-}
 
 /** @throws `input/too-large`. */
 function checkSize(content: string): void {

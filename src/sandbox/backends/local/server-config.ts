@@ -61,12 +61,15 @@ export async function writeKernels(
     launcher,
     await readFile(path.join(settings.pythonDir, 'launch_kernel.py'), 'utf8'),
   );
+  const libraries = path.join(files.folder, 'lib');
+  // A folder that comes later is not seen by a Python that has looked for it.
+  await ensurePrivateFolder(libraries);
   const spec = {
     argv: [interpreter, launcher, '-f', '{connection_file}'],
     display_name: displayName(kernel, projectDir),
     language: 'python',
     metadata: { debugger: true },
-    env: kernelEnvironment(settings, kernel, interpreter),
+    env: kernelEnvironment(settings, kernel, interpreter, libraries),
   };
   await writeFileAtomic(
     path.join(kernels, KERNEL_NAME, 'kernel.json'),
@@ -89,6 +92,7 @@ function kernelEnvironment(
   settings: LocalSettings,
   kernel: KernelPython,
   interpreter: string,
+  libraries: string,
 ): Record<string, string> {
   const { environment } = settings;
   const folder = path.dirname(interpreter);
@@ -104,6 +108,8 @@ function kernelEnvironment(
     JUPYTER_DATA_DIR: environment['JUPYTER_DATA_DIR'] ?? '',
     JUPYTER_PATH: environment['JUPYTER_PATH'] ?? '',
     JUPYTER_RUNTIME_DIR: '',
+    GLOVEBOX_LIB: libraries,
+    PYTHONPATH: libraries,
   };
   if (kernel.kind === 'managed') return { ...env, VIRTUAL_ENV: prefix, PYTHONNOUSERSITE: '1' };
   if (kernel.python.isVirtual) env['VIRTUAL_ENV'] = prefix;
@@ -112,7 +118,8 @@ function kernelEnvironment(
     env['CONDA_DEFAULT_ENV'] = environment['CONDA_DEFAULT_ENV'] ?? path.basename(prefix);
   }
   // People keep their own modules there; only the server itself must not see them.
-  if (environment['PYTHONPATH'] !== undefined) env['PYTHONPATH'] = environment['PYTHONPATH'];
+  const own = environment['PYTHONPATH'];
+  if (own !== undefined && own !== '') env['PYTHONPATH'] = [libraries, own].join(path.delimiter);
   return env;
 }
 
