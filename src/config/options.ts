@@ -16,13 +16,13 @@ import {
 } from './kinds.ts';
 import { option, type Option } from './option.ts';
 import { SLURM_OPTIONS } from './slurm-options.ts';
+import { WORKSPACE_OPTIONS } from './workspace-options.ts';
 
 const LOOPBACK = /^(127\.|::1$)/;
 const variableName = words(
   'the name of a variable, with * for any ending',
   /^[A-Za-z_][A-Za-z0-9_]*\*?$/,
 );
-const moduleName = words('the name of a module', /^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*$/);
 const sshDestination = words(
   'an SSH destination as for ssh: an alias of ~/.ssh/config, HOST or USER@HOST',
   /^[^-\s][^\s]*$/,
@@ -78,28 +78,7 @@ const OPTIONS = {
     oldNames: [{ env: 'JLAB_MCP_NOTEBOOK_DIR' }],
     about: 'Folder of notebooks: new ones are made in it. It is made with the first one.',
   }),
-  'workspace.libraries': option({
-    kind: list(folder()),
-    default: undefined,
-    defaultText: 'none',
-    env: 'GLOVEBOX_WORKSPACE_LIBRARIES',
-    about:
-      'Python files, packages (folders with __init__.py) and skills (code.py and SKILL.md) of the project that every notebook can import.',
-  }),
-  'workspace.imports': option({
-    kind: list(moduleName),
-    default: undefined,
-    defaultText: 'none',
-    env: 'GLOVEBOX_WORKSPACE_IMPORTS',
-    about: 'Modules that every new kernel has imported before its first cell.',
-  }),
-  'workspace.init_code': option({
-    kind: words('Python code', /\S/),
-    default: undefined,
-    defaultText: 'none',
-    env: 'GLOVEBOX_WORKSPACE_INIT_CODE',
-    about: 'Python that every new kernel runs first, after models and imports, without leaving a cell.',
-  }),
+  ...WORKSPACE_OPTIONS,
   'server.root_dir': option({
     kind: folder(),
     default: ({ projectDir }) => projectDir,

@@ -95,7 +95,8 @@ export const ERROR_CODES = {
   },
   'kernel/library-failed': {
     retryable: false,
-    about: 'A library of the user could not be installed or imported, or hidden code at the beginning of a session failed.',
+    about:
+      'A library of the user could not be installed or imported, or hidden code at the beginning of a session failed.',
   },
   'kernel/dead': { retryable: false, about: 'The kernel process ended and was not started again.' },
   'kernel/gone': { retryable: false, about: 'Somebody deleted or culled the kernel.' },

@@ -107,7 +107,7 @@ export async function serve(): Promise<void> {
           .then(async (app) => {
             // The project may be another one than the folder this process was started in.
             await changingTools.refresh();
-            await app.reattach(ended.signal);
+            return app.reattach(ended.signal);
           })
           .catch((error: unknown) => log.info(`not ready yet: ${String(error)}`));
       });

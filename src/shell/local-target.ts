@@ -80,10 +80,10 @@ export class Arrivals {
 export async function localHash(
   place: string,
   signal: AbortSignal,
-): Promise<string | 'folder' | undefined> {
+): Promise<{ readonly sha256: string } | 'folder' | undefined> {
   const facts = await stat(place).catch(() => undefined);
   if (facts === undefined) return undefined;
-  return facts.isFile() ? hashFile(place, signal) : 'folder';
+  return facts.isFile() ? { sha256: await hashFile(place, signal) } : 'folder';
 }
 
 /** Of a path whose end may not exist yet. */

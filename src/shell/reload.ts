@@ -16,7 +16,10 @@ const answer = z.object({ reloaded: z.array(z.string()), failed: z.array(z.strin
 export interface Reloaded {
   readonly sessionId: string;
   /** `waiting`: the id of the run that does it when the kernel is free. */
-  readonly outcome: z.output<typeof answer> | { readonly waiting: string } | { readonly error: string };
+  readonly outcome:
+    | z.output<typeof answer>
+    | { readonly waiting: string }
+    | { readonly error: string };
 }
 
 /**

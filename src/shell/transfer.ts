@@ -13,7 +13,14 @@ import { askKernel } from './ask-kernel.ts';
 import { batchesOf, type Piece } from './batches.ts';
 import { checkedPath, throwRefusal } from './file-answers.ts';
 import { Arrivals, checkName, localHash, localTarget } from './local-target.ts';
-import { fileOf, hashFile, MAX_FILES, NEVER_MOVED, readLocalTree, type TreeFile } from './local-tree.ts';
+import {
+  fileOf,
+  hashFile,
+  MAX_FILES,
+  NEVER_MOVED,
+  readLocalTree,
+  type TreeFile,
+} from './local-tree.ts';
 import { beginAnswer, hashesAnswer, lookAnswer, pieceAnswer } from './transfer-answers.ts';
 
 /** The type under which `python/transfer.py` publishes its answers. */
@@ -106,7 +113,8 @@ class TransferOverKernels implements SandboxTransfer {
       const replaced = new Map(taken.map(({ index, sha256 }) => [index, sha256]));
       const keyOf = ({ name }: TreeFile): string => `${sandboxId}\n${real}\n${name}`;
       const lost = files.filter(
-        (file) => replaced.has(file.index) && this.#put.get(keyOf(file)) !== replaced.get(file.index),
+        (file) =>
+          replaced.has(file.index) && this.#put.get(keyOf(file)) !== replaced.get(file.index),
       );
       refuseLoss(lost, request, 'the sandbox');
       const sent = files.filter(({ index }) => needed.includes(index));
@@ -128,7 +136,12 @@ class TransferOverKernels implements SandboxTransfer {
     const remotePath = checkedPath(request.remotePath);
     const { projectDir } = this.#options;
     return this.#with(request.sandboxId, wait, async (ask, sandboxId) => {
-      const look = { operation: 'look', path: remotePath, left_out: NEVER_MOVED, max_files: MAX_FILES };
+      const look = {
+        operation: 'look',
+        path: remotePath,
+        left_out: NEVER_MOVED,
+        max_files: MAX_FILES,
+      };
       const found = lookAnswer.parse(await ask(look));
       for (const { name } of found.files) if (found.is_folder) checkName(name, name);
       refuseSize(found.files);
@@ -147,12 +160,14 @@ class TransferOverKernels implements SandboxTransfer {
       for (const file of files) {
         const place = fileOf(target, file.name);
         const there = await localHash(place, wait.signal);
-        if (there === file.sha256) continue;
+        const sha256 = there === 'folder' ? there : there?.sha256;
+        if (sha256 === file.sha256) continue;
         wanted.push(file);
-        if (there !== undefined && this.#put.get(place) !== there) lost.push(file);
+        if (sha256 !== undefined && this.#put.get(place) !== sha256) lost.push(file);
       }
       refuseLoss(lost, request, 'the project');
-      if (wanted.length > 0) await fetchAll(ask, { target, projectDir, real: found.real, wanted, wait });
+      if (wanted.length > 0)
+        await fetchAll(ask, { target, projectDir, real: found.real, wanted, wait });
       for (const file of wanted) this.#put.set(fileOf(target, file.name), file.sha256);
       return {
         ...summaryOf(files, found.is_folder),

@@ -1,4 +1,5 @@
 /** What a new kernel does before anybody uses it, besides loading models: imports, and hidden code of the user. */
+import { stripVTControlCharacters } from 'node:util';
 import { GloveboxError } from '#core/errors.ts';
 import type { SandboxWait } from '#sandbox/sandboxes.ts';
 import { isFinal, type SessionBeginning } from '#session/contract.ts';
@@ -32,16 +33,14 @@ export async function beginSession(
   if (run.state === 'ok') return undefined;
   const { error, explanation } = run.record;
   const traceback = run.collector.outputs.flatMap((output) =>
-    output.output_type === 'error' ? output.traceback : [],
+    output.output_type === 'error' ? output.traceback.map(stripVTControlCharacters) : [],
   );
   const why = error === undefined ? (explanation ?? run.state) : `${error.name}: ${error.value}`;
   throw new GloveboxError(
     'kernel/library-failed',
     [`The beginning of session ${session.id} (imports, init_code) failed: ${why}`, ...traceback]
       .join('\n')
-      // Colours of a terminal.
-      .replaceAll(/\u001B\[[0-9;]*m/g, '')
-      .slice(0, 4000),
+      .slice(0, 8000),
     {
       hint: `The session is there without it: mend it and restart_kernel(session_id="${session.id}"), or shutdown_session ends it.`,
     },

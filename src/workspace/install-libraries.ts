@@ -75,7 +75,9 @@ export async function installLibraries(
     }
     const docs = new Map(Object.entries(known).map(([name, { docs: text }]) => [name, text]));
     if (changed.length > 0) {
-      wait.report({ message: `importing ${changed.map(({ library }) => library.name).join(', ')}` });
+      wait.report({
+        message: `importing ${changed.map(({ library }) => library.name).join(', ')}`,
+      });
       const tried = changed.map(({ library: { name, docs: text }, sha256 }) => ({
         name,
         sha256,
@@ -97,7 +99,8 @@ export async function installLibraries(
 
 function hashOf({ files, docs }: Library): string {
   const digest = createHash('sha256').update(docs ?? '');
-  for (const { name, content } of files) digest.update(`\n${name}\n${content.length}\n`).update(content);
+  for (const { name, content } of files)
+    digest.update(`\n${name}\n${content.length}\n`).update(content);
   return digest.digest('hex');
 }
 

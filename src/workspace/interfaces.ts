@@ -59,7 +59,12 @@ export interface Interfaces {
    */
   serve(request: ServeRequest, wait: SandboxWait): Promise<InterfaceRecord>;
   /** Ends it, whether it runs or not. @throws as `HelperKernels.lend`. */
-  stop(which: { readonly sandboxId: string; readonly name: string }, wait: SandboxWait): Promise<void>;
+  stop(
+    which: { readonly sandboxId: string; readonly name: string },
+    wait: SandboxWait,
+  ): Promise<void>;
+  /** What it offers in words, for a prompt. */
+  describe(record: InterfaceRecord): string;
   /** Those of the project, also of sandboxes that have ended meanwhile. */
   list(): Promise<readonly InterfaceRecord[]>;
   /**
@@ -160,6 +165,7 @@ export function createInterfaces(options: InterfacesOptions): Interfaces {
       await records.remove(interfaceId(which));
     },
 
+    describe: describeInterface,
     list: () => interfacesOf(records, projectDir),
 
     async call(request, wait) {
@@ -216,8 +222,7 @@ export function resultOf(run: Run): unknown {
   });
 }
 
-/** An interface in words, for a prompt. */
-export function describeInterface({ name, functions }: InterfaceRecord): string {
+function describeInterface({ name, functions }: InterfaceRecord): string {
   const described = functions.map(({ name: word, description, input }) => {
     const properties = z.record(z.string(), z.looseObject({})).catch({}).parse(input['properties']);
     const needed = z.array(z.string()).catch([]).parse(input['required']);

@@ -58,7 +58,11 @@ it('moves bytes as they are, there and back, and knows when nothing is to be don
   await call(mcp, 'sandbox_transfer', pull);
   expect(readFileSync(here('back/w.bin')).equals(bytes)).toBe(true);
   writeFileSync(here('empty'), '');
-  await call(mcp, 'sandbox_transfer', { ...push, local_path: 'empty', remote_path: there('empty') });
+  await call(mcp, 'sandbox_transfer', {
+    ...push,
+    local_path: 'empty',
+    remote_path: there('empty'),
+  });
   expect(statSync(there('empty')).size).toBe(0);
   expect([...readdirSync(there('in')), ...readdirSync(here('back'))]).toEqual(['w.bin', 'w.bin']);
 });
@@ -67,7 +71,14 @@ it('moves folders without what git ignores, and merges them into what is there',
   const mcp = await clientOf();
   mkdirSync(here('pkg/deep/cache'), { recursive: true });
   mkdirSync(here('pkg/.git'));
-  for (const name of ['a.txt', 'run.sh', 'deep/b.log', 'deep/keep.log', 'deep/cache/c', '.git/config'])
+  for (const name of [
+    'a.txt',
+    'run.sh',
+    'deep/b.log',
+    'deep/keep.log',
+    'deep/cache/c',
+    '.git/config',
+  ])
     writeFileSync(here(`pkg/${name}`), name);
   chmodSync(here('pkg/run.sh'), 0o755);
   writeFileSync(here('.gitignore'), '*.log\n/pkg/deep/cache/\n');
@@ -77,7 +88,7 @@ it('moves folders without what git ignores, and merges them into what is there',
   writeFileSync(there('pkg/theirs'), 'theirs');
   const push = { direction: 'push', local_path: 'pkg', remote_path: there('pkg') };
   const { text, meta } = await call(mcp, 'sandbox_transfer', push);
-  expect(readdirSync(there('pkg'), { recursive: true }).toSorted()).toEqual(
+  expect(readdirSync(there('pkg'), { recursive: true, encoding: 'utf8' }).toSorted()).toEqual(
     ['a.txt', 'deep', 'deep/.gitignore', 'deep/keep.log', 'run.sh', 'theirs'].toSorted(),
   );
   expect(statSync(there('pkg/run.sh')).mode & 0o111).not.toBe(0);
@@ -135,9 +146,15 @@ it('stays in the project, whatever a path or a link says', async () => {
 
 it('W5: modules are imported anew in sessions that run', async () => {
   const mcp = await clientOf();
-  const session = idOf(await call(mcp, 'start_new_notebook', { experiment_name: 'reload' }), 'session_id');
+  const session = idOf(
+    await call(mcp, 'start_new_notebook', { experiment_name: 'reload' }),
+    'session_id',
+  );
   const write = (value: number): void =>
-    writeFileSync(here('probe.py'), `from part import BASE\ndef f():\n    return BASE + ${value}\n`);
+    writeFileSync(
+      here('probe.py'),
+      `from part import BASE\ndef f():\n    return BASE + ${value}\n`,
+    );
   write(1);
   writeFileSync(here('part.py'), 'BASE = 10\n');
   mkdirSync(here('mods'));

@@ -52,13 +52,17 @@ it('W1 to W4: the first cell uses a package with its data, a skill, and what ini
   );
   const started = await call(client, 'start_new_notebook', { experiment_name: 'libraries' });
   expect(started.text).toContain('libraries to import: probes, my_skill');
-  expect(started.text).toContain('Probes of a model.\nwords(path: str = \'words.txt\') -> list: Words of the list.');
+  expect(started.text).toContain(
+    "Probes of a model.\nwords(path: str = 'words.txt') -> list: Words of the list.",
+  );
   expect(started.text).toContain('# How to use my skill');
   const session_id = idOf(started, 'session_id');
   const code = 'import my_skill\n(probes.words(), my_skill.FOUND, STARTED, os.path.sep, In)';
   const first = await call(client, 'execute_code', { session_id, code });
   // Hidden runs have no number and no history.
-  expect(first.text).toMatch(/\(\['eins', 'zwei'\],\s+2,\s+'eins',\s+'\/',\s+\['',\s+'import my_skill/);
+  expect(first.text).toMatch(
+    /\(\['eins', 'zwei'\],\s+2,\s+'eins',\s+'\/',\s+\['',\s+'import my_skill/,
+  );
   expect(first.text).toContain('[result 1]');
   const notebook = readFileSync(idOf(started, 'notebook_path'), 'utf8');
   expect(notebook).not.toContain('STARTED =');
@@ -84,7 +88,9 @@ it('W2: a library with a syntax error fails the start with the traceback, one th
   const mended = await withToml('libraries = ["broken.py"]\nimports = ["broken"]');
   const started = await call(mended, 'start_new_notebook', { experiment_name: 'mended' });
   const session_id = idOf(started, 'session_id');
-  expect((await call(mended, 'execute_code', { session_id, code: 'broken.f()' })).text).toContain('7');
+  expect((await call(mended, 'execute_code', { session_id, code: 'broken.f()' })).text).toContain(
+    '7',
+  );
 });
 
 it('W4: an error of init code is an error of the start, and names its line', async () => {
@@ -168,7 +174,10 @@ it('W7, W9, W10: exposed functions are tools of this server, and clients are tol
   const listed = (await client.listTools()).tools.find(({ name }) => name === 'chat__send');
   expect(listed?.description).toBe('Says something.');
   expect(listed?.inputSchema).toMatchObject({
-    properties: { text: { type: 'string', description: 'what is said' }, style: { default: 'plain' } },
+    properties: {
+      text: { type: 'string', description: 'what is said' },
+      style: { default: 'plain' },
+    },
     required: ['text'],
   });
   const said = await call(client, 'chat__send', { text: 'hello', style: 'loud' });

@@ -287,6 +287,7 @@ export function fakeHost(world: World): {
       serve: () => Promise.reject(new GloveboxError('internal', 'nothing is served here')),
       stop: async () => undefined,
       list: async () => [],
+      describe: ({ name }) => name,
     },
     sessions: {
       list: (all) => Promise.resolve(sessions.filter(({ state }) => all || state !== 'ended')),

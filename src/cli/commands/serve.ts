@@ -20,7 +20,8 @@ interface Options {
 
 export const serve: CliCommand = {
   usage: 'serve [file]',
-  about: 'Serve the functions of a Python file that are marked @expose; without a file, list what is served.',
+  about:
+    'Serve the functions of a Python file that are marked @expose; without a file, list what is served.',
   configure: (command) =>
     command
       .option('--sandbox <id>', "where it runs (default: the project's local sandbox)")
@@ -45,6 +46,7 @@ export const serve: CliCommand = {
       context.wait(WITHOUT_LIMIT_MS),
     );
     if (context.json) context.printJson(jsonOf(served));
+    else if (served.expose === 'prompt') context.print(interfaces.describe(served));
     else context.print(lineOf(served));
     return EXIT.done;
   },

@@ -63,7 +63,12 @@ export const startNotebook = defineTool({
     const models = preloaded === undefined ? [] : preloadLines(preloaded);
     const begun = isFresh ? await beginIn(session, input.wait_s, context) : undefined;
     const found = workspaceLines(libraries, begun);
-    const text = [summary, ...models, ...found, `cells:\n${outline(session.notebook.cells())}`].join('\n');
+    const text = [
+      summary,
+      ...models,
+      ...found,
+      `cells:\n${outline(session.notebook.cells())}`,
+    ].join('\n');
     const meta = {
       session_id: session.id,
       notebook_path: session.record.notebookPath,
@@ -79,11 +84,11 @@ export const startNotebook = defineTool({
 
 async function beginIn(
   session: Session,
-  waitS: number | undefined,
+  seconds: number | undefined,
   context: ToolContext,
 ): Promise<string | undefined> {
   const { workspace } = context;
-  return workspace.begin(session, await workspace.ofProject(), waitOf(waitS, context));
+  return workspace.begin(session, await workspace.ofProject(), waitOf(seconds, context));
 }
 
 async function open(
@@ -140,4 +145,3 @@ async function open(
   const next = 'Run the cells you need with run_cell, or all with restore_notebook.';
   return { session, headline: `Fresh kernel: no variables. ${next}`, isFresh: true, libraries };
 }
-

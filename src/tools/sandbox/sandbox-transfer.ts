@@ -64,6 +64,7 @@ function reloadLine({ sessionId, outcome }: Reloaded): string {
     return `session ${sessionId} is busy: modules are imported anew when it is free (run ${outcome.waiting})`;
   if ('error' in outcome) return `session ${sessionId}: not imported anew: ${outcome.error}`;
   const { reloaded, failed } = outcome;
-  const done = reloaded.length === 0 ? 'had imported none of them' : `imported anew: ${reloaded.join(', ')}`;
+  const done =
+    reloaded.length === 0 ? 'had imported none of them' : `imported anew: ${reloaded.join(', ')}`;
   return [`session ${sessionId} ${done}`, ...failed.map((text) => `FAILED: ${text}`)].join('\n');
 }
