@@ -31,7 +31,7 @@ import { GloveboxError, isGloveboxError, messageOf } from '#core/errors.ts';
 import type { Clock } from '#platform/clock.ts';
 import { ensurePrivateFolder, errnoOf, pathExists } from '#platform/files.ts';
 import { withFileLock } from '#platform/lock.ts';
-import { isLocalFileSystem } from './file-system.ts';
+import { isLocalFileSystem } from '#platform/file-system.ts';
 import type { FileVersion, LoadedFile, NotebookStore } from './store.ts';
 import { SyncLater, type OpenFile } from './sync-later.ts';
 import { writeAll, writeAllNow } from './write-all.ts';
