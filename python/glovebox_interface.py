@@ -33,6 +33,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Callable, Dict, List, Literal, Optional, Tuple, Union
 
 MAX_BODY = 64 * 1024 * 1024
+MAX_DRAINED = 1024 * 1024
 MAX_RESULT = 32 * 1024 * 1024
 MAX_ELEMENTS = 1_000_000
 UNIONS = (Union, getattr(types, "UnionType", Union))
@@ -409,8 +410,20 @@ class Handler(BaseHTTPRequestHandler):
         self.send_response(status)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(data)))
+        if self.close_connection:
+            self.send_header("Connection", "close")
         self.end_headers()
         self.wfile.write(data)
+
+    def drain(self) -> None:
+        """What was sent and not read would take the answer with it when the connection is closed."""
+        size = self.headers.get("Content-Length") or ""
+        if size.isdigit() and int(size) <= MAX_DRAINED:
+            try:
+                self.connection.settimeout(1)
+                self.rfile.read(int(size))
+            except OSError:
+                pass
 
     def guarded(self, work: Callable[[], Tuple[int, Dict[str, Any]]]) -> None:
         try:
@@ -419,6 +432,7 @@ class Handler(BaseHTTPRequestHandler):
             status, content = body_of(wrong)
             if wrong.status in (401, 403, 413):
                 self.close_connection = True
+                self.drain()
         except (BrokenPipeError, ConnectionResetError):
             return
         self.respond(status, content)

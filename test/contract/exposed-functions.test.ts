@@ -5,7 +5,7 @@ import { request } from 'node:http';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { text } from 'node:stream/consumers';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import * as z from 'zod';
 import { testPython } from '../rigs/python.ts';
 
@@ -98,7 +98,7 @@ beforeAll(async () => {
   });
   const place = path.join(folder, 'address.json');
   const read = (): unknown => JSON.parse(readFileSync(place, 'utf8'));
-  await expect.poll(read, { timeout: 30_000 }).toBeTruthy();
+  await vi.waitFor(read, { timeout: 30_000 });
   address = z.object({ port: z.number(), token: z.string() }).parse(read());
 });
 afterAll(() => {
@@ -248,25 +248,6 @@ it('SEC1, acceptance 19: serves nobody without the token, and no browser', async
   expect([413, 'cut']).toContain(huge);
 });
 
-it('W9: one call at a time, health and parallel functions meanwhile, and an end to waiting', async () => {
-  const order: string[] = [];
-  const note = async (name: string, answer: Promise<unknown>): Promise<unknown> => {
-    const result = await answer;
-    order.push(name);
-    return result;
-  };
-  const long = note('long', call('sphinx', { seconds: 2.6 }));
-  await expect
-    .poll(async () => JSON.parse((await ask('GET', '/health')).body))
-    .toEqual({ running: ['sphinx'], waiting: 0 });
-  const queued = note('queued', call('sphinx', { seconds: 0 }));
-  expect(await note('parallel', call('now', {}))).toEqual([200, { result: 1 }]);
-  expect(await long).toEqual(refusal(504, /the call goes on/, 'timeout'));
-  // Its turn came before its own limit was over.
-  expect(await queued).toEqual([200, { result: 'slept' }]);
-  expect(order).toEqual(['parallel', 'long', 'queued']);
-});
-
 it('writes names, types and places into its log, and no value', async () => {
   const value = 'value-of-an-argument';
   await call('wrong', { kind: value });
@@ -277,4 +258,31 @@ it('writes names, types and places into its log, and no value', async () => {
   expect(log()).not.toContain(value);
   expect(log()).not.toContain('for people');
   expect(log()).not.toContain(address.token);
+});
+
+it('W9: one call at a time, health and parallel functions meanwhile', async () => {
+  const order: string[] = [];
+  const note = async (name: string, answer: Promise<unknown>): Promise<unknown> => {
+    const result = await answer;
+    order.push(name);
+    return result;
+  };
+  const long = note('long', call('sphinx', { seconds: 0.7 }));
+  await expect
+    .poll(async () => JSON.parse((await ask('GET', '/health')).body))
+    .toEqual({ running: ['sphinx'], waiting: 0 });
+  const queued = note('queued', call('sphinx', { seconds: 0 }));
+  expect(await note('parallel', call('now', {}))).toEqual([200, { result: 1 }]);
+  expect(await long).toEqual([200, { result: 'slept' }]);
+  expect(await queued).toEqual([200, { result: 'slept' }]);
+  expect(order).toEqual(['parallel', 'long', 'queued']);
+});
+
+// The last one: the call outlives it.
+it('W9: waiting ends at the limit, and says whether the call was begun', async () => {
+  const endless = call('sphinx', { seconds: 600 });
+  await expect.poll(async () => (await ask('GET', '/health')).body).toContain('sphinx');
+  const queued = call('sphinx', { seconds: 0 });
+  expect(await endless).toEqual(refusal(504, /the call goes on/, 'timeout'));
+  expect(await queued).toEqual(refusal(504, /was not begun/, 'timeout'));
 });

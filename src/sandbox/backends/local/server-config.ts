@@ -61,7 +61,8 @@ export async function writeKernels(
     launcher,
     await readFile(path.join(settings.pythonDir, 'launch_kernel.py'), 'utf8'),
   );
-  const libraries = path.join(files.folder, 'lib');
+  // Not beside the server's private files, which kernels have no business to know of.
+  const libraries = path.join(settings.dir, 'libraries', path.basename(files.folder));
   // A folder that comes later is not seen by a Python that has looked for it.
   await ensurePrivateFolder(libraries);
   const spec = {
