@@ -16,7 +16,7 @@ import { Sessions } from '#session/sessions.ts';
 import { createSandboxFiles } from '#shell/files.ts';
 import { reloadModules } from '#shell/reload.ts';
 import { createShell } from '#shell/shell.ts';
-import { createSandboxTransfer } from '#shell/transfer.ts';
+import { createProjectTransfer } from '#shell/project-transfer.ts';
 import { authorizeByAsking } from '#tools/authorize.ts';
 import type { ToolServices } from '#tools/define-tool.ts';
 import { createInterfaceRecords } from '#workspace/interface-records.ts';
@@ -103,11 +103,11 @@ export function createApp({ config, env, projectDir, log, limits, webClock }: Ap
       sandboxes,
       shell: createShell({ helpers, source: () => readPythonFile('shell.py') }),
       files: createSandboxFiles({ helpers, clock, source: () => readPythonFile('files.py') }),
-      transfer: createSandboxTransfer({
+      projectTransfer: createProjectTransfer({
         helpers,
         projectDir,
         clock,
-        source: () => readPythonFile('transfer.py'),
+        source: () => readPythonFile('project_transfer.py'),
       }),
       reload: async (sandboxId, files, wait) => {
         const source = await readPythonFile('reload_modules.py');

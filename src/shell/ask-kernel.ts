@@ -1,29 +1,62 @@
-/** Asks a program of ours in a helper kernel one question. It is no run: it takes a moment and leaves nothing behind. */
+/** Asks a small Python program of ours in a hidden kernel, and takes what it publishes for an answer. */
 import * as z from 'zod';
 import { abandonOn } from '#core/abort.ts';
 import { GloveboxError } from '#core/errors.ts';
 import { newUuid } from '#core/ids.ts';
 import { sleep, type Clock } from '#platform/clock.ts';
-import type { Loan } from '#session/helper-kernels.ts';
+import type { SandboxWait } from '#sandbox/sandboxes.ts';
+import type { HelperKernels, Loan } from '#session/helper-kernels.ts';
+import { pythonCall } from '#session/python-call.ts';
 
-export interface Question {
-  /** As `pythonCall` makes it. */
-  readonly code: string;
-  /** The type under which the program publishes its answer, as JSON. */
+const ANSWER_MS = 60_000;
+
+export interface Program {
+  readonly helpers: HelperKernels;
+  readonly clock: Clock;
+  /** Its text. */
+  source(this: void): Promise<string>;
+  /** The type under which it publishes its answer, as JSON. */
   readonly mime: string;
-  readonly limitMs: number;
+  /** How long one answer may take. Default: a minute. */
+  readonly limitMs?: number;
 }
 
+/** @throws `kernel/unresponsive`: if it was a change, whether it happened is not known. `cancelled`. */
+export type Ask = (
+  request: Readonly<Record<string, unknown>>,
+  /** Instead of the caller's, for what must happen although the caller is gone. */
+  signal?: AbortSignal,
+) => Promise<unknown>;
+
 /**
- * One silent request.
+ * Lends a kernel for as long as `work` takes.
  *
- * @returns what the program published, parsed
- * @throws `kernel/unresponsive`, and then it is not known what the program did; `cancelled`, and it goes on.
+ * @throws `sandbox/pending`, `sandbox/ended`, `shell/unavailable`, and what `work` throws.
  */
-export async function askKernel(
+export async function withProgram<T>(
+  program: Program,
+  sandboxId: string | undefined,
+  wait: SandboxWait,
+  work: (ask: Ask, sandboxId: string) => Promise<T>,
+): Promise<T> {
+  const source = await program.source();
+  const loan = await program.helpers.lend(sandboxId, wait);
+  try {
+    return await work(
+      (request, signal = wait.signal) =>
+        askKernel(loan, pythonCall(source, request), program, signal),
+      loan.sandbox.id,
+    );
+  } finally {
+    loan.release();
+  }
+}
+
+/** One silent request, which is no run: it takes a moment, and what it changes is checked by its hash. */
+async function askKernel(
   { session }: Loan,
-  { code, mime, limitMs }: Question,
-  clock: Clock,
+  code: string,
+  { mime, clock, limitMs = ANSWER_MS }: Program,
   signal: AbortSignal,
 ): Promise<unknown> {
   const { link } = session;

@@ -112,11 +112,3 @@ export function changed(path: string): GloveboxError {
     hint: `sandbox_read(path="${path}") again, then make the change to what it holds now.`,
   });
 }
-
-/** @throws `input/invalid`. */
-export function checkedPath(path: string): string {
-  if (path.trim() !== '' && !path.includes('\0') && path.length <= 4096) return path;
-  throw new GloveboxError('input/invalid', 'The path is empty, too long, or contains NUL.', {
-    hint: 'Give an absolute path, or one relative to the root of the sandbox.',
-  });
-}

@@ -6,12 +6,10 @@ import { GloveboxError } from '#core/errors.ts';
 import type { Clock } from '#platform/clock.ts';
 import type { SandboxWait } from '#sandbox/sandboxes.ts';
 import type { HelperKernels } from '#session/helper-kernels.ts';
-import { pythonCall } from '#session/python-call.ts';
-import { askKernel } from './ask-kernel.ts';
+import { withProgram } from './ask-kernel.ts';
 import { editText, type EditRequest } from './edit-text.ts';
 import {
   changed,
-  checkedPath,
   loadAnswer,
   notFound,
   readAnswer,
@@ -23,7 +21,6 @@ import {
 
 /** The type under which `python/files.py` publishes its answer. */
 const MIME = 'application/vnd.glovebox.file+json';
-const ANSWER_MS = 60_000;
 /** Read through line by line, of which a window is answered. */
 const MAX_READ_BYTES = 512 * 1024 * 1024;
 /** Travels as a whole. */
@@ -191,30 +188,32 @@ class FilesOverKernels implements SandboxFiles {
     this.#seen.set(keyOf(sandboxId, real), sha256);
   }
 
-  async #with<T>(
+  #with<T>(
     wanted: string | undefined,
     wait: SandboxWait,
     work: (ask: Ask, sandboxId: string) => Promise<T>,
   ): Promise<T> {
-    const source = await this.#options.source();
-    const loan = await this.#options.helpers.lend(wanted, wait);
-    const ask: Ask = async (request, maxBytes) => {
-      const question = { code: pythonCall(source, request), mime: MIME, limitMs: ANSWER_MS };
-      const answer = await askKernel(loan, question, this.#options.clock, wait.signal);
-      throwRefusal(answer, String(request['path']), maxBytes);
-      return answer;
-    };
-    try {
-      return await work(ask, loan.sandbox.id);
-    } finally {
-      loan.release();
-    }
+    return withProgram({ ...this.#options, mime: MIME }, wanted, wait, (ask, sandboxId) =>
+      work(async (request, maxBytes) => {
+        const answer = await ask(request);
+        throwRefusal(answer, String(request['path']), maxBytes);
+        return answer;
+      }, sandboxId),
+    );
   }
 }
 
 type Ask = (request: Readonly<Record<string, unknown>>, maxBytes: number) => Promise<unknown>;
 
 const keyOf = (sandboxId: string, real: string): string => `${sandboxId}\n${real}`;
+
+/** @throws `input/invalid`. */
+export function checkedPath(path: string): string {
+  if (path.trim() !== '' && !path.includes('\0') && path.length <= 4096) return path;
+  throw new GloveboxError('input/invalid', 'The path is empty, too long, or contains NUL.', {
+    hint: 'Give an absolute path, or one relative to the root of the sandbox.',
+  });
+}
 
 /** @throws `input/too-large`. */
 function checkSize(content: string): void {

@@ -13,7 +13,7 @@ import type { Sessions } from '#session/sessions.ts';
 import type { SandboxFiles } from '#shell/files.ts';
 import type { Reloaded } from '#shell/reload.ts';
 import type { Shell } from '#shell/shell.ts';
-import type { SandboxTransfer } from '#shell/transfer.ts';
+import type { ProjectTransfer } from '#shell/project-transfer.ts';
 import type { Interfaces } from '#workspace/interfaces.ts';
 import type { Workspace } from '#workspace/workspace.ts';
 import type { AskPerson, Authorize } from './authorize.ts';
@@ -28,7 +28,7 @@ export interface ToolServices {
   readonly sandboxes: Sandboxes;
   readonly shell: Shell;
   readonly files: SandboxFiles;
-  readonly transfer: SandboxTransfer;
+  readonly projectTransfer: ProjectTransfer;
   /** Imports Python modules anew in the sessions of a sandbox whose files, by absolute path, were replaced. Never fails. */
   readonly reload: (
     sandboxId: string,

@@ -5,8 +5,7 @@ import { GloveboxError } from '#core/errors.ts';
 import type { Clock } from '#platform/clock.ts';
 import type { SandboxWait } from '#sandbox/sandboxes.ts';
 import type { HelperKernels } from '#session/helper-kernels.ts';
-import { pythonCall } from '#session/python-call.ts';
-import { askKernel } from '#shell/ask-kernel.ts';
+import { withProgram, type Ask } from '#shell/ask-kernel.ts';
 import type { Library } from './library.ts';
 
 /** The type under which `python/libraries.py` publishes its answers. */
@@ -42,24 +41,22 @@ const checkAnswer = z.object({
  *   others as `HelperKernels.lend`; `kernel/unresponsive`, `cancelled`.
  */
 export async function installLibraries(
-  { helpers, clock, source }: InstallOptions,
+  options: InstallOptions,
   sandboxId: string | undefined,
   libraries: readonly Library[],
   wait: SandboxWait,
 ): Promise<readonly InstalledLibrary[]> {
   if (libraries.length === 0) return [];
   refuseTwins(libraries);
-  const program = await source();
-  const loan = await helpers.lend(sandboxId, wait);
-  const ask = async (request: Readonly<Record<string, unknown>>): Promise<unknown> => {
-    const question = { code: pythonCall(program, request), mime: MIME, limitMs: ANSWER_MS };
-    const answer = await askKernel(loan, question, clock, wait.signal);
-    const failed = failure.safeParse(answer);
-    if (failed.success) throw libraryFailed(failed.data.error);
-    if (noFolder.safeParse(answer).success) throw withoutFolder(loan.sandbox.id);
-    return answer;
-  };
-  try {
+  const program = { ...options, mime: MIME, limitMs: ANSWER_MS };
+  return withProgram(program, sandboxId, wait, async (question, usedId) => {
+    const ask: Ask = async (request) => {
+      const answer = await question(request);
+      const failed = failure.safeParse(answer);
+      if (failed.success) throw libraryFailed(failed.data.error);
+      if (noFolder.safeParse(answer).success) throw withoutFolder(usedId);
+      return answer;
+    };
     const names = libraries.map(({ name }) => name);
     const { known } = stateAnswer.parse(await ask({ operation: 'state', names }));
     const changed = libraries
@@ -92,9 +89,7 @@ export async function installLibraries(
       }
     }
     return names.map((name) => ({ name, docs: docs.get(name) ?? '' }));
-  } finally {
-    loan.release();
-  }
+  });
 }
 
 function hashOf({ files, docs }: Library): string {

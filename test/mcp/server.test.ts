@@ -49,7 +49,7 @@ const noServices = async (): Promise<ToolServices> => ({
   sandboxes: z.custom<ToolServices['sandboxes']>().parse(untouchable),
   shell: z.custom<ToolServices['shell']>().parse(untouchable),
   files: z.custom<ToolServices['files']>().parse(untouchable),
-  transfer: z.custom<ToolServices['transfer']>().parse(untouchable),
+  projectTransfer: z.custom<ToolServices['projectTransfer']>().parse(untouchable),
   reload: async () => [],
   workspace: z.custom<ToolServices['workspace']>().parse(untouchable),
   interfaces: z.custom<ToolServices['interfaces']>().parse(untouchable),

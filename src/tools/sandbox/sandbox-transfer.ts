@@ -2,7 +2,7 @@
 import * as z from 'zod';
 import { renderBytes } from '#core/units.ts';
 import type { Reloaded } from '#shell/reload.ts';
-import type { Transferred } from '#shell/transfer.ts';
+import type { Transferred } from '#shell/project-transfer.ts';
 import { defineTool, textResult } from '../define-tool.ts';
 import { sandboxId } from '../parameters.ts';
 import { waitOf } from '../render-run.ts';
@@ -27,7 +27,7 @@ export const sandboxTransfer = defineTool({
   }),
   hints: { readOnly: false, destructive: true, idempotent: true, openWorld: true },
   async run(input, context) {
-    const { transfer } = context;
+    const { projectTransfer } = context;
     const wait = waitOf(undefined, context);
     const request = {
       sandboxId: input.sandbox_id,
@@ -35,7 +35,7 @@ export const sandboxTransfer = defineTool({
       remotePath: input.remote_path,
       overwrite: input.overwrite === true,
     };
-    const moved = await transfer[input.direction](request, wait);
+    const moved = await projectTransfer[input.direction](request, wait);
     const reloads =
       input.reload === true && input.direction === 'push'
         ? await context.reload(moved.sandboxId, moved.changed, wait)

@@ -15,7 +15,7 @@ import stat
 import time
 from typing import Any, Dict, List, Optional
 
-MIME = "application/vnd.glovebox.transfer+json"
+MIME = "application/vnd.glovebox.project-transfer+json"
 STAGE = ".glovebox-transfer-"
 STALE_S = 24 * 3600
 CHUNK = 1024 * 1024

@@ -8,10 +8,10 @@ import { renderBytes } from '#core/units.ts';
 import type { Clock } from '#platform/clock.ts';
 import type { SandboxWait } from '#sandbox/sandboxes.ts';
 import type { HelperKernels } from '#session/helper-kernels.ts';
-import { pythonCall } from '#session/python-call.ts';
-import { askKernel } from './ask-kernel.ts';
+import { withProgram, type Ask } from './ask-kernel.ts';
 import { batchesOf, type Piece } from './batches.ts';
-import { checkedPath, throwRefusal } from './file-answers.ts';
+import { throwRefusal } from './file-answers.ts';
+import { checkedPath } from './files.ts';
 import { Arrivals, checkName, localHash, localTarget } from './local-target.ts';
 import {
   fileOf,
@@ -21,10 +21,10 @@ import {
   readLocalTree,
   type TreeFile,
 } from './local-tree.ts';
-import { beginAnswer, hashesAnswer, lookAnswer, pieceAnswer } from './transfer-answers.ts';
+import { beginAnswer, hashesAnswer, lookAnswer, pieceAnswer } from './project-transfer-answers.ts';
 
-/** The type under which `python/transfer.py` publishes its answers. */
-const MIME = 'application/vnd.glovebox.transfer+json';
+/** The type under which `python/project_transfer.py` publishes its answers. */
+const MIME = 'application/vnd.glovebox.project-transfer+json';
 /** Hashing all of it takes that long on a slow disk. */
 const ANSWER_MS = 600_000;
 const MAX_BYTES = 4 * 1024 * 1024 * 1024;
@@ -62,7 +62,7 @@ export interface Transferred {
  * `kernel/unresponsive`, `cancelled`. Where a transfer fails, the files at its target are as they were, unless the last step, the
  * renaming of complete files, was under way.
  */
-export interface SandboxTransfer {
+export interface ProjectTransfer {
   /** Into the sandbox. A folder's content is merged into the one that is there; what `.gitignore` names is left out. */
   push(request: TransferRequest, wait: SandboxWait): Promise<Transferred>;
   /** Into the project. Links are left out. */
@@ -73,18 +73,17 @@ export interface TransferOptions {
   readonly helpers: HelperKernels;
   readonly projectDir: string;
   readonly clock: Clock;
-  /** The text of `python/transfer.py`. */
+  /** The text of `python/project_transfer.py`. */
   source(this: void): Promise<string>;
 }
 
-type Ask = (request: Readonly<Record<string, unknown>>) => Promise<unknown>;
 type Hashed = TreeFile & { readonly index: number; readonly sha256: string };
 
-export function createSandboxTransfer(options: TransferOptions): SandboxTransfer {
+export function createProjectTransfer(options: TransferOptions): ProjectTransfer {
   return new TransferOverKernels(options);
 }
 
-class TransferOverKernels implements SandboxTransfer {
+class TransferOverKernels implements ProjectTransfer {
   readonly #options: TransferOptions;
   /** SHA-256 of what this process put somewhere last: replacing that loses nothing. */
   readonly #put = new Map<string, string>();
@@ -199,27 +198,21 @@ class TransferOverKernels implements SandboxTransfer {
     wait: SandboxWait,
     work: (ask: Ask, sandboxId: string) => Promise<T>,
   ): Promise<T> {
-    const { helpers, clock } = this.#options;
-    const source = await this.#options.source();
-    const loan = await helpers.lend(wanted, wait);
-    const ask: Ask = async (request) => {
-      const question = { code: pythonCall(source, request), mime: MIME, limitMs: ANSWER_MS };
-      // Clearing up must happen although the caller is gone.
-      const signal = request['operation'] === 'abort' ? never() : wait.signal;
-      const answer = await askKernel(loan, question, clock, signal);
-      throwRefusal(answer, String(request['path']), MAX_BYTES);
-      return answer;
-    };
+    const program = { ...this.#options, mime: MIME, limitMs: ANSWER_MS };
     try {
-      return await work(ask, loan.sandbox.id);
+      return await withProgram(program, wanted, wait, (ask, sandboxId) =>
+        work(async (request, signal) => {
+          const answer = await ask(request, signal);
+          throwRefusal(answer, String(request['path']), MAX_BYTES);
+          return answer;
+        }, sandboxId),
+      );
     } catch (error) {
       if (error instanceof GloveboxError) throw error;
       throw new GloveboxError('storage/failed', `The transfer failed: ${messageOf(error)}`, {
         hint: 'Look at both places; what is incomplete was removed.',
         cause: error,
       });
-    } finally {
-      loan.release();
     }
   }
 }
@@ -260,7 +253,7 @@ async function send(ask: Ask, { root, real, sent, replaced, wait }: Sending): Pr
     }));
     await ask({ operation: 'commit', ...place, files });
   } catch (error) {
-    await ask({ operation: 'abort', ...place }).catch(() => undefined);
+    await ask({ operation: 'abort', ...place }, never()).catch(() => undefined);
     throw error;
   }
 }

@@ -1,4 +1,4 @@
-/** What `python/transfer.py` answers. */
+/** What `python/project_transfer.py` answers. */
 import * as z from 'zod';
 
 export const lookAnswer = z.object({
