@@ -130,6 +130,11 @@ export const ERROR_CODES = {
     retryable: false,
     about: 'The sandbox has ended; variables in its kernels are lost.',
   },
+  'sandbox/closed': {
+    retryable: false,
+    about:
+      'Only the functions that a sandbox exposes may be called; it runs no code and shows no files.',
+  },
   'sandbox/start-failed': { retryable: false, about: 'The sandbox could not be started.' },
   'sandbox/stop-failed': {
     retryable: true,

@@ -19,7 +19,7 @@ import { createShell } from '#shell/shell.ts';
 import { createProjectTransfer } from '#shell/project-transfer.ts';
 import { authorizeByAsking } from '#tools/authorize.ts';
 import type { ToolServices } from '#tools/define-tool.ts';
-import { createInterfaceRecords } from '#workspace/interface-records.ts';
+import { createInterfaceRecords, isClosedSandbox } from '#workspace/interface-records.ts';
 import { createInterfaces } from '#workspace/interfaces.ts';
 import { createWorkspace } from '#workspace/workspace.ts';
 import { locateImageWorker } from './image-assets.ts';
@@ -41,6 +41,8 @@ export interface AppOptions {
   readonly log: Log;
   /** Shorter ones for tests. */
   readonly limits?: Partial<SessionLimits>;
+  /** For programs of the experimenter: they may enter sandboxes of which agents may only call functions. */
+  readonly entersClosed?: boolean;
   /** Time as the way to remote services sees it: the age of answers, and pauses. A quick one for tests. */
   readonly webClock?: Clock;
 }
@@ -59,7 +61,15 @@ export interface App {
   close(this: void): Promise<void>;
 }
 
-export function createApp({ config, env, projectDir, log, limits, webClock }: AppOptions): App {
+export function createApp({
+  config,
+  env,
+  projectDir,
+  log,
+  limits,
+  webClock,
+  entersClosed = false,
+}: AppOptions): App {
   const clock = systemClock;
   const dir = config.getOrDefault('dir');
   const sandboxes = new Sandboxes({
@@ -73,6 +83,7 @@ export function createApp({ config, env, projectDir, log, limits, webClock }: Ap
     log,
     defaultBackend: () => config.get('backend') ?? 'local',
   });
+  const interfaceRecords = createInterfaceRecords(dir, clock, (message) => log.warn(message));
   const notebooks = createNotebooks({ locksDir: path.join(dir, 'locks'), clock, log });
   const sessions = new Sessions({
     dir,
@@ -83,6 +94,7 @@ export function createApp({ config, env, projectDir, log, limits, webClock }: Ap
     clock,
     log,
     inspectSource: () => readPythonFile('inspect_variables.py'),
+    isClosed: async (id) => !entersClosed && isClosedSandbox(interfaceRecords, id),
     recallSource: () => readPythonFile('recall_execution.py'),
     settings: () => ({
       kernelReadyMs: config.get('kernel.ready_s') * 1000,
@@ -126,7 +138,7 @@ export function createApp({ config, env, projectDir, log, limits, webClock }: Ap
       }),
       interfaces: createInterfaces({
         helpers,
-        records: createInterfaceRecords(dir, clock, (message) => log.warn(message)),
+        records: interfaceRecords,
         projectDir,
         clock,
         source: readPythonFile,

@@ -23,6 +23,8 @@ const interfaceRecord = z.looseObject({
   name: z.string(),
   expose: z.enum(EXPOSURES),
   functions: z.array(exposedFunction).readonly(),
+  /** Whether agents may do nothing else in this sandbox. */
+  isOnly: z.boolean(),
   callLimitMs: z.number(),
   createdMs: z.number(),
 });
@@ -45,6 +47,14 @@ export function createInterfaceRecords(
     clock,
     onDamaged,
   });
+}
+
+/** Whether agents may only call what a sandbox exposes. */
+export async function isClosedSandbox(
+  records: RecordStore<InterfaceRecord>,
+  sandboxId: string,
+): Promise<boolean> {
+  return (await records.list()).some(({ value }) => value.isOnly && value.sandboxId === sandboxId);
 }
 
 /** Those of a project, by name. */

@@ -37,6 +37,11 @@ export interface ServeRequest {
    * - `prompt`: neither; what it offers is told in words (`describeInterface`), and called through `call`.
    */
   readonly expose: InterfaceRecord['expose'];
+  /**
+   * From now on agents may call exposed functions of this sandbox and do nothing else in it: tools and commands start no kernels,
+   * run no code and show no files there. Programs that use the library are not bound by it. Until the interface is stopped.
+   */
+  readonly isOnly?: boolean;
   /** How long a call may take. Default: 600 s. */
   readonly callLimitMs?: number;
   /** How long the file may take to load, models included. Default: one hour. */
@@ -124,7 +129,7 @@ export function createInterfaces(options: InterfacesOptions): Interfaces {
     async serve(request, wait) {
       const { name, expose } = request;
       checkName(name);
-      const loan = await helpers.lend(request.sandboxId, wait);
+      const loan = await helpers.lend(request.sandboxId, wait, true);
       const sandboxId = loan.sandbox.id;
       const callLimitMs = request.callLimitMs ?? DEFAULT_CALL_MS;
       const answer = await ask(
@@ -152,6 +157,7 @@ export function createInterfaces(options: InterfacesOptions): Interfaces {
         name,
         expose,
         functions,
+        isOnly: request.isOnly ?? false,
         callLimitMs,
         createdMs: clock.now(),
       };
@@ -160,7 +166,7 @@ export function createInterfaces(options: InterfacesOptions): Interfaces {
     },
 
     async stop(which, wait) {
-      const loan = await helpers.lend(which.sandboxId, wait);
+      const loan = await helpers.lend(which.sandboxId, wait, true);
       await ask(loan, { operation: 'stop', name: which.name }, wait);
       await records.remove(interfaceId(which));
     },
@@ -175,7 +181,7 @@ export function createInterfaces(options: InterfacesOptions): Interfaces {
           'interface/gone',
           `Sandbox ${request.sandboxId} has no interface ${request.name}.`,
         );
-      const loan = await helpers.lend(request.sandboxId, wait);
+      const loan = await helpers.lend(request.sandboxId, wait, true);
       const run = await begin(loan, {
         operation: 'call',
         name: request.name,

@@ -225,3 +225,46 @@ print(shapes.area(3), shapes.area(width=3, height=4), shapes.area.__doc__)`;
   const { text } = await call(client, 'execute_code', { session_id, code });
   expect(text).toContain('ValueError negative\n6.0 12.0 Says """quotes""" and {braces}.');
 });
+
+it('scoped: where agents may only call functions, nothing else of the sandbox can be reached', async () => {
+  const changingTools = new ChangingTools(async () =>
+    toolsOfInterfaces(await app.services.interfaces.list()),
+  );
+  const { client } = await connect('modern', {
+    tools,
+    services: async () => app.services,
+    changingTools,
+  });
+  const before = await call(client, 'start_new_notebook', { experiment_name: 'before' });
+  const session_id = idOf(before, 'session_id');
+  const sandbox_id = idOf(before, 'sandbox_id');
+  const only = await app.services.interfaces.serve(
+    {
+      sandboxId: sandbox_id,
+      name: 'only',
+      source: '@expose\ndef one() -> int:\n    return 1\n',
+      expose: 'mcp',
+      isOnly: true,
+    },
+    wait,
+  );
+  await changingTools.refresh();
+  const refused: readonly (readonly [string, Record<string, unknown>])[] = [
+    ['execute_code', { session_id, code: '1' }],
+    ['start_new_notebook', { experiment_name: 'after' }],
+    ['start_new_notebook', { experiment_name: 'after', sandbox_id }],
+    ['execute_scratch', { code: '1', sandbox_id }],
+    ['sandbox_bash', { command: 'ls' }],
+    ['sandbox_read', { path: '.' }],
+    ['sandbox_transfer', { direction: 'pull', local_path: 'x', remote_path: '/etc/hostname' }],
+    ['sandbox_snapshot', { sandbox_id, description: 'x' }],
+  ];
+  for (const [name, args] of refused)
+    expect([name, await callError(client, name, args)]).toEqual([
+      name,
+      expect.stringContaining('[sandbox/closed]'),
+    ]);
+  expect((await call(client, 'only__one')).text).toContain('1');
+  await app.services.interfaces.stop(only, wait);
+  expect((await call(client, 'execute_code', { session_id, code: '6 * 7' })).text).toContain('42');
+});

@@ -15,6 +15,7 @@ interface Options {
   readonly name?: string;
   readonly as: string;
   readonly callLimit: string;
+  readonly only?: boolean;
   readonly stop?: boolean;
 }
 
@@ -28,6 +29,7 @@ export const serve: CliCommand = {
       .option('--name <name>', 'its name (default: the name of the file)')
       .option('--as <form>', 'mcp: as tools, library: as a module, prompt: told in words', 'mcp')
       .option('--call-limit <seconds>', 'how long a call may take', '600')
+      .option('--only', 'let agents do nothing else in that sandbox')
       .option('--stop', 'end the interface of that name instead'),
   async run(context, command) {
     const options = command.opts<Options>();
@@ -41,6 +43,7 @@ export const serve: CliCommand = {
         name: nameOf(file, options),
         source: await sourceOf(path.resolve(context.host.cwd, file)),
         expose: exposureOf(options.as),
+        isOnly: options.only === true,
         callLimitMs: limitMsOf(options.callLimit),
       },
       context.wait(WITHOUT_LIMIT_MS),
