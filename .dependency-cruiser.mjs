@@ -11,6 +11,7 @@ export const MAY_IMPORT = {
   session: ['core', 'platform', 'sandbox', 'jupyter', 'notebook'],
   shell: ['core', 'platform', 'sandbox', 'session', 'jupyter', 'notebook'],
   workspace: ['core', 'platform', 'sandbox', 'session', 'shell'],
+  library: ['core', 'platform', 'session', 'shell', 'workspace', 'sandbox', 'notebook'],
   tools: ['core', 'session', 'shell', 'workspace', 'sandbox', 'notebook', 'hub', 'github'],
   mcp: ['core', 'tools', 'config', 'session'],
   cli: ['core', 'tools', 'config', 'session'],

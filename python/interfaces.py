@@ -7,6 +7,7 @@ a private folder of the sandbox: callers elsewhere come through here.
 from __future__ import annotations
 
 import http.client
+import importlib.util
 import json
 import os
 import shutil
@@ -177,6 +178,12 @@ def write_client(name: str, asked: Dict[str, Any], address: Dict[str, Any]) -> N
     os.replace(module + ".part", module)
 
 
+def own_library() -> str:
+    """Where kernels find the modules of Glovebox, wherever they have that from."""
+    spec = importlib.util.find_spec("glovebox_models")
+    return os.path.dirname(spec.origin) if spec is not None and spec.origin else ""
+
+
 def start(asked: Dict[str, Any]) -> Dict[str, Any]:
     name = asked["name"]
     folder = os.path.join(root(), name)
@@ -193,7 +200,7 @@ def start(asked: Dict[str, Any]) -> Dict[str, Any]:
     settings = {"name": name, "call_limit_s": asked["call_limit_s"], "ends_with": os.getppid()}
     write_private(os.path.join(folder, "settings.json"), json.dumps(settings))
     env = {key: value for key, value in os.environ.items() if key not in FOREIGN}
-    env["PYTHONPATH"] = os.pathsep.join(filter(None, [server, env.get("PYTHONPATH")]))
+    env["PYTHONPATH"] = os.pathsep.join(filter(None, [server, env.get("PYTHONPATH"), own_library()]))
     env["PYTHONUNBUFFERED"] = "1"
     with open(os.path.join(folder, "log"), "wb") as log:
         process = subprocess.Popen(

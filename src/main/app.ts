@@ -17,6 +17,7 @@ import { createSandboxFiles } from '#shell/files.ts';
 import { reloadModules } from '#shell/reload.ts';
 import { createShell } from '#shell/shell.ts';
 import { createProjectTransfer } from '#shell/project-transfer.ts';
+import { createTransfer } from '#shell/transfer.ts';
 import { authorizeByAsking } from '#tools/authorize.ts';
 import type { ToolServices } from '#tools/define-tool.ts';
 import { createInterfaceRecords, isClosedSandbox } from '#workspace/interface-records.ts';
@@ -26,7 +27,7 @@ import { locateImageWorker } from './image-assets.ts';
 import { localSettings } from './local-settings.ts';
 import { modalSettings } from './modal-settings.ts';
 import { readPythonFile } from './python-files.ts';
-import { createClusterHosts, slurmSettings } from './slurm-settings.ts';
+import { createClusterHosts, createNodeHosts, slurmSettings } from './slurm-settings.ts';
 import { readStatus } from './status.ts';
 import { createWebServices } from './web-services.ts';
 
@@ -82,6 +83,7 @@ export function createApp({
     clock,
     log,
     defaultBackend: () => config.get('backend') ?? 'local',
+    profiles: () => config.profiles(),
   });
   const interfaceRecords = createInterfaceRecords(dir, clock, (message) => log.warn(message));
   const notebooks = createNotebooks({ locksDir: path.join(dir, 'locks'), clock, log });
@@ -143,6 +145,7 @@ export function createApp({
         clock,
         source: readPythonFile,
       }),
+      transfer: createTransfer({ helpers, clock, source: () => readPythonFile('transfer.py') }),
       projectDir,
       images,
       ...createWebServices(config, webClock ?? clock),
@@ -199,6 +202,7 @@ function slurmLoader(config: Config, environment: Environment, log: Log): Backen
       log,
       settings: () => slurmSettings(config),
       host: createClusterHosts(config, environment),
+      nodeHost: createNodeHosts(config, environment),
       openRelay: async (host, options) =>
         openRelay(host, { ...options, source: await readPythonFile('relay.py') }),
     });

@@ -13,6 +13,7 @@ import { ChangingTools } from '#mcp/changing-tools.ts';
 import { createMcpServer } from '#mcp/server.ts';
 import { serveOverStdio } from '#mcp/stdio.ts';
 import { systemClock } from '#platform/clock.ts';
+import { holdProcess } from '#platform/hold-process.ts';
 import { createLog } from '#platform/log.ts';
 import type { Tool } from '#tools/define-tool.ts';
 import { tools } from '#tools/index.ts';
@@ -80,6 +81,8 @@ export async function serve(): Promise<void> {
     return changing;
   };
 
+  // Its end is decided by the lifecycle, which has things to save when stdin has closed.
+  holdProcess();
   const toolsets = config.getOrDefault('tools.toolsets');
   serveOverStdio({
     input: process.stdin,

@@ -16,6 +16,7 @@ import type { Shell } from '#shell/shell.ts';
 import type { ProjectTransfer } from '#shell/project-transfer.ts';
 import type { Interfaces } from '#workspace/interfaces.ts';
 import type { Workspace } from '#workspace/workspace.ts';
+import type { Transfer } from '#shell/transfer.ts';
 import type { AskPerson, Authorize } from './authorize.ts';
 
 /** A group of tools that can be switched off as one. */
@@ -37,6 +38,7 @@ export interface ToolServices {
   ) => Promise<readonly Reloaded[]>;
   readonly workspace: Workspace;
   readonly interfaces: Interfaces;
+  readonly transfer: Transfer;
   /** The user's project on this machine, an absolute path. */
   readonly projectDir: string;
   readonly settings: ToolSettings;

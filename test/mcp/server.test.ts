@@ -53,6 +53,7 @@ const noServices = async (): Promise<ToolServices> => ({
   reload: async () => [],
   workspace: z.custom<ToolServices['workspace']>().parse(untouchable),
   interfaces: z.custom<ToolServices['interfaces']>().parse(untouchable),
+  transfer: z.custom<ToolServices['transfer']>().parse(untouchable),
   settings: z.custom<ToolServices['settings']>().parse(untouchable),
   images: z.custom<ToolServices['images']>().parse(untouchable),
   hub: z.custom<ToolServices['hub']>().parse(untouchable),
