@@ -59,8 +59,8 @@ export function createMcpServer(
   );
   const notifyChanged = registerResources(server, options.resources, options.log);
   const { changingTools } = options;
-  const refresh = (): void => {
-    changingTools?.refresh().catch((error: unknown) => {
+  const refresh = async (): Promise<void> => {
+    await changingTools?.refresh().catch((error: unknown) => {
       options.log.info(`the changing tools could not be read: ${String(error)}`);
     });
   };
@@ -105,7 +105,8 @@ interface CallSurroundings extends McpServerOptions {
   readonly server: McpServer;
   readonly loadServices: () => Promise<ToolServices>;
   readonly notifyChanged: NotifyChanged;
-  readonly refresh: () => void;
+  /** Before the answer, so that a client has the new tools when its model goes on. */
+  readonly refresh: () => Promise<void>;
 }
 
 async function callTool(
@@ -143,7 +144,7 @@ async function callTool(
     return renderToolError(error, tool.name, log);
   } finally {
     if (!tool.hints.readOnly) notifyChanged(STATUS_URI);
-    refresh();
+    await refresh();
     await progress?.finish();
   }
 }
