@@ -3,6 +3,7 @@ import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import type { Client } from '@modelcontextprotocol/client';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import * as z from 'zod';
 import { ChangingTools } from '#mcp/changing-tools.ts';
 import type { App } from '#main/app.ts';
 import { tools } from '#tools/index.ts';
@@ -267,4 +268,23 @@ it('scoped: where agents may only call functions, nothing else of the sandbox ca
   expect((await call(client, 'only__one')).text).toContain('1');
   await app.services.interfaces.stop(only, wait);
   expect((await call(client, 'execute_code', { session_id, code: '6 * 7' })).text).toContain('42');
+});
+
+// The last one: it ends the sandbox.
+it('an interface ends with the server of its sandbox', async () => {
+  const { sandboxId } = await serve('@expose\ndef one() -> int:\n    return 1\n', 'mcp', 'last');
+  const folder = path.join(world.dir, 'libraries', sandboxId, '.glovebox/interfaces/last');
+  const { pid } = z
+    .object({ pid: z.number() })
+    .parse(JSON.parse(readFileSync(path.join(folder, 'address.json'), 'utf8')));
+  const isAlive = (): boolean => {
+    try {
+      return process.kill(pid, 0);
+    } catch {
+      return false;
+    }
+  };
+  expect(isAlive()).toBe(true);
+  await app.services.sandboxes.stop(sandboxId, wait.signal);
+  await expect.poll(isAlive, { timeout: 20_000 }).toBe(false);
 });
