@@ -265,6 +265,9 @@ it('scoped: where agents may only call functions, nothing else of the sandbox ca
       name,
       expect.stringContaining('[sandbox/closed]'),
     ]);
+  expect((await call(client, 'sandbox_list', { sandbox_id })).text).toContain(
+    'interface only: one',
+  );
   expect((await call(client, 'only__one')).text).toContain('1');
   await app.services.interfaces.stop(only, wait);
   expect((await call(client, 'execute_code', { session_id, code: '6 * 7' })).text).toContain('42');
