@@ -10,6 +10,7 @@ export const MAY_IMPORT = {
   sandbox: ['core', 'platform'],
   session: ['core', 'platform', 'sandbox', 'jupyter', 'notebook'],
   shell: ['core', 'platform', 'sandbox', 'session', 'jupyter', 'notebook'],
+  library: ['core', 'platform', 'session', 'shell', 'sandbox', 'notebook'],
   tools: ['core', 'session', 'shell', 'sandbox', 'notebook', 'hub', 'github'],
   mcp: ['core', 'tools', 'config', 'session'],
   cli: ['core', 'tools', 'config', 'session'],

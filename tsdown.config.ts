@@ -13,10 +13,25 @@ const ASSETS: Readonly<Record<string, string>> = {
   'DejaVuSans.ttf': 'dejavu-fonts-ttf/ttf/DejaVuSans.ttf',
 };
 
-export default defineConfig({
+/** The types of the library, which are all its own: nothing of them needs another package. */
+const types = defineConfig({
+  entry: { index: 'src/index.ts' },
+  outDir: 'plugin/dist',
+  format: 'esm',
+  platform: 'node',
+  dts: { emitDtsOnly: true, oxc: true },
+  deps: { neverBundle: [/^#(?!core|library)/] },
+  clean: false,
+  logLevel: 'warn',
+});
+
+const programs = defineConfig({
   entry: {
     mcp: 'src/bin/mcp.ts',
     cli: 'src/bin/cli.ts',
+    index: 'src/index.ts',
+    script: 'src/bin/script.ts',
+    'script-hooks': 'src/main/script-hooks.ts',
     'image-worker': 'src/notebook/render/image-worker.ts',
   },
   outDir: 'plugin/dist',
@@ -46,3 +61,5 @@ export default defineConfig({
     },
   },
 });
+
+export default [programs, types];

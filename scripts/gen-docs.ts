@@ -1,4 +1,5 @@
-/** Writes `docs/reference/` from the code: tools, options, errors, commands. With `--check` it only compares. */
+/** Writes `docs/reference/` and the types of the library's config from the code. With `--check` it only compares. */
+import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { runCli } from '#cli/program.ts';
@@ -6,9 +7,11 @@ import { OPTION_KEYS, OPTION_TABLE } from '#config/options.ts';
 import { ERROR_CODES } from '#core/errors.ts';
 import { isRecord } from '#core/json.ts';
 import { createHost } from '#main/command-line.ts';
+import type { Backend } from '#sandbox/backend.ts';
 import { TOOLSETS, type Tool } from '#tools/define-tool.ts';
 import { tools } from '#tools/index.ts';
 import { inputSchemaOf } from '#tools/input-schema.ts';
+import { renderConfigReference, renderConfigTypes } from './generate/sandbox-config.ts';
 
 const root = path.resolve(import.meta.dirname, '..');
 const GENERATED = '<!-- Made by `npm run gen` from the code. Do not edit. -->';
@@ -19,6 +22,7 @@ const pages: Readonly<Record<string, () => string | Promise<string>>> = {
   'old-names.md': renderOldNames,
   'errors.md': renderErrors,
   'cli.md': renderCommands,
+  'sandbox-config.md': async () => renderConfigReference(await loadBackends(), table),
 };
 
 /** `<name>` outside of code would be taken for HTML and not be seen. */
@@ -194,17 +198,42 @@ async function helpOf(words: readonly string[]): Promise<string> {
   return text;
 }
 
+/** Those that are built in; looking at their options asks nobody anything. */
+async function loadBackends(): Promise<readonly Backend[]> {
+  const services = await host.openServices(await host.loadConfig({}));
+  try {
+    const ids = services.sandboxes.backends();
+    return await Promise.all(ids.map((id) => services.sandboxes.backend(id)));
+  } finally {
+    await services.close();
+  }
+}
+
+/** As the formatter leaves it, so that nobody has to format what is made. */
+function formatted(file: string, text: string): string {
+  const oxfmt = path.join(root, 'node_modules/.bin/oxfmt');
+  return execFileSync(oxfmt, [`--stdin-filepath=${file}`], {
+    cwd: root,
+    input: text,
+    encoding: 'utf8',
+  });
+}
+
 const isCheck = process.argv.includes('--check');
-const folder = path.join(root, 'docs/reference');
-mkdirSync(folder, { recursive: true });
+mkdirSync(path.join(root, 'docs/reference'), { recursive: true });
 const stale: string[] = [];
-for (const [name, render] of Object.entries(pages)) {
-  const file = path.join(folder, name);
-  const text = `${GENERATED}\n\n${await render()}\n`;
-  if (existsSync(file) && readFileSync(file, 'utf8') === text) continue;
-  stale.push(`docs/reference/${name}`);
+
+function keep(name: string, text: string): void {
+  const file = path.join(root, name);
+  if (existsSync(file) && readFileSync(file, 'utf8') === text) return;
+  stale.push(name);
   if (!isCheck) writeFileSync(file, text);
 }
+
+for (const [name, render] of Object.entries(pages))
+  keep(`docs/reference/${name}`, `${GENERATED}\n\n${await render()}\n`);
+const types = 'src/library/sandbox-config.ts';
+keep(types, formatted(types, `${renderConfigTypes(await loadBackends())}\n`));
 if (isCheck && stale.length > 0) {
   console.error(`Not current: ${stale.join(', ')}. Run: npm run gen`);
   process.exitCode = 1;

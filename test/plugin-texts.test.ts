@@ -5,6 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { INSTRUCTIONS } from '#mcp/instructions.ts';
 import { tools } from '#tools/index.ts';
 import { codeIn, pluginParts, PREFIX, unknownCode, variables } from './rigs/product-names.ts';
+import { toolkitWords } from './rigs/toolkit-words.ts';
 
 const plugin = path.resolve(import.meta.dirname, '../plugin');
 const filesIn = (folder: string): readonly string[] => readdirSync(path.join(plugin, folder));
@@ -104,6 +105,16 @@ describe.each(checkedHere)('P2: $file', (text) => {
     expect(description.length).toBeLessThanOrEqual(MAX_DESCRIPTION_CHARS);
   });
 });
+
+it.each(RUN_ELSEWHERE)(
+  '%s has no word with an underscore but names of the package and of tools',
+  async (file) => {
+    const { head, body } = readText(file);
+    const found = `${head}\n${body}`.match(/\b[a-z]+(?:_[a-z]+)+\b/g) ?? [];
+    expect(found.length).toBeGreaterThan(5);
+    expect(unknownCode(found, await toolkitWords())).toEqual([]);
+  },
+);
 
 describe.each(skills)('$file', (skill) => {
   it('has a head with known keys, the name of its folder, and a length that is read', () => {

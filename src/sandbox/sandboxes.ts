@@ -10,14 +10,10 @@ import { sleep, type Clock } from '#platform/clock.ts';
 import type { Log } from '#platform/log.ts';
 import { currentIdentity, lifeOf } from '#platform/process-identity.ts';
 import type { RecordStore } from '#platform/records.ts';
-import {
-  parseBackendOptions,
-  type Backend,
-  type BackendId,
-  type Resources,
-  type Snapshot,
-} from './backend.ts';
+import type { Backend, BackendId, Resources, Snapshot } from './backend.ts';
 import { writeBrowserPage } from './browser-page.ts';
+import { checkForBackend } from './check-for-backend.ts';
+import type { Names } from './check-options.ts';
 import {
   sandboxFolder,
   sandboxRecords,
@@ -27,8 +23,9 @@ import {
 } from './records.ts';
 import { Follower, isOnItsWay, type SandboxWait } from './follow.ts';
 import type { BackendRegistry } from './registry.ts';
+import { resolveConfig, type Profile, type WantedSandbox } from './sandbox-config.ts';
 import { newSandboxId, onThisHost, projectSandboxId, realProjectDir } from './sandbox-ids.ts';
-import { keepFiles } from './snapshots.ts';
+import { keepFiles, readSnapshot } from './snapshots.ts';
 import { Starts } from './starts.ts';
 import { isAbandoned, rootDirOf, Views, type SandboxView } from './views.ts';
 
@@ -42,6 +39,8 @@ export interface SandboxesOptions {
   readonly clock: Clock;
   readonly log: Log;
   readonly defaultBackend: () => BackendId;
+  /** `[sandbox.NAME]` of the files `glovebox.toml`, by name. */
+  readonly profiles?: () => ReadonlyMap<string, Profile>;
 }
 
 export interface SandboxRequest {
@@ -50,6 +49,8 @@ export interface SandboxRequest {
   /** A name of the user's own: sandboxes with different names are different ones. */
   readonly name?: string;
   readonly options?: object;
+  /** How the caller writes names, for the texts about mistakes. */
+  readonly names?: Names;
   /**
    * - `project`: the project has one of this back end and name, whatever its options. Always so for the local one.
    * - `options`: it has one of this back end and name for each set of options, so that a call that is repeated starts nothing more.
@@ -57,6 +58,8 @@ export interface SandboxRequest {
    * Otherwise every call makes another.
    */
   readonly once?: 'project' | 'options';
+  /** Told its id when it is on record and before anything is made; not of one that lived already. */
+  readonly onRecord?: (id: string) => void;
 }
 
 const MAX_PARALLEL = 6;
@@ -99,6 +102,28 @@ export class Sandboxes {
   }
 
   /**
+   * What a config asks for: back end, name, profile and options in one object, as tools, command line and programs take it. The
+   * profile is below what the config says itself. Its options are in the back end's names, and not checked yet.
+   *
+   * @param fallback the back end where nothing names one
+   * @throws `config/invalid` for what is no config, or a name that cannot be one; `input/invalid` for an unknown profile;
+   *   `backend/unknown`.
+   */
+  resolve(config: unknown, fallback: string = this.defaultBackend()): Promise<WantedSandbox> {
+    const { registry, profiles } = this.#options;
+    return resolveConfig(config, { registry, profiles: profiles?.() ?? new Map(), fallback });
+  }
+
+  /**
+   * Options as a start would take them, in the back end's own names and with its defaults. Makes nothing.
+   *
+   * @throws `config/invalid` with every mistake; for an option that the back end does not have, it names those that do (G3).
+   */
+  checkOptions(backend: BackendId, options: unknown, names?: Names): Promise<JsonObject> {
+    return checkForBackend(this.#options.registry, backend, options, names);
+  }
+
+  /**
    * Makes a sandbox and follows it until it is ready, ends, or `waitMs` is over. Where the project has it once, one that lives is
    * followed or returned instead, also when another process is just starting it; `ignoredOptions` then names what it was not
    * started with.
@@ -107,9 +132,7 @@ export class Sandboxes {
    */
   async create(request: SandboxRequest, wait: SandboxWait): Promise<SandboxView> {
     const backend = await this.backend(request.backend);
-    const options = toJsonObject(
-      parseBackendOptions(backend.id, backend.optionsSchema, request.options),
-    );
+    const options = await this.checkOptions(backend.id, request.options, request.names);
     const projectDir = await realProjectDir(request.projectDir);
     await this.#forgetOld();
     const { name } = request;
@@ -119,7 +142,7 @@ export class Sandboxes {
       const living =
         once === 'project' ? await this.#living(backend.id, projectDir, name) : undefined;
       const id = living ?? projectSandboxId(backend.id, projectDir, name, key);
-      const view = await this.#reuseOrStart(backend, id, projectDir, wait, name, options);
+      const view = await this.#reuseOrStart(backend, id, projectDir, wait, request, options);
       const ignoredOptions = Object.keys(request.options ?? {}).filter(
         (option) => JSON.stringify(view.options[option]) !== JSON.stringify(options[option]),
       );
@@ -130,6 +153,7 @@ export class Sandboxes {
       id,
       this.#newRecord(backend, id, projectDir, name, options),
     );
+    request.onRecord?.(id);
     return this.#follower.follow(id, wait, this.#starts.begin(backend, record), true);
   }
 
@@ -259,6 +283,11 @@ export class Sandboxes {
     return keepFiles(await this.backend(record.backend), record, this.#options, options, signal);
   }
 
+  /** What a snapshot was taken of; asks nobody. @throws `sandbox/unknown`. */
+  snapshotOf(snapshotId: string): ReturnType<typeof readSnapshot> {
+    return readSnapshot(snapshotId, this.#options);
+  }
+
   /** For the wire client: asked before every connection, throws `sandbox/ended`, `sandbox/pending`, `server/unreachable`. */
   endpointSource(id: string): EndpointSource {
     return async (signal = new AbortController().signal) => {
@@ -333,7 +362,7 @@ export class Sandboxes {
     plainId: string,
     projectDir: string,
     wait: SandboxWait,
-    name?: string,
+    { name, onRecord }: Pick<SandboxRequest, 'name' | 'onRecord'> = {},
     options?: JsonObject,
   ): Promise<SandboxView> {
     for (;;) {
@@ -348,8 +377,10 @@ export class Sandboxes {
       const claimed = isNew
         ? await this.#createOrNothing(this.#newRecord(backend, id, projectDir, name, options ?? {}))
         : await this.#claim((await this.#records.read(id)) ?? record, options);
-      if (claimed !== undefined)
+      if (claimed !== undefined) {
+        onRecord?.(id);
         return this.#follower.follow(id, wait, this.#starts.begin(backend, claimed), true);
+      }
       await sleep(this.#options.clock, 20, wait.signal);
     }
   }
@@ -443,10 +474,6 @@ export class Sandboxes {
       if (isOld) await this.#records.remove(id);
     }
   }
-}
-
-function toJsonObject(value: unknown): JsonObject {
-  return JSON.parse(JSON.stringify(value));
 }
 
 async function inParallel<T, R>(
