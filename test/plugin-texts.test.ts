@@ -20,6 +20,11 @@ const FOREIGN = new Set([
   'tokenizer',
   'MODEL_<NAME>_PATH',
   'import glovebox_models; glovebox_models.preload(globals())',
+  // Files of an experiment.
+  'experiments/<name>/',
+  'setup.ts',
+  'task.md',
+  'lib/',
   // Shell and notebook.
   'sbatch',
   'squeue',
@@ -156,6 +161,20 @@ it('no command has the name of a skill: both are called as /glovebox:NAME', () =
   const names = commands.map(({ file }) => path.parse(file).name);
   expect(names.filter((name) => skills.some((skill) => field(skill, 'name') === name))).toEqual([]);
   for (const name of names) expect(pluginParts).toContain(name);
+});
+
+it('P2: its TypeScript is an example, which the compiler checks', () => {
+  const examples = path.resolve(plugin, '../examples');
+  const known = readdirSync(examples)
+    .filter((file) => file.endsWith('.ts'))
+    .map((file) =>
+      readFileSync(path.join(examples, file), 'utf8').replace(/^\/\*\*[\s\S]*?\*\/\n/, ''),
+    );
+  const blocks = [...commands, ...skills].flatMap(({ body }) =>
+    [...body.matchAll(/```ts\n([\s\S]*?)```/g)].map(([, block = '']) => block),
+  );
+  expect(blocks.length).toBeGreaterThan(0);
+  expect(blocks.filter((block) => !known.includes(block))).toEqual([]);
 });
 
 /** Tools that read as well as they write: what they would change is stopped by the server's own gate. */
