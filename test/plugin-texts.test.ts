@@ -38,9 +38,14 @@ const FOREIGN = new Set([
   'Next:',
   '-1',
   // Arguments of the libraries that training code uses.
+  'disable_tqdm',
   'disable_tqdm=True',
   'logging_strategy="steps"',
+  'logging_first_step',
   'logging_first_step=True',
+  'push_to_hub',
+  'hub_model_id',
+  'max_length',
 ]);
 
 interface Text {
@@ -141,6 +146,17 @@ describe.each(commands)('11.3: $file', (command) => {
     const allowed = field(command, 'allowed-tools').split(', ').filter(Boolean);
     const readers = tools.filter(({ hints }) => hints.readOnly).map(({ name }) => PREFIX + name);
     expect(allowed.filter((name) => !readers.includes(name))).toEqual([]);
+  });
+});
+
+/** What is checked, line by line, before a Job is paid for. */
+const CHECKLIST =
+  'reference,dataset,model,method,flavor,timeout,cost,push target,tracking,smoke test'.split(',');
+
+describe.each(commands.filter(({ body }) => body.includes('hf_jobs')))('11.3: $file', ({ body }) => {
+  it('has a checklist with a line for everything', () => {
+    const lines = [...body.matchAll(/^ {3}(\w+(?: \w+)?) +</gm)].map(([, word = '']) => word);
+    expect(lines).toEqual(CHECKLIST);
   });
 });
 
