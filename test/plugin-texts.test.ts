@@ -153,12 +153,15 @@ describe.each(commands)('11.3: $file', (command) => {
 const CHECKLIST =
   'reference,dataset,model,method,flavor,timeout,cost,push target,tracking,smoke test'.split(',');
 
-describe.each(commands.filter(({ body }) => body.includes('hf_jobs')))('11.3: $file', ({ body }) => {
-  it('has a checklist with a line for everything', () => {
-    const lines = [...body.matchAll(/^ {3}(\w+(?: \w+)?) +</gm)].map(([, word = '']) => word);
-    expect(lines).toEqual(CHECKLIST);
-  });
-});
+describe.each(commands.filter(({ body }) => body.includes('hf_jobs')))(
+  '11.3: $file',
+  ({ body }) => {
+    it('has a checklist with a line for everything', () => {
+      const lines = [...body.matchAll(/^ {3}(\w+(?: \w+)?) +</gm)].map(([, word = '']) => word);
+      expect(lines).toEqual(CHECKLIST);
+    });
+  },
+);
 
 it('11.3: has every command that is promised', () => {
   expect(commands.map(({ file }) => path.parse(file).name)).toEqual(

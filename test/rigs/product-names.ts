@@ -65,8 +65,8 @@ const libraryText = [
 /** What stands in backticks, with what stands in blocks of code line by line. Blocks without a language are forms to fill. */
 export function codeIn(markdown: string): readonly string[] {
   // TypeScript is checked as such.
-  const blocks = [...markdown.matchAll(/```(?!ts\b)\w+\n([\s\S]*?)```/g)].flatMap(([, block = '']) =>
-    block.split('\n').filter((line) => line.trim() !== ''),
+  const blocks = [...markdown.matchAll(/```(?!ts\b)\w+\n([\s\S]*?)```/g)].flatMap(
+    ([, block = '']) => block.split('\n').filter((line) => line.trim() !== ''),
   );
   const spans = [...markdown.replaceAll(/```[\s\S]*?```/g, '').matchAll(/`([^`]+)`/g)];
   return [...blocks, ...spans.map(([, span = '']) => span.replaceAll(/\s+/g, ' '))];
