@@ -1,5 +1,5 @@
 /** Writes the private files a local Jupyter server reads: configuration with the token, kernels, JupyterLab's settings. */
-import { mkdir, readdir, readFile, rm, symlink } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { ensurePrivateFolder, writeFileAtomic } from '#platform/files.ts';
 import { jupyterConfig, LAB_PAGE_CONFIG } from '#sandbox/jupyter-config.ts';
@@ -91,11 +91,14 @@ export async function writeKernels(
 
 /** What `launch_kernel.py` puts on the search path of kernels; a copy, as it is. */
 async function writeLibrary(folder: string, settings: LocalSettings): Promise<void> {
-  for (const [name, text] of Object.entries(await readKernelFiles(settings.pythonDir))) {
+  const files = Object.entries(await readKernelFiles(settings.pythonDir));
+  // Not one by one and synced, as what must not be lost: each start writes them anew.
+  const write = files.map(async ([name, text]) => {
     const file = path.join(folder, 'lib', name);
-    await ensurePrivateFolder(path.dirname(file));
-    await writeFileAtomic(file, text);
-  }
+    await mkdir(path.dirname(file), { recursive: true, mode: 0o700 });
+    await writeFile(file, text, { mode: 0o600 });
+  });
+  await Promise.all(write);
 }
 
 function displayName(kernel: KernelPython, projectDir: string): string {
