@@ -190,7 +190,8 @@ describe.skipIf(isMissing('Claude Code', hasClaude, howToGetClaude))(
       const { stdout } = await runClaude(
         ['-p', '/glovebox:status', '--output-format', 'stream-json', '--verbose'],
         { ...where, env: { ...where.env, ANTHROPIC_BASE_URL: other.url } },
-      ).finally(() => other.close());
+      );
+      await other.close();
       expect(JSON.stringify(other.requests[0])).toContain('Show the user how things stand');
       const result = eventsOf(stdout).findLast(({ type }) => type === 'result');
       expect(result).toMatchObject({ result: 'STATUS', is_error: false, permission_denials: [] });
