@@ -135,8 +135,9 @@ def ablate_latents(
         own = none.clone()
         own[..., wanted] = latents[..., wanted]
         with torch.no_grad():
-            # A difference, so that biases cancel and norms that the SAE undoes are undone.
-            share = (sae.decode(own) - sae.decode(none)).to(hidden.device).float()
+            # A difference, so that biases cancel and norms that the SAE undoes are undone; it undoes them once, hence one call.
+            with_own, without = sae.decode(torch.stack([own, none])).to(hidden.device).float()
+            share = with_own - without
         changed = (hidden.float() - share).to(hidden.dtype)
         return torch.where(attached.chosen(hidden, (start, end, where, rows)), changed, hidden)
 

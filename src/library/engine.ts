@@ -5,6 +5,8 @@ import type { SandboxFiles } from '#shell/files.ts';
 import type { Shell } from '#shell/shell.ts';
 import type { Transfer } from '#shell/transfer.ts';
 import { GloveboxError } from '#core/errors.ts';
+import type { Interfaces } from '#workspace/interfaces.ts';
+import type { Workspace } from '#workspace/workspace.ts';
 import type { Progress } from '#sandbox/backend.ts';
 
 /** Whoever runs a set-up script, and is told what it made. */
@@ -23,6 +25,8 @@ export interface Engine {
   readonly shell: Shell;
   readonly files: SandboxFiles;
   readonly transfer: Transfer;
+  readonly workspace: Workspace;
+  readonly interfaces: Interfaces;
   /** The folder that new notebooks go to. */
   notebookDir(this: void): string;
   /** What each request for a sandbox carries beside what the program asks for: who answers for it. */

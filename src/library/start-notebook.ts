@@ -14,7 +14,8 @@ export async function startNotebook(
   call: Call,
 ): Promise<Session> {
   const { engine, wait } = call;
-  const { sessions } = engine;
+  const { sessions, workspace } = engine;
+  await workspace.install(options.libraries ?? [], sandbox.id, wait);
   const session = await sessions.startNew(
     { folder: engine.notebookDir(), name: options.name },
     { sandboxId: sandbox.id, kernelName: options.kernel },
@@ -24,6 +25,8 @@ export async function startNotebook(
     const preloaded = options.preload === false ? undefined : await sessions.preload(session, wait);
     if (preloaded !== undefined && 'loading' in preloaded)
       throw new GloveboxError('kernel/preload-failed', 'The models are still being loaded.');
+    const { imports = [], initCode } = options;
+    await workspace.begin(session, { imports, ...(initCode !== undefined && { initCode }) }, wait);
     const jupyterUrl = await jupyterUrlOf(sandbox, call);
     return new Session(sandbox, factsOf(session.record, jupyterUrl), true);
   } catch (error) {

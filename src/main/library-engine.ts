@@ -18,7 +18,7 @@ export async function openEngine(): Promise<Engine> {
     level: config.getOrDefault('log.debug') ? 'debug' : 'warn',
     file: path.join(config.getOrDefault('log.dir'), 'library.log'),
   });
-  const { services, close } = createApp({ config, env, projectDir, log });
+  const { services, close } = createApp({ config, env, projectDir, log, entersClosed: true });
   const { report, ...host } = scriptHost();
   return {
     ...services,

@@ -106,6 +106,16 @@ export interface RunView {
   readonly notices: readonly string[];
 }
 
+/** What a kernel does before anybody uses it. */
+export interface SessionBeginning {
+  /** Modules that are imported into the namespace. */
+  readonly imports: readonly string[];
+  /** Python that runs hidden after models and imports. */
+  readonly initCode?: string;
+  /** Variables for the environment of the kernel. */
+  readonly env?: Readonly<Record<string, string>>;
+}
+
 /** One session on disk: `sessions/<session_id>.json`. Changed only by compare-and-swap. */
 export interface SessionRecord {
   readonly id: string;
@@ -142,6 +152,8 @@ export interface SessionRecord {
   readonly copyPath?: string;
   /** Address of the notebook in JupyterLab, without credentials. */
   readonly browserUrl?: string;
+  /** What each new kernel of the session does first, besides loading models. */
+  readonly beginning?: SessionBeginning;
   /** Set when the session was shut down. */
   readonly endedMs?: number;
   readonly endReason?: string;

@@ -5,6 +5,7 @@ import { isRecord, type JsonObject } from '#core/json.ts';
 import type { SandboxWait } from '#sandbox/sandboxes.ts';
 import { isFinal } from './contract.ts';
 import { loadedModel } from './loaded-models.ts';
+import { publishedBy } from './published.ts';
 import type { Run } from './run.ts';
 import type { Session } from './session.ts';
 
@@ -46,11 +47,9 @@ export async function preloadModels(session: Session, wait: SandboxWait): Promis
   // The end of the wait ends no loading.
   await run.wait({ ...wait, report: () => undefined });
   if (!isFinal(run.state)) return { loading: run };
-  const [published] = run.collector.outputs.flatMap((output) =>
-    output.output_type === 'display_data' ? [output.data[MIME]] : [],
-  );
-  if (run.state === 'ok' && typeof published === 'string') {
-    const loaded = answer.parse(JSON.parse(published));
+  const published = publishedBy(run, MIME);
+  if (run.state === 'ok' && published !== undefined) {
+    const loaded = answer.parse(published);
     const { generation } = session.record;
     // For whoever attaches to the session later.
     await session.updateRecord({ models: { generation, loaded: loaded.models } });

@@ -45,6 +45,13 @@ const sessionRecord = z.looseObject({
   scratch: z.boolean().exactOptional(),
   helper: z.boolean().exactOptional(),
   models: z.object({ generation: z.number(), loaded: z.array(loadedModel) }).exactOptional(),
+  beginning: z
+    .object({
+      imports: z.array(z.string()),
+      initCode: z.string().exactOptional(),
+      env: z.record(z.string(), z.string()).exactOptional(),
+    })
+    .exactOptional(),
 });
 
 export function createSessionRecords(

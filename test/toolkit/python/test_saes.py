@@ -88,6 +88,37 @@ def test_43_an_inactive_latent_changes_nothing_and_an_active_one_its_own_share(m
     torch.testing.assert_close(seen[0], wanted.detach(), atol=1e-4, rtol=1e-4)
 
 
+class NormingSae(Sae):
+    """As those of sae-lens with `normalize_activations`: what `encode` has divided by, `decode` multiplies with, once."""
+
+    def encode(self, hidden):
+        self.norm = hidden.norm(dim=-1, keepdim=True)
+        return super().encode(hidden / self.norm * 6)
+
+    def decode(self, latents):
+        norm = self.norm
+        del self.norm
+        return super().decode(latents) / 6 * norm
+
+
+def test_an_sae_that_norms_what_it_sees_is_asked_once(models):
+    model, sae = models("llama"), NormingSae()
+    ids = torch.tensor(PROMPT)
+    hidden = model(input_ids=ids, output_hidden_states=True).hidden_states[2]
+    latents = sae.encode(hidden)
+    loud = int(latents.amax((0, 1)).argmax())
+    seen = []
+    with interp.ablate_latents(model, sae, [loud]):
+        handle = interp.find_blocks(model)[1].register_forward_hook(
+            lambda module, args, output: seen.append(output if isinstance(output, torch.Tensor) else output[0])
+        )
+        model(input_ids=ids)
+    handle.remove()
+    share = latents[..., loud, None] * sae.W_dec[loud] / 6 * hidden.norm(dim=-1, keepdim=True)
+    assert share.abs().max() > 0.1
+    torch.testing.assert_close(seen[0], hidden - share, atol=1e-3, rtol=1e-3)
+
+
 def test_steering_by_latents_is_steering_by_their_directions(models, sae):
     model = models("llama")
     ids = torch.tensor(PROMPT)
