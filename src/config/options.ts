@@ -17,6 +17,7 @@ import {
 import { MODAL_OPTIONS } from './modal-options.ts';
 import { option, type Option } from './option.ts';
 import { SLURM_OPTIONS } from './slurm-options.ts';
+import { WORKSPACE_OPTIONS } from './workspace-options.ts';
 
 const LOOPBACK = /^(127\.|::1$)/;
 const variableName = words(
@@ -79,6 +80,7 @@ const OPTIONS = {
     oldNames: [{ env: 'JLAB_MCP_NOTEBOOK_DIR' }],
     about: 'Folder of notebooks: new ones are made in it. It is made with the first one.',
   }),
+  ...WORKSPACE_OPTIONS,
   'server.root_dir': option({
     kind: folder(),
     default: ({ projectDir }) => projectDir,

@@ -18,7 +18,10 @@ export async function createSandbox(config: object, call: Call): Promise<Sandbox
     host.created(made);
   };
   try {
-    const view = await sandboxes.create({ ...wanted, name, projectDir, onRecord }, wait);
+    const view = await sandboxes.create(
+      { ...engine.requestTerms(wait), ...wanted, name, projectDir, onRecord },
+      wait,
+    );
     if (view.status.state === 'ready') return view;
     const { state, detail } = view.status;
     throw new GloveboxError(

@@ -1,10 +1,12 @@
 /** What the library works with: the same services as the tools, opened at the first call that needs them. */
-import type { Sandboxes } from '#sandbox/sandboxes.ts';
+import type { Sandboxes, SandboxRequest, SandboxWait } from '#sandbox/sandboxes.ts';
 import type { Sessions } from '#session/sessions.ts';
 import type { SandboxFiles } from '#shell/files.ts';
 import type { Shell } from '#shell/shell.ts';
 import type { Transfer } from '#shell/transfer.ts';
 import { GloveboxError } from '#core/errors.ts';
+import type { Interfaces } from '#workspace/interfaces.ts';
+import type { Workspace } from '#workspace/workspace.ts';
 import type { Progress } from '#sandbox/backend.ts';
 
 /** Whoever runs a set-up script, and is told what it made. */
@@ -23,8 +25,12 @@ export interface Engine {
   readonly shell: Shell;
   readonly files: SandboxFiles;
   readonly transfer: Transfer;
+  readonly workspace: Workspace;
+  readonly interfaces: Interfaces;
   /** The folder that new notebooks go to. */
   notebookDir(this: void): string;
+  /** What each request for a sandbox carries beside what the program asks for: who answers for it. */
+  requestTerms(this: void, wait: SandboxWait): Partial<SandboxRequest>;
   /** Shows how far a call is, where the caller gave nothing for it. */
   readonly report: (progress: Progress) => void;
   readonly host: ScriptHost;

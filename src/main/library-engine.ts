@@ -18,7 +18,14 @@ export async function openEngine(): Promise<Engine> {
     level: config.getOrDefault('log.debug') ? 'debug' : 'warn',
     file: path.join(config.getOrDefault('log.dir'), 'library.log'),
   });
-  const { services, close } = createApp({ config, env, projectDir, log });
+  const { services, close } = createApp({ config, env, projectDir, log, entersClosed: true });
   const { report, ...host } = scriptHost();
-  return { ...services, notebookDir: () => services.settings.notebookDir(), report, host, close };
+  return {
+    ...services,
+    notebookDir: () => services.settings.notebookDir(),
+    requestTerms: () => ({}),
+    report,
+    host,
+    close,
+  };
 }
