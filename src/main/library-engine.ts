@@ -19,15 +19,17 @@ export async function openEngine(): Promise<Engine> {
     level: config.getOrDefault('log.debug') ? 'debug' : 'warn',
     file: path.join(config.getOrDefault('log.dir'), 'library.log'),
   });
-  const { services, close } = createApp({ config, env, projectDir, log });
+  const { services, close } = createApp({ config, env, projectDir, log, entersClosed: true });
   const { report, ...host } = scriptHost();
-  const nobody = { ask: async () => 'unavailable' as const, signal: new AbortController().signal };
   return {
     ...services,
     notebookDir: () => services.settings.notebookDir(),
-    admit: admitWith(nobody, services),
+    requestTerms: ({ signal }) => ({ admit: admitWith({ ask, signal }, services) }),
     report,
     host,
     close,
   };
 }
+
+/** A program can ask nobody: its budget agrees, or an approval that was given before. */
+const ask = async () => 'unavailable' as const;
