@@ -138,9 +138,12 @@ export class LoadedConfig implements Config {
     if (fromFlag !== undefined)
       return { origin: { flag: flag ?? key }, raw: fromFlag, kind, base: cwd };
     const fromPlugin =
-      pluginOption === undefined ? [] : [{ env: pluginVariable(pluginOption), kind }];
-    for (const source of [{ env: name, kind }, ...fromPlugin, ...oldNames]) {
-      const raw = variable(env, source.env);
+      pluginOption === undefined
+        ? []
+        : [{ env: pluginVariable(pluginOption), kind, means: undefined }];
+    for (const source of [{ env: name, kind, means: undefined }, ...fromPlugin, ...oldNames]) {
+      const text = variable(env, source.env);
+      const raw = text === undefined || source.means === undefined ? text : source.means(text);
       if (raw !== undefined)
         return {
           origin: { env: source.env },

@@ -7,6 +7,7 @@ import { pageTranscript, renderTranscript } from '#notebook/render/transcript.ts
 import { createNotebooks } from '#notebook/open-notebook.ts';
 import { systemClock, type Clock } from '#platform/clock.ts';
 import type { Log } from '#platform/log.ts';
+import type { CliPolicy } from '#cli/host.ts';
 import type { JsonObject } from '#core/json.ts';
 import { BackendRegistry, type BackendLoader } from '#sandbox/registry.ts';
 import { Sandboxes } from '#sandbox/sandboxes.ts';
@@ -18,11 +19,11 @@ import { reloadModules } from '#shell/reload.ts';
 import { createShell } from '#shell/shell.ts';
 import { createProjectTransfer } from '#shell/project-transfer.ts';
 import { createTransfer } from '#shell/transfer.ts';
-import { authorizeByAsking } from '#tools/authorize.ts';
 import type { ToolServices } from '#tools/define-tool.ts';
 import { createInterfaceRecords, isClosedSandbox } from '#workspace/interface-records.ts';
 import { createInterfaces } from '#workspace/interfaces.ts';
 import { createWorkspace } from '#workspace/workspace.ts';
+import { createPolicy } from './policy.ts';
 import { locateImageWorker } from './image-assets.ts';
 import { localSettings } from './local-settings.ts';
 import { modalSettings } from './modal-settings.ts';
@@ -52,6 +53,8 @@ export interface App {
   readonly config: Config;
   readonly log: Log;
   readonly services: ToolServices;
+  /** For commands. */
+  readonly policy: CliPolicy;
   /** For the status resource: what is alive and what is not. Holds no token and no address with one. */
   readStatus(this: void, signal: AbortSignal): Promise<JsonObject>;
   /** The whole text output of a run. @throws `run/unknown`. */
@@ -73,6 +76,7 @@ export function createApp({
 }: AppOptions): App {
   const clock = systemClock;
   const dir = config.getOrDefault('dir');
+  const policy = createPolicy({ dir, env, clock });
   const sandboxes = new Sandboxes({
     registry: new BackendRegistry({
       local: localLoader(config, env, log),
@@ -83,6 +87,7 @@ export function createApp({
     clock,
     log,
     defaultBackend: () => config.get('backend') ?? 'local',
+    session: policy.recordedSession,
     profiles: () => config.profiles(),
   });
   const interfaceRecords = createInterfaceRecords(dir, clock, (message) => log.warn(message));
@@ -112,6 +117,7 @@ export function createApp({
   return {
     config,
     log,
+    policy,
     services: {
       sessions,
       sandboxes,
@@ -149,7 +155,8 @@ export function createApp({
       projectDir,
       images,
       ...createWebServices(config, webClock ?? clock),
-      authorize: authorizeByAsking,
+      authorize: policy.authorize,
+      spend: policy.spend,
       settings: {
         waitMs: () => config.get('run.wait_s') * 1000,
         notebookDir: () => config.get('notebook.dir'),

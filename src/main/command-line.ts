@@ -14,8 +14,9 @@ import { createLog } from '#platform/log.ts';
 import { childEnvironment } from '#platform/environment.ts';
 import { findProgram, spawnDetached } from '#platform/process.ts';
 import { tools } from '#tools/index.ts';
-import { askAtTerminal } from './ask-at-terminal.ts';
+import { askAtTerminal, promptAtTerminal } from './ask-at-terminal.ts';
 import { createDoctorProbes } from './doctor-probes.ts';
+import { isRunByAgent } from './host-session.ts';
 import { keepStdoutForProtocol } from './protocol-stdout.ts';
 import { startScript } from './start-script.ts';
 import { sshSettings } from './ssh-settings.ts';
@@ -62,11 +63,15 @@ export function createHost(env: Environment, cwd: string): CliHost {
         sandboxes: app.services.sandboxes,
         interfaces: app.services.interfaces,
         callTool: (tool, input, call) => tool.run(input, { ...app.services, ...call }),
+        policy: app.policy,
         close: app.close,
       };
     },
 
-    ask: askAtTerminal,
+    ask: askAtTerminal(isRunByAgent(env)),
+    prompt: (question, signal) =>
+      isRunByAgent(env) ? Promise.resolve(undefined) : promptAtTerminal(question, signal),
+    isRunByAgent: isRunByAgent(env),
     readStdin: () => text(process.stdin),
 
     onInterrupt(callback) {

@@ -5,6 +5,7 @@ import { loadConfig } from '#config/load.ts';
 import { findProjectDir } from '#config/project.ts';
 import type { Engine } from '#library/engine.ts';
 import { createLog } from '#platform/log.ts';
+import { admitWith } from '#tools/sandbox-admission.ts';
 import { createApp } from './app.ts';
 import { scriptHost } from './script-host.ts';
 
@@ -23,9 +24,12 @@ export async function openEngine(): Promise<Engine> {
   return {
     ...services,
     notebookDir: () => services.settings.notebookDir(),
-    requestTerms: () => ({}),
+    requestTerms: ({ signal }) => ({ admit: admitWith({ ask, signal }, services) }),
     report,
     host,
     close,
   };
 }
+
+/** A program can ask nobody: its budget agrees, or an approval that was given before. */
+const ask = async () => 'unavailable' as const;

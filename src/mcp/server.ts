@@ -7,11 +7,13 @@ import {
   type RegisteredTool,
   type ServerContext,
 } from '@modelcontextprotocol/server';
+import type { CallOrigin } from '#tools/authorize.ts';
 import type { Tool, ToolResult, ToolServices } from '#tools/define-tool.ts';
 import { inputSchemaOf } from '#tools/input-schema.ts';
 import type { ChangingTools } from './changing-tools.ts';
 import { createAsk, QuestionPending } from './consent.ts';
 import type { McpClock, McpLog } from './contract.ts';
+import { createLoopGuard, type LoopGuard } from './loop-guard.ts';
 import { ProgressReporter } from './progress.ts';
 import { renderToolError } from './render-error.ts';
 import {
@@ -58,6 +60,7 @@ export function createMcpServer(
     },
   );
   const notifyChanged = registerResources(server, options.resources, options.log);
+  const loops = createLoopGuard();
   const { changingTools } = options;
   const refresh = async (): Promise<void> => {
     await changingTools?.refresh().catch((error: unknown) => {
@@ -66,11 +69,31 @@ export function createMcpServer(
   };
   const register = (tool: Tool): RegisteredTool =>
     server.registerTool(tool.name, publishedFormOf(tool), (input: unknown, context) =>
-      callTool(tool, input, context, { ...options, server, loadServices, notifyChanged, refresh }),
+      callTool(tool, input, context, {
+        ...options,
+        server,
+        loadServices,
+        notifyChanged,
+        refresh,
+        loops,
+      }),
     );
   for (const tool of tools) register(tool);
   changingTools?.attach(tools, register);
   return server;
+}
+
+/** One more line, where the same is done again and again. */
+function withLoopLine(
+  result: CallToolResult,
+  loops: LoopGuard,
+  tool: Tool,
+  input: unknown,
+): CallToolResult {
+  const text = result.content.map((block) => (block.type === 'text' ? block.text : block.type));
+  const line = loops.seen(tool.name, input, text.join('\n'));
+  if (line === undefined) return result;
+  return { ...result, content: [...result.content, { type: 'text', text: line }] };
 }
 
 function publishedFormOf(tool: Tool) {
@@ -105,6 +128,7 @@ interface CallSurroundings extends McpServerOptions {
   readonly server: McpServer;
   readonly loadServices: () => Promise<ToolServices>;
   readonly notifyChanged: NotifyChanged;
+  readonly loops: LoopGuard;
   /** Before the answer, so that a client has the new tools when its model goes on. */
   readonly refresh: () => Promise<void>;
 }
@@ -113,7 +137,7 @@ async function callTool(
   tool: Tool,
   input: unknown,
   context: ServerContext,
-  { server, clock, log, loadServices, notifyChanged, refresh }: CallSurroundings,
+  { server, clock, log, loadServices, notifyChanged, refresh, loops }: CallSurroundings,
 ): Promise<CallToolResult | InputRequiredResult> {
   const { mcpReq } = context;
   // A call may ask many services at once, each of which listens.
@@ -134,19 +158,28 @@ async function callTool(
       ...services,
       signal: mcpReq.signal,
       report: (step) => progress?.report(step),
-      ask: createAsk(server, context),
+      ask: createAsk(server, context, clock),
+      origin: originOf(input, mcpReq._meta),
     });
     const runId = result.meta?.['run_id'];
     if (typeof runId === 'string') notifyChanged(runUri(runId));
-    return toCallToolResult(result, RESULT_CHARS[tool.name] ?? DEFAULT_RESULT_CHARS);
+    const answer = toCallToolResult(result, RESULT_CHARS[tool.name] ?? DEFAULT_RESULT_CHARS);
+    return withLoopLine(answer, loops, tool, input);
   } catch (error) {
     if (error instanceof QuestionPending) return error.result;
-    return renderToolError(error, tool.name, log);
+    return withLoopLine(renderToolError(error, tool.name, log), loops, tool, input);
   } finally {
     if (!tool.hints.readOnly) notifyChanged(STATUS_URI);
     await refresh();
     await progress?.finish();
   }
+}
+
+/** Claude Code names each call, and its hook knows it by that name. */
+function originOf(rawInput: unknown, meta: object | undefined): CallOrigin {
+  const found = Object.entries(meta ?? {}).find(([key]) => key === 'claudecode/toolUseId');
+  const id: unknown = found?.[1];
+  return typeof id === 'string' ? { rawInput, toolUseId: id } : { rawInput };
 }
 
 /** Tools keep to a budget of their own; this is the net below it. */

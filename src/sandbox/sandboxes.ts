@@ -3,6 +3,7 @@ import { abandonOn, throwIfAborted } from '#core/abort.ts';
 import type { EndpointSource } from '#core/endpoint.ts';
 import { GloveboxError, isGloveboxError } from '#core/errors.ts';
 import { newUuid } from '#core/ids.ts';
+import { inParallel } from '#core/in-parallel.ts';
 import type { JsonObject } from '#core/json.ts';
 import { rm } from 'node:fs/promises';
 import path from 'node:path';
@@ -10,6 +11,7 @@ import { sleep, type Clock } from '#platform/clock.ts';
 import type { Log } from '#platform/log.ts';
 import { currentIdentity, lifeOf } from '#platform/process-identity.ts';
 import type { RecordStore } from '#platform/records.ts';
+import { admitted, type Admission, type Admit } from './admission.ts';
 import type { Backend, BackendId, Resources, Snapshot } from './backend.ts';
 import { writeBrowserPage } from './browser-page.ts';
 import { checkForBackend } from './check-for-backend.ts';
@@ -27,7 +29,7 @@ import { resolveConfig, type Profile, type WantedSandbox } from './sandbox-confi
 import { newSandboxId, onThisHost, projectSandboxId, realProjectDir } from './sandbox-ids.ts';
 import { keepFiles, readSnapshot } from './snapshots.ts';
 import { Starts } from './starts.ts';
-import { isAbandoned, rootDirOf, Views, type SandboxView } from './views.ts';
+import { isAbandoned, isCarriedOn, rootDirOf, Views, type SandboxView } from './views.ts';
 
 export type { SandboxWait } from './follow.ts';
 export type { SandboxView } from './views.ts';
@@ -39,6 +41,8 @@ export interface SandboxesOptions {
   readonly clock: Clock;
   readonly log: Log;
   readonly defaultBackend: () => BackendId;
+  /** The host's session, which is put on record: whoever ends the sandbox of another one is asked. */
+  readonly session?: (() => string) | undefined;
   /** `[sandbox.NAME]` of the files `glovebox.toml`, by name. */
   readonly profiles?: () => ReadonlyMap<string, Profile>;
 }
@@ -58,6 +62,8 @@ export interface SandboxRequest {
    * Otherwise every call makes another.
    */
   readonly once?: 'project' | 'options';
+  /** Asked before a new one is started, and not where one that lives is gone on with. Needed where it costs money. */
+  readonly admit?: Admit;
   /** Told its id when it is on record and before anything is made; not of one that lived already. */
   readonly onRecord?: (id: string) => void;
 }
@@ -142,19 +148,26 @@ export class Sandboxes {
       const living =
         once === 'project' ? await this.#living(backend.id, projectDir, name) : undefined;
       const id = living ?? projectSandboxId(backend.id, projectDir, name, key);
-      const view = await this.#reuseOrStart(backend, id, projectDir, wait, request, options);
+      const asked = { ...request, options };
+      const view = await this.#reuseOrStart(backend, id, projectDir, wait, asked);
       const ignoredOptions = Object.keys(request.options ?? {}).filter(
         (option) => JSON.stringify(view.options[option]) !== JSON.stringify(options[option]),
       );
       return ignoredOptions.length === 0 ? view : { ...view, ignoredOptions };
     }
     const id = newSandboxId(backend.id, name ?? path.basename(projectDir));
-    const record = await this.#records.create(
-      id,
-      this.#newRecord(backend, id, projectDir, name, options),
-    );
-    request.onRecord?.(id);
-    return this.#follower.follow(id, wait, this.#starts.begin(backend, record), true);
+    const admission = await admitted(request.admit, backend, id, projectDir, options);
+    try {
+      const record = this.#newRecord(backend, id, projectDir, name, options);
+      const created = await this.#records.create(id, record);
+      await admission?.attach();
+      request.onRecord?.(id);
+      return this.#follower.follow(id, wait, this.#starts.begin(backend, created), true);
+    } catch (error) {
+      if ((await this.#records.read(id).catch(() => undefined)) === undefined)
+        await admission?.release();
+      throw error;
+    }
   }
 
   /**
@@ -268,6 +281,11 @@ export class Sandboxes {
     return backend.resources(record === undefined ? undefined : toHandle(record), signal);
   }
 
+  /** What is on record about who asked for it; asks nobody. @throws `sandbox/unknown`. */
+  async origin(id: string): Promise<Pick<SandboxRecord, 'session' | 'projectDir' | 'backend'>> {
+    return this.#read(id);
+  }
+
   /** What it was asked for with; asks nobody. @throws `sandbox/unknown`. */
   async optionsOf(id: string): Promise<JsonObject> {
     return (await this.#read(id)).options;
@@ -362,22 +380,27 @@ export class Sandboxes {
     plainId: string,
     projectDir: string,
     wait: SandboxWait,
-    { name, onRecord }: Pick<SandboxRequest, 'name' | 'onRecord'> = {},
-    options?: JsonObject,
+    { name, options, admit, onRecord }: Asked = {},
   ): Promise<SandboxView> {
+    let admission: Admission | undefined;
     for (;;) {
       throwIfAborted(wait.signal);
       const { id, record } = await this.#ownRecord(backend, plainId);
       const isNew = record === undefined;
       if (!isNew && !isAbandoned(record, this.#starts)) {
         const view = await this.#views.look(record, wait.signal);
-        if (isOnItsWay(view)) return this.#follower.follow(id, wait, undefined, true);
-        if (view.status.state !== 'ended') return view;
+        if (view.status.state !== 'ended') {
+          await admission?.release();
+          return isOnItsWay(view) ? this.#follower.follow(id, wait, undefined, true) : view;
+        }
       }
+      if (isNew || !isCarriedOn(record, this.#starts, options))
+        admission ??= await admitted(admit, backend, id, projectDir, options ?? {});
       const claimed = isNew
         ? await this.#createOrNothing(this.#newRecord(backend, id, projectDir, name, options ?? {}))
         : await this.#claim((await this.#records.read(id)) ?? record, options);
       if (claimed !== undefined) {
+        await admission?.attach();
         onRecord?.(id);
         return this.#follower.follow(id, wait, this.#starts.begin(backend, claimed), true);
       }
@@ -413,9 +436,11 @@ export class Sandboxes {
       const isFree = current.state === 'ended' || isAbandoned(current, this.#starts);
       if (current.claim !== seen.claim || !isFree) return current;
       const { end: _end, failure: _failure, detail: _detail, ...rest } = current;
+      const session = this.#options.session?.();
       return {
         ...rest,
         ...(options !== undefined && { options }),
+        ...(session !== undefined && { session }),
         claim,
         isStarting: true,
         state: 'preparing',
@@ -450,8 +475,10 @@ export class Sandboxes {
     options: JsonObject,
   ): SandboxRecord {
     const now = this.#options.clock.now();
+    const session = this.#options.session?.();
     return {
       id,
+      ...(session !== undefined && { session }),
       name: name ?? id,
       backend: backend.id,
       projectDir,
@@ -476,19 +503,6 @@ export class Sandboxes {
   }
 }
 
-async function inParallel<T, R>(
-  items: readonly T[],
-  limit: number,
-  work: (item: T) => Promise<R>,
-): Promise<readonly R[]> {
-  const results: R[] = [];
-  let next = 0;
-  const worker = async (): Promise<void> => {
-    for (let index = next++; index < items.length; index = next++) {
-      const item = items[index];
-      if (item !== undefined) results[index] = await work(item);
-    }
-  };
-  await Promise.all(Array.from({ length: Math.min(limit, items.length) }, worker));
-  return results;
-}
+type Asked = Pick<SandboxRequest, 'name' | 'admit' | 'onRecord'> & {
+  readonly options?: JsonObject;
+};

@@ -10,6 +10,7 @@ import type {
   SandboxView,
 } from '#cli/host.ts';
 import { runCli } from '#cli/program.ts';
+import { createPolicy } from '#main/policy.ts';
 import { loadConfig } from '#config/load.ts';
 import { cancelled } from '#core/abort.ts';
 import { GloveboxError } from '#core/errors.ts';
@@ -208,6 +209,10 @@ export const fakeBackend = defineBackend({
 const registry = new BackendRegistry({ local: async () => fakeBackend });
 
 export interface World {
+  /** Where policy keeps its state; nothing is there otherwise. */
+  readonly stateDir?: string;
+  /** What the person at the terminal types; without it there is no terminal. */
+  readonly typed?: string;
   /** Sandboxes on record, newest first. */
   sandboxes?: readonly SandboxView[];
   sessions?: readonly SessionView[];
@@ -265,6 +270,7 @@ export function fakeHost(world: World): {
   };
   let loaded: Awaited<ReturnType<CliHost['loadConfig']>> | undefined;
   const services: CliServices = {
+    policy: createPolicy({ dir: world.stateDir ?? '/nowhere/state', env: world.env ?? {}, clock }),
     projectDir: '/project',
     sandboxes: {
       backends: () => ['local'],
@@ -365,6 +371,8 @@ export function fakeHost(world: World): {
     runScript: () => Promise.reject(new GloveboxError('internal', 'not here')),
     openServices: () => Promise.resolve(services),
     ask: () => Promise.resolve('unavailable'),
+    prompt: () => Promise.resolve(world.typed),
+    isRunByAgent: false,
     readStdin: () => Promise.resolve(world.stdin ?? ''),
     onInterrupt(callback) {
       interrupts.add(callback);
