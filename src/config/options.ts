@@ -16,6 +16,7 @@ import {
 } from './kinds.ts';
 import { option, type Option } from './option.ts';
 import { SLURM_OPTIONS } from './slurm-options.ts';
+import { TRANSCRIPT_OPTIONS } from './transcript-options.ts';
 
 const LOOPBACK = /^(127\.|::1$)/;
 const variableName = words(
@@ -373,6 +374,7 @@ const OPTIONS = {
     from: 'user',
     about: 'Token of GitHub: 5,000 requests an hour instead of 60, and private repositories.',
   }),
+  ...TRANSCRIPT_OPTIONS,
   'tools.toolsets': option({
     kind: list(choice(['notebook', 'sandbox', 'hub', 'github'])),
     default: ['notebook', 'sandbox', 'hub', 'github'],
