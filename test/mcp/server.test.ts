@@ -54,6 +54,7 @@ const noServices = async (): Promise<ToolServices> => ({
   hub: z.custom<ToolServices['hub']>().parse(untouchable),
   github: z.custom<ToolServices['github']>().parse(untouchable),
   authorize: z.custom<ToolServices['authorize']>().parse(untouchable),
+  spend: z.custom<ToolServices['spend']>().parse(untouchable),
   projectDir: '/project',
 });
 
