@@ -19,6 +19,7 @@ import { start } from './commands/start.ts';
 import { status } from './commands/status.ts';
 import { stop } from './commands/stop.ts';
 import { findTool, tool, toolHelp } from './commands/tool.ts';
+import { transcripts } from './commands/transcripts.ts';
 import { wait } from './commands/wait.ts';
 import { complete } from './completion.ts';
 import { EXIT, EXIT_HELP, exitCodeOf, type ExitCode } from './exit-codes.ts';
@@ -37,6 +38,7 @@ const COMMANDS: readonly CliCommand[] = [
   exec,
   sessions,
   sandboxes,
+  transcripts,
   tool,
   approve,
   budget,

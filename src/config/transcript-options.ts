@@ -43,14 +43,16 @@ export const TRANSCRIPT_OPTIONS = {
     env: UPLOAD_VARIABLES.token.env,
     oldNames: [{ env: UPLOAD_VARIABLES.token.old, isStandard: true }],
     from: 'user',
-    about: 'Token for the upload of transcripts. A fine-grained one that may write to that dataset alone is best.',
+    about:
+      'Token for the upload of transcripts. A fine-grained one that may write to that dataset alone is best.',
   }),
   'transcripts.include': option({
-    kind: list(choice(['tool-results', 'images', 'subagents'])),
+    kind: list(choice(['tool-results', 'images', 'subagents', 'none'])),
     default: ['tool-results'],
     env: 'GLOVEBOX_SESSION_INCLUDE',
     from: 'user',
-    about: 'Parts of a transcript that are sent beside the words of person and agent.',
+    about:
+      'Parts of a transcript that are sent beside the words of person and agent; none for nothing else.',
   }),
   'transcripts.max_mb': option({
     kind: wholeNumber(1, 1000),

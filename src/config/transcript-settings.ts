@@ -23,7 +23,8 @@ export const claudeDirIn = (env: Environment): string =>
 /** Whether tools show their output redacted; the host of hooks knows options of the plugin by another name. */
 export function isOutputRedacted(env: Environment): boolean {
   const text =
-    variable(env, 'GLOVEBOX_REDACT_OUTPUTS') ?? variable(env, 'CLAUDE_PLUGIN_OPTION_REDACT_OUTPUTS');
+    variable(env, 'GLOVEBOX_REDACT_OUTPUTS') ??
+    variable(env, 'CLAUDE_PLUGIN_OPTION_REDACT_OUTPUTS');
   // Here the safe value is on.
   return text !== undefined && !['0', 'false', 'no', 'off'].includes(text.toLowerCase());
 }

@@ -23,8 +23,16 @@ const HOOKS: Readonly<Record<HookEvent, Row>> = {
     load: async () => (await import('./pre-tool-use.ts')).preToolUse,
     onCrash: 'block',
   },
+  PostToolUse: {
+    load: async () => (await import('./post-tool-use.ts')).postToolUse,
+    onCrash: 'ignore',
+  },
   SessionStart: {
     load: async () => (await import('./session-start.ts')).sessionStart,
+    onCrash: 'ignore',
+  },
+  SessionEnd: {
+    load: async () => (await import('./session-end.ts')).sessionEnd,
     onCrash: 'ignore',
   },
 };

@@ -6,6 +6,7 @@ import { isOpen, type LedgerEntry } from '#policy/ledger-lines.ts';
 import { spendLine } from '#policy/prompt.ts';
 import { settleOpenEntries } from '#policy/settle.ts';
 import type { Hook, HookWorld, HubIdentity } from './contract.ts';
+import { uploadLine } from './upload-line.ts';
 
 const MAX_CHARS = 2000;
 const LIMIT_MS = 1200;
@@ -27,7 +28,7 @@ export const sessionStart: Hook = async (input, world) => {
     ...(isRepeat ? [] : [BACKENDS_LINE]),
     policyLine(world, caps),
     ...money,
-    ...(isRepeat ? [] : GUIDE),
+    ...(isRepeat ? [] : [await uploadLine(world), ...GUIDE]),
   ];
   const additionalContext = lines.join('\n').slice(0, MAX_CHARS);
   const hookSpecificOutput = { hookEventName: 'SessionStart', additionalContext };

@@ -16,6 +16,7 @@ import { DEFAULT_LIMITS, type SessionLimits } from '#session/limits.ts';
 import { Sessions } from '#session/sessions.ts';
 import { createSandboxFiles } from '#shell/files.ts';
 import { createShell } from '#shell/shell.ts';
+import { findSecrets } from '#policy/redaction/find-secrets.ts';
 import type { ToolServices } from '#tools/define-tool.ts';
 import { createPolicy } from './policy.ts';
 import { locateImageWorker } from './image-assets.ts';
@@ -24,6 +25,7 @@ import { modalSettings } from './modal-settings.ts';
 import { readPythonFile } from './python-files.ts';
 import { createClusterHosts, slurmSettings } from './slurm-settings.ts';
 import { readStatus } from './status.ts';
+import { createLiveRedactor, type LiveRedactor } from './redaction.ts';
 import { createWebServices } from './web-services.ts';
 
 const MIB = 1024 * 1024;
@@ -47,6 +49,7 @@ export interface App {
   readonly services: ToolServices;
   /** For commands. */
   readonly policy: CliPolicy;
+  readonly redactor: LiveRedactor;
   /** For the status resource: what is alive and what is not. Holds no token and no address with one. */
   readStatus(this: void, signal: AbortSignal): Promise<JsonObject>;
   /** The whole text output of a run. @throws `run/unknown`. */
@@ -61,6 +64,7 @@ export function createApp({ config, env, projectDir, log, limits, webClock }: Ap
   const clock = systemClock;
   const dir = config.getOrDefault('dir');
   const policy = createPolicy({ dir, env, clock });
+  const redactor = createLiveRedactor(config, env, clock);
   const sandboxes = new Sandboxes({
     registry: new BackendRegistry({
       local: localLoader(config, env, log),
@@ -99,6 +103,7 @@ export function createApp({ config, env, projectDir, log, limits, webClock }: Ap
     config,
     log,
     policy,
+    redactor,
     services: {
       sessions,
       sandboxes,
@@ -109,6 +114,7 @@ export function createApp({ config, env, projectDir, log, limits, webClock }: Ap
       ...createWebServices(config, webClock ?? clock),
       authorize: policy.authorize,
       spend: policy.spend,
+      findSecrets: async (content) => findSecrets(content, await redactor.load()),
       settings: {
         waitMs: () => config.get('run.wait_s') * 1000,
         notebookDir: () => config.get('notebook.dir'),

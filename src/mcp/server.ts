@@ -10,7 +10,7 @@ import type { CallOrigin } from '#tools/authorize.ts';
 import type { Tool, ToolResult, ToolServices } from '#tools/define-tool.ts';
 import { inputSchemaOf } from '#tools/input-schema.ts';
 import { createAsk, QuestionPending } from './consent.ts';
-import type { McpClock, McpLog } from './contract.ts';
+import type { McpClock, McpLog, Redact } from './contract.ts';
 import { ProgressReporter } from './progress.ts';
 import { renderToolError } from './render-error.ts';
 import {
@@ -28,6 +28,10 @@ export interface McpServerOptions {
   readonly log: McpLog;
   readonly clock: McpClock;
   readonly resources: ResourceReaders;
+  /** For the texts of errors. */
+  readonly redact?: Redact;
+  /** For the text of every other answer, where the user wants that; none by default. */
+  readonly redactOutput?: Redact;
 }
 
 /** What a client may show as a whole where it would cut other results: `get_run` is how one pages through the rest. */
@@ -54,7 +58,8 @@ export function createMcpServer(
       },
     },
   );
-  const notifyChanged = registerResources(server, options.resources, options.log);
+  const { redact = AS_IT_IS } = options;
+  const notifyChanged = registerResources(server, options.resources, options.log, redact);
   for (const tool of tools) {
     server.registerTool(tool.name, publishedFormOf(tool), (input: unknown, context) =>
       callTool(tool, input, context, { ...options, server, loadServices, notifyChanged }),
@@ -91,6 +96,8 @@ function publishedFormOf(tool: Tool) {
   };
 }
 
+const AS_IT_IS: Redact = (text) => text;
+
 interface CallSurroundings extends McpServerOptions {
   readonly server: McpServer;
   readonly loadServices: () => Promise<ToolServices>;
@@ -101,7 +108,7 @@ async function callTool(
   tool: Tool,
   input: unknown,
   context: ServerContext,
-  { server, clock, log, loadServices, notifyChanged }: CallSurroundings,
+  { server, clock, log, loadServices, notifyChanged, redact, redactOutput }: CallSurroundings,
 ): Promise<CallToolResult | InputRequiredResult> {
   const { mcpReq } = context;
   // A call may ask many services at once, each of which listens.
@@ -127,10 +134,11 @@ async function callTool(
     });
     const runId = result.meta?.['run_id'];
     if (typeof runId === 'string') notifyChanged(runUri(runId));
-    return toCallToolResult(result, RESULT_CHARS[tool.name] ?? DEFAULT_RESULT_CHARS);
+    const maxChars = RESULT_CHARS[tool.name] ?? DEFAULT_RESULT_CHARS;
+    return toCallToolResult(result, maxChars, redactOutput ?? AS_IT_IS);
   } catch (error) {
     if (error instanceof QuestionPending) return error.result;
-    return renderToolError(error, tool.name, log);
+    return renderToolError(error, tool.name, log, redact ?? AS_IT_IS);
   } finally {
     if (!tool.hints.readOnly) notifyChanged(STATUS_URI);
     await progress?.finish();
@@ -145,13 +153,14 @@ function originOf(rawInput: unknown, meta: object | undefined): CallOrigin {
 }
 
 /** Tools keep to a budget of their own; this is the net below it. */
-function toCallToolResult(result: ToolResult, maxChars: number): CallToolResult {
+function toCallToolResult(result: ToolResult, maxChars: number, redact: Redact): CallToolResult {
   let room = maxChars;
   const content = result.blocks.map((block): CallToolResult['content'][number] => {
     if (block.type === 'image') return { ...block };
-    const text = block.text.slice(0, room);
+    const whole = redact(block.text);
+    const text = whole.slice(0, room);
     room -= text.length;
-    const cut = block.text.length - text.length;
+    const cut = whole.length - text.length;
     if (cut === 0) return { type: 'text', text };
     return { type: 'text', text: `${text}\n[${cut} more characters did not fit into one result.]` };
   });

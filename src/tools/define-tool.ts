@@ -13,6 +13,7 @@ import type { Sessions } from '#session/sessions.ts';
 import type { SandboxFiles } from '#shell/files.ts';
 import type { Shell } from '#shell/shell.ts';
 import type { MicroUsd } from '#core/money.ts';
+import type { FoundSecret } from '#policy/redaction/find-secrets.ts';
 import type { AskPerson, Authorize, CallOrigin } from './authorize.ts';
 
 /** A group of tools that can be switched off as one. */
@@ -34,6 +35,8 @@ export interface ToolServices {
   /** Asked before anything outside is changed, with every fact about it. */
   readonly authorize: Authorize;
   readonly spend: SpendServices;
+  /** Which kinds of secrets are in what is about to leave the machine, the exact values of this machine among them. */
+  findSecrets(content: string | Uint8Array): Promise<readonly FoundSecret[]>;
 }
 
 /** What is spent, as answers tell it. */

@@ -1,7 +1,12 @@
 /** Whether transcripts may leave the machine: off, unless a person said otherwise. */
 import path from 'node:path';
 import { isRecord } from '#core/json.ts';
-import { ensurePrivateFolder, readTextIfExists, removeIfExists, writeFileAtomic } from '#platform/files.ts';
+import {
+  ensurePrivateFolder,
+  readTextIfExists,
+  removeIfExists,
+  writeFileAtomic,
+} from '#platform/files.ts';
 import type { Consent, UploadSettings } from './contract.ts';
 import { transcriptsDir } from './queue.ts';
 
@@ -34,12 +39,14 @@ export async function writeConsent(dir: string, consent: Consent): Promise<void>
 export const removeConsent = (dir: string): Promise<void> => removeIfExists(fileIn(dir));
 
 /** A variable beats what was recorded, in both directions. */
-export const isUploadOn = (settings: UploadSettings, consent: Consent | undefined): boolean =>
-  settings.isOn ?? consent !== undefined;
+export const isUploadOn = (
+  settings: Pick<UploadSettings, 'isOn'>,
+  consent: Consent | undefined,
+): boolean => settings.isOn ?? consent !== undefined;
 
 /** The dataset that a person named; the variable counts first. */
 export const namedRepo = (
-  settings: UploadSettings,
+  settings: Pick<UploadSettings, 'repo'>,
   consent: Consent | undefined,
 ): string | undefined => settings.repo ?? consent?.repo;
 

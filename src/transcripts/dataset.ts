@@ -33,10 +33,14 @@ export async function openDataset(
 ): Promise<{ readonly repo: RepoRef; readonly isFresh: boolean }> {
   const me = await identify(hub, signal).catch((error: unknown) => {
     if (!isGloveboxError(error, 'remote/auth-required')) throw error;
-    throw new GloveboxError('remote/auth-required', 'There is no token for the upload of transcripts.', {
-      hint: TOKEN_HINT,
-      cause: error,
-    });
+    throw new GloveboxError(
+      'remote/auth-required',
+      'There is no token for the upload of transcripts.',
+      {
+        hint: TOKEN_HINT,
+        cause: error,
+      },
+    );
   });
   const id = named ?? `${me.name}/${DEFAULT_NAME}`;
   const owner = id.split('/')[0] ?? '';
@@ -45,7 +49,9 @@ export async function openDataset(
     throw new GloveboxError(
       'policy/refused',
       `There is no write access to the dataset ${id}: the token acts for ${allowed.join(', ')}.`,
-      { hint: `name a dataset of one of them in GLOVEBOX_SESSION_REPO, for example ${me.name}/${DEFAULT_NAME}.` },
+      {
+        hint: `name a dataset of one of them in GLOVEBOX_SESSION_REPO, for example ${me.name}/${DEFAULT_NAME}.`,
+      },
     );
   }
   const repo: RepoRef = { type: 'dataset', id };
@@ -59,7 +65,9 @@ export async function openDataset(
     throw new GloveboxError(
       'policy/refused',
       `The dataset ${id} is public, so nothing was sent to it.`,
-      { hint: `make it private, or agree to that in a terminal: glovebox transcripts enable --repo ${id} --public` },
+      {
+        hint: `make it private, or agree to that in a terminal: glovebox transcripts enable --repo ${id} --public`,
+      },
     );
   }
   return { repo, isFresh: !wasThere || (await isEmpty(hub, repo, signal)) };
@@ -99,7 +107,8 @@ export async function putTranscript(
   signal: AbortSignal,
 ): Promise<void> {
   const changes: FileChange[] = files.map((file) => ({ kind: 'put', ...file }));
-  if (isFresh) changes.unshift({ kind: 'put', path: 'README.md', bytes: Buffer.from(renderCard(repo.id)) });
+  if (isFresh)
+    changes.unshift({ kind: 'put', path: 'README.md', bytes: Buffer.from(renderCard(repo.id)) });
   await commitChanges(
     hub,
     repo,
@@ -118,11 +127,13 @@ export async function isThere(
   { path, bytes }: TranscriptFile,
   signal: AbortSignal,
 ): Promise<boolean> {
-  const found = await pathInfo(hub, repo, { revision: 'main', path }, signal).catch((error: unknown) => {
-    // A dataset without a first commit has no revision yet.
-    if (isGloveboxError(error, 'remote/not-found')) return undefined;
-    throw error;
-  });
+  const found = await pathInfo(hub, repo, { revision: 'main', path }, signal).catch(
+    (error: unknown) => {
+      // A dataset without a first commit has no revision yet.
+      if (isGloveboxError(error, 'remote/not-found')) return undefined;
+      throw error;
+    },
+  );
   if (found === undefined || found.bytes !== bytes.length) return false;
   if (found.lfsOid !== undefined)
     return found.lfsOid === createHash('sha256').update(bytes).digest('hex');

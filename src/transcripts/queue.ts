@@ -34,7 +34,13 @@ export function createTranscriptQueue(
   return {
     async request(sessionId, transcriptPath) {
       const requestedAt = new Date(clock.now()).toISOString();
-      const fresh: QueueEntry = { sessionId, transcriptPath, requestedAt, state: 'pending', runs: 0 };
+      const fresh: QueueEntry = {
+        sessionId,
+        transcriptPath,
+        requestedAt,
+        state: 'pending',
+        runs: 0,
+      };
       try {
         await store.create(sessionId, fresh);
       } catch (error) {

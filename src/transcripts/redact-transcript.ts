@@ -81,7 +81,9 @@ export async function redactTranscript(
     startedAt,
     lines,
     redacted: total.counts(),
-    leftOut: Object.entries(left).flatMap(([what, count]) => (count > 0 ? [`${count} ${what}`] : [])),
+    leftOut: Object.entries(left).flatMap(([what, count]) =>
+      count > 0 ? [`${count} ${what}`] : [],
+    ),
   };
 }
 
@@ -124,5 +126,7 @@ const stillThere = (): GloveboxError =>
   new GloveboxError(
     'policy/refused',
     'A known secret was still in the transcript after redaction, so nothing was sent.',
-    { hint: 'glovebox transcripts preview shows the transcript as it would be sent; report this as a defect.' },
+    {
+      hint: 'glovebox transcripts preview shows the transcript as it would be sent; report this as a defect.',
+    },
   );

@@ -38,7 +38,10 @@ export async function checkTranscript(name: TranscriptName): Promise<CheckedTran
   const real = await realpath(transcriptPath).catch((error: unknown) => {
     throw refused(`it cannot be reached (${messageOf(error)})`, error);
   });
-  if (path.basename(real) !== `${sessionId}.jsonl` || path.basename(transcriptPath) !== path.basename(real))
+  if (
+    path.basename(real) !== `${sessionId}.jsonl` ||
+    path.basename(transcriptPath) !== path.basename(real)
+  )
     throw refused('its name is not the id of the session with .jsonl');
   const root = await realpath(path.join(claudeDir, 'projects')).catch(() => undefined);
   if (root === undefined || !real.startsWith(root + path.sep))
@@ -70,8 +73,7 @@ export async function openTranscript(name: TranscriptName): Promise<FileHandle> 
   }
 }
 
-const isOurs = (uid: number): boolean =>
-  process.getuid === undefined || uid === process.getuid();
+const isOurs = (uid: number): boolean => process.getuid === undefined || uid === process.getuid();
 
 const refused = (why: string, cause?: unknown): GloveboxError =>
   new GloveboxError('path/not-allowed', `The transcript is not taken: ${why}.`, { cause });

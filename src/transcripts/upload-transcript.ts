@@ -65,7 +65,8 @@ export async function uploadTranscript(
     });
     const dataset = await openDataset(hub, parts.target, signal);
     const { repo } = dataset;
-    if (before?.sha256 === sha256 && before.repo === repo.id && before.path === place) return before;
+    if (before?.sha256 === sha256 && before.repo === repo.id && before.path === place)
+      return before;
     const sent = { path: place, bytes: await readFile(file) };
     const url = addressOf(hub, repo, place);
     if (!(await isThere(hub, repo, sent, signal)))

@@ -1,4 +1,5 @@
 /** The upload of transcripts as commands, hooks and the worker use it: consent, queue, preview, and emptying the queue. */
+import { setMaxListeners } from 'node:events';
 import { readdir } from 'node:fs/promises';
 import path from 'node:path';
 import { GloveboxError, isGloveboxError, messageOf } from '#core/errors.ts';
@@ -7,7 +8,14 @@ import { sleep, type Clock } from '#platform/clock.ts';
 import type { Log } from '#platform/log.ts';
 import { currentIdentity } from '#platform/process-identity.ts';
 import type { Redactor } from '#policy/redaction/redactor.ts';
-import { isUploadOn, mayBePublic, namedRepo, readConsent, removeConsent, writeConsent } from './consent.ts';
+import {
+  isUploadOn,
+  mayBePublic,
+  namedRepo,
+  readConsent,
+  removeConsent,
+  writeConsent,
+} from './consent.ts';
 import {
   QUEUE_STATES,
   type FinishedUpload,
@@ -21,8 +29,7 @@ import { isSessionId, openTranscript } from './transcript-file.ts';
 import { removeLeftovers, uploadTranscript, type UploadParts } from './upload-transcript.ts';
 import { isAbandoned, takeWorkerTurn } from './worker-turn.ts';
 
-/** Pauses before the second and the third try of a run, and after it. */
-const PAUSES_MS = [1000, 2000, 4000];
+const PAUSES_MS = [1000, 2000];
 const MAX_RUNS = 5;
 const MAX_AGE_MS = 14 * 24 * 3_600_000;
 
@@ -32,6 +39,8 @@ export interface UploadsOptions {
   readonly clock: Clock;
   readonly log: Log;
   readonly settings: UploadSettings;
+  /** Before the second and the third try of a run; shorter ones for tests. */
+  readonly pausesMs?: readonly number[];
   /** Of the text that a person agrees to. */
   readonly version: string;
   /** Sends with the token for uploads. Asked for when something is sent. */
@@ -66,7 +75,7 @@ export interface Uploads {
 }
 
 export function createUploads(options: UploadsOptions): Uploads {
-  const { dir, claudeDir, clock, log, settings } = options;
+  const { dir, claudeDir, clock, log, settings, pausesMs = PAUSES_MS } = options;
   const queue = createTranscriptQueue(dir, clock, (message) => log.warn(message));
 
   const tryOne = async (entry: QueueEntry, parts: UploadParts, signal: AbortSignal) => {
@@ -75,8 +84,9 @@ export function createUploads(options: UploadsOptions): Uploads {
         return await uploadTranscript(entry, parts, signal);
       } catch (error) {
         const mayHelp = isGloveboxError(error) && error.retryable;
-        if (!mayHelp || attempt + 1 >= PAUSES_MS.length) throw error;
-        await sleep(clock, PAUSES_MS[attempt] ?? 0, signal);
+        const pauseMs = pausesMs[attempt];
+        if (!mayHelp || pauseMs === undefined) throw error;
+        await sleep(clock, pauseMs, signal);
       }
     }
   };
@@ -114,12 +124,13 @@ export function createUploads(options: UploadsOptions): Uploads {
 
   /** Each at most once in a run: a failed one waits for the next. */
   const drainOnce = async (
-    seen: Map<string, QueueEntry>,
+    tried: Map<string, string>,
+    results: Map<string, QueueEntry>,
     withBlocked: boolean,
     signal: AbortSignal,
   ): Promise<'done' | 'busy'> => {
     const isNew = ({ sessionId, requestedAt }: QueueEntry): boolean =>
-      seen.get(sessionId)?.requestedAt !== requestedAt;
+      tried.get(sessionId) !== requestedAt;
     const turn = await takeWorkerTurn(dir, clock);
     if (turn === undefined) return 'busy';
     try {
@@ -141,7 +152,8 @@ export function createUploads(options: UploadsOptions): Uploads {
         const next = (await waiting(withBlocked)).find(isNew);
         if (next === undefined) return 'done';
         await turn.keep();
-        seen.set(next.sessionId, await work(next, parts, signal));
+        tried.set(next.sessionId, next.requestedAt);
+        results.set(next.sessionId, await work(next, parts, signal));
       }
     } finally {
       await turn.end();
@@ -154,7 +166,10 @@ export function createUploads(options: UploadsOptions): Uploads {
     async status() {
       const [consent, entries] = [await readConsent(dir), await queue.list()];
       const counts = Object.fromEntries(
-        QUEUE_STATES.map((state) => [state, entries.filter((entry) => entry.state === state).length]),
+        QUEUE_STATES.map((state) => [
+          state,
+          entries.filter((entry) => entry.state === state).length,
+        ]),
       );
       const troubled = entries
         .filter(({ reason }) => reason !== undefined)
@@ -204,17 +219,20 @@ export function createUploads(options: UploadsOptions): Uploads {
       }
     },
     async drain({ withBlocked }, signal) {
-      const seen = new Map<string, QueueEntry>();
+      // Each transcript listens to it, in several places.
+      setMaxListeners(0, signal);
+      const tried = new Map<string, string>();
+      const results = new Map<string, QueueEntry>();
       // Whoever queued something while this worker gave its turn back found the turn taken.
       while (await isOn()) {
-        const outcome = await drainOnce(seen, withBlocked, signal);
-        const entries = [...seen.values()];
+        const outcome = await drainOnce(tried, results, withBlocked, signal);
+        const entries = [...results.values()];
         if (outcome === 'busy') return { outcome: entries.length === 0 ? 'busy' : 'done', entries };
         const left = await waiting(withBlocked);
-        if (left.every((each) => seen.get(each.sessionId)?.requestedAt === each.requestedAt))
+        if (left.every((each) => tried.get(each.sessionId) === each.requestedAt))
           return { outcome: 'done', entries };
       }
-      return { outcome: 'off', entries: [...seen.values()] };
+      return { outcome: 'off', entries: [...results.values()] };
     },
   };
 }

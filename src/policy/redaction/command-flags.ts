@@ -8,7 +8,9 @@ export function isSecretFlag(flag: string): boolean {
   if (!/^--?[A-Za-z]/.test(flag)) return false;
   const name = flag.replace(/^-+/, '');
   const strength = strengthOf(name);
-  return strength === 'strong' || (strength === 'weak' && /(?:^|[-_.])(?:token|auth|pat)$/i.test(name));
+  return (
+    strength === 'strong' || (strength === 'weak' && /(?:^|[-_.])(?:token|auth|pat)$/i.test(name))
+  );
 }
 
 const FLAG = /--[A-Za-z][A-Za-z0-9_.]{0,40}(?:-[A-Za-z0-9_.]{1,40}){0,6}/y;
@@ -55,6 +57,12 @@ export const COMMAND_FLAGS: readonly Detector[] = [
     'curl',
     /curl(?=[ \t])(?:(?!curl)[^\n]){0,400}?[ \t](?:-u|--user)(?:[ \t]{1,8}|=)?["']?[^\s:"']{1,128}:/y,
   ),
-  after('wandb', /wandb[ \t]{1,8}login(?:[ \t]{1,8}--[a-z-]{1,30}(?:=\S{1,200})?){0,4}[ \t]{1,8}(?=[0-9a-f]{40}(?![0-9a-f]))/y),
-  after('machine', /machine\s{1,20}\S{1,200}\s{1,20}login\s{1,20}\S{1,200}\s{1,20}password\s{1,20}/y),
+  after(
+    'wandb',
+    /wandb[ \t]{1,8}login(?:[ \t]{1,8}--[a-z-]{1,30}(?:=\S{1,200})?){0,4}[ \t]{1,8}(?=[0-9a-f]{40}(?![0-9a-f]))/y,
+  ),
+  after(
+    'machine',
+    /machine\s{1,20}\S{1,200}\s{1,20}login\s{1,20}\S{1,200}\s{1,20}password\s{1,20}/y,
+  ),
 ];

@@ -10,7 +10,10 @@ export interface FoundSecret {
 }
 
 /** What is no text is searched for exact values, keys and tokens only: names and addresses in it are chance. */
-export function findSecrets(content: string | Uint8Array, redactor: Redactor): readonly FoundSecret[] {
+export function findSecrets(
+  content: string | Uint8Array,
+  redactor: Redactor,
+): readonly FoundSecret[] {
   const isBinary = typeof content !== 'string' && content.subarray(0, 8192).includes(0);
   const text =
     typeof content === 'string'
@@ -22,7 +25,8 @@ export function findSecrets(content: string | Uint8Array, redactor: Redactor): r
   return counts.map(({ class: kind, count }) => {
     const at = value.indexOf(placeholder(kind));
     // The lines of a key that was taken out are not counted any more.
-    const isCertain = !isBinary && at >= 0 && !value.slice(0, at).includes(placeholder('private-key'));
+    const isCertain =
+      !isBinary && at >= 0 && !value.slice(0, at).includes(placeholder('private-key'));
     return { class: kind, count, line: isCertain ? lineAt(value, at) : undefined };
   });
 }

@@ -25,7 +25,10 @@ export function formsOf(value: string): readonly string[] {
   for (let before = 0; before < 3; before += 1) {
     const text = Buffer.concat([Buffer.alloc(before), bytes]).toString('base64');
     // Only the characters that no neighbour has a part in.
-    const sure = text.slice(Math.ceil((before * 8) / 6), Math.floor(((before + bytes.length) * 8) / 6));
+    const sure = text.slice(
+      Math.ceil((before * 8) / 6),
+      Math.floor(((before + bytes.length) * 8) / 6),
+    );
     forms.push(sure, sure.replaceAll('+', '-').replaceAll('/', '_'), sure.replaceAll('/', '\\/'));
   }
   return [...new Set(forms)].filter((form) => form.length >= MIN_CHARS);
@@ -73,7 +76,7 @@ export function createKnownSecrets(values: Iterable<string>): KnownSecrets {
 
   /** The first form at or after `from`, and where. */
   const find = (text: string, from: number): { at: number; form: string } | undefined => {
-    for (let end = from + window; end <= text.length; ) {
+    for (let end = from + window; end <= text.length;) {
       const block = blockAt(text, end);
       const jump = jumps[block] ?? 1;
       if (jump > 0) {
@@ -107,6 +110,8 @@ export function createKnownSecrets(values: Iterable<string>): KnownSecrets {
 
 function blockAt(text: string, end: number): number {
   const mixed =
-    text.charCodeAt(end - 1) * 31 + text.charCodeAt(end - 2) * 961 + text.charCodeAt(end - 3) * 29_791;
+    text.charCodeAt(end - 1) * 31 +
+    text.charCodeAt(end - 2) * 961 +
+    text.charCodeAt(end - 3) * 29_791;
   return mixed & (TABLE - 1);
 }

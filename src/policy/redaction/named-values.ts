@@ -40,7 +40,10 @@ export function redactNamedValues(text: string, tally: Tally): string {
 function findAt(text: string, separator: number, code: number): Hit | undefined {
   const next = text.charCodeAt(separator + 1);
   // `==`, `:=` (its `=` comes next), `::`, `://`
-  if (next === EQUALS || (code === COLON && (next === COLON || text.startsWith('//', separator + 1))))
+  if (
+    next === EQUALS ||
+    (code === COLON && (next === COLON || text.startsWith('//', separator + 1)))
+  )
     return undefined;
   const name = nameBefore(text, separator);
   if (name === undefined) return undefined;
@@ -104,19 +107,17 @@ function valueStart(text: string, from: number, code: number): number {
 }
 
 /** Only what is a secret is read to its end: reading every value would cost the square of the length. */
-function valueAt(
-  text: string,
-  at: number,
-  name: string,
-  strength: NameStrength,
-): Hit | undefined {
+function valueAt(text: string, at: number, name: string, strength: NameStrength): Hit | undefined {
   const inQuotes = endOfMatch(QUOTE, text, at);
   const start = inQuotes ?? at;
   const quote = text.slice(at, start);
   const limit = start + JUDGED_CHARS;
   const judgedEnd =
     inQuotes === undefined
-      ? Math.min(limit, start + (/^[^\s,;"'`)\]}<>&|\\]*/.exec(text.slice(start, limit))?.[0].length ?? 0))
+      ? Math.min(
+          limit,
+          start + (/^[^\s,;"'`)\]}<>&|\\]*/.exec(text.slice(start, limit))?.[0].length ?? 0),
+        )
       : closingQuote(text, start, quote, limit);
   const value = text.slice(start, judgedEnd);
   if (!isSecretValue(value, strength)) return undefined;

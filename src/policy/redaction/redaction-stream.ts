@@ -37,7 +37,10 @@ function cutIn(text: string): number {
   const latest = text.length - TAIL_CHARS;
   if (latest <= 0) return 0;
   const line = text.lastIndexOf('\n', latest - 1) + 1;
-  const space = line > 0 ? line : Math.max(...[' ', '\t', '\r'].map((char) => text.lastIndexOf(char, latest - 1))) + 1;
+  const space =
+    line > 0
+      ? line
+      : Math.max(...[' ', '\t', '\r'].map((char) => text.lastIndexOf(char, latest - 1))) + 1;
   const isFull = text.length > MAX_HELD_CHARS;
   const cut = space > 0 ? space : isFull ? latest : 0;
   const begin = text.lastIndexOf('-----BEGIN', cut);

@@ -53,7 +53,9 @@ describe('11.5: the corpus', () => {
 
 describe('7.1: exact values', () => {
   const value = `${filler(20)}+/ü"x`;
-  const own = createRedactor({ known: [value, 'password', 'true', '12345678', '/home/me/file', 'https://x.y/z'] });
+  const own = createRedactor({
+    known: [value, 'password', 'true', '12345678', '/home/me/file', 'https://x.y/z'],
+  });
 
   it.each([
     ['plain', value],
@@ -131,7 +133,18 @@ describe('objects', () => {
 it('never fails, and is idempotent, for any text', () => {
   const piece = fc.oneof(
     fc.string(),
-    fc.constantFrom(...SECRETS.map(({ text }) => text), ...TRAPS, '"', '\\', '\n', '=', ': ', '//', '@', '--'),
+    fc.constantFrom(
+      ...SECRETS.map(({ text }) => text),
+      ...TRAPS,
+      '"',
+      '\\',
+      '\n',
+      '=',
+      ': ',
+      '//',
+      '@',
+      '--',
+    ),
   );
   fc.assert(
     fc.property(fc.array(piece, { maxLength: 8 }), (pieces) => {

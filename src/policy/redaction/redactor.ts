@@ -95,5 +95,4 @@ export function createRedactor({ known = [], detectors = [] }: RedactorOptions =
 }
 
 /** A file that people read stays readable. */
-const indentOf = (text: string): string | undefined =>
-  /^\s*[[{]\r?\n([ \t]{1,8})/.exec(text)?.[1];
+const indentOf = (text: string): string | undefined => /^\s*[[{]\r?\n([ \t]{1,8})/.exec(text)?.[1];

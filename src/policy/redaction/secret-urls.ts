@@ -18,7 +18,8 @@ export const URL_CREDENTIALS: Detector = {
     if (holdsPlaceholder(user) || secret === '' || isVariable(secret)) return undefined;
     if (colon >= 0) return { start: start + colon + 1, end: end - 1, kind: 'url-secret' };
     // A name alone (`git@`) is no secret; what looks like a token is.
-    const isToken = user.length >= 16 && /\d/.test(user) && /[a-z]/i.test(user) && bitsPerChar(user) >= 3;
+    const isToken =
+      user.length >= 16 && /\d/.test(user) && /[a-z]/i.test(user) && bitsPerChar(user) >= 3;
     return isToken ? { start, end: end - 1, kind: 'url-secret' } : undefined;
   },
 };
@@ -50,7 +51,8 @@ const KEY_HEADER = sticky(`(?:x-api-key|x-sandbox-token)${SEPARATOR}`);
 const COOKIE_HEADER = sticky(`cookie(?:${QUOTES})?[ \\t]{0,8}:[ \\t]{0,8}(?:${QUOTES})?`);
 const COOKIES = /[^\s=;:"'\\]{1,128}=[^\n\r"'\\]{1,8192}/y;
 /** `Authorization: Basic auth is used`. */
-const SCHEME_TALK = /^(?:auth|authentication|authorization|scheme|token|header|required|credentials|realm)(?![A-Za-z0-9+/=])/i;
+const SCHEME_TALK =
+  /^(?:auth|authentication|authorization|scheme|token|header|required|credentials|realm)(?![A-Za-z0-9+/=])/i;
 
 /** Headers, in whatever a request was written down: HTTP, curl, Python, JSON as text. */
 export const HEADERS: readonly Detector[] = [

@@ -52,6 +52,7 @@ export function bitsPerChar(text: string): number {
     counts.set(code, (counts.get(code) ?? 0) + 1);
   }
   let bits = 0;
-  for (const count of counts.values()) bits -= (count / text.length) * Math.log2(count / text.length);
+  for (const count of counts.values())
+    bits -= (count / text.length) * Math.log2(count / text.length);
   return bits;
 }

@@ -70,8 +70,6 @@ function lengthAtStart(rule: Rule, token: string): number {
     },
     ignore: () => undefined,
   };
-  rule
-    .create(context, {})
-    .file({ content: token, filePath: 'text', contentType: 'text', ext: '' });
+  rule.create(context, {}).file({ content: token, filePath: 'text', contentType: 'text', ext: '' });
   return Math.min(length, MAX_TOKEN_CHARS);
 }

@@ -27,7 +27,8 @@ const hasDigitAndBothCases = (token: string): boolean =>
 
 const SHAPES: readonly Shape[] = [
   {
-    kind: 'hf-token', words: ['hf_'],
+    kind: 'hf-token',
+    words: ['hf_'],
     pattern: 'hf_oauth_[A-Za-z0-9_.-]{16,}',
     accepts: (token) => /[A-Z0-9]/.test(token),
   },
@@ -38,9 +39,17 @@ const SHAPES: readonly Shape[] = [
   { kind: 'llm-key', words: ['gsk_'], pattern: 'gsk_[A-Za-z0-9]{40,}' },
   { kind: 'llm-key', words: ['xai-', 'pplx-'], pattern: '(?:xai|pplx)-[A-Za-z0-9]{30,}' },
   { kind: 'llm-key', words: ['r8_'], pattern: 'r8_[A-Za-z0-9]{30,}' },
-  { kind: 'github-token', words: ['ghp_', 'gho_', 'ghu_', 'ghs_', 'ghr_'], pattern: 'gh[pousr]_[A-Za-z0-9]{36,}' },
+  {
+    kind: 'github-token',
+    words: ['ghp_', 'gho_', 'ghu_', 'ghs_', 'ghr_'],
+    pattern: 'gh[pousr]_[A-Za-z0-9]{36,}',
+  },
   { kind: 'github-token', words: ['github_pat_'], pattern: 'github_pat_[A-Za-z0-9_]{36,}' },
-  { kind: 'vcs-registry-token', words: ['glpat-', 'gldt-', 'glrt-'], pattern: `gl(?:pat|dt|rt)-${WORD}{20,}` },
+  {
+    kind: 'vcs-registry-token',
+    words: ['glpat-', 'gldt-', 'glrt-'],
+    pattern: `gl(?:pat|dt|rt)-${WORD}{20,}`,
+  },
   { kind: 'vcs-registry-token', words: ['npm_'], pattern: 'npm_[A-Za-z0-9]{36}' },
   { kind: 'vcs-registry-token', words: ['pypi-'], pattern: `pypi-AgEI${WORD}{16,}` },
   { kind: 'vcs-registry-token', words: ['testpypi-'], pattern: `testpypi-AgEI${WORD}{16,}` },
@@ -51,11 +60,16 @@ const SHAPES: readonly Shape[] = [
   { kind: 'slack', words: ['xapp-'], pattern: 'xapp-[A-Za-z0-9-]{10,}' },
   { kind: 'payment', words: ['sk_live_', 'rk_live_'], pattern: '[sr]k_live_[A-Za-z0-9]{20,}' },
   {
-    kind: 'modal', words: ['ak-', 'as-'],
+    kind: 'modal',
+    words: ['ak-', 'as-'],
     pattern: 'a[ks]-[A-Za-z0-9]{22}(?![A-Za-z0-9])',
     accepts: hasDigitAndBothCases,
   },
-  { kind: 'jwt', words: ['eyj'], pattern: String.raw`eyJ${WORD}{7,}\.eyJ${WORD}{7,}\.${WORD}{10,}` },
+  {
+    kind: 'jwt',
+    words: ['eyj'],
+    pattern: String.raw`eyJ${WORD}{7,}\.eyJ${WORD}{7,}\.${WORD}{10,}`,
+  },
 ];
 
 export const TOKEN_SHAPES: readonly Detector[] = SHAPES.map(({ kind, words, pattern, accepts }) => {

@@ -1,15 +1,9 @@
 /** The checks of scripts that are about to run on a machine that is lost afterwards: one row each, advice and never a block. */
+import type { Advisory } from '../contract.ts';
 import { importsOf, installedBy, packageOfImport, packagesOfImage } from './python-packages.ts';
 import { readScript, type Script, type ScriptToCheck } from './script.ts';
 
-/** As policy shows it: a `high` one needs a person. */
-export interface ScriptAdvisory {
-  readonly code: string;
-  readonly severity: 'low' | 'medium' | 'high';
-  readonly message: string;
-  readonly fix: string;
-}
-
+type ScriptAdvisory = Required<Advisory>;
 type Finding = Omit<ScriptAdvisory, 'code'>;
 type Check = (script: Script) => Finding | undefined;
 
@@ -20,7 +14,8 @@ const high = (message: string, fix: string): Finding => ({ severity: 'high', mes
 const medium = (message: string, fix: string): Finding => ({ severity: 'medium', message, fix });
 const low = (message: string, fix: string): Finding => ({ severity: 'low', message, fix });
 
-const INFERENCE = /\.generate\s*\(|\bpipeline\s*\(|\.eval\s*\(|\.predict\s*\(|\bevaluate\b|\binference_mode\b|\bno_grad\b/;
+const INFERENCE =
+  /\.generate\s*\(|\bpipeline\s*\(|\.eval\s*\(|\.predict\s*\(|\bevaluate\b|\binference_mode\b|\bno_grad\b/;
 
 const CHECKS: Readonly<Record<string, Check>> = {
   R1: ({ trains, savesLocally, wayOut }) =>
@@ -87,7 +82,9 @@ const CHECKS: Readonly<Record<string, Check>> = {
         /\b(?:load_dataset|from_pretrained|open|read_csv|read_json|read_parquet|load_from_disk)\s*\(\s*(?:data_files\s*=\s*)?[rRfF]?["']([^"'\n]{1,400})["']/g,
       ),
     ].map(([, path = '']) => path);
-    const local = paths.find((path) => /^(?:~|\/home\/|\/Users\/|\/root\/|[A-Za-z]:[\\/])/.test(path));
+    const local = paths.find((path) =>
+      /^(?:~|\/home\/|\/Users\/|\/root\/|[A-Za-z]:[\\/])/.test(path),
+    );
     const fix = 'put it on the Hub, or upload it with the job';
     if (local !== undefined) return high(`it reads ${local}, which is on this machine only`, fix);
     const project = paths.find((path) => isProjectFile?.(path) === true);
@@ -124,7 +121,8 @@ const CHECKS: Readonly<Record<string, Check>> = {
   },
 
   R12: ({ hasGpu, bare, code, trains }) => {
-    const usesGpu = /\.cuda\s*\(|\.to\s*\(\s*["']cuda|device_map\s*=\s*["']cuda|device\s*=\s*["']cuda/.test(code);
+    const usesGpu =
+      /\.cuda\s*\(|\.to\s*\(\s*["']cuda|device_map\s*=\s*["']cuda|device\s*=\s*["']cuda/.test(code);
     if (hasGpu === false && (usesGpu || (trains && /\bbf16\s*=\s*True\b/.test(bare))))
       return medium('it wants a GPU, and the hardware has none', 'choose a GPU flavor');
     const mayUseGpu =

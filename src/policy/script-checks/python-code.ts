@@ -46,7 +46,8 @@ export function readPython(source: string): PythonCode {
   return { code, bare, declared: headerRequirements(source) };
 }
 
-const isRaw = (before: string): boolean => /(?:^|\W)(?:[rR][bBfF]?|[bBfF][rR])$/.test(before.slice(-3));
+const isRaw = (before: string): boolean =>
+  /(?:^|\W)(?:[rR][bBfF]?|[bBfF][rR])$/.test(before.slice(-3));
 
 function endOfString(source: string, from: number, quote: string, raw: boolean): number {
   let at = from;

@@ -35,10 +35,29 @@ const PACKAGE_OF: Readonly<Record<string, string>> = {
   git: 'gitpython',
 };
 
-const HUB = ['huggingface-hub', 'requests', 'tqdm', 'pyyaml', 'filelock', 'fsspec', 'packaging', 'httpx'];
+const HUB = [
+  'huggingface-hub',
+  'requests',
+  'tqdm',
+  'pyyaml',
+  'filelock',
+  'fsspec',
+  'packaging',
+  'httpx',
+];
 const TRANSFORMERS = [...HUB, 'transformers', 'numpy', 'tokenizers', 'safetensors', 'regex'];
 const TORCH = ['torch', 'numpy', 'networkx', 'sympy', 'jinja2', 'triton'];
-const DATASETS = [...HUB, 'datasets', 'pandas', 'pyarrow', 'numpy', 'multiprocess', 'dill', 'aiohttp', 'xxhash'];
+const DATASETS = [
+  ...HUB,
+  'datasets',
+  'pandas',
+  'pyarrow',
+  'numpy',
+  'multiprocess',
+  'dill',
+  'aiohttp',
+  'xxhash',
+];
 const ACCELERATE = [...HUB, ...TORCH, 'accelerate', 'psutil', 'safetensors'];
 
 /** Packages that come along; only those that scripts import without naming them. */
@@ -87,7 +106,9 @@ export function installedBy(requirements: readonly string[]): ReadonlySet<string
 
 /** Imports at the left margin: those in a `try` or a function may be meant to fail. */
 export function importsOf(bare: string): readonly string[] {
-  const found = [...bare.matchAll(/^(?:from[ \t]+([A-Za-z_]\w*)[\w.]*[ \t]+import\b|import[ \t]+([^\n;]+))/gm)];
+  const found = [
+    ...bare.matchAll(/^(?:from[ \t]+([A-Za-z_]\w*)[\w.]*[ \t]+import\b|import[ \t]+([^\n;]+))/gm),
+  ];
   const names = found.flatMap(([, from, list]) =>
     from === undefined
       ? (list ?? '').split(',').flatMap((part) => /^\s*([A-Za-z_]\w*)/.exec(part)?.[1] ?? [])
@@ -100,7 +121,10 @@ export const packageOfImport = (name: string): string =>
   PACKAGE_OF[name] ?? name.toLowerCase().replaceAll('_', '-');
 
 const IMAGES: readonly (readonly [RegExp, readonly string[]])[] = [
-  [/^huggingface\/(?:transformers|trl|peft)/, [...TRANSFORMERS, ...ACCELERATE, ...DATASETS, 'trl', 'peft', 'evaluate']],
+  [
+    /^huggingface\/(?:transformers|trl|peft)/,
+    [...TRANSFORMERS, ...ACCELERATE, ...DATASETS, 'trl', 'peft', 'evaluate'],
+  ],
   [/^(?:pytorch\/pytorch|nvcr\.io\/nvidia\/pytorch)/, [...TORCH, 'torchvision', 'torchaudio']],
   [/^vllm\/vllm-openai/, ['vllm', ...(BRINGS['vllm'] ?? [])]],
   [/^(?:ghcr\.io\/astral-sh\/uv|python)[:@]/, []],

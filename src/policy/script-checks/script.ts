@@ -31,7 +31,8 @@ export interface Script extends ScriptToCheck, PythonCode {
   readonly pushes: boolean;
 }
 
-const TRAINS = /\b[A-Z]\w*Trainer\s*\(|\bTrainer\s*\(|\boptimizer\.step\s*\(|\baccelerator\.backward\s*\(/;
+const TRAINS =
+  /\b[A-Z]\w*Trainer\s*\(|\bTrainer\s*\(|\boptimizer\.step\s*\(|\baccelerator\.backward\s*\(/;
 const COMMAND_TRAINS =
   /(?:^|[\s/])(?:train\w*(?:\.py)?|finetune\w*|fine-tune\w*|sft|dpo|grpo|kto|torchrun|deepspeed|axolotl|llamafactory-cli|accelerate\s+launch)(?=\s|$)/i;
 const SAVES = /\.(?:save_pretrained|save_model|save_to_disk)\s*\(|\btorch\.save\s*\(/;
