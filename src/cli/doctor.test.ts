@@ -61,6 +61,8 @@ describe('doctor', () => {
       'warn back end local',
       'warn sandboxes',
       'ok research',
+      'ok transcripts',
+      'ok policy',
     ]);
     expect(
       report.findings.filter(({ status, next }) => status !== 'ok' && next === undefined),

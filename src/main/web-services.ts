@@ -34,12 +34,12 @@ export interface WebServices {
 /**
  * Reads nothing and asks nobody until the first request.
  *
- * @param hubToken the option whose token goes to the Hub, when it is set; for work that the user gave a token of its own
+ * @param hubTokenOption the option whose token goes to the Hub, when it is set; for work that the user gave a token of its own
  */
 export function createWebServices(
   config: Config,
   clock: Clock,
-  hubToken: HubTokenOption = 'hub.token',
+  hubTokenOption: HubTokenOption = 'hub.token',
 ): WebServices {
   const hosts = (): HubHosts => ({
     hub: config.get('hub.endpoint'),
@@ -53,7 +53,7 @@ export function createWebServices(
   const web = createWebClient({
     clock,
     policy: createUrlPolicy(() => trustedOrigins(config)),
-    credentialFor: credentialRule(config, hubToken),
+    credentialFor: credentialRule(config, hubTokenOption),
     cache: createDiskCache({ dir: webCacheDir(config), clock, maxBytes: CACHE_BYTES }),
     userAgent: `glovebox/${VERSION}`,
     proxy: () => config.get('network.proxy')?.reveal(),

@@ -1,7 +1,7 @@
 /** The upload of transcripts against the fake Hub: consent, redaction, the dataset, and what survives which failure. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { addRepo } from '../fakes/hub/fake-repo.ts';
@@ -249,7 +249,8 @@ describe('9.3: the worker', () => {
     const uploads = await world.uploads();
     await uploads.drain({ withBlocked: false }, never);
     const commits = world.made.get(DATASET)?.changes.length;
-    await world.queue.update(ID, ({ upload: _, ...entry }) => ({ ...entry, state: 'failed' }));
+    await world.queue.remove(ID);
+    await queued(world);
     expect((await uploads.drain({ withBlocked: false }, never)).entries).toMatchObject([
       { state: 'done' },
     ]);
@@ -266,7 +267,6 @@ describe('9.3: the worker', () => {
     const file = path.join(world.claudeDir, 'projects', '-project', `${ID}.jsonl`);
     const elsewhere = path.join(world.projectDir, `${ID}.jsonl`);
     writeFileSync(elsewhere, '{}');
-    const { rmSync } = await import('node:fs');
     rmSync(file);
     symlinkSync(elsewhere, file);
     expect((await uploads.drain({ withBlocked: true }, never)).entries).toMatchObject([

@@ -9,12 +9,29 @@ import type { CliUploads } from '../host.ts';
 import { refuseAgents } from '../person.ts';
 
 const ACTIONS = ['status', 'enable', 'disable', 'list', 'preview', 'upload'] as const;
+type Action = (typeof ACTIONS)[number];
 
 interface Flags {
   readonly repo?: string;
   readonly public?: boolean;
   readonly worker?: boolean;
 }
+
+interface Request {
+  readonly uploads: CliUploads;
+  readonly flags: Flags;
+  readonly sessionId: string | undefined;
+  readonly context: CommandContext;
+}
+
+const RUN: Readonly<Record<Action, (request: Request) => Promise<ExitCode>>> = {
+  status: showStatus,
+  enable,
+  disable,
+  list: async ({ uploads, context }) => showList(await uploads.list(), context),
+  preview,
+  upload: sendNow,
+};
 
 export const transcripts: CliCommand = {
   usage: 'transcripts [action] [session]',
@@ -34,30 +51,11 @@ export const transcripts: CliCommand = {
       });
     }
     const uploads = await context.host.openUploads(context.config);
-    const flags = command.opts<Flags>();
-    switch (action) {
-      case 'status':
-        return showStatus(uploads, context);
-      case 'enable':
-        return enable(uploads, flags, context);
-      case 'disable': {
-        const { dropped } = await uploads.disable();
-        context.print(
-          `Off. ${dropped} waiting transcripts were forgotten; what was sent stays where it is.`,
-        );
-        return EXIT.done;
-      }
-      case 'list':
-        return showList(await uploads.list(), context);
-      case 'preview':
-        return preview(uploads, sessionId, context);
-      case 'upload':
-        return upload(uploads, flags.worker === true, context);
-    }
+    return RUN[action]({ uploads, flags: command.opts<Flags>(), sessionId, context });
   },
 };
 
-async function showStatus(uploads: CliUploads, context: CommandContext): Promise<ExitCode> {
+async function showStatus({ uploads, context }: Request): Promise<ExitCode> {
   const status = await uploads.status();
   if (context.json) context.printJson(status);
   else context.print(statusLines(status).join('\n'));
@@ -85,11 +83,15 @@ const WHAT_IS_SENT = [
   'Transcripts of earlier sessions are never sent. glovebox transcripts disable ends it.',
 ];
 
-async function enable(
-  uploads: CliUploads,
-  flags: Flags,
-  context: CommandContext,
-): Promise<ExitCode> {
+async function disable({ uploads, context }: Request): Promise<ExitCode> {
+  const { dropped } = await uploads.disable();
+  context.print(
+    `Off. ${dropped} waiting transcripts were forgotten; what was sent stays where it is.`,
+  );
+  return EXIT.done;
+}
+
+async function enable({ uploads, flags, context }: Request): Promise<ExitCode> {
   refuseAgents(context.host, 'glovebox transcripts enable');
   const { repo, public: isPublic = false } = flags;
   if (repo !== undefined && !/^[\w.-]+\/[\w.-]+$/.test(repo)) {
@@ -145,11 +147,7 @@ function lineOf({ sessionId, requestedAt, state, upload, reason }: QueueEntry): 
   ].join('  ');
 }
 
-async function preview(
-  uploads: CliUploads,
-  sessionId: string | undefined,
-  context: CommandContext,
-): Promise<ExitCode> {
+async function preview({ uploads, sessionId, context }: Request): Promise<ExitCode> {
   if (sessionId === undefined) {
     throw new GloveboxError('input/invalid', 'preview needs the id of a session.', {
       hint: 'glovebox transcripts preview SESSION',
@@ -165,11 +163,8 @@ async function preview(
   return EXIT.done;
 }
 
-async function upload(
-  uploads: CliUploads,
-  isWorker: boolean,
-  context: CommandContext,
-): Promise<ExitCode> {
+async function sendNow({ uploads, flags, context }: Request): Promise<ExitCode> {
+  const isWorker = flags.worker === true;
   const { outcome, entries } = await uploads.drain({ withBlocked: !isWorker }, context.signal);
   if (isWorker) return EXIT.done;
   if (outcome === 'off') {

@@ -70,6 +70,8 @@ function nameBefore(text: string, separator: number): Name | undefined {
   let start = end;
   while (start > 0 && end - start <= MAX_NAME_CHARS && isNameCode(text.charCodeAt(start - 1)))
     start -= 1;
+  // What was taken out before is no name of what follows.
+  if (text.slice(Math.max(0, start - 10), start) === '[REDACTED:') return undefined;
   // The letter of an escaped line end before a name belongs to the escape.
   if (text.charCodeAt(start - 1) === 0x5c && /[nrt]/.test(text.charAt(start))) start += 1;
   return { start, text: text.slice(start, end).replace(/^[-.]+/, '') };

@@ -42,6 +42,9 @@ export interface RedactorOptions {
   readonly detectors?: readonly Detector[];
 }
 
+/** Far more than any text needs. */
+const MAX_ROUNDS = 8;
+
 export function createRedactor({ known = [], detectors = [] }: RedactorOptions = {}): Redactor {
   const exact = createKnownSecrets(known);
   const shapes = createScan([...TOKEN_SHAPES, SLACK_HOOKS, ...detectors]);
@@ -52,10 +55,21 @@ export function createRedactor({ known = [], detectors = [] }: RedactorOptions =
   const plain = (text: string, tally: Tally): string =>
     redactNamedValues(places(tokens(text, tally), tally), tally);
 
-  const anyText = (text: string, tally: Tally): string => {
-    if (text.length < 4) return text;
+  const once = (text: string, tally: Tally): string => {
     const known = exact.replace(text, tally);
     return plain(jsonInside(known, tally) ?? known, tally);
+  };
+
+  /** What is taken out can leave the beginning of another secret at the beginning of a word: again, until nothing is found. */
+  const anyText = (text: string, tally: Tally): string => {
+    if (text.length < 4) return text;
+    let safe = text;
+    for (let round = 0; round < MAX_ROUNDS; round += 1) {
+      const before = safe;
+      safe = once(before, tally);
+      if (safe === before) break;
+    }
+    return safe;
   };
 
   /** A text that is JSON itself is rewritten only when something was found in it. */
@@ -68,7 +82,7 @@ export function createRedactor({ known = [], detectors = [] }: RedactorOptions =
       return undefined;
     }
     const inner = new Tally();
-    const safe = redactValue(value, { tally: inner, text: (each) => anyText(each, inner) });
+    const safe = redactValue(value, { tally: inner, text: (each) => once(each, inner) });
     if (inner.total === 0) return undefined;
     tally.addCounts(inner.counts());
     return JSON.stringify(safe, undefined, indentOf(text));
