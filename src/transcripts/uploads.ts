@@ -237,8 +237,17 @@ export function createUploads(options: UploadsOptions): Uploads {
   };
 }
 
-function withoutReason({ reason: _, owner: __, ...entry }: QueueEntry): QueueEntry {
-  return entry;
+/** Whoever had it in hand, and why that went wrong, is over. */
+function withoutReason(entry: QueueEntry): QueueEntry {
+  const { sessionId, transcriptPath, requestedAt, state, runs, upload } = entry;
+  return {
+    sessionId,
+    transcriptPath,
+    requestedAt,
+    state,
+    runs,
+    ...(upload !== undefined && { upload }),
+  };
 }
 
 /** A session that went on meanwhile is sent again. */

@@ -56,8 +56,8 @@ export function createRedactor({ known = [], detectors = [] }: RedactorOptions =
     redactNamedValues(places(tokens(text, tally), tally), tally);
 
   const once = (text: string, tally: Tally): string => {
-    const known = exact.replace(text, tally);
-    return plain(jsonInside(known, tally) ?? known, tally);
+    const inexact = exact.replace(text, tally);
+    return plain(jsonInside(inexact, tally) ?? inexact, tally);
   };
 
   /** What is taken out can leave the beginning of another secret at the beginning of a word: again, until nothing is found. */
