@@ -11,6 +11,7 @@ import type { Tool, ToolResult, ToolServices } from '#tools/define-tool.ts';
 import { inputSchemaOf } from '#tools/input-schema.ts';
 import { createAsk, QuestionPending } from './consent.ts';
 import type { McpClock, McpLog, Redact } from './contract.ts';
+import { createLoopGuard, type LoopGuard } from './loop-guard.ts';
 import { ProgressReporter } from './progress.ts';
 import { renderToolError } from './render-error.ts';
 import {
@@ -60,12 +61,26 @@ export function createMcpServer(
   );
   const { redact = AS_IT_IS } = options;
   const notifyChanged = registerResources(server, options.resources, options.log, redact);
+  const loops = createLoopGuard();
   for (const tool of tools) {
     server.registerTool(tool.name, publishedFormOf(tool), (input: unknown, context) =>
-      callTool(tool, input, context, { ...options, server, loadServices, notifyChanged }),
+      callTool(tool, input, context, { ...options, server, loadServices, notifyChanged, loops }),
     );
   }
   return server;
+}
+
+/** One more line, where the same is done again and again. */
+function withLoopLine(
+  result: CallToolResult,
+  loops: LoopGuard,
+  tool: Tool,
+  input: unknown,
+): CallToolResult {
+  const text = result.content.map((block) => (block.type === 'text' ? block.text : block.type));
+  const line = loops.seen(tool.name, input, text.join('\n'));
+  if (line === undefined) return result;
+  return { ...result, content: [...result.content, { type: 'text', text: line }] };
 }
 
 function publishedFormOf(tool: Tool) {
@@ -102,14 +117,17 @@ interface CallSurroundings extends McpServerOptions {
   readonly server: McpServer;
   readonly loadServices: () => Promise<ToolServices>;
   readonly notifyChanged: NotifyChanged;
+  readonly loops: LoopGuard;
 }
 
 async function callTool(
   tool: Tool,
   input: unknown,
   context: ServerContext,
-  { server, clock, log, loadServices, notifyChanged, redact, redactOutput }: CallSurroundings,
+  surroundings: CallSurroundings,
 ): Promise<CallToolResult | InputRequiredResult> {
+  const { server, clock, log, loadServices, notifyChanged, loops } = surroundings;
+  const { redact = AS_IT_IS, redactOutput = AS_IT_IS } = surroundings;
   const { mcpReq } = context;
   // A call may ask many services at once, each of which listens.
   setMaxListeners(0, mcpReq.signal);
@@ -135,10 +153,11 @@ async function callTool(
     const runId = result.meta?.['run_id'];
     if (typeof runId === 'string') notifyChanged(runUri(runId));
     const maxChars = RESULT_CHARS[tool.name] ?? DEFAULT_RESULT_CHARS;
-    return toCallToolResult(result, maxChars, redactOutput ?? AS_IT_IS);
+    const answer = toCallToolResult(result, maxChars, redactOutput);
+    return withLoopLine(answer, loops, tool, input);
   } catch (error) {
     if (error instanceof QuestionPending) return error.result;
-    return renderToolError(error, tool.name, log, redact ?? AS_IT_IS);
+    return withLoopLine(renderToolError(error, tool.name, log, redact), loops, tool, input);
   } finally {
     if (!tool.hints.readOnly) notifyChanged(STATUS_URI);
     await progress?.finish();
