@@ -20,11 +20,9 @@ export function isUploadWanted(env: Environment): boolean | undefined {
 export const claudeDirIn = (env: Environment): string =>
   variable(env, 'CLAUDE_CONFIG_DIR') ?? path.join(homeIn(env), '.claude');
 
-/** Whether tools show their output redacted; the host of hooks knows options of the plugin by another name. */
+/** Whether tools show their output redacted. */
 export function isOutputRedacted(env: Environment): boolean {
-  const text =
-    variable(env, 'GLOVEBOX_REDACT_OUTPUTS') ??
-    variable(env, 'CLAUDE_PLUGIN_OPTION_REDACT_OUTPUTS');
+  const text = variable(env, 'GLOVEBOX_REDACT_OUTPUTS');
   // Here the safe value is on.
   return text !== undefined && !['0', 'false', 'no', 'off'].includes(text.toLowerCase());
 }

@@ -19,6 +19,13 @@ import {
   type ModelRequest,
   type ScriptedTurn,
 } from '../rigs/claude-code/fake-messages-api.ts';
+import { addAccount, allowNewRepos, type FakeRepo } from '../fakes/hub/fake-repo.ts';
+import {
+  startFakeServices,
+  TEST_TOKENS,
+  TOKEN_ENV,
+  type FakeServices,
+} from '../fakes/hub/fake-services.ts';
 import { endProcessesNaming, processesNaming } from '../rigs/processes.ts';
 import { makeStateFolder, pythonVariables } from '../rigs/environments.ts';
 import { isMissing } from '../rigs/require.ts';
@@ -43,13 +50,14 @@ const execute =
     tools: [{ name: tool('execute_code'), input: { session_id: sessionIdIn(request), code } }],
   });
 
-const USED_TOOLS = [tool('start_new_notebook'), tool('execute_code')];
+const USED_TOOLS = [tool('start_new_notebook'), tool('execute_code'), 'Bash'];
 
 const SCRIPT: readonly ScriptedTurn[] = [
   { tools: [{ name: tool('start_new_notebook'), input: { experiment_name: 'plugin' } }] },
   execute('answer = 6 * 7\nprint("the answer is", answer)'),
   execute('answer / 0'),
   execute(PLOT),
+  { tools: [{ name: 'Bash', input: { command: 'echo "the token is $HF_TOKEN"' } }] },
   { text: 'FINAL' },
 ];
 
@@ -63,6 +71,8 @@ describe.skipIf(isMissing('Claude Code', hasClaude, howToGetClaude))(
       project: path.join(folder, 'project'),
       env: { GLOVEBOX_DIR: state, ...pythonVariables() },
     };
+    let services: FakeServices;
+    let made: ReadonlyMap<string, FakeRepo>;
     const marketplace = path.join(folder, 'marketplace');
     let api: FakeMessagesApi;
     let session: Ended;
@@ -82,6 +92,9 @@ describe.skipIf(isMissing('Claude Code', hasClaude, howToGetClaude))(
       cpSync(path.join(root, 'plugin'), path.join(marketplace, 'plugin'), { recursive: true });
       await claude('plugin', 'marketplace', 'add', marketplace);
       await claude('plugin', 'install', 'glovebox@glovebox');
+      services = await startFakeServices();
+      addAccount(services, 'me');
+      made = allowNewRepos(services);
       api = await startFakeMessagesApi(SCRIPT);
       session = await runClaude(
         [
@@ -93,12 +106,23 @@ describe.skipIf(isMissing('Claude Code', hasClaude, howToGetClaude))(
           '--allowedTools',
           ...USED_TOOLS,
         ],
-        { ...where, env: { ...where.env, ANTHROPIC_BASE_URL: api.url } },
+        {
+          ...where,
+          env: {
+            ...where.env,
+            ...services.env,
+            ...TOKEN_ENV,
+            ANTHROPIC_BASE_URL: api.url,
+            GLOVEBOX_SAVE_SESSIONS: '1',
+            GLOVEBOX_REDACT_OUTPUTS: '1',
+          },
+        },
       );
     }, 240_000);
 
     afterAll(async () => {
       await api?.close();
+      await services?.close();
       await endProcessesNaming(folder);
       rmSync(folder, { recursive: true, force: true });
     });
@@ -160,6 +184,28 @@ describe.skipIf(isMissing('Claude Code', hasClaude, howToGetClaude))(
         text: expect.stringContaining('ZeroDivisionError'),
       });
       expect(plot?.blockTypes).toContain('image');
+    });
+
+    it('PostToolUse: shows the model what a command printed, and no secret', () => {
+      const printed = toolOutcomes(api.requests.at(-1)?.messages ?? []).at(-1);
+      expect(printed?.text).toContain('the token is [REDACTED:known-secret]');
+      expect(JSON.stringify(api.requests)).not.toContain(TEST_TOKENS.hub);
+    });
+
+    it('11.6: ends with a redacted transcript in the private dataset', async () => {
+      const sent = (): string[] =>
+        [...(made.get('me/glovebox-sessions')?.files ?? [])]
+          .filter(([file]) => file.startsWith('sessions/'))
+          .map(([, { bytes }]) => bytes.toString());
+      await expect.poll(() => sent().length, { timeout: 30_000, interval: 100 }).toBe(1);
+      const [text = ''] = sent();
+      expect(text).toContain('the answer is 42');
+      expect(text).toContain('[REDACTED:known-secret]');
+      expect(text).not.toContain(TEST_TOKENS.hub);
+      expect(text.trimEnd().split('\n').map((line): unknown => JSON.parse(line))).not.toEqual([]);
+      expect(made.get('me/glovebox-sessions')?.settings.private).toBe(true);
+      expect(services.leaks()).toEqual([]);
+      expect(services.unexpected()).toEqual([]);
     });
 
     it('keeps the notebook in the project', () => {
