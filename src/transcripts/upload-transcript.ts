@@ -94,7 +94,8 @@ async function writeRedacted(
         bytes += Buffer.byteLength(line);
         if (bytes > settings.maxBytes) throw tooLarge(settings.maxBytes);
         hash.update(line);
-        await out.write(line);
+        // `write` may write a part of a long line.
+        await out.appendFile(line);
       };
       const chunks = source.createReadStream({ encoding: 'utf8', autoClose: false });
       const transcript = await redactTranscript(chunks, write, redactor, settings.include);

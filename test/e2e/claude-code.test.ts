@@ -202,7 +202,12 @@ describe.skipIf(isMissing('Claude Code', hasClaude, howToGetClaude))(
       expect(text).toContain('the answer is 42');
       expect(text).toContain('[REDACTED:known-secret]');
       expect(text).not.toContain(TEST_TOKENS.hub);
-      expect(text.trimEnd().split('\n').map((line): unknown => JSON.parse(line))).not.toEqual([]);
+      expect(
+        text
+          .trimEnd()
+          .split('\n')
+          .map((line): unknown => JSON.parse(line)),
+      ).not.toEqual([]);
       expect(made.get('me/glovebox-sessions')?.settings.private).toBe(true);
       expect(services.leaks()).toEqual([]);
       expect(services.unexpected()).toEqual([]);

@@ -48,7 +48,10 @@ describe('7.1: streams', () => {
     ].join('');
     const stream = createRedactionStream(redactor);
     const shown =
-      `${key}${'x\n'.repeat(400)}`.split('').map((char) => stream.push(char)).join('') + stream.end();
+      `${key}${'x\n'.repeat(400)}`
+        .split('')
+        .map((char) => stream.push(char))
+        .join('') + stream.end();
     expect(shown).not.toContain(filler(64));
     expect(shown.startsWith('[REDACTED:private-key]')).toBe(true);
     const data = createRedactionStream(redactor);
