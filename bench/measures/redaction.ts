@@ -20,7 +20,7 @@ export const redaction: Measure = {
       detectors: createServiceDetectors(),
     });
     const code = codeOf(10 * MB);
-    const line = `${'ab+/'.repeat((5 * MB) / 4)}`;
+    const line = 'ab+/'.repeat((5 * MB) / 4);
     const entry = JSON.stringify({
       type: 'user',
       message: { content: [{ text: code.slice(0, 20_000) }] },
