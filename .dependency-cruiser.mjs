@@ -12,6 +12,7 @@ export const MAY_IMPORT = {
   transcripts: ['core', 'platform', 'hub', 'policy'],
   session: ['core', 'platform', 'sandbox', 'jupyter', 'notebook'],
   shell: ['core', 'platform', 'sandbox', 'session', 'jupyter', 'notebook'],
+  library: ['core', 'platform', 'session', 'shell', 'sandbox', 'notebook'],
   tools: ['core', 'session', 'shell', 'sandbox', 'notebook', 'hub', 'github', 'policy'],
   hooks: ['core', 'platform', 'policy', 'sandbox', 'transcripts'],
   mcp: ['core', 'tools', 'config', 'session', 'policy'],

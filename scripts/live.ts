@@ -1,8 +1,10 @@
-/** `npm run live -- NAME`: what only the real services can show. `modal` costs cents and ends what it starts; `hub` only reads. */
+/** `npm run live -- NAME`: what only the real services can show. `modal` costs cents and ends what it starts; `hub` only reads; `clients` installs other agents and asks no service. */
+import { runClients } from './live/clients.ts';
 import { runHub } from './live/hub.ts';
 import { runModal } from './live/modal.ts';
 
 const CHECKS: Readonly<Record<string, (flags: readonly string[]) => Promise<boolean>>> = {
+  clients: runClients,
   hub: runHub,
   modal: runModal,
 };

@@ -11,7 +11,7 @@ export const LOCAL_OPTIONS = {
     defaultText: 'any free port',
     env: 'GLOVEBOX_PORT_MIN',
     oldNames: [{ env: 'JLAB_MCP_PORT_MIN' }],
-    about: 'Lowest port of a local Jupyter server.',
+    about: 'Lowest port of a Jupyter server, here or on a node.',
     check: (min, other) => portRange(min, other('local.port_max')),
   }),
   'local.port_max': option({
@@ -20,7 +20,7 @@ export const LOCAL_OPTIONS = {
     defaultText: 'any free port',
     env: 'GLOVEBOX_PORT_MAX',
     oldNames: [{ env: 'JLAB_MCP_PORT_MAX' }],
-    about: 'Highest port of a local Jupyter server.',
+    about: 'Highest port of a Jupyter server, here or on a node.',
     check: (max, other) => portRange(other('local.port_min'), max),
   }),
   'local.bind_ip': option({

@@ -17,13 +17,14 @@ import { Sessions } from '#session/sessions.ts';
 import { createSandboxFiles } from '#shell/files.ts';
 import { createShell } from '#shell/shell.ts';
 import { findSecrets } from '#policy/redaction/find-secrets.ts';
+import { createTransfer } from '#shell/transfer.ts';
 import type { ToolServices } from '#tools/define-tool.ts';
 import { createPolicy } from './policy.ts';
 import { locateImageWorker } from './image-assets.ts';
 import { localSettings } from './local-settings.ts';
 import { modalSettings } from './modal-settings.ts';
 import { readPythonFile } from './python-files.ts';
-import { createClusterHosts, slurmSettings } from './slurm-settings.ts';
+import { createClusterHosts, createNodeHosts, slurmSettings } from './slurm-settings.ts';
 import { readStatus } from './status.ts';
 import { createLiveRedactor, type LiveRedactor } from './redaction.ts';
 import { createWebServices } from './web-services.ts';
@@ -76,6 +77,7 @@ export function createApp({ config, env, projectDir, log, limits, webClock }: Ap
     log,
     defaultBackend: () => config.get('backend') ?? 'local',
     session: policy.recordedSession,
+    profiles: () => config.profiles(),
   });
   const notebooks = createNotebooks({ locksDir: path.join(dir, 'locks'), clock, log });
   const sessions = new Sessions({
@@ -109,6 +111,7 @@ export function createApp({ config, env, projectDir, log, limits, webClock }: Ap
       sandboxes,
       shell: createShell({ helpers, source: () => readPythonFile('shell.py') }),
       files: createSandboxFiles({ helpers, clock, source: () => readPythonFile('files.py') }),
+      transfer: createTransfer({ helpers, clock, source: () => readPythonFile('transfer.py') }),
       projectDir,
       images,
       ...createWebServices(config, webClock ?? clock),
@@ -167,6 +170,7 @@ function slurmLoader(config: Config, environment: Environment, log: Log): Backen
       log,
       settings: () => slurmSettings(config),
       host: createClusterHosts(config, environment),
+      nodeHost: createNodeHosts(config, environment),
       openRelay: async (host, options) =>
         openRelay(host, { ...options, source: await readPythonFile('relay.py') }),
     });

@@ -4,15 +4,17 @@ import path from 'node:path';
 import { deflateSync } from 'node:zlib';
 import { isRecord, type JsonObject } from '#core/json.ts';
 import { jupyterConfig, LAB_PAGE_CONFIG } from '#sandbox/jupyter-config.ts';
+import { readKernelFiles } from '#sandbox/kernel-files.ts';
 import type { Layout } from './settings.ts';
 
 /** Unpacks our Python files and becomes one of them. Fixed text: no value of anybody is ever put into it. */
 const UNPACK = `
 import base64, json, os, sys, zlib
 folder = os.path.join(os.path.abspath(sys.argv[1]), "files")
-os.makedirs(folder, exist_ok=True)
 for name, text in json.loads(zlib.decompress(base64.b64decode(sys.argv[2]))).items():
-    with open(os.path.join(folder, name), "w", encoding="utf-8") as file:
+    place = os.path.join(folder, name)
+    os.makedirs(os.path.dirname(place), exist_ok=True)
+    with open(place, "w", encoding="utf-8") as file:
         file.write(text)
 os.execv(sys.executable, [sys.executable, "-I", os.path.join(folder, sys.argv[3])])
 `.trim();
@@ -20,7 +22,7 @@ os.execv(sys.executable, [sys.executable, "-I", os.path.join(folder, sys.argv[3]
 export type Program = 'sandbox_entry.py' | 'fetch_models.py';
 
 const FILES: Readonly<Record<Program, readonly string[]>> = {
-  'sandbox_entry.py': ['sandbox_entry.py', 'serve.py', 'glovebox_models.py'],
+  'sandbox_entry.py': ['sandbox_entry.py', 'serve.py'],
   'fetch_models.py': ['fetch_models.py'],
 };
 
@@ -34,7 +36,10 @@ export async function commandFor(
       async (name) => [name, await readFile(path.join(pythonDir, name), 'utf8')] as const,
     ),
   );
-  const packed = deflateSync(JSON.stringify(Object.fromEntries(texts))).toString('base64');
+  const ofKernels = program === 'sandbox_entry.py' ? await readKernelFiles(pythonDir) : {};
+  const lib = Object.entries(ofKernels).map(([name, text]) => [`lib/${name}`, text] as const);
+  const files = JSON.stringify(Object.fromEntries([...texts, ...lib]));
+  const packed = deflateSync(files, { level: 9 }).toString('base64');
   return ['python3', '-I', '-c', UNPACK, state, packed, program];
 }
 
