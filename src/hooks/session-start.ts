@@ -29,7 +29,7 @@ export const sessionStart: Hook = async (input, world) => {
     ...(isRepeat ? [] : [BACKENDS_LINE]),
     policyLine(world, caps),
     ...money,
-    ...(isRepeat ? [] : [...(await sessionLines(world)), await uploadLine(world), GUIDE]),
+    ...(isRepeat ? [] : [await uploadLine(world), ...(await sessionLines(world)), GUIDE]),
     ...(isRepeat ? [] : [...(await commandLines(world)), ...oldNameLines(world)]),
   ];
   const additionalContext = lines.join('\n').slice(0, MAX_CHARS);
