@@ -16,6 +16,7 @@ import { largeNotebook } from './measures/large-notebook.ts';
 import { largeOutput } from './measures/large-output.ts';
 import { onePlusOne } from './measures/one-plus-one.ts';
 import { parallel } from './measures/parallel.ts';
+import { redaction } from './measures/redaction.ts';
 import { restart } from './measures/restart.ts';
 import { severalClients } from './measures/several-clients.ts';
 import { slurm } from './measures/slurm.ts';
@@ -36,6 +37,7 @@ const MEASURES: readonly Measure[] = [
   severalClients,
   toolTokens,
   restart,
+  redaction,
   slurm,
 ];
 

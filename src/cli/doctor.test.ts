@@ -61,6 +61,7 @@ describe('doctor', () => {
       'warn back end local',
       'warn sandboxes',
       'ok research',
+      'ok transcripts',
       'ok policy',
     ]);
     expect(

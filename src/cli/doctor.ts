@@ -3,6 +3,7 @@ import { GloveboxError, messageOf } from '#core/errors.ts';
 import { renderBytes } from '#core/units.ts';
 import { capWords } from '#policy/prompt.ts';
 import type { CommandContext } from './command.ts';
+import { statusLines } from './commands/transcripts.ts';
 
 export interface Finding {
   readonly status: 'ok' | 'warn' | 'fail';
@@ -26,6 +27,7 @@ const EXAMINATIONS: readonly (readonly [about: string, examine: Examination])[] 
   ['back end', examineBackends],
   ['sandboxes', examineSandboxes],
   ['research', examineResearch],
+  ['transcripts', examineTranscripts],
   ['policy', examinePolicy],
 ];
 
@@ -80,6 +82,17 @@ async function examinePolicy(context: CommandContext): Promise<readonly Finding[
     : 'asked about';
   const message = `what costs money is ${auto}; ${capWords(caps.session)} a session, ${capWords(caps.day)} a day; ${spent ?? 'nothing spent today'}`;
   return [{ status: 'ok', about, message }];
+}
+
+/** Off is as it should be. What is held back needs a person. */
+async function examineTranscripts({ host, config }: CommandContext): Promise<readonly Finding[]> {
+  const about = 'transcripts';
+  const status = await (await host.openUploads(config)).status();
+  const message = statusLines(status).join('; ');
+  const isHeld = status.isOn && status.counts.blocked + status.counts.failed > 0;
+  return isHeld
+    ? [{ status: 'warn', about, message, next: 'glovebox transcripts upload tries again.' }]
+    : [{ status: 'ok', about, message }];
 }
 
 async function examineConfig({ config }: CommandContext): Promise<readonly Finding[]> {

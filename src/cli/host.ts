@@ -6,6 +6,7 @@ import type { Approvals } from '#policy/approvals.ts';
 import type { Caps, StoredCaps } from '#policy/caps.ts';
 import type { Ledger } from '#policy/ledger.ts';
 import type { Tool, ToolContext, ToolResult, ToolServices } from '#tools/define-tool.ts';
+import type { Uploads } from '#transcripts/uploads.ts';
 
 export type Progress = Parameters<ToolContext['report']>[0];
 export type Sandboxes = ToolServices['sandboxes'];
@@ -99,6 +100,9 @@ export interface CliPolicy extends Pick<ToolServices, 'authorize' | 'spend'> {
   saveStoredCaps(caps: StoredCaps): Promise<void>;
 }
 
+/** The upload of transcripts. */
+export type CliUploads = Uploads;
+
 /** Everything that works on the user's project. Opened once per command, and only by commands that need it. */
 export interface CliServices {
   readonly projectDir: string;
@@ -180,6 +184,7 @@ export interface CliHost {
   readonly probes: DoctorProbes;
   loadConfig(flags: Flags): Promise<Config>;
   openServices(config: Config): Promise<CliServices>;
+  openUploads(config: Config): Promise<CliUploads>;
   /** Puts a question to the person at the terminal; `unavailable` where there is none. Anything but a clear yes is a no. */
   readonly ask: ToolContext['ask'];
   /** What the person at the terminal types; undefined where there is no terminal, and where an agent runs the command. */

@@ -21,6 +21,7 @@ import { start } from './commands/start.ts';
 import { status } from './commands/status.ts';
 import { stop } from './commands/stop.ts';
 import { findTool, tool, toolHelp } from './commands/tool.ts';
+import { transcripts } from './commands/transcripts.ts';
 import { wait } from './commands/wait.ts';
 import { complete } from './completion.ts';
 import { EXIT, EXIT_HELP, exitCodeOf, type ExitCode } from './exit-codes.ts';
@@ -40,6 +41,7 @@ const COMMANDS: readonly CliCommand[] = [
   exec,
   sessions,
   sandboxes,
+  transcripts,
   tool,
   approve,
   budget,

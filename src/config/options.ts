@@ -2,9 +2,7 @@
 import path from 'node:path';
 import {
   choice,
-  decimal,
   folder,
-  ipAddress,
   list,
   onOff,
   program,
@@ -14,14 +12,15 @@ import {
   wholeNumber,
   words,
 } from './kinds.ts';
+import { LOCAL_OPTIONS } from './local-options.ts';
 import { MODAL_OPTIONS } from './modal-options.ts';
 import { option, type Option } from './option.ts';
 import { POLICY_OPTIONS } from './policy-options.ts';
 import { truthOfWord } from './policy-settings.ts';
 import { SLURM_OPTIONS } from './slurm-options.ts';
 import { WORKSPACE_OPTIONS } from './workspace-options.ts';
+import { TRANSCRIPT_OPTIONS } from './transcript-options.ts';
 
-const LOOPBACK = /^(127\.|::1$)/;
 const variableName = words(
   'the name of a variable, with * for any ending',
   /^[A-Za-z_][A-Za-z0-9_]*\*?$/,
@@ -195,43 +194,7 @@ const OPTIONS = {
     env: 'GLOVEBOX_IMAGE_MAX_PX',
     about: 'Pixels of the longer edge of an image in an answer; the notebook keeps the original.',
   }),
-  'local.port_min': option({
-    kind: wholeNumber(1, 65_535),
-    default: undefined,
-    defaultText: 'any free port',
-    env: 'GLOVEBOX_PORT_MIN',
-    oldNames: [{ env: 'JLAB_MCP_PORT_MIN' }],
-    about: 'Lowest port of a Jupyter server, here or on a node.',
-    check: (min, other) => portRange(min, other('local.port_max')),
-  }),
-  'local.port_max': option({
-    kind: wholeNumber(1, 65_535),
-    default: undefined,
-    defaultText: 'any free port',
-    env: 'GLOVEBOX_PORT_MAX',
-    oldNames: [{ env: 'JLAB_MCP_PORT_MAX' }],
-    about: 'Highest port of a Jupyter server, here or on a node.',
-    check: (max, other) => portRange(other('local.port_min'), max),
-  }),
-  'local.bind_ip': option({
-    kind: ipAddress(),
-    default: '127.0.0.1',
-    env: 'GLOVEBOX_LOCAL_BIND_IP',
-    oldNames: [{ env: 'JLAB_MCP_LOCAL_BIND_IP' }],
-    from: 'user',
-    about: 'Loopback address a local Jupyter server listens on.',
-    check: (ip) =>
-      LOOPBACK.test(ip)
-        ? undefined
-        : 'but only loopback addresses are accepted, because others on the network could run code here: forward the port with ssh -L instead',
-  }),
-  'local.idle_h': option({
-    kind: decimal(0.01, 8760),
-    default: 24,
-    env: 'GLOVEBOX_LOCAL_IDLE_H',
-    about:
-      'Hours without any contact, with all kernels idle, after which a local Jupyter server ends itself.',
-  }),
+  ...LOCAL_OPTIONS,
   'ssh.host': option({
     kind: sshDestination,
     default: undefined,
@@ -369,6 +332,7 @@ const OPTIONS = {
     from: 'user',
     about: 'Token of GitHub: 5,000 requests an hour instead of 60, and private repositories.',
   }),
+  ...TRANSCRIPT_OPTIONS,
   ...POLICY_OPTIONS,
   'tools.toolsets': option({
     kind: list(choice(['notebook', 'sandbox', 'hub', 'github'])),
@@ -390,9 +354,4 @@ export const OPTION_KEYS: readonly OptionKey[] = Object.keys(OPTIONS).filter(isO
 
 export function isOptionKey(key: string): key is OptionKey {
   return Object.hasOwn(OPTIONS, key);
-}
-
-function portRange(min: unknown, max: unknown): string | undefined {
-  if (typeof min !== 'number' || typeof max !== 'number' || min <= max) return undefined;
-  return `but the lowest port ${min} must not be above the highest port ${max}`;
 }

@@ -1,11 +1,13 @@
 /** What a hook of Claude Code is: it gets one JSON object, decides, and says so in its exit code and on its streams. */
 import type { Clock } from '#platform/clock.ts';
 import type { PolicySettings } from '#policy/contract.ts';
+import type { Redactor } from '#policy/redaction/redactor.ts';
 import type { SandboxFate } from '#policy/settle.ts';
 import type { BackendId, Quote } from '#sandbox/backend.ts';
+import type { UploadSettings } from '#transcripts/contract.ts';
 
 /** Events that `plugin/hooks/hooks.json` names, spelled as Claude Code does. */
-export const HOOK_EVENTS = ['PreToolUse', 'SessionStart'] as const;
+export const HOOK_EVENTS = ['PreToolUse', 'PostToolUse', 'SessionStart', 'SessionEnd'] as const;
 export type HookEvent = (typeof HOOK_EVENTS)[number];
 
 /** What a hook may know of the world. Nothing in it has been read or made yet. */
@@ -33,8 +35,21 @@ export interface HookWorld {
   fateOf(this: void, id: string): Promise<SandboxFate | undefined>;
   /** Who the user is on the Hub, from what is remembered, else asked within a second. */
   whoAmI(this: void, signal: AbortSignal): Promise<HubIdentity>;
+  readonly uploads: HookUploads;
+  /** Whether what tools answer is shown redacted. */
+  readonly redactsOutputs: boolean;
+  /** With the secrets of this machine. */
+  loadRedactor(this: void): Promise<Redactor>;
   /** Fires shortly before Claude Code would stop waiting. */
   readonly signal: AbortSignal;
+}
+
+/** The upload of transcripts, as a hook sees it. */
+export interface HookUploads extends Pick<UploadSettings, 'isOn' | 'repo'> {
+  /** Claude Code's own folder. */
+  readonly claudeDir: string;
+  /** Starts the program that empties the queue and resolves as soon as it runs; it outlives this process. */
+  startWorker(): Promise<void>;
 }
 
 /** Who the token belongs to, or why nobody knows. */

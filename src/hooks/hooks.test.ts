@@ -6,6 +6,7 @@ import { readPolicySettings } from '#config/policy-settings.ts';
 import { systemClock } from '#platform/clock.ts';
 import { createLedger } from '#policy/ledger.ts';
 import { normaliseCall } from '#policy/normalise.ts';
+import { createRedactor } from '#policy/redaction/redactor.ts';
 import { createReceipts } from '#policy/receipts.ts';
 import { isRecord } from '#core/json.ts';
 import { modalOptions } from '../sandbox/backends/modal/options.ts';
@@ -37,6 +38,14 @@ function worldWith(
     readSandbox: async () => undefined,
     fateOf: async () => undefined,
     whoAmI: async () => ({ unknown: 'no token' }),
+    uploads: {
+      isOn: undefined,
+      repo: undefined,
+      claudeDir: dir,
+      startWorker: async () => undefined,
+    },
+    redactsOutputs: false,
+    loadRedactor: async () => createRedactor(),
     signal: new AbortController().signal,
     ...rest,
   };

@@ -24,8 +24,16 @@ const HOOKS: Readonly<Record<HookEvent, Row>> = {
     load: async () => preToolUse,
     onCrash: 'block',
   },
+  PostToolUse: {
+    load: async () => (await import('./post-tool-use.ts')).postToolUse,
+    onCrash: 'ignore',
+  },
   SessionStart: {
     load: async () => (await import('./session-start.ts')).sessionStart,
+    onCrash: 'ignore',
+  },
+  SessionEnd: {
+    load: async () => (await import('./session-end.ts')).sessionEnd,
     onCrash: 'ignore',
   },
 };

@@ -6,6 +6,7 @@ import { isOpen, type LedgerEntry } from '#policy/ledger-lines.ts';
 import { capWords, spendLine } from '#policy/prompt.ts';
 import { settleOpenEntries } from '#policy/settle.ts';
 import type { Hook, HookWorld, HubIdentity } from './contract.ts';
+import { uploadLine } from './upload-line.ts';
 import { commandLines, oldNameLines, sessionLines } from './what-lives.ts';
 
 const MAX_CHARS = 2000;
@@ -28,7 +29,7 @@ export const sessionStart: Hook = async (input, world) => {
     ...(isRepeat ? [] : [BACKENDS_LINE]),
     policyLine(world, caps),
     ...money,
-    ...(isRepeat ? [] : [...(await sessionLines(world)), GUIDE]),
+    ...(isRepeat ? [] : [await uploadLine(world), ...(await sessionLines(world)), GUIDE]),
     ...(isRepeat ? [] : [...(await commandLines(world)), ...oldNameLines(world)]),
   ];
   const additionalContext = lines.join('\n').slice(0, MAX_CHARS);

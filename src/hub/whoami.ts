@@ -21,18 +21,23 @@ export interface Identity {
   readonly organisations: readonly string[];
 }
 
-/** `undefined` without a token, and when the Hub does not say. Never fails but by `cancelled`. */
-export async function whoAmI(hub: HubContext, signal: AbortSignal): Promise<Identity | undefined> {
+/** @throws GloveboxError `remote/auth-required` without a token that is accepted; else as `askHub`. */
+export async function identify(hub: HubContext, signal: AbortSignal): Promise<Identity> {
   const question = {
     path: '/api/whoami-v2',
     schema: answer,
     what: 'the account of the token',
     cacheMs: CACHE_MS,
   };
+  const { data } = await askHub(hub, question, signal);
+  const organisations = [...new Set((data.orgs ?? []).map(({ name }) => name))].toSorted();
+  return { name: data.name, organisations };
+}
+
+/** `undefined` without a token, and when the Hub does not say. Never fails but by `cancelled`. */
+export async function whoAmI(hub: HubContext, signal: AbortSignal): Promise<Identity | undefined> {
   try {
-    const { data } = await askHub(hub, question, signal);
-    const organisations = [...new Set((data.orgs ?? []).map(({ name }) => name))].toSorted();
-    return { name: data.name, organisations };
+    return await identify(hub, signal);
   } catch (error) {
     if (isGloveboxError(error, 'cancelled')) throw error;
     return undefined;

@@ -18,6 +18,7 @@ import { createSandboxFiles } from '#shell/files.ts';
 import { reloadModules } from '#shell/reload.ts';
 import { createShell } from '#shell/shell.ts';
 import { createProjectTransfer } from '#shell/project-transfer.ts';
+import { findSecrets } from '#policy/redaction/find-secrets.ts';
 import { createTransfer } from '#shell/transfer.ts';
 import type { ToolServices } from '#tools/define-tool.ts';
 import { createInterfaceRecords, isClosedSandbox } from '#workspace/interface-records.ts';
@@ -30,6 +31,7 @@ import { modalSettings } from './modal-settings.ts';
 import { readPythonFile } from './python-files.ts';
 import { createClusterHosts, createNodeHosts, slurmSettings } from './slurm-settings.ts';
 import { readStatus } from './status.ts';
+import { createLiveRedactor, type LiveRedactor } from './redaction.ts';
 import { createWebServices } from './web-services.ts';
 
 const MIB = 1024 * 1024;
@@ -55,6 +57,7 @@ export interface App {
   readonly services: ToolServices;
   /** For commands. */
   readonly policy: CliPolicy;
+  readonly redactor: LiveRedactor;
   /** For the status resource: what is alive and what is not. Holds no token and no address with one. */
   readStatus(this: void, signal: AbortSignal): Promise<JsonObject>;
   /** The whole text output of a run. @throws `run/unknown`. */
@@ -77,6 +80,7 @@ export function createApp({
   const clock = systemClock;
   const dir = config.getOrDefault('dir');
   const policy = createPolicy({ dir, env, clock });
+  const redactor = createLiveRedactor(config, env, clock);
   const sandboxes = new Sandboxes({
     registry: new BackendRegistry({
       local: localLoader(config, env, log),
@@ -118,6 +122,7 @@ export function createApp({
     config,
     log,
     policy,
+    redactor,
     services: {
       sessions,
       sandboxes,
@@ -157,6 +162,7 @@ export function createApp({
       ...createWebServices(config, webClock ?? clock),
       authorize: policy.authorize,
       spend: policy.spend,
+      findSecrets: async (content) => findSecrets(content, await redactor.load()),
       settings: {
         waitMs: () => config.get('run.wait_s') * 1000,
         notebookDir: () => config.get('notebook.dir'),

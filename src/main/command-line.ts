@@ -50,6 +50,12 @@ export function createHost(env: Environment, cwd: string): CliHost {
       return loadConfig({ env, cwd, flags, projectDir });
     },
 
+    async openUploads(config) {
+      const { createUploadsOf } = await import('./uploads.ts');
+      const file = path.join(config.getOrDefault('log.dir'), 'transcripts.log');
+      return createUploadsOf(config, env, createLog({ level: 'error', file }), systemClock);
+    },
+
     async openServices(config) {
       const { createApp } = await import('./app.ts');
       const log = createLog({

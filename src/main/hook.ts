@@ -1,9 +1,16 @@
 /** A hook in the real world: streams, folders, time. Imports no SDK and no schema library: it starts for every call of a tool. */
 import { readFileSync, writeSync } from 'node:fs';
+import path from 'node:path';
 import { readEnvironment, variable, type Environment } from '#config/environment.ts';
 import { readPolicySettings, truthOfWord } from '#config/policy-settings.ts';
 import { findProjectDir } from '#config/project.ts';
 import { stateDirIn } from '#config/state-dir.ts';
+import {
+  claudeDirIn,
+  isOutputRedacted,
+  isUploadWanted,
+  UPLOAD_VARIABLES,
+} from '#config/transcript-settings.ts';
 import type { HookWorld } from '#hooks/contract.ts';
 import { runHook } from '#hooks/run-hook.ts';
 import { systemClock } from '#platform/clock.ts';
@@ -18,9 +25,17 @@ const LIMIT_MS = 8_000;
 export async function runHookProcess(event: string | undefined): Promise<number> {
   const stdin = await readAll();
   const outcome = await runHook(event, stdin, createWorld(readEnvironment(), process.cwd()));
+  if (outcome.stderr !== undefined) await keepInLog(outcome.stderr);
   write(1, outcome.stdout);
   write(2, outcome.stderr);
   return outcome.exitCode;
+}
+
+/** Of some events nobody sees what a hook writes. */
+async function keepInLog(text: string): Promise<void> {
+  const { createLog } = await import('#platform/log.ts');
+  const dir = stateDirIn(readEnvironment(), process.cwd());
+  createLog({ level: 'silent', file: path.join(dir, 'logs', 'hooks.log') }).warn(text.trimEnd());
 }
 
 function createWorld(env: Environment, cwd: string): HookWorld {
@@ -42,6 +57,23 @@ function createWorld(env: Environment, cwd: string): HookWorld {
     async whoAmI(signal) {
       const { hubIdentity } = await import('./hub-identity.ts');
       return hubIdentity(env, dir, systemClock.now(), signal);
+    },
+    uploads: {
+      isOn: isUploadWanted(env),
+      repo: variable(env, UPLOAD_VARIABLES.repo.env) ?? variable(env, UPLOAD_VARIABLES.repo.old),
+      claudeDir: claudeDirIn(env),
+      async startWorker() {
+        const { startUploadWorker } = await import('./start-worker.ts');
+        await startUploadWorker(env, dir);
+      },
+    },
+    redactsOutputs: isOutputRedacted(env),
+    async loadRedactor() {
+      const [{ loadRedactor }, { hubTokenFile }] = await Promise.all([
+        import('#policy/redaction/secrets-of-machine.ts'),
+        import('./hub-identity.ts'),
+      ]);
+      return loadRedactor({ env, dir, tokenFiles: [hubTokenFile(env)] });
     },
     signal: AbortSignal.timeout(LIMIT_MS),
   };

@@ -54,10 +54,15 @@ async function findToken(env: Environment): Promise<Token | undefined> {
     const value = variable(env, name);
     if (value !== undefined && isToken(value)) return { value, source: name };
   }
-  const home = variable(env, 'HF_HOME') ?? path.join(homeIn(env), '.cache', 'huggingface');
-  const file = variable(env, 'HF_TOKEN_PATH') ?? path.join(home, 'token');
+  const file = hubTokenFile(env);
   const value = (await readTextIfExists(file).catch(() => undefined))?.trim() ?? '';
   return isToken(value) ? { value, source: `the file ${file}` } : undefined;
+}
+
+/** Where Hugging Face's own programs keep a token after a login. */
+export function hubTokenFile(env: Environment): string {
+  const home = variable(env, 'HF_HOME') ?? path.join(homeIn(env), '.cache', 'huggingface');
+  return variable(env, 'HF_TOKEN_PATH') ?? path.join(home, 'token');
 }
 
 const isToken = (value: string): boolean => /^[\x21-\x7E]+$/.test(value);

@@ -5,6 +5,7 @@ import path from 'node:path';
 import { readEnvironment } from '#config/environment.ts';
 import { loadConfig } from '#config/load.ts';
 import { findProjectDir } from '#config/project.ts';
+import { isOutputRedacted } from '#config/transcript-settings.ts';
 import { VERSION } from '#core/version.ts';
 import { INSTRUCTIONS } from '#mcp/instructions.ts';
 import { watchLifecycle } from '#mcp/lifecycle.ts';
@@ -20,6 +21,7 @@ import { tools } from '#tools/index.ts';
 import { toolsOfInterfaces } from '#tools/interface-tools.ts';
 import { createInterfaceRecords, interfacesOf } from '#workspace/interface-records.ts';
 import type { App } from './app.ts';
+import type { LiveRedactor } from './redaction.ts';
 
 /** Late enough not to get between the handshake and the list of tools, early enough for what an earlier process left. */
 const SETTLE_MS = 300;
@@ -29,9 +31,14 @@ export async function serve(): Promise<void> {
   const env = readEnvironment();
   const cwd = currentFolder();
   const config = await loadConfig({ env, cwd });
+  /** Loaded with everything else: until then nothing has been asked of anybody whose words could hold a secret. */
+  let redactor: LiveRedactor | undefined;
+  const redact = (text: string): string => redactor?.redact(text) ?? text;
+  const redactOutput = isOutputRedacted(env) ? redact : (text: string): string => text;
   const log = createLog({
     level: config.getOrDefault('log.debug') ? 'debug' : 'warn',
     file: path.join(config.getOrDefault('log.dir'), 'mcp.log'),
+    redact,
   });
 
   let loading: Promise<App> | undefined;
@@ -54,7 +61,15 @@ export async function serve(): Promise<void> {
       server === undefined ? [] : listRootFolders(server),
     ]);
     const projectDir = findProjectDir({ env, cwd, roots });
-    return createApp({ config: await loadConfig({ env, cwd, projectDir }), env, projectDir, log });
+    const app = createApp({
+      config: await loadConfig({ env, cwd, projectDir }),
+      env,
+      projectDir,
+      log,
+    });
+    redactor = app.redactor;
+    if (isOutputRedacted(env)) await redactor.load();
+    return app;
   };
 
   const lifecycle = watchLifecycle({
@@ -99,9 +114,12 @@ export async function serve(): Promise<void> {
           log,
           clock: systemClock,
           changingTools,
+          redact,
+          redactOutput,
           resources: {
             readStatus: async (signal) => (await loadApp()).readStatus(signal),
-            readRun: async (runId, signal) => (await loadApp()).readRun(runId, signal),
+            readRun: async (runId, signal) =>
+              redactOutput(await (await loadApp()).readRun(runId, signal)),
           },
         },
       );

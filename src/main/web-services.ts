@@ -14,6 +14,9 @@ import { createDiskCache } from '#platform/web/disk-cache.ts';
 import { createPacer, type Pacer } from '#platform/web/turns.ts';
 import { createUrlPolicy } from '#platform/web/url-policy.ts';
 
+/** Options that may hold a token of the Hub. */
+type HubTokenOption = 'hub.token' | 'transcripts.token';
+
 const MIB = 1024 * 1024;
 const CACHE_BYTES = 200 * MIB;
 /** The rate of a new key, and of good manners without one. */
@@ -28,8 +31,16 @@ export interface WebServices {
   readonly github: GithubContext;
 }
 
-/** Reads nothing and asks nobody until the first request. */
-export function createWebServices(config: Config, clock: Clock): WebServices {
+/**
+ * Reads nothing and asks nobody until the first request.
+ *
+ * @param hubTokenOption the option whose token goes to the Hub, when it is set; for work that the user gave a token of its own
+ */
+export function createWebServices(
+  config: Config,
+  clock: Clock,
+  hubTokenOption: HubTokenOption = 'hub.token',
+): WebServices {
   const hosts = (): HubHosts => ({
     hub: config.get('hub.endpoint'),
     datasetsServer: config.get('hub.datasets_server') ?? PUBLIC_DATASETS_SERVER,
@@ -42,7 +53,7 @@ export function createWebServices(config: Config, clock: Clock): WebServices {
   const web = createWebClient({
     clock,
     policy: createUrlPolicy(() => trustedOrigins(config)),
-    credentialFor: credentialRule(config),
+    credentialFor: credentialRule(config, hubTokenOption),
     cache: createDiskCache({ dir: webCacheDir(config), clock, maxBytes: CACHE_BYTES }),
     userAgent: `glovebox/${VERSION}`,
     proxy: () => config.get('network.proxy')?.reveal(),
@@ -97,14 +108,17 @@ function trustedOrigins(config: Config): string[] {
  * - the GitHub token to the origin of GitHub's API;
  * - the key of Semantic Scholar to its origin.
  */
-export function credentialRule(config: Config): CredentialRule {
+export function credentialRule(
+  config: Config,
+  hubTokenOption: HubTokenOption = 'hub.token',
+): CredentialRule {
   return async (url) => {
     const hub = config.get('hub.endpoint');
     const viewer =
       config.get('hub.datasets_server') ??
       (new URL(hub).origin === PUBLIC_HUB ? PUBLIC_DATASETS_SERVER : undefined);
     if (sameOrigin(url, hub) || (viewer !== undefined && sameOrigin(url, viewer)))
-      return hubToken(config);
+      return hubToken(config, hubTokenOption);
     if (sameOrigin(url, config.get('github.endpoint')))
       return secretOf(config, 'github.token', 'authorization', 'Bearer ');
     if (sameOrigin(url, config.get('papers.semantic_scholar')))
@@ -115,8 +129,10 @@ export function credentialRule(config: Config): CredentialRule {
 
 const sameOrigin = (url: URL, base: string): boolean => url.origin === new URL(base).origin;
 
-async function hubToken(config: Config): Promise<Credential | undefined> {
-  const configured = secretOf(config, 'hub.token', 'authorization', 'Bearer ');
+async function hubToken(config: Config, option: HubTokenOption): Promise<Credential | undefined> {
+  const configured =
+    secretOf(config, option, 'authorization', 'Bearer ') ??
+    secretOf(config, 'hub.token', 'authorization', 'Bearer ');
   if (configured !== undefined) return configured;
   const file = config.get('hub.token_file') ?? path.join(config.get('hub.home'), 'token');
   const text = await readTextIfExists(file).catch(() => undefined);
@@ -125,7 +141,7 @@ async function hubToken(config: Config): Promise<Credential | undefined> {
 
 function secretOf(
   config: Config,
-  key: 'hub.token' | 'github.token' | 'papers.semantic_scholar_key',
+  key: HubTokenOption | 'github.token' | 'papers.semantic_scholar_key',
   header: string,
   prefix: string,
 ): Credential | undefined {

@@ -13,3 +13,6 @@ export interface McpClock {
   /** Calls back once after `ms`; the returned function cancels. */
   after(ms: number, callback: () => void, options?: { readonly background?: boolean }): () => void;
 }
+
+/** Takes secrets out of a text: errors hold what services and programs said. */
+export type Redact = (text: string) => string;

@@ -7,22 +7,29 @@ import {
 import type { CallToolResult } from '@modelcontextprotocol/server';
 import { randomBytes } from 'node:crypto';
 import { isGloveboxError } from '#core/errors.ts';
-import type { McpLog } from './contract.ts';
+import type { McpLog, Redact } from './contract.ts';
 
 /** Codes of things that are not there, for which the protocol has an answer of its own. */
 const NOT_FOUND = new Set<string>(['run/unknown', 'session/unknown', 'path/not-found']);
 
 /** `[code] message`, then the next step, as the result of a tool call. */
-export function renderToolError(error: unknown, toolName: string, log: McpLog): CallToolResult {
-  return { content: [{ type: 'text', text: describeError(error, toolName, log) }], isError: true };
+export function renderToolError(
+  error: unknown,
+  toolName: string,
+  log: McpLog,
+  redact: Redact,
+): CallToolResult {
+  const text = redact(describeError(error, toolName, log));
+  return { content: [{ type: 'text', text }], isError: true };
 }
 
 /** What to throw when a resource cannot be read. */
-export function toProtocolError(error: unknown, uri: string, log: McpLog): Error {
+export function toProtocolError(error: unknown, uri: string, log: McpLog, redact: Redact): Error {
+  const text = redact(describeError(error, uri, log));
   if (isGloveboxError(error) && NOT_FOUND.has(error.code)) {
-    return new ResourceNotFoundError(uri, describeError(error, uri, log));
+    return new ResourceNotFoundError(uri, text);
   }
-  return new ProtocolError(ProtocolErrorCode.InternalError, describeError(error, uri, log));
+  return new ProtocolError(ProtocolErrorCode.InternalError, text);
 }
 
 function describeError(error: unknown, source: string, log: McpLog): string {

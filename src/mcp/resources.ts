@@ -1,7 +1,7 @@
 /** What can be read without a tool: the state of the server, and the whole output of a run. */
 import { ResourceTemplate, type McpServer } from '@modelcontextprotocol/server';
 import type { JsonObject } from '#core/json.ts';
-import type { McpLog } from './contract.ts';
+import type { McpLog, Redact } from './contract.ts';
 import { toProtocolError } from './render-error.ts';
 
 const MODERN_REVISION = '2026-07-28';
@@ -24,7 +24,15 @@ export function registerResources(
   server: McpServer,
   readers: ResourceReaders,
   log: McpLog,
+  redact: Redact,
 ): NotifyChanged {
+  const read = async <T>(uri: URL, content: Promise<T>): Promise<T> => {
+    try {
+      return await content;
+    } catch (error) {
+      throw toProtocolError(error, uri.href, log, redact);
+    }
+  };
   server.registerResource(
     'status',
     STATUS_URI,
@@ -34,7 +42,7 @@ export function registerResources(
       mimeType: 'application/json',
     },
     async (uri, { mcpReq }) => {
-      const status = await read(uri, log, readers.readStatus(mcpReq.signal));
+      const status = await read(uri, readers.readStatus(mcpReq.signal));
       const text = JSON.stringify(status, null, 2);
       return { contents: [{ uri: uri.href, mimeType: 'application/json', text }] };
     },
@@ -49,19 +57,11 @@ export function registerResources(
       mimeType: 'text/plain',
     },
     async (uri, { run_id: runId }, { mcpReq }) => {
-      const text = await read(uri, log, readers.readRun(String(runId), mcpReq.signal));
+      const text = await read(uri, readers.readRun(String(runId), mcpReq.signal));
       return { contents: [{ uri: uri.href, mimeType: 'text/plain', text }] };
     },
   );
   return serveSubscriptions(server, log);
-}
-
-async function read<T>(uri: URL, log: McpLog, content: Promise<T>): Promise<T> {
-  try {
-    return await content;
-  } catch (error) {
-    throw toProtocolError(error, uri.href, log);
-  }
 }
 
 /**

@@ -12,7 +12,7 @@ import type { Tool, ToolResult, ToolServices } from '#tools/define-tool.ts';
 import { inputSchemaOf } from '#tools/input-schema.ts';
 import type { ChangingTools } from './changing-tools.ts';
 import { createAsk, QuestionPending } from './consent.ts';
-import type { McpClock, McpLog } from './contract.ts';
+import type { McpClock, McpLog, Redact } from './contract.ts';
 import { createLoopGuard, type LoopGuard } from './loop-guard.ts';
 import { ProgressReporter } from './progress.ts';
 import { renderToolError } from './render-error.ts';
@@ -33,6 +33,10 @@ export interface McpServerOptions {
   readonly resources: ResourceReaders;
   /** Tools that come and go, besides those that are always there. */
   readonly changingTools?: ChangingTools;
+  /** For the texts of errors. */
+  readonly redact?: Redact;
+  /** For the text of every other answer, where the user wants that; none by default. */
+  readonly redactOutput?: Redact;
 }
 
 /** What a client may show as a whole where it would cut other results: `get_run` is how one pages through the rest. */
@@ -59,7 +63,8 @@ export function createMcpServer(
       },
     },
   );
-  const notifyChanged = registerResources(server, options.resources, options.log);
+  const { redact = AS_IT_IS } = options;
+  const notifyChanged = registerResources(server, options.resources, options.log, redact);
   const loops = createLoopGuard();
   const { changingTools } = options;
   const refresh = async (): Promise<void> => {
@@ -124,6 +129,8 @@ function publishedFormOf(tool: Tool) {
   };
 }
 
+const AS_IT_IS: Redact = (text) => text;
+
 interface CallSurroundings extends McpServerOptions {
   readonly server: McpServer;
   readonly loadServices: () => Promise<ToolServices>;
@@ -137,8 +144,10 @@ async function callTool(
   tool: Tool,
   input: unknown,
   context: ServerContext,
-  { server, clock, log, loadServices, notifyChanged, refresh, loops }: CallSurroundings,
+  surroundings: CallSurroundings,
 ): Promise<CallToolResult | InputRequiredResult> {
+  const { server, clock, log, loadServices, notifyChanged, refresh, loops } = surroundings;
+  const { redact = AS_IT_IS, redactOutput = AS_IT_IS } = surroundings;
   const { mcpReq } = context;
   // A call may ask many services at once, each of which listens.
   setMaxListeners(0, mcpReq.signal);
@@ -163,11 +172,12 @@ async function callTool(
     });
     const runId = result.meta?.['run_id'];
     if (typeof runId === 'string') notifyChanged(runUri(runId));
-    const answer = toCallToolResult(result, RESULT_CHARS[tool.name] ?? DEFAULT_RESULT_CHARS);
+    const maxChars = RESULT_CHARS[tool.name] ?? DEFAULT_RESULT_CHARS;
+    const answer = toCallToolResult(result, maxChars, redactOutput);
     return withLoopLine(answer, loops, tool, input);
   } catch (error) {
     if (error instanceof QuestionPending) return error.result;
-    return withLoopLine(renderToolError(error, tool.name, log), loops, tool, input);
+    return withLoopLine(renderToolError(error, tool.name, log, redact), loops, tool, input);
   } finally {
     if (!tool.hints.readOnly) notifyChanged(STATUS_URI);
     await refresh();
@@ -183,13 +193,14 @@ function originOf(rawInput: unknown, meta: object | undefined): CallOrigin {
 }
 
 /** Tools keep to a budget of their own; this is the net below it. */
-function toCallToolResult(result: ToolResult, maxChars: number): CallToolResult {
+function toCallToolResult(result: ToolResult, maxChars: number, redact: Redact): CallToolResult {
   let room = maxChars;
   const content = result.blocks.map((block): CallToolResult['content'][number] => {
     if (block.type === 'image') return { ...block };
-    const text = block.text.slice(0, room);
+    const whole = redact(block.text);
+    const text = whole.slice(0, room);
     room -= text.length;
-    const cut = block.text.length - text.length;
+    const cut = whole.length - text.length;
     if (cut === 0) return { type: 'text', text };
     return { type: 'text', text: `${text}\n[${cut} more characters did not fit into one result.]` };
   });

@@ -6,7 +6,7 @@ import { systemClock, type Clock } from './clock.ts';
 export const LOG_LEVELS = ['debug', 'info', 'warn', 'error', 'silent'] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
 
-/** Callers pass no secrets: nothing is redacted here. */
+/** Callers pass no secrets on purpose; what others wrote may hold some: see `LogOptions.redact`. */
 export interface Log {
   debug(message: string): void;
   info(message: string): void;
@@ -20,6 +20,8 @@ export interface LogOptions {
   /** Gets `info` and above whatever `level` says, `debug` only when `level` is `debug`. Made on the first line, 0600. */
   readonly file?: string;
   readonly clock?: Clock;
+  /** Applied to every line before it goes anywhere. */
+  readonly redact?: (text: string) => string;
   /** Where lines go instead of stderr. */
   readonly write?: (text: string) => void;
 }
@@ -38,6 +40,7 @@ export function createLog({
   level,
   file,
   clock = systemClock,
+  redact = (text) => text,
   write = writeToStderr,
 }: LogOptions): Log {
   const least = LOG_LEVELS.indexOf(level);
@@ -47,7 +50,8 @@ export function createLog({
     (name: LogLevel) =>
     (message: string): void => {
       const rank = LOG_LEVELS.indexOf(name);
-      const text = message.replaceAll('\n', '\n  ');
+      if (rank < least && (append === undefined || rank < leastInFile)) return;
+      const text = redact(message).replaceAll('\n', '\n  ');
       if (rank >= least) write(`glovebox ${name}: ${text}\n`);
       if (rank >= leastInFile)
         append?.(`${new Date(clock.now()).toISOString()} ${process.pid} ${name} ${text}\n`);

@@ -17,6 +17,7 @@ import type { MicroUsd } from '#core/money.ts';
 import type { ProjectTransfer } from '#shell/project-transfer.ts';
 import type { Interfaces } from '#workspace/interfaces.ts';
 import type { Workspace } from '#workspace/workspace.ts';
+import type { FoundSecret } from '#policy/redaction/find-secrets.ts';
 import type { Transfer } from '#shell/transfer.ts';
 import type { AskPerson, Authorize, CallOrigin } from './authorize.ts';
 
@@ -49,6 +50,8 @@ export interface ToolServices {
   /** Asked before anything outside is changed, with every fact about it. */
   readonly authorize: Authorize;
   readonly spend: SpendServices;
+  /** Which kinds of secrets are in what is about to leave the machine, the exact values of this machine among them. */
+  findSecrets(content: string | Uint8Array): Promise<readonly FoundSecret[]>;
 }
 
 /** What is spent, as answers tell it. */

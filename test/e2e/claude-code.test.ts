@@ -20,6 +20,13 @@ import {
   type ModelRequest,
   type ScriptedTurn,
 } from '../rigs/claude-code/fake-messages-api.ts';
+import { addAccount, allowNewRepos, type FakeRepo } from '../fakes/hub/fake-repo.ts';
+import {
+  startFakeServices,
+  TEST_TOKENS,
+  TOKEN_ENV,
+  type FakeServices,
+} from '../fakes/hub/fake-services.ts';
 import { endProcessesNaming, processesNaming } from '../rigs/processes.ts';
 import { makeStateFolder, pythonVariables } from '../rigs/environments.ts';
 import { makeRelease } from '../rigs/release.ts';
@@ -56,7 +63,7 @@ const USED_TOOLS = [
   tool('sandbox_create'),
   tool('list_sessions'),
   tool('probe__layers'),
-  'Bash(glovebox:*)',
+  'Bash',
 ];
 
 const SCRIPT: readonly ScriptedTurn[] = [
@@ -73,6 +80,7 @@ const SCRIPT: readonly ScriptedTurn[] = [
   shell('glovebox serve'),
   { tools: [{ name: tool('probe__layers'), input: { deep: true } }] },
   shell('glovebox serve --stop --name probe'),
+  shell('echo "the token is $HF_TOKEN"'),
   { text: 'FINAL' },
 ];
 
@@ -86,6 +94,8 @@ describe.skipIf(isMissing('Claude Code', hasClaude, howToGetClaude))(
       project: path.join(folder, 'project'),
       env: { GLOVEBOX_DIR: state, ...pythonVariables() },
     };
+    let services: FakeServices;
+    let made: ReadonlyMap<string, FakeRepo>;
     let api: FakeMessagesApi;
     let session: Ended;
 
@@ -102,6 +112,9 @@ describe.skipIf(isMissing('Claude Code', hasClaude, howToGetClaude))(
       // Only what a user gets, far from the sources and from node_modules.
       const { marketplace } = makeRelease(path.join(folder, 'release'));
       await claude('plugin', 'marketplace', 'add', marketplace);
+      services = await startFakeServices();
+      addAccount(services, 'me');
+      made = allowNewRepos(services);
       // No credentials come with it, so a dry run there says that they are missing: proof that the option arrived.
       await claude('plugin', 'install', 'glovebox@glovebox', '--config', 'backend=modal');
       api = await startFakeMessagesApi(SCRIPT);
@@ -115,12 +128,23 @@ describe.skipIf(isMissing('Claude Code', hasClaude, howToGetClaude))(
           '--allowedTools',
           ...USED_TOOLS,
         ],
-        { ...where, env: { ...where.env, ANTHROPIC_BASE_URL: api.url } },
+        {
+          ...where,
+          env: {
+            ...where.env,
+            ...services.env,
+            ...TOKEN_ENV,
+            ANTHROPIC_BASE_URL: api.url,
+            GLOVEBOX_SAVE_SESSIONS: '1',
+            GLOVEBOX_REDACT_OUTPUTS: '1',
+          },
+        },
       );
     }, 240_000);
 
     afterAll(async () => {
       await api?.close();
+      await services?.close();
       await endProcessesNaming(folder);
       rmSync(folder, { recursive: true, force: true });
     });
@@ -187,6 +211,34 @@ describe.skipIf(isMissing('Claude Code', hasClaude, howToGetClaude))(
         text: expect.stringContaining('ZeroDivisionError'),
       });
       expect(plot?.blockTypes).toContain('image');
+    });
+
+    it('PostToolUse: shows the model what a command printed, and no secret', () => {
+      const outcomes = toolOutcomes(api.requests.at(-1)?.messages ?? []);
+      const printed = outcomes.find(({ text }) => text.includes('the token is'));
+      expect(printed?.text).toContain('the token is [REDACTED:known-secret]');
+      expect(JSON.stringify(api.requests)).not.toContain(TEST_TOKENS.hub);
+    });
+
+    it('11.6: ends with a redacted transcript in the private dataset', async () => {
+      const sent = (): string[] =>
+        [...(made.get('me/glovebox-sessions')?.files ?? [])]
+          .filter(([file]) => file.startsWith('sessions/'))
+          .map(([, { bytes }]) => bytes.toString());
+      await expect.poll(() => sent().length, { timeout: 30_000, interval: 100 }).toBe(1);
+      const [text = ''] = sent();
+      expect(text).toContain('the answer is 42');
+      expect(text).toContain('[REDACTED:known-secret]');
+      expect(text).not.toContain(TEST_TOKENS.hub);
+      expect(
+        text
+          .trimEnd()
+          .split('\n')
+          .map((line): unknown => JSON.parse(line)),
+      ).not.toEqual([]);
+      expect(made.get('me/glovebox-sessions')?.settings.private).toBe(true);
+      expect(services.leaks()).toEqual([]);
+      expect(services.unexpected()).toEqual([]);
     });
 
     it('4.3: gives the server the options of the plugin', () => {

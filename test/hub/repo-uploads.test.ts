@@ -133,7 +133,7 @@ describe('upload', () => {
   it('tells of secrets in the content before anybody agrees', async () => {
     const world = await worldWith({}, TOKEN_ENV);
     const { client, questions } = await clientWhoIs(world, 'declined');
-    const content = `ok\ntoken = "hf_${'a'.repeat(34)}"\n-----BEGIN RSA PRIVATE KEY-----\n`;
+    const content = `ok\ntoken = "hf_${'a'.repeat(34)}"\n-----BEGIN RSA PRIVATE KEY-----\n${'MIIE'.repeat(16)}\n`;
     await callError(client, tool, { operation: 'upload', repo_id, path: 'a.py', content });
     expect(questions[0]?.facts).toContain(
       'SECRET: the content holds a Hugging Face token in line 2',

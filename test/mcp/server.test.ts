@@ -60,6 +60,7 @@ const noServices = async (): Promise<ToolServices> => ({
   github: z.custom<ToolServices['github']>().parse(untouchable),
   authorize: z.custom<ToolServices['authorize']>().parse(untouchable),
   spend: z.custom<ToolServices['spend']>().parse(untouchable),
+  findSecrets: z.custom<ToolServices['findSecrets']>().parse(untouchable),
   projectDir: '/project',
 });
 

@@ -360,6 +360,28 @@ export function fakeHost(world: World): {
         }),
       damagedRecords: () => Promise.resolve([]),
     },
+    openUploads: () =>
+      Promise.resolve({
+        status: () =>
+          Promise.resolve({
+            isOn: false,
+            because: 'nobody switched it on',
+            repo: undefined,
+            counts: { pending: 0, uploading: 0, done: 0, failed: 0, blocked: 0 },
+          }),
+        enable: (request) => note(`enable ${JSON.stringify(request)}`, undefined),
+        disable: () => note('disable', { dropped: 2 }),
+        list: () => Promise.resolve([]),
+        preview: (id) =>
+          note(`preview ${id}`, {
+            path: '/t.jsonl',
+            lines: 0,
+            startedAt: undefined,
+            redacted: [],
+            leftOut: [],
+          }),
+        drain: () => note('drain', { outcome: 'off', entries: [] }),
+      }),
     async loadConfig(flags) {
       loaded = await loadConfig({
         env: { HOME: '/nowhere', ...world.env },

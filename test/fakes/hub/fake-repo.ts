@@ -34,6 +34,9 @@ export interface FakeRepo {
 
 const hashOf = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
 const shaOf = (text: string): string => createHash('sha1').update(text).digest('hex');
+/** As git names a file. */
+const blobOf = (bytes: Buffer): string =>
+  createHash('sha1').update(`blob ${bytes.length}\0`).update(bytes).digest('hex');
 const escaped = (text: string): string => text.replaceAll(/[.*+?^${}()|[\]\\/]/g, String.raw`\$&`);
 const refused = (status: number, code: string, error: string): FakeAnswer => ({
   status,
@@ -92,7 +95,7 @@ export function addRepo(services: FakeServices, options: FakeRepoOptions): FakeR
       found.push({
         type: 'file',
         path,
-        oid: shaOf(path),
+        oid: blobOf(bytes),
         size: bytes.length,
         ...(isLfs && { lfs: { oid: hashOf(bytes), size: bytes.length, pointerSize: 130 } }),
       });
@@ -297,4 +300,27 @@ export function addAccount(
       ? { status: 401, json: { error: 'Invalid username or password.' } }
       : { json: { type: 'user', name, isPro: false, orgs: orgs.map((org) => ({ name: org })) } },
   );
+}
+
+/** Repositories can be made, and those that nobody made are not there. */
+export function allowNewRepos(services: FakeServices): ReadonlyMap<string, FakeRepo> {
+  const made = new Map<string, FakeRepo>();
+  services.hub.on('GET', /\/api\/datasets\/[^/]+\/[^/]+/, () =>
+    refused(404, 'RepoNotFound', 'Repository not found'),
+  );
+  services.hub.on('POST', /\/api\/repos\/create/, ({ body }) => {
+    const asked: unknown = JSON.parse(body.toString('utf8'));
+    if (!isRecord(asked)) return { status: 400 };
+    const id = `${String(asked['organization'])}/${String(asked['name'])}`;
+    if (made.has(id)) return { status: 409, json: { error: 'You already created this repo' } };
+    const options: FakeRepoOptions = {
+      type: 'dataset',
+      id,
+      files: { '.gitattributes': '*.parquet lfs' },
+      isPrivate: asked['private'] === true,
+    };
+    made.set(id, addRepo(services, options));
+    return { json: { url: `${services.hub.url}/datasets/${id}`, id } };
+  });
+  return made;
 }

@@ -5,11 +5,11 @@ import { commitChanges, type Committed, type FileChange } from '#hub/repos/commi
 import { createMatcher } from '#hub/repos/glob.ts';
 import { checkRepoPath, type RepoRef } from '#hub/repos/repo-ref.ts';
 import { listAllFiles, pathInfo, repoHead, type RepoHead } from '#hub/repos/tree.ts';
+import { renderFoundSecret } from '#policy/redaction/find-secrets.ts';
 import { textResult, type ToolContext, type ToolResult } from '../../define-tool.ts';
 import { megabytes } from '../dataset/report.ts';
 import { renderCount } from '../../paged-answer.ts';
 import { ownedWords, ownershipIn } from './repo-target.ts';
-import { secretSigns } from './secret-signs.ts';
 import { readUploadSource } from './upload-source.ts';
 
 const SHOWN_PATHS = 20;
@@ -54,7 +54,7 @@ export async function uploadFile(
       hint: 'Give the path of a file.',
     });
   }
-  const secrets = secretSigns(source.bytes);
+  const secrets = (await context.findSecrets(source.bytes)).map(renderFoundSecret);
   const sha256 = createHash('sha256').update(source.bytes).digest('hex');
   const what =
     before === undefined
