@@ -7,6 +7,7 @@ import { pageTranscript, renderTranscript } from '#notebook/render/transcript.ts
 import { createNotebooks } from '#notebook/open-notebook.ts';
 import { systemClock, type Clock } from '#platform/clock.ts';
 import type { Log } from '#platform/log.ts';
+import type { HubContext } from '#hub/context.ts';
 import type { JsonObject } from '#core/json.ts';
 import { BackendRegistry, type BackendLoader } from '#sandbox/registry.ts';
 import { Sandboxes } from '#sandbox/sandboxes.ts';
@@ -18,7 +19,9 @@ import { createShell } from '#shell/shell.ts';
 import { authorizeByAsking } from '#tools/authorize.ts';
 import type { ToolServices } from '#tools/define-tool.ts';
 import { locateImageWorker } from './image-assets.ts';
+import { jobLocals } from './job-locals.ts';
 import { localSettings } from './local-settings.ts';
+import { huggingfaceSettings } from './huggingface-settings.ts';
 import { modalSettings } from './modal-settings.ts';
 import { readPythonFile } from './python-files.ts';
 import { createClusterHosts, slurmSettings } from './slurm-settings.ts';
@@ -57,11 +60,13 @@ export interface App {
 export function createApp({ config, env, projectDir, log, limits, webClock }: AppOptions): App {
   const clock = systemClock;
   const dir = config.getOrDefault('dir');
+  const web = createWebServices(config, webClock ?? clock, clock);
   const sandboxes = new Sandboxes({
     registry: new BackendRegistry({
       local: localLoader(config, env, log),
       slurm: slurmLoader(config, env, log),
       modal: modalLoader(config, env, log),
+      huggingface: huggingfaceLoader(config, env, log, web.hub),
     }),
     dir,
     clock,
@@ -100,7 +105,8 @@ export function createApp({ config, env, projectDir, log, limits, webClock }: Ap
       files: createSandboxFiles({ helpers, clock, source: () => readPythonFile('files.py') }),
       projectDir,
       images,
-      ...createWebServices(config, webClock ?? clock),
+      ...web,
+      jobs: jobLocals(config, env),
       authorize: authorizeByAsking,
       settings: {
         waitMs: () => config.get('run.wait_s') * 1000,
@@ -168,6 +174,26 @@ function modalLoader(config: Config, environment: Environment, log: Log): Backen
       clock: systemClock,
       log,
       settings: () => modalSettings(config, environment),
+    });
+  };
+}
+
+function huggingfaceLoader(
+  config: Config,
+  environment: Environment,
+  log: Log,
+  hub: HubContext,
+): BackendLoader {
+  return async () => {
+    const [{ createHuggingfaceBackend }, { createHubJobs }] = await Promise.all([
+      import('../sandbox/backends/huggingface/index.ts'),
+      import('./hub-jobs.ts'),
+    ]);
+    return createHuggingfaceBackend({
+      clock: systemClock,
+      log,
+      settings: () => huggingfaceSettings(config, environment),
+      hub: createHubJobs(hub, config),
     });
   };
 }

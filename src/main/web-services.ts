@@ -29,7 +29,11 @@ export interface WebServices {
 }
 
 /** Reads nothing and asks nobody until the first request. */
-export function createWebServices(config: Config, clock: Clock): WebServices {
+export function createWebServices(
+  config: Config,
+  clock: Clock,
+  waitClock: Clock = clock,
+): WebServices {
   const hosts = (): HubHosts => ({
     hub: config.get('hub.endpoint'),
     datasetsServer: config.get('hub.datasets_server') ?? PUBLIC_DATASETS_SERVER,
@@ -50,7 +54,7 @@ export function createWebServices(config: Config, clock: Clock): WebServices {
   const pacer = createPacer(clock, SCHOLAR_INTERVAL_MS);
   const now = (): number => clock.now();
   return {
-    hub: { web, hosts, now, scholarTurn: scholarTurn(pacer) },
+    hub: { web, hosts, now, clock: waitClock, scholarTurn: scholarTurn(pacer) },
     github: { web, hosts: githubHosts, now },
   };
 }
@@ -115,7 +119,7 @@ export function credentialRule(config: Config): CredentialRule {
 
 const sameOrigin = (url: URL, base: string): boolean => url.origin === new URL(base).origin;
 
-async function hubToken(config: Config): Promise<Credential | undefined> {
+export async function hubToken(config: Config): Promise<Credential | undefined> {
   const configured = secretOf(config, 'hub.token', 'authorization', 'Bearer ');
   if (configured !== undefined) return configured;
   const file = config.get('hub.token_file') ?? path.join(config.get('hub.home'), 'token');
@@ -123,9 +127,9 @@ async function hubToken(config: Config): Promise<Credential | undefined> {
   return credential(text, 'authorization', 'Bearer ', `the file ${file}`);
 }
 
-function secretOf(
+export function secretOf(
   config: Config,
-  key: 'hub.token' | 'github.token' | 'papers.semantic_scholar_key',
+  key: 'hub.token' | 'jobs.token' | 'github.token' | 'papers.semantic_scholar_key',
   header: string,
   prefix: string,
 ): Credential | undefined {

@@ -1,6 +1,6 @@
 /** Puts together the request for a machine: what it runs, what it sees, and the tags by which it is found again. */
+import { commandFor, serverSpec } from '#sandbox/rented-server.ts';
 import type { Attempt } from './attempt.ts';
-import { commandFor, serverSpec } from './container.ts';
 import type { Request } from './create.ts';
 import { tokenOf } from './endpoint.ts';
 import type { PinnedRepository } from './image.ts';

@@ -7,6 +7,7 @@ import path from 'node:path';
 import * as modal from 'modal';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { parseBackendOptions } from '#sandbox/backend.ts';
+import { deriveToken } from '#sandbox/server-token.ts';
 import { ceilingOf, priceOf } from './cost.ts';
 import { findGpu, GPU_KINDS } from './hardware.ts';
 import { baseImageOf, kernelPackages, planImage, type PinnedRepository } from './image.ts';
@@ -18,7 +19,6 @@ import { modalOffers } from './offers.ts';
 import { findRef, repositoryPaths } from './repositories.ts';
 import { SDK_VERSION } from './sdk.ts';
 import { packTar } from './tar.ts';
-import { deriveToken } from './token.ts';
 
 const options = (raw: object = {}): ModalOptions => parseBackendOptions('modal', modalOptions, raw);
 const mistakes = (raw: object): string => {

@@ -1,6 +1,7 @@
 /** Everything that can be found out about a start for nothing: what is missing, what does not fit, what it would cost. */
 import type { Quote } from '#sandbox/backend.ts';
 import { renderBytes } from '#core/units.ts';
+import type { Layout } from '#sandbox/layout.ts';
 import type { Connection } from './connection.ts';
 import { ceilingOf, checkBudget, priceOf } from './cost.ts';
 import { PRICE_SOURCE } from './hardware.ts';
@@ -12,7 +13,6 @@ import { gpuNames, type ModalOptions } from './options.ts';
 import { pinRepositories } from './repositories.ts';
 import type { ModalSdk } from './sdk.ts';
 import { secretsFor, type SortedSecrets } from './secrets.ts';
-import type { Layout } from './settings.ts';
 import type { TarEntry } from './tar.ts';
 import { secretOf } from './token.ts';
 import { gatherFiles } from './upload.ts';
