@@ -4,13 +4,15 @@ const slow = { testTimeout: 60_000, hookTimeout: 240_000 };
 /** Made before the tests and once: two workers that make the same environment would be in each other's way. */
 const withPython = {
   ...slow,
+  // Servers, kernels and clusters on two busy cores: once more, and the end of the run names what needed it.
+  retry: 1,
   globalSetup: ['test/rigs/certificate.ts', 'test/rigs/python-setup.ts'],
 };
 
 export default defineConfig({
   test: {
-    // Two cores are what CI has, and kernels want some of them too.
-    maxWorkers: 2,
+    // CI has two cores. Tests of servers, kernels and clusters mostly wait: two at a time left more than half of them idle.
+    maxWorkers: 3,
     projects: [
       { test: { name: 'unit', include: ['src/**/*.test.ts'], testTimeout: 30_000 } },
       { test: { name: 'hub', include: ['test/hub/**/*.test.ts'], testTimeout: 30_000 } },
@@ -26,7 +28,7 @@ export default defineConfig({
           include: ['test/slurm/**/*.test.ts'],
           ...withPython,
           // After all others: clusters, servers and kernels are many processes, which mostly wait.
-          maxWorkers: 2,
+          maxWorkers: 3,
           sequence: { groupOrder: 1 },
         },
       },

@@ -17,7 +17,12 @@ export function runTests(args) {
   const report = path.join(root, `.cache/test-report.${process.pid}.json`);
   mkdirSync(path.dirname(report), { recursive: true });
   const faults = path.join(root, `.cache/fault-summary.${process.pid}.txt`);
-  const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${report}`];
+  const reporters = [
+    '--reporter=default',
+    `--reporter=${path.join(root, 'scripts/end-reporter.mjs')}`,
+    '--reporter=json',
+    `--outputFile.json=${report}`,
+  ];
   const { status } = spawnSync(
     process.execPath,
     [path.join(root, 'node_modules/vitest/vitest.mjs'), 'run', ...reporters, ...args],
@@ -29,7 +34,6 @@ export function runTests(args) {
   // Printed in the middle of a long run, and wanted at its end.
   if (existsSync(faults)) console.log(readFileSync(faults, 'utf8'));
   rmSync(faults, { force: true });
-  for (const failure of failures(counts)) console.log(failure);
   const {
     numPassedTests: passed = 0,
     numFailedTests = 0,
@@ -41,24 +45,6 @@ export function runTests(args) {
   const skipped = numPendingTests + numTodoTests;
   const line = `${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`;
   return { ok, passed, failed, line };
-}
-
-/** What failed, each with the first line of its reason: what a person reads first after a long run. */
-function failures({ testResults = [] }) {
-  return testResults.flatMap(({ name, status, message, assertionResults = [] }) => {
-    const failed = assertionResults.filter((test) => test.status === 'failed');
-    const where = path.relative(root, name);
-    if (failed.length === 0)
-      return status === 'failed' ? [`FAIL ${where}: ${firstLine(message)}`] : [];
-    return failed.map(
-      ({ fullName, failureMessages }) =>
-        `FAIL ${where}: ${fullName}: ${firstLine(failureMessages[0])}`,
-    );
-  });
-}
-
-function firstLine(text = '') {
-  return text.split('\n', 1)[0].slice(0, 300);
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {

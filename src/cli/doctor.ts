@@ -1,5 +1,6 @@
 /** The examinations of `glovebox doctor`, one after the other, each on its own. */
 import { GloveboxError, messageOf } from '#core/errors.ts';
+import { renderUsd } from '#core/money.ts';
 import { renderBytes } from '#core/units.ts';
 import type { CommandContext } from './command.ts';
 
@@ -25,6 +26,7 @@ const EXAMINATIONS: readonly (readonly [about: string, examine: Examination])[] 
   ['back end', examineBackends],
   ['sandboxes', examineSandboxes],
   ['research', examineResearch],
+  ['policy', examinePolicy],
 ];
 
 /** One that fails to answer is a finding itself, and hides none of the others. */
@@ -63,6 +65,23 @@ async function examineResearch({ host, config }: CommandContext): Promise<readon
   const named = tokens.map(({ service, source }) => `${service}: ${source ?? 'no token'}`);
   const message = `${named.join(', ')}; ${renderBytes(cacheBytes)} of answers are kept`;
   return [{ status: 'ok', about: 'research', message }];
+}
+
+/** What may be spent, what has been, and whether the ledger can still be believed. */
+async function examinePolicy(context: CommandContext): Promise<readonly Finding[]> {
+  const about = 'policy';
+  const { policy } = await context.services();
+  const spent = await policy.spend.line();
+  // An unreadable ledger is told with its line.
+  await policy.ledger.entries();
+  const { caps } = await policy.loadCaps();
+  const words = (cap: number | undefined): string =>
+    cap === undefined ? 'no cap' : renderUsd(cap);
+  const auto = context.config.getOrDefault('policy.yolo')
+    ? 'approved by the budget'
+    : 'asked about';
+  const message = `what costs money is ${auto}; ${words(caps.session)} a session, ${words(caps.day)} a day; ${spent ?? 'nothing spent today'}`;
+  return [{ status: 'ok', about, message }];
 }
 
 async function examineConfig({ config }: CommandContext): Promise<readonly Finding[]> {

@@ -2,6 +2,9 @@
 import type { Config, Flags } from '#config/config.ts';
 import type { RunView, SessionView } from '#session/contract.ts';
 import type { Sessions } from '#session/sessions.ts';
+import type { Approvals } from '#policy/approvals.ts';
+import type { Caps, StoredCaps } from '#policy/caps.ts';
+import type { Ledger } from '#policy/ledger.ts';
 import type { Tool, ToolContext, ToolResult, ToolServices } from '#tools/define-tool.ts';
 
 export type Progress = Parameters<ToolContext['report']>[0];
@@ -85,6 +88,15 @@ export type CliSandboxes = Pick<
   | 'openPage'
 >;
 
+/** What commands use of policy. */
+export interface CliPolicy extends Pick<ToolServices, 'authorize' | 'spend'> {
+  readonly approvals: Approvals;
+  readonly ledger: Pick<Ledger, 'entries'>;
+  /** The caps in force, and where the terminal has set them. */
+  loadCaps(): Promise<{ readonly caps: Caps; readonly stored: StoredCaps }>;
+  saveStoredCaps(caps: StoredCaps): Promise<void>;
+}
+
 /** Everything that works on the user's project. Opened once per command, and only by commands that need it. */
 export interface CliServices {
   readonly projectDir: string;
@@ -94,8 +106,9 @@ export interface CliServices {
   callTool(
     tool: Tool,
     input: unknown,
-    call: Pick<ToolContext, 'signal' | 'report' | 'ask'>,
+    call: Pick<ToolContext, 'signal' | 'report' | 'ask' | 'approvedMaxMicroUsd'>,
   ): Promise<ToolResult>;
+  readonly policy: CliPolicy;
   /** Puts everything on disk and lets go; kernels and sandboxes live on. */
   close(): Promise<void>;
 }
@@ -158,6 +171,10 @@ export interface CliHost {
   openServices(config: Config): Promise<CliServices>;
   /** Puts a question to the person at the terminal; `unavailable` where there is none. Anything but a clear yes is a no. */
   readonly ask: ToolContext['ask'];
+  /** What the person at the terminal types; undefined where there is no terminal, and where an agent runs the command. */
+  readonly prompt: (text: string, signal: AbortSignal) => Promise<string | undefined>;
+  /** An agent runs the command: it can approve nothing. */
+  readonly isRunByAgent: boolean;
   /** All of stdin as text. */
   readonly readStdin: () => Promise<string>;
   /** Calls back on every Ctrl-C (and SIGTERM) until the returned function is called. */

@@ -3,6 +3,8 @@ import { Command, CommanderError } from 'commander';
 import { GloveboxError, isGloveboxError, messageOf } from '#core/errors.ts';
 import type { Config, Flags } from '#config/config.ts';
 import type { CliCommand } from './command.ts';
+import { approve } from './commands/approve.ts';
+import { budget } from './commands/budget.ts';
 import { completion } from './commands/completion.ts';
 import { doctor } from './commands/doctor.ts';
 import { exec } from './commands/exec.ts';
@@ -36,6 +38,8 @@ const COMMANDS: readonly CliCommand[] = [
   sessions,
   sandboxes,
   tool,
+  approve,
+  budget,
   doctor,
   mcp,
   completion,

@@ -1,15 +1,8 @@
 /** The kinds of values an option can have: how text becomes one, what is valid, and how to say so. */
-import { realpathSync } from 'node:fs';
 import { isIP } from 'node:net';
-import path from 'node:path';
 import * as z from 'zod';
+import { absolute, realPath, type Place } from './paths.ts';
 import { Secret } from './secret.ts';
-
-/** Where a value was written, for what is relative. */
-export interface Place {
-  readonly base: string;
-  readonly home: string;
-}
 
 export interface Kind<T> {
   /** Completes the sentence "must be ...". */
@@ -169,17 +162,4 @@ export function program(): Kind<string> {
     accepts: 'a path or the name of a program',
     settle: (value, place) => (/[/\\]|^~/.test(value) ? absolute(value, place) : value),
   };
-}
-
-export function absolute(value: string, { base, home }: Place): string {
-  if (value === '~' || /^~[/\\]/.test(value)) return path.join(home, value.slice(1));
-  return path.resolve(base, value);
-}
-
-export function realPath(dir: string): string {
-  try {
-    return realpathSync(dir);
-  } catch {
-    return dir;
-  }
 }

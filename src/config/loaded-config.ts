@@ -137,8 +137,9 @@ export class LoadedConfig implements Config {
     const fromFlag = flags[key];
     if (fromFlag !== undefined)
       return { origin: { flag: flag ?? key }, raw: fromFlag, kind, base: cwd };
-    for (const source of [{ env: name, kind }, ...oldNames]) {
-      const raw = variable(env, source.env);
+    for (const source of [{ env: name, kind, means: undefined }, ...oldNames]) {
+      const text = variable(env, source.env);
+      const raw = text === undefined || source.means === undefined ? text : source.means(text);
       if (raw !== undefined)
         return { origin: { env: source.env }, raw, kind: source.kind ?? kind, base: cwd };
     }

@@ -13,6 +13,8 @@ export interface OldName<T> {
   readonly env: string;
   /** Where the old name takes other values than the new one. */
   readonly kind?: Kind<T>;
+  /** What its text is in the words of the new name; undefined: nothing was said by it. */
+  readonly means?: (text: string) => string | undefined;
   /** A name that other programs share: it stays good, and nobody is told to rename it. */
   readonly isStandard?: boolean;
 }

@@ -15,6 +15,8 @@ import {
   words,
 } from './kinds.ts';
 import { option, type Option } from './option.ts';
+import { POLICY_OPTIONS } from './policy-options.ts';
+import { truthOfWord } from './policy-settings.ts';
 import { SLURM_OPTIONS } from './slurm-options.ts';
 
 const LOOPBACK = /^(127\.|::1$)/;
@@ -59,7 +61,13 @@ const OPTIONS = {
     default: undefined,
     defaultText: 'asked for',
     env: 'GLOVEBOX_BACKEND',
-    oldNames: [{ env: 'JLAB_MCP_RUN_MODE', kind: choice(['local', 'slurm']) }],
+    oldNames: [
+      { env: 'JLAB_MCP_RUN_MODE', kind: choice(['local', 'slurm']) },
+      {
+        env: 'ML_INTERN_LOCAL_MODE',
+        means: (text) => (truthOfWord(text) === true ? 'local' : undefined),
+      },
+    ],
     flag: '--backend',
     about: 'Where sandboxes run when a call does not say it.',
   }),
@@ -407,6 +415,7 @@ const OPTIONS = {
     from: 'user',
     about: 'Token of GitHub: 5,000 requests an hour instead of 60, and private repositories.',
   }),
+  ...POLICY_OPTIONS,
   'tools.toolsets': option({
     kind: list(choice(['notebook', 'sandbox', 'hub', 'github'])),
     default: ['notebook', 'sandbox', 'hub', 'github'],

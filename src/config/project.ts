@@ -2,7 +2,7 @@
 import { existsSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { homeIn, variable, type Environment } from './environment.ts';
-import { absolute, realPath } from './kinds.ts';
+import { absolute, realPath } from './paths.ts';
 
 const MARKERS = ['.glovebox', '.git', 'pyproject.toml', 'glovebox.toml'];
 

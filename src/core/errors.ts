@@ -217,6 +217,14 @@ export const ERROR_CODES = {
     retryable: false,
     about: 'A person or a rule refused it; nothing was changed.',
   },
+  'policy/over-budget': {
+    retryable: false,
+    about: 'It could cost more than the budget leaves; nothing was started.',
+  },
+  'policy/unknown-approval': {
+    retryable: false,
+    about: 'No call waits for approval under that id.',
+  },
   cancelled: { retryable: false, about: 'The caller cancelled the call.' },
   timeout: { retryable: true, about: 'Something took longer than its limit.' },
   internal: { retryable: false, about: 'A defect in Glovebox.' },

@@ -39,6 +39,18 @@ export async function whoAmI(hub: HubContext, signal: AbortSignal): Promise<Iden
   }
 }
 
+/** The same, for rules. `unknown` where the Hub does not say who the user is. */
+export function ownershipKind(
+  id: string,
+  me: Identity | undefined,
+): 'own' | 'organisation' | 'foreign' | 'unknown' {
+  if (me === undefined) return 'unknown';
+  const owner = id.includes('/') ? (id.split('/')[0] ?? '').toLowerCase() : '';
+  if (me.name.toLowerCase() === owner) return 'own';
+  const isMember = me.organisations.some((name) => name.toLowerCase() === owner);
+  return isMember ? 'organisation' : 'foreign';
+}
+
 /** `yours`, `of the organisation x`, `somebody else's (x)`, for a repository. */
 export function ownershipOf(id: string, me: Identity | undefined): string {
   const owner = id.includes('/') ? (id.split('/')[0] ?? '') : undefined;

@@ -152,6 +152,10 @@ export interface ExecutionHandlers {
   onMessage(message: KernelMessage): void;
   /** The kernel waits for a line. Answered with `sendInput`. */
   onInputRequest?(request: { readonly prompt: string; readonly password: boolean }): void;
+  /**
+   * The kernel is done while its last broadcasts, the idle at least, are still on their way. Not called when they were here first.
+   */
+  onReply?(reply: ExecuteReply): void;
 }
 
 /** The `execute_reply`, the fields that are used. */

@@ -44,6 +44,20 @@ describe('C19: finished is reply and idle, in any order', () => {
     );
   });
 
+  test.each([
+    ['the reply before the idle', [busy, output, reply, reply, idle], [3]],
+    ['the idle before the reply', [busy, idle, reply], []],
+    ['nothing else to come', [aborted], []],
+  ])('a listener hears that only broadcasts are left: %s', (_name, messages, expected) => {
+    const counts: (number | null)[] = [];
+    const tracked = new TrackedExecution('r', {
+      onMessage: () => undefined,
+      onReply: ({ executionCount }) => counts.push(executionCount),
+    });
+    for (const one of messages) tracked.accept(one);
+    expect(counts).toEqual(expected);
+  });
+
   test('the reply is read leniently', async () => {
     const tracked = new TrackedExecution('r', { onMessage: () => undefined });
     tracked.accept(busy);

@@ -77,9 +77,8 @@ export class TrackedExecution {
         if (message.header.msg_type === 'input_request') this.#askForInput(message);
         return;
       case 'shell':
-        if (message.header.msg_type !== 'execute_reply') return;
-        this.#reply ??= parseExecuteReply(message);
-        this.#settle();
+        if (message.header.msg_type === 'execute_reply')
+          this.#takeReply(parseExecuteReply(message));
         return;
       case 'control':
     }
@@ -88,6 +87,16 @@ export class TrackedExecution {
   #deliver(message: KernelMessage): void {
     try {
       this.#handlers?.onMessage(message);
+    } finally {
+      this.#settle();
+    }
+  }
+
+  #takeReply(reply: ExecuteReply): void {
+    const isFirst = this.#reply === undefined;
+    this.#reply ??= reply;
+    try {
+      if (isFirst && !this.finished) this.#handlers?.onReply?.(reply);
     } finally {
       this.#settle();
     }

@@ -8,6 +8,7 @@ import { createNotebooks } from '#notebook/open-notebook.ts';
 import { systemClock, type Clock } from '#platform/clock.ts';
 import type { Log } from '#platform/log.ts';
 import type { HubContext } from '#hub/context.ts';
+import type { CliPolicy } from '#cli/host.ts';
 import type { JsonObject } from '#core/json.ts';
 import { BackendRegistry, type BackendLoader } from '#sandbox/registry.ts';
 import { Sandboxes } from '#sandbox/sandboxes.ts';
@@ -16,9 +17,10 @@ import { DEFAULT_LIMITS, type SessionLimits } from '#session/limits.ts';
 import { Sessions } from '#session/sessions.ts';
 import { createSandboxFiles } from '#shell/files.ts';
 import { createShell } from '#shell/shell.ts';
-import { authorizeByAsking } from '#tools/authorize.ts';
 import type { ToolServices } from '#tools/define-tool.ts';
+import { createPolicy } from './policy.ts';
 import { locateImageWorker } from './image-assets.ts';
+import { createJobFates } from './job-fates.ts';
 import { jobLocals } from './job-locals.ts';
 import { localSettings } from './local-settings.ts';
 import { huggingfaceSettings } from './huggingface-settings.ts';
@@ -47,6 +49,8 @@ export interface App {
   readonly config: Config;
   readonly log: Log;
   readonly services: ToolServices;
+  /** For commands. */
+  readonly policy: CliPolicy;
   /** For the status resource: what is alive and what is not. Holds no token and no address with one. */
   readStatus(this: void, signal: AbortSignal): Promise<JsonObject>;
   /** The whole text output of a run. @throws `run/unknown`. */
@@ -61,6 +65,7 @@ export function createApp({ config, env, projectDir, log, limits, webClock }: Ap
   const clock = systemClock;
   const dir = config.getOrDefault('dir');
   const web = createWebServices(config, webClock ?? clock, clock);
+  const policy = createPolicy({ dir, env, clock, fateOfJob: createJobFates(web.hub) });
   const sandboxes = new Sandboxes({
     registry: new BackendRegistry({
       local: localLoader(config, env, log),
@@ -72,6 +77,7 @@ export function createApp({ config, env, projectDir, log, limits, webClock }: Ap
     clock,
     log,
     defaultBackend: () => config.get('backend') ?? 'local',
+    session: policy.recordedSession,
   });
   const notebooks = createNotebooks({ locksDir: path.join(dir, 'locks'), clock, log });
   const sessions = new Sessions({
@@ -98,6 +104,7 @@ export function createApp({ config, env, projectDir, log, limits, webClock }: Ap
   return {
     config,
     log,
+    policy,
     services: {
       sessions,
       sandboxes,
@@ -107,7 +114,8 @@ export function createApp({ config, env, projectDir, log, limits, webClock }: Ap
       images,
       ...web,
       jobs: jobLocals(config, env),
-      authorize: authorizeByAsking,
+      authorize: policy.authorize,
+      spend: policy.spend,
       settings: {
         waitMs: () => config.get('run.wait_s') * 1000,
         notebookDir: () => config.get('notebook.dir'),

@@ -13,8 +13,9 @@ import { createLog } from '#platform/log.ts';
 import { childEnvironment } from '#platform/environment.ts';
 import { findProgram, spawnDetached } from '#platform/process.ts';
 import { tools } from '#tools/index.ts';
-import { askAtTerminal } from './ask-at-terminal.ts';
+import { askAtTerminal, promptAtTerminal } from './ask-at-terminal.ts';
 import { createDoctorProbes } from './doctor-probes.ts';
+import { isRunByAgent } from './host-session.ts';
 import { keepStdoutForProtocol } from './protocol-stdout.ts';
 import { sshSettings } from './ssh-settings.ts';
 
@@ -54,11 +55,15 @@ export function createHost(env: Environment, cwd: string): CliHost {
         sessions: app.services.sessions,
         sandboxes: app.services.sandboxes,
         callTool: (tool, input, call) => tool.run(input, { ...app.services, ...call }),
+        policy: app.policy,
         close: app.close,
       };
     },
 
-    ask: askAtTerminal,
+    ask: askAtTerminal(isRunByAgent(env)),
+    prompt: (text, signal) =>
+      isRunByAgent(env) ? Promise.resolve(undefined) : promptAtTerminal(text, signal),
+    isRunByAgent: isRunByAgent(env),
     readStdin: () => text(process.stdin),
 
     onInterrupt(callback) {

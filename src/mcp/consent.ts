@@ -9,9 +9,14 @@ import {
 } from '@modelcontextprotocol/server';
 import { createHash } from 'node:crypto';
 import { isRecord } from '#core/json.ts';
+import { identityOf, renderQuestion } from '#policy/prompt.ts';
 import type { AskPerson, PlannedOperation } from '#tools/authorize.ts';
+import type { McpClock } from './contract.ts';
 
-const MAX_MESSAGE_CHARS = 1500;
+/** A question that nobody answered for so long is answered no. */
+const ANSWER_LIMIT_MS = 10 * 60_000;
+/** When each open question was put, for every connection of this process. */
+const askedMs = new Map<string, number>();
 
 /** Thrown through a tool that has changed nothing yet; the call begins anew when the person has answered. */
 export class QuestionPending extends Error {
@@ -27,17 +32,27 @@ export class QuestionPending extends Error {
  * An answer counts for exactly the operation that was shown: its key is a hash of everything about it. Whoever comes back with
  * another one is asked again.
  */
-export function createAsk(server: McpServer, { mcpReq }: ServerContext): AskPerson {
-  return async (operation) => {
-    const key = keyOf(operation);
+export function createAsk(
+  server: McpServer,
+  { mcpReq }: ServerContext,
+  clock: McpClock,
+): AskPerson {
+  return async (question) => {
+    const key = keyOf(question.operation);
     const answer = inputResponse(mcpReq.inputResponses, key);
-    if (answer.kind === 'elicit') {
-      const isApproved = answer.action === 'accept' && answer.content?.['decision'] === 'approve';
+    const sinceMs = askedMs.get(key);
+    // An answer to a question that was never put is none.
+    if (answer.kind === 'elicit' && sinceMs !== undefined) {
+      askedMs.delete(key);
+      const isApproved =
+        answer.action === 'accept' &&
+        answer.content?.['decision'] === 'approve' &&
+        clock.monotonic() - sinceMs <= ANSWER_LIMIT_MS;
       return isApproved ? 'approved' : 'declined';
     }
     if (!canElicit(server, mcpReq)) return 'unavailable';
     const request = inputRequired.elicit({
-      message: messageOf(operation),
+      message: renderQuestion(question),
       requestedSchema: {
         type: 'object',
         properties: {
@@ -51,6 +66,7 @@ export function createAsk(server: McpServer, { mcpReq }: ServerContext): AskPers
         required: ['decision'],
       },
     });
+    askedMs.set(key, clock.monotonic());
     throw new QuestionPending(inputRequired({ inputRequests: { [key]: request } }));
   };
 }
@@ -66,19 +82,5 @@ function canElicit(server: McpServer, { envelope }: ServerContext['mcpReq']): bo
   return elicitation['form'] !== undefined || elicitation['url'] === undefined;
 }
 
-function keyOf({ tool, operation, effect, question, facts, binding }: PlannedOperation): string {
-  const sorted = Object.entries(binding).toSorted(([a], [b]) => (a < b ? -1 : 1));
-  const text = JSON.stringify([tool, operation, effect, question, facts, sorted]);
-  return `approve-${createHash('sha256').update(text).digest('hex').slice(0, 32)}`;
-}
-
-/** The question and the facts; what does not fit is counted. */
-function messageOf({ question, facts }: PlannedOperation): string {
-  let text = question;
-  for (const [at, fact] of facts.entries()) {
-    if (text.length + fact.length + 40 > MAX_MESSAGE_CHARS)
-      return `${text}\n(and ${facts.length - at} more lines)`;
-    text += `\n${fact}`;
-  }
-  return text;
-}
+const keyOf = (operation: PlannedOperation): string =>
+  `approve-${createHash('sha256').update(identityOf(operation)).digest('hex').slice(0, 32)}`;

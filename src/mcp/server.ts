@@ -6,6 +6,7 @@ import {
   type InputRequiredResult,
   type ServerContext,
 } from '@modelcontextprotocol/server';
+import type { CallOrigin } from '#tools/authorize.ts';
 import type { Tool, ToolResult, ToolServices } from '#tools/define-tool.ts';
 import { inputSchemaOf } from '#tools/input-schema.ts';
 import { createAsk, QuestionPending } from './consent.ts';
@@ -121,7 +122,8 @@ async function callTool(
       ...services,
       signal: mcpReq.signal,
       report: (step) => progress?.report(step),
-      ask: createAsk(server, context),
+      ask: createAsk(server, context, clock),
+      origin: originOf(input, mcpReq._meta),
     });
     const runId = result.meta?.['run_id'];
     if (typeof runId === 'string') notifyChanged(runUri(runId));
@@ -133,6 +135,13 @@ async function callTool(
     if (!tool.hints.readOnly) notifyChanged(STATUS_URI);
     await progress?.finish();
   }
+}
+
+/** Claude Code names each call, and its hook knows it by that name. */
+function originOf(rawInput: unknown, meta: object | undefined): CallOrigin {
+  const found = Object.entries(meta ?? {}).find(([key]) => key === 'claudecode/toolUseId');
+  const id: unknown = found?.[1];
+  return typeof id === 'string' ? { rawInput, toolUseId: id } : { rawInput };
 }
 
 /** Tools keep to a budget of their own; this is the net below it. */

@@ -179,6 +179,7 @@ export class LiveNotebook implements OpenNotebook {
     const index = cells.findIndex(({ id }) => id === cellId);
     const cell = cells[index];
     if (cell?.type !== 'code') return false;
+    if (cell.executionCount === executionCount && cell.isKnownToHold(outputs)) return true;
     // A copy: the caller's list may grow, and the cell must not change without anybody knowing.
     const changes = { outputs: [...outputs], executionCount };
     this.#setCells(replaced(cells, index, cell.with(changes)));

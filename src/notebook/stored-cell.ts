@@ -128,6 +128,14 @@ export class StoredCell {
   }
 
   /** Of code; empty for all others. Kept only as long as somebody uses it. */
+  /** Whether the outputs are these very objects. False also when nobody remembers: nothing is read to find out. */
+  isKnownToHold(outputs: readonly CellOutput[]): boolean {
+    const known = this.#changes?.outputs ?? this.#outputs?.deref();
+    return (
+      known?.length === outputs.length && known.every((output, index) => output === outputs[index])
+    );
+  }
+
   get outputs(): readonly CellOutput[] {
     if (this.#changes?.outputs !== undefined) return this.#changes.outputs;
     const known = this.#outputs?.deref();

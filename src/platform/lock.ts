@@ -1,6 +1,6 @@
 /** A lock between processes: one file, made exclusively, with its owner's identity and a heartbeat. No flock. */
 import { createHash, randomBytes } from 'node:crypto';
-import { linkSync, readFileSync, unlinkSync, writeFileSync } from 'node:fs';
+import { closeSync, openSync, readFileSync, unlinkSync, writeFileSync } from 'node:fs';
 import { constants, copyFile, link, open, stat, unlink, utimes, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { abandonOn, cancelled } from '#core/abort.ts';
@@ -128,21 +128,27 @@ async function acquire(
   };
 }
 
-/** @returns false, without a trace, when it is held or when there is any trouble */
+/**
+ * One new file and nothing else: the way by a claim and a link costs three times as much. Who looks in between sees an owner he
+ * cannot read, and looks again; a process killed in between leaves a lock that is taken over after 30 s.
+ *
+ * @returns false, without a trace, when it is held or when there is any trouble
+ */
 function lockAtOnce(lockFile: string, content: string): boolean {
-  const claim = claimName(lockFile);
+  let descriptor: number;
   try {
-    writeFileSync(claim, content, { flag: 'wx', mode: 0o600 });
+    descriptor = openSync(lockFile, 'wx', 0o600);
   } catch {
     return false;
   }
   try {
-    linkSync(claim, lockFile);
+    writeFileSync(descriptor, content);
     return true;
   } catch {
+    unlinkSync(lockFile);
     return false;
   } finally {
-    unlinkSync(claim);
+    closeSync(descriptor);
   }
 }
 
@@ -156,9 +162,6 @@ function unlockAtOnce(lockFile: string, content: string): boolean {
     return false;
   }
 }
-
-const claimName = (lockFile: string): string =>
-  `${lockFile}.${process.pid}-${randomBytes(4).toString('hex')}`;
 
 async function untilLinked(
   claim: string,
@@ -182,7 +185,7 @@ async function untilLinked(
 
 /** The lock with its content under a name of its own. Linked into place, it is never seen half made, whoever dies when. */
 async function writeClaim(lockFile: string, content: string): Promise<string> {
-  const claim = claimName(lockFile);
+  const claim = `${lockFile}.${process.pid}-${randomBytes(4).toString('hex')}`;
   const write = (): Promise<void> => writeFile(claim, content, { flag: 'wx', mode: 0o600 });
   try {
     await write().catch(async (error: unknown) => {

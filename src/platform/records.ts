@@ -4,6 +4,7 @@ import path from 'node:path';
 import { GloveboxError, messageOf } from '#core/errors.ts';
 import { isRecord } from '#core/json.ts';
 import type { Clock } from './clock.ts';
+import { isLocalFileSystem } from './file-system.ts';
 import {
   ensurePrivateFolder,
   errnoOf,
@@ -47,6 +48,7 @@ interface Loaded<T> {
 export class RecordStore<T extends object> {
   readonly #folder: string;
   readonly #options: RecordStoreOptions<T>;
+  #isLocal: Promise<boolean> | undefined;
 
   constructor(options: RecordStoreOptions<T>) {
     this.#folder = options.folder;
@@ -131,8 +133,11 @@ export class RecordStore<T extends object> {
   }
 
   async #load(id: string, holdsLock: boolean): Promise<Loaded<T> | undefined> {
-    const text = await readTextIfExists(this.#file(id));
+    const isQuick = await (this.#isLocal ??= isLocalFileSystem(this.#folder));
+    const text = await readTextIfExists(this.#file(id), { isQuick });
     if (text === undefined) {
+      // The folder may not have been there yet.
+      this.#isLocal = undefined;
       const bad = `${id}.json.bad`;
       if (await pathExists(path.join(this.#folder, bad))) throw this.#damaged(this.#setAside(bad));
       return undefined;

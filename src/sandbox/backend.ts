@@ -101,6 +101,14 @@ export interface Quote {
   /** The most that it can cost: price times the limit that the engine enforces. Absent when the price is unknown. */
   readonly ceilingUsd?: number;
   readonly priceSource?: string;
+  /** The limit that the engine enforces. */
+  readonly limitS?: number;
+  /** What it runs on, for a person. */
+  readonly hardware?: string;
+  /** False: the price is good for showing and not for spending without a person. Default: true. */
+  readonly isPriceFresh?: boolean;
+  /** Whose account pays, as far as that is known. */
+  readonly account?: string;
   /** Sentences for a person: what is there already, what would be fetched, what to be careful with. */
   readonly remarks: readonly string[];
 }

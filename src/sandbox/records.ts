@@ -42,6 +42,8 @@ const sandboxRecord = z.object({
   /** Real path. */
   projectDir: z.string(),
   createdMs: z.number(),
+  /** Of the host, that of whoever started it last. */
+  session: z.string().exactOptional(),
   /** As they were asked for; every start uses them again. */
   options: jsonObject,
   /** The last state somebody saw; only `ended`, and what the starter reports, is taken from here without asking. */

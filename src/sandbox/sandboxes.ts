@@ -17,6 +17,7 @@ import {
   type Resources,
   type Snapshot,
 } from './backend.ts';
+import { PAID_BACKENDS, type Admission, type Admit } from './admission.ts';
 import { writeBrowserPage } from './browser-page.ts';
 import {
   sandboxFolder,
@@ -42,6 +43,8 @@ export interface SandboxesOptions {
   readonly clock: Clock;
   readonly log: Log;
   readonly defaultBackend: () => BackendId;
+  /** The host's session, which is put on record: whoever ends the sandbox of another one is asked. */
+  readonly session?: (() => string) | undefined;
 }
 
 export interface SandboxRequest {
@@ -57,6 +60,8 @@ export interface SandboxRequest {
    * Otherwise every call makes another.
    */
   readonly once?: 'project' | 'options';
+  /** Asked before a new one is started, and not where one that lives is gone on with. Needed where it costs money. */
+  readonly admit?: Admit;
 }
 
 const MAX_PARALLEL = 6;
@@ -119,18 +124,24 @@ export class Sandboxes {
       const living =
         once === 'project' ? await this.#living(backend.id, projectDir, name) : undefined;
       const id = living ?? projectSandboxId(backend.id, projectDir, name, key);
-      const view = await this.#reuseOrStart(backend, id, projectDir, wait, name, options);
+      const view = await this.#reuseOrStart(backend, id, projectDir, wait, { ...request, options });
       const ignoredOptions = Object.keys(request.options ?? {}).filter(
         (option) => JSON.stringify(view.options[option]) !== JSON.stringify(options[option]),
       );
       return ignoredOptions.length === 0 ? view : { ...view, ignoredOptions };
     }
     const id = newSandboxId(backend.id, name ?? path.basename(projectDir));
-    const record = await this.#records.create(
-      id,
-      this.#newRecord(backend, id, projectDir, name, options),
-    );
-    return this.#follower.follow(id, wait, this.#starts.begin(backend, record), true);
+    const admission = await admitted(request.admit, backend, id, projectDir, options);
+    try {
+      const record = this.#newRecord(backend, id, projectDir, name, options);
+      const created = await this.#records.create(id, record);
+      await admission?.attach();
+      return this.#follower.follow(id, wait, this.#starts.begin(backend, created), true);
+    } catch (error) {
+      if ((await this.#records.read(id).catch(() => undefined)) === undefined)
+        await admission?.release();
+      throw error;
+    }
   }
 
   /**
@@ -244,6 +255,11 @@ export class Sandboxes {
     return backend.resources(record === undefined ? undefined : toHandle(record), signal);
   }
 
+  /** What is on record about who asked for it; asks nobody. @throws `sandbox/unknown`. */
+  async origin(id: string): Promise<Pick<SandboxRecord, 'session' | 'projectDir' | 'backend'>> {
+    return this.#read(id);
+  }
+
   /** What it was asked for with; asks nobody. @throws `sandbox/unknown`. */
   async optionsOf(id: string): Promise<JsonObject> {
     return (await this.#read(id)).options;
@@ -333,23 +349,29 @@ export class Sandboxes {
     plainId: string,
     projectDir: string,
     wait: SandboxWait,
-    name?: string,
-    options?: JsonObject,
+    { name, options, admit }: Asked = {},
   ): Promise<SandboxView> {
+    let admission: Admission | undefined;
     for (;;) {
       throwIfAborted(wait.signal);
       const { id, record } = await this.#ownRecord(backend, plainId);
       const isNew = record === undefined;
       if (!isNew && !isAbandoned(record, this.#starts)) {
         const view = await this.#views.look(record, wait.signal);
-        if (isOnItsWay(view)) return this.#follower.follow(id, wait, undefined, true);
-        if (view.status.state !== 'ended') return view;
+        if (view.status.state !== 'ended') {
+          await admission?.release();
+          return isOnItsWay(view) ? this.#follower.follow(id, wait, undefined, true) : view;
+        }
       }
+      if (isNew || !isCarriedOn(record, this.#starts, options))
+        admission ??= await admitted(admit, backend, id, projectDir, options ?? {});
       const claimed = isNew
         ? await this.#createOrNothing(this.#newRecord(backend, id, projectDir, name, options ?? {}))
         : await this.#claim((await this.#records.read(id)) ?? record, options);
-      if (claimed !== undefined)
+      if (claimed !== undefined) {
+        await admission?.attach();
         return this.#follower.follow(id, wait, this.#starts.begin(backend, claimed), true);
+      }
       await sleep(this.#options.clock, 20, wait.signal);
     }
   }
@@ -382,9 +404,11 @@ export class Sandboxes {
       const isFree = current.state === 'ended' || isAbandoned(current, this.#starts);
       if (current.claim !== seen.claim || !isFree) return current;
       const { end: _end, failure: _failure, detail: _detail, ...rest } = current;
+      const session = this.#options.session?.();
       return {
         ...rest,
         ...(options !== undefined && { options }),
+        ...(session !== undefined && { session }),
         claim,
         isStarting: true,
         state: 'preparing',
@@ -419,8 +443,10 @@ export class Sandboxes {
     options: JsonObject,
   ): SandboxRecord {
     const now = this.#options.clock.now();
+    const session = this.#options.session?.();
     return {
       id,
+      ...(session !== undefined && { session }),
       name: name ?? id,
       backend: backend.id,
       projectDir,
@@ -443,6 +469,34 @@ export class Sandboxes {
       if (isOld) await this.#records.remove(id);
     }
   }
+}
+
+/** A start that an earlier process did not finish was let in then, as it was asked for then. */
+const isCarriedOn = (
+  record: SandboxRecord,
+  starts: Starts,
+  options: JsonObject | undefined,
+): boolean =>
+  isAbandoned(record, starts) &&
+  (options === undefined || JSON.stringify(options) === JSON.stringify(record.options));
+
+type Asked = { readonly name?: string; readonly options?: JsonObject; readonly admit?: Admit };
+
+/** Nothing starts on a paid back end without leave, whoever forgot to ask for it. */
+async function admitted(
+  admit: Admit | undefined,
+  backend: Backend,
+  id: string,
+  projectDir: string,
+  options: JsonObject,
+): Promise<Admission | undefined> {
+  if (admit !== undefined) return admit({ backend, id, projectDir, options });
+  if (!PAID_BACKENDS.has(backend.id)) return undefined;
+  throw new GloveboxError(
+    'policy/needs-approval',
+    `A sandbox on ${backend.id} costs money, and nobody was asked. Nothing was started.`,
+    { hint: 'sandbox_create, or glovebox start in a terminal, asks for it.' },
+  );
 }
 
 function toJsonObject(value: unknown): JsonObject {

@@ -53,6 +53,9 @@ export class OutputKeeper {
   /** Called for each output of a run that goes on. */
   onOutput(run: Run, message: KernelMessage): void {
     if (message.header.msg_type === 'update_display_data') this.#updateEarlierCells(run, message);
+    // A kernel has hardly anything to say about a cell after its result.
+    if (message.header.msg_type === 'execute_result')
+      this.#writeAhead(run, message.content['execution_count']);
     if (this.#notebook === undefined || this.#timers.has(run)) return;
     const cancel = this.#clock.after(
       KEEP_MS,
@@ -66,6 +69,11 @@ export class OutputKeeper {
       { background: true },
     );
     this.#timers.set(run, cancel);
+  }
+
+  /** Called when the kernel is done with a run and its idle is still on the way. */
+  onReply(run: Run, executionCount: number | null): void {
+    this.#writeAhead(run, executionCount);
   }
 
   /** Puts what a run has given so far into its cell, in memory. */
@@ -126,15 +134,22 @@ export class OutputKeeper {
     }
   }
 
+  /**
+   * Writes a small notebook in the milliseconds that the news of the end takes, so that nothing is left to write when it comes.
+   * What follows after all is written at the end.
+   */
+  #writeAhead(run: Run, executionCount: unknown): void {
+    if (run.isFinal) return;
+    if (typeof executionCount === 'number') run.note({ executionCount });
+    this.#write(run);
+    this.#notebook?.scheduleSave();
+  }
+
   #write(run: Run): void {
-    const { cellId, executionCount } = run.record;
+    const { cellId, executionCount = null } = run.record;
     if (this.#notebook === undefined || cellId === undefined) return;
     this.#written.set(run, run.collector.changed);
-    const isThere = this.#notebook.setOutputs(
-      cellId,
-      run.collector.outputs,
-      executionCount ?? null,
-    );
+    const isThere = this.#notebook.setOutputs(cellId, run.collector.outputs, executionCount);
     if (isThere || this.#homeless.has(run)) return;
     this.#homeless.add(run);
     run.notices.push(

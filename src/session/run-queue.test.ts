@@ -40,6 +40,7 @@ beforeEach(() => {
     generation: () => 1,
     recallSource: () => Promise.resolve(recallSource),
     onMessage: (run, message) => void run.receive(message),
+    onReply: () => undefined,
     onInputRequest: (run) => run.update({ state: 'waiting_input' }),
     onEnd: (run, outcome) => {
       run.update({ ...endOf(outcome), endedMs: systemClock.now() });

@@ -43,6 +43,8 @@ export interface RunQueueOptions {
   recallSource(): Promise<string | undefined>;
   onMessage(run: Run, message: KernelMessage): void;
   onInputRequest(run: Run, request: InputRequest): void;
+  /** The kernel is done with it; what it printed last may still be on the way. */
+  onReply(run: Run, reply: ExecuteReply): void;
   /** Everything that follows the end of a run: outputs into the notebook, the record onto disk. */
   onEnd(run: Run, outcome: Outcome): Promise<void>;
 }
@@ -245,6 +247,9 @@ export class RunQueue {
       },
       onInputRequest: (request) => {
         if (!run.isFinal) this.#options.onInputRequest(run, request);
+      },
+      onReply: (reply) => {
+        if (!run.isFinal) this.#options.onReply(run, reply);
       },
     };
   }

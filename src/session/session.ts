@@ -73,6 +73,7 @@ export class Session {
       recallSource: () => this.#recallSource(),
       onMessage: (run, message) => this.receive(run, message),
       onInputRequest: (run, request) => this.#inputs.ask(run, request),
+      onReply: (run, reply) => this.outputs.onReply(run, reply.executionCount),
       onEnd: (run, outcome) => this.#onEnd(run, outcome),
     });
   }

@@ -13,7 +13,8 @@ import type { Sandboxes } from '#sandbox/sandboxes.ts';
 import type { Sessions } from '#session/sessions.ts';
 import type { SandboxFiles } from '#shell/files.ts';
 import type { Shell } from '#shell/shell.ts';
-import type { AskPerson, Authorize } from './authorize.ts';
+import type { MicroUsd } from '#core/money.ts';
+import type { AskPerson, Authorize, CallOrigin } from './authorize.ts';
 
 /** A group of tools that can be switched off as one. */
 export const TOOLSETS = ['notebook', 'sandbox', 'hub', 'github'] as const;
@@ -34,6 +35,15 @@ export interface ToolServices {
   readonly github: GithubContext;
   /** Asked before anything outside is changed, with every fact about it. */
   readonly authorize: Authorize;
+  readonly spend: SpendServices;
+}
+
+/** What is spent, as answers tell it. */
+export interface SpendServices {
+  /** `spent or reserved $3.63 of $5.00 this session · $7.10 today`; undefined as long as nothing was spent. Never rejects. */
+  line(): Promise<string | undefined>;
+  /** The host's session, or this process's own. */
+  session(): string;
 }
 
 /** Options that tools read. Each is a call, so that a bad value fails the tool that needs it and nothing else. */
@@ -55,6 +65,10 @@ export interface ToolContext extends ToolServices {
   readonly report: (progress: Progress) => void;
   /** Reaches the person behind this call, where the caller of the tool can. For `authorize`. */
   readonly ask: AskPerson;
+  /** The call as its client made it, for `authorize`. */
+  readonly origin?: CallOrigin;
+  /** What the person at the terminal agreed to beforehand. */
+  readonly approvedMaxMicroUsd?: MicroUsd;
 }
 
 /** An answer: blocks in reading order. A failure is thrown as a GloveboxError instead. */

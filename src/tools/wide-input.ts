@@ -2,6 +2,7 @@
 import * as z from 'zod';
 import { GloveboxError } from '#core/errors.ts';
 import { didYouMean } from '#core/nearest.ts';
+import { normaliseOperation } from '#policy/normalise.ts';
 
 /** Nothing was meant: null, or blanks. */
 const isNothing = (value: unknown): boolean =>
@@ -127,13 +128,6 @@ function normaliserFor(values: readonly string[]): Read {
     return values.find((known) => normaliseOperation(known) === word) ?? value;
   };
 }
-
-/** The one spelling of an operation: policy sees the same as the tool does. */
-export const normaliseOperation = (text: string): string =>
-  text
-    .trim()
-    .toLowerCase()
-    .replaceAll(/[\s_-]+/g, '_');
 
 /** Collects what an answer has to say beside its content. */
 export type Notes = string[];

@@ -54,10 +54,22 @@ describe('run', () => {
     });
     expect(world.questions).toHaveLength(1);
     const [question] = world.questions;
-    expect(question).toMatchObject({ operation: 'run', effect: 'paid', binding: { namespace: 'me' } });
-    expect(question?.facts.join('\n')).toMatch(
-      /account: me \(yours\)\nhardware: a10g-large: 12 vCPU, 46 GB, 1x A10G 24 GB, \$1\.50\/h\n[^]*the most it can cost: \$3\.00 \(120 min\)\ncode: code of the call, 3 lines, sha256 [0-9a-f]{12}\nimage: [^]*packages: torch>=2\.4,<3\ngets: WANDB_API_KEY \(\$WANDB_API_KEY\), HF_TOKEN of HF_TOKEN/,
-    );
+    expect(question).toMatchObject({
+      operation: 'run',
+      about: { ownership: 'own', hardware: 'a10g-large', isExposed: true, givesTokenAway: false },
+      binding: { namespace: 'me' },
+      cost: { amountMicroUsd: 3_000_000, minutes: 120, isFresh: true },
+      namespace: 'me',
+      subject: { kind: 'job', id: labels['glovebox-request'] },
+    });
+    expect(question?.facts.map((line) => line.replace(/\s+/g, ' '))).toEqual([
+      'account me (yours)',
+      'hardware a10g-large: 12 vCPU, 46 GB, 1x A10G 24 GB, $1.50/h',
+      expect.stringMatching(/^code code of the call, 3 lines, sha256 [0-9a-f]{12}$/),
+      'image ghcr.io/astral-sh/uv:python3.12-bookworm',
+      'packages torch>=2.4,<3',
+      'gets WANDB_API_KEY ($WANDB_API_KEY), HF_TOKEN of HF_TOKEN',
+    ]);
     expect(JSON.stringify([world.questions, answer])).not.toMatch(/wandb-secret-value|hf_test/);
   });
 
@@ -120,7 +132,7 @@ describe('run', () => {
     const flavor = await refused({ command, hardware_flavor: 'a10g-larg' });
     expect(flavor).toContain('Did you mean "a10g-large"?');
     expect(flavor).toContain('a100-large ($2.50/h)');
-    expect(await refused({ command, timeout: '1h30' })).toContain('timeout');
+    expect(await refused({ command, timeout: '1h30' })).toContain('is not a time limit');
     expect(await refused({ command, namespace: 'others' })).toContain('yours are: me, org');
     expect(await refused({ command, labels: { 'a b': 'c' } })).toContain('label');
     expect(await refused({ command, secrets: { KEY: '$NOT_SET' } })).toContain('NOT_SET is not set');
@@ -249,12 +261,12 @@ describe('cancel', () => {
       'org/job0001 has ended: CANCELED',
     );
     expect(fake.newest().processes()).toEqual([]);
-    expect(world.questions).toHaveLength(1);
+    expect(world.questions.at(-1)).toMatchObject({ operation: 'cancel', about: { isOurs: true } });
     await call(client, tool, { operation: 'run', command: ['sleep', '60'] });
     fake.newest().labels = {};
     const page = `${world.services.hub.url}/jobs/me/job0002`;
     await call(client, tool, { operation: 'cancel', job_id: page });
-    expect(world.questions.at(-1)).toMatchObject({ operation: 'cancel', effect: 'destroys' });
+    expect(world.questions.at(-1)).toMatchObject({ operation: 'cancel', about: { isOurs: false } });
     expect((await call(client, tool, { operation: 'cancel', job_id: 'job0002' })).text).toContain(
       'had ended before',
     );
@@ -326,25 +338,31 @@ describe('scheduled', () => {
       schedule: '*/15 * * * *',
     });
     expect(made.text).toContain('Scheduled me/sch1: */15 * * * *');
-    expect(made.text).toContain('at most $0.01 per run, $0.48 on a day with runs, $14.40 in 30 such days');
-    expect(world.questions[0]).toMatchObject({ operation: 'scheduled run', effect: 'paid' });
+    expect(made.text).toContain('at most $0.01 per run, $0.48 on the first day, $14.40 in 30 days');
+    expect(world.questions[0]).toMatchObject({
+      operation: 'scheduled_run',
+      cost: { amountMicroUsd: 480_000 },
+    });
     const schedule = fake.schedules.get('sch1');
     expect(schedule?.body.jobSpec).toMatchObject({ timeoutSeconds: 600, flavor: 'cpu-upgrade' });
     if (schedule !== undefined) schedule.lastJob = { id: 'job0007', at: '2026-01-02T06:00:00.000Z' };
     const list = await call(client, tool, { operation: 'scheduled ps' });
     expect(list.text).toMatch(/me\/sch1 \| \*\/15 \* \* \* \* \| cpu-upgrade \| 2026-01-02T06:00:00\.000Z \|/);
     expect((await scheduled('suspend')).text).toMatch(/^Done\. [^]*SUSPENDED/);
-    expect(world.questions).toHaveLength(1);
+    expect(world.questions.at(-1)).not.toHaveProperty('cost');
     expect((await call(client, tool, { operation: 'scheduled ps' })).text).toContain('SUSPENDED');
     expect((await scheduled('resume')).text).toMatch(/^Done\. [^\n]*next run/);
-    expect(world.questions.at(-1)).toMatchObject({ operation: 'scheduled resume', effect: 'paid' });
+    expect(world.questions.at(-1)).toMatchObject({
+      operation: 'scheduled_resume',
+      cost: { amountMicroUsd: 480_000 },
+    });
     const details = (await scheduled('inspect')).text;
     expect(details).toContain('last run: me/job0007 at 2026-01-02T06:00:00.000Z');
     expect(details).toContain('command: uv run SCRIPT');
     expect((await scheduled('delete')).text).toContain('Deleted the scheduled Job me/sch1.');
     expect(fake.schedules.size).toBe(0);
     const bad = { operation: 'scheduled run', script: 'print(1)', schedule: '61 * * * *' };
-    expect(await callError(client, tool, bad)).toContain('"61" is no minute');
+    expect(await callError(client, tool, bad)).toContain('is not a schedule');
     expect(await callError(client, tool, { operation: 'scheduled later' })).toContain('must be one of');
   });
 });

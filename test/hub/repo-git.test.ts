@@ -120,7 +120,7 @@ describe('refs', () => {
       branch: 'old',
     });
     expect(text).toContain(`Deleted the branch old, which was at ${'b'.repeat(40)}.`);
-    expect(questions[0]).toMatchObject({ operation: 'delete_branch', effect: 'destroys' });
+    expect(questions[0]).toMatchObject({ operation: 'delete_branch' });
     await call(client, tool, { operation: 'delete_tag', repo_id, tag: 'v1' });
     expect([world.repo.branches.size, world.repo.tags.size]).toEqual([0, 0]);
   });
@@ -276,7 +276,7 @@ describe('pull requests', () => {
       ['status', { status: 'open', comment: 'again' }],
       ['comment', { comment: 'hello' }],
     ]);
-    expect(questions.map(({ effect }) => effect)).toEqual(['writes', 'writes', 'publishes']);
+    expect(questions.map(({ about }) => about.ownership)).toEqual(['own', 'own', 'own']);
     const missing = await callError(client, tool, { operation: 'change_pr_status', repo_id });
     expect(missing).toContain('needs pr_num and new_status');
   });
@@ -304,7 +304,7 @@ describe('repositories', () => {
       { type: 'model', name: 'new-model', organization: 'me', private: true },
       { type: 'space', name: 'app', organization: 'team', private: false, sdk: 'gradio' },
     ]);
-    expect(questions.map(({ effect }) => effect)).toEqual(['writes', 'publishes']);
+    expect(questions.map(({ about }) => about.publishes)).toEqual([false, true]);
     const none = await callError(client, tool, {
       operation: 'create_repo',
       repo_id: 'team/app',
@@ -340,7 +340,7 @@ describe('repositories', () => {
     const open = await call(client, tool, { operation: 'update_repo', repo_id, private: false });
     expect(open.text).toContain('visibility: private -> PUBLIC');
     expect(world.repo.settings.private).toBe(false);
-    expect(questions.at(-1)).toMatchObject({ effect: 'publishes' });
+    expect(questions.at(-1)).toMatchObject({ about: { publishes: true } });
     expect(await callError(client, tool, { operation: 'update_repo', repo_id })).toContain(
       'needs private or gated',
     );

@@ -60,9 +60,19 @@ describe.each(ERAS)('notebook tools, %s era', (era) => {
 
     const first = await call('execute_code', {
       ...session,
-      code: 'answer = 6 * 7\nprint("hello")\nanswer',
+      code: `answer = 6 * 7
+get_ipython().events.register('post_execute', lambda: print('after the result'))
+print("hello")
+answer`,
     });
-    expect(first).toMatchObject({ isError: false, text: expect.stringMatching(/hello[\s\S]*42/) });
+    expect(first).toMatchObject({
+      isError: false,
+      text: expect.stringMatching(/hello[\s\S]*42[\s\S]*after the result/),
+    });
+    // What comes behind the result is in the file too, and so is the count.
+    expect(readFileSync(pathIn(started), 'utf8')).toMatch(
+      /"execution_count": 1,[\s\S]*hello[\s\S]*42[\s\S]*after the result/,
+    );
 
     const failing = await call('execute_code', { ...session, code: 'answer / 0' });
     expect(failing.isError).toBe(false);

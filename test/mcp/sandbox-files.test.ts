@@ -16,6 +16,7 @@ import type { App } from '#main/app.ts';
 import { tools } from '#tools/index.ts';
 import { addAccount, addRepo } from '../fakes/hub/fake-repo.ts';
 import { startFakeServices, TOKEN_ENV } from '../fakes/hub/fake-services.ts';
+import { NOTHING_SPENT } from '../rigs/ask-always.ts';
 import { createWorld, type World } from '../rigs/app.ts';
 import { call, callError } from './call.ts';
 import { connect } from './harness.ts';
@@ -234,7 +235,7 @@ it('hands a file of a sandbox over to an upload to the Hub, byte by byte', async
     const of = await own.newApp();
     const { client } = await connect('modern', {
       tools,
-      services: async () => ({ ...of.services, authorize: async () => undefined }),
+      services: async () => ({ ...of.services, authorize: async () => NOTHING_SPENT }),
     });
     const made = await call(client, 'sandbox_bash', {
       command: String.raw`printf '\000\377\r\n' > out.bin`,

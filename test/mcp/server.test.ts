@@ -55,6 +55,7 @@ const noServices = async (): Promise<ToolServices> => ({
   jobs: z.custom<ToolServices['jobs']>().parse(untouchable),
   github: z.custom<ToolServices['github']>().parse(untouchable),
   authorize: z.custom<ToolServices['authorize']>().parse(untouchable),
+  spend: z.custom<ToolServices['spend']>().parse(untouchable),
   projectDir: '/project',
 });
 

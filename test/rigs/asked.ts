@@ -1,7 +1,8 @@
 /** A client whose person answers every question in the same way, and what was asked. */
 import type { Client } from '@modelcontextprotocol/client';
-import { authorizeByAsking, type Consent, type PlannedOperation } from '#tools/authorize.ts';
+import type { Consent, PlannedOperation } from '#tools/authorize.ts';
 import { tools } from '#tools/index.ts';
+import { askAlways } from './ask-always.ts';
 import { connect } from '../mcp/harness.ts';
 import type { ResearchWorld } from './research-world.ts';
 
@@ -22,7 +23,7 @@ export async function clientWhoIs(
     services: async () => ({
       ...world.app.services,
       authorize: (operation, person) =>
-        authorizeByAsking(operation, {
+        askAlways(operation, {
           ...person,
           ask: async () => {
             questions.push(operation);

@@ -10,6 +10,7 @@ import type {
   SandboxView,
 } from '#cli/host.ts';
 import { runCli } from '#cli/program.ts';
+import { createPolicy } from '#main/policy.ts';
 import { loadConfig } from '#config/load.ts';
 import { cancelled } from '#core/abort.ts';
 import { GloveboxError } from '#core/errors.ts';
@@ -203,6 +204,10 @@ export const fakeBackend = defineBackend({
 });
 
 export interface World {
+  /** Where policy keeps its state; nothing is there otherwise. */
+  readonly stateDir?: string;
+  /** What the person at the terminal types; without it there is no terminal. */
+  readonly typed?: string;
   /** Sandboxes on record, newest first. */
   sandboxes?: readonly SandboxView[];
   sessions?: readonly SessionView[];
@@ -259,6 +264,7 @@ export function fakeHost(world: World): {
     return Promise.resolve(value);
   };
   const services: CliServices = {
+    policy: createPolicy({ dir: world.stateDir ?? '/nowhere/state', env: world.env ?? {}, clock }),
     projectDir: '/project',
     sandboxes: {
       backends: () => ['local'],
@@ -339,6 +345,8 @@ export function fakeHost(world: World): {
       loadConfig({ env: { HOME: '/nowhere', ...world.env }, cwd: '/project', flags }),
     openServices: () => Promise.resolve(services),
     ask: () => Promise.resolve('unavailable'),
+    prompt: () => Promise.resolve(world.typed),
+    isRunByAgent: false,
     readStdin: () => Promise.resolve(world.stdin ?? ''),
     onInterrupt(callback) {
       interrupts.add(callback);

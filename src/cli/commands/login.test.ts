@@ -25,7 +25,7 @@ describe('login', () => {
     const logIn = () =>
       Promise.reject(new GloveboxError('host/login-needed', 'Nobody is logged in to cluster.'));
     const failed = await runFake(['login', 'cluster'], { host: { logIn } });
-    expect([failed.code, failed.err]).toEqual([1, 'glovebox: Nobody is logged in to cluster.\n']);
+    expect([failed.code, failed.err]).toEqual([5, 'glovebox: Nobody is logged in to cluster.\n']);
   });
 
   it('a host that cannot be reached has the exit code of that', async () => {

@@ -2,11 +2,13 @@
 import { throwIfAborted } from '#core/abort.ts';
 import { isGloveboxError } from '#core/errors.ts';
 import { renderDuration } from '#core/units.ts';
+import { admitWith } from '#tools/sandbox-admission.ts';
 import { sandboxSummary } from '#tools/sandbox-answers.ts';
 import { WITHOUT_LIMIT_MS, type CliCommand, type CommandContext } from '../command.ts';
 import { EXIT, exitCodeOfState, type ExitCode } from '../exit-codes.ts';
 import type { CliServices, SandboxView } from '../host.ts';
 import { sandboxJson } from '../sandbox-choice.ts';
+import { APPROVE_MAX_HELP, personOf } from '../person.ts';
 import { makeRequest, type StartRequest, type WantedSandbox } from '../start-request.ts';
 import { parseSeconds, pause } from '../time.ts';
 
@@ -14,6 +16,7 @@ interface StartOptions extends WantedSandbox {
   readonly waitS?: string;
   readonly wait: boolean;
   readonly foreground?: boolean;
+  readonly approveMaxUsd?: string;
 }
 
 export const start: CliCommand = {
@@ -31,6 +34,7 @@ export const start: CliCommand = {
       )
       .option('--no-wait', 'return as soon as it is asked for')
       .option('--takeover', 'stop the sandbox that this project has on another back end')
+      .option('--approve-max-usd <dollars>', APPROVE_MAX_HELP)
       .option('--foreground', 'stay, and stop the sandbox on Ctrl-C')
       .addHelpText('after', '\nOptions of a back end are flags as well; an unknown one lists them.')
       .allowUnknownOption()
@@ -38,7 +42,11 @@ export const start: CliCommand = {
   async run(context, command) {
     const given = command.opts<StartOptions>();
     const services = await context.services();
-    const request = await makeRequest(context, services, given, command.args);
+    const wanted = await makeRequest(context, services, given, command.args);
+    const admit = admitWith(personOf(context, given.approveMaxUsd), services.policy, (note) => {
+      if (note !== undefined) context.say(note);
+    });
+    const request = { ...wanted, admit };
     context.onInterruptSay(
       'The sandbox is kept. glovebox start goes on with it, glovebox stop ends it.',
     );

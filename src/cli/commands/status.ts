@@ -12,7 +12,7 @@ export const status: CliCommand = {
   about:
     "Show the project's sandboxes with their sessions and runs. The exit code tells how the best of them stands.",
   async run(context, command) {
-    const { sandboxes, sessions, projectDir } = await context.services();
+    const { sandboxes, sessions, projectDir, policy } = await context.services();
     const [id] = command.args;
     const views = id === undefined ? await ofProject() : [await sandboxes.get(id, context.signal)];
     const own = await sessions.list(false);
@@ -34,6 +34,8 @@ export const status: CliCommand = {
         [summary, lines.length === 0 ? 'sessions: none' : 'sessions:', ...lines].join('\n'),
       );
     }
+    const spent = await policy.spend.line();
+    if (spent !== undefined && !context.json) context.print(spent);
     return best(views);
 
     /** Those that live; of those that ended only the newest, and only when none lives. */

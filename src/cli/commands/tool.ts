@@ -6,6 +6,7 @@ import type { Tool, ToolResult } from '#tools/define-tool.ts';
 import type { CliCommand, CommandContext } from '../command.ts';
 import { EXIT } from '../exit-codes.ts';
 import { imageSaver } from '../images.ts';
+import { APPROVE_MAX_HELP, personOf } from '../person.ts';
 import { describeFlags, parseFlags } from '../tool-arguments.ts';
 
 interface ToolOptions {
@@ -14,6 +15,7 @@ interface ToolOptions {
   readonly input?: string;
   readonly schema?: boolean;
   readonly saveImages?: string;
+  readonly approveMaxUsd?: string;
 }
 
 export const tool: CliCommand = {
@@ -32,6 +34,7 @@ export const tool: CliCommand = {
       )
       .option('--schema', "print the JSON Schema of the tool's arguments and call nothing")
       .option('--save-images <folder>', 'where images go')
+      .option('--approve-max-usd <dollars>', APPROVE_MAX_HELP)
       .addHelpText(
         'after',
         '\nglovebox tool NAME --help shows the parameters of a tool. A value of - is read from stdin.',
@@ -54,11 +57,12 @@ export const tool: CliCommand = {
     const fromFlags = await parseFlags(words, found.input, host.readStdin);
     const services = await context.services();
     context.onInterruptSay('The call was cancelled. glovebox status shows what still runs.');
-    const { signal, report } = context;
+    const { report } = context;
+    const person = personOf(context, given.approveMaxUsd);
     const result = await services.callTool(
       found,
       { ...fromJson, ...fromFlags },
-      { signal, report, ask: host.ask },
+      { report, ...person },
     );
     context.progress.clear();
     if (json)

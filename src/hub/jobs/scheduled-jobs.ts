@@ -3,7 +3,7 @@ import * as z from 'zod';
 import type { HubContext } from '../context.ts';
 import { checkHubAnswer } from '../failures.ts';
 import { listAnswer, optional, optionalFlag, optionalText } from '../lenient.ts';
-import { askHub, nextPageOf } from '../request.ts';
+import { askHub, nextPageOf, type HubAnswer } from '../request.ts';
 import { jobName, jobSpecAnswer, type JobRef, type JobRequest } from './job.ts';
 
 const scheduledAnswer = z.object({
@@ -63,14 +63,14 @@ export async function listScheduledJobs(
   const found: ScheduledJob[] = [];
   let path: string | undefined = root(namespace);
   while (path !== undefined && found.length < limit) {
-    const { data, response } = await askHub(
+    const answer: HubAnswer<readonly ScheduledJob[]> = await askHub(
       hub,
       { path, schema: list, what: `the scheduled Jobs of ${namespace}` },
       signal,
     );
-    found.push(...data);
-    const next: string | undefined = nextPageOf(response);
-    path = data.length === 0 ? undefined : next?.slice(hub.hosts().hub.length);
+    found.push(...answer.data);
+    const next = nextPageOf(answer.response);
+    path = answer.data.length === 0 ? undefined : next?.slice(hub.hosts().hub.length);
   }
   return found.slice(0, limit);
 }

@@ -31,7 +31,7 @@ import { GloveboxError, isGloveboxError, messageOf } from '#core/errors.ts';
 import type { Clock } from '#platform/clock.ts';
 import { ensurePrivateFolder, errnoOf, pathExists } from '#platform/files.ts';
 import { withFileLock } from '#platform/lock.ts';
-import { isLocalFileSystem } from './file-system.ts';
+import { isLocalFileSystem } from '#platform/file-system.ts';
 import type { FileVersion, LoadedFile, NotebookStore } from './store.ts';
 import { SyncLater, type OpenFile } from './sync-later.ts';
 import { writeAll, writeAllNow } from './write-all.ts';
@@ -205,11 +205,12 @@ export class DiskStore implements NotebookStore {
     let descriptor: number | undefined;
     try {
       accessSync(this.path, constants.W_OK);
-      descriptor = openSync(file, 'wx', 0o600);
-      const { uid, gid } = fstatSync(descriptor, { bigint: true });
+      const wanted = Number(old.mode & 0o7777n);
+      descriptor = openSync(file, 'wx', wanted);
+      const { uid, gid, mode } = fstatSync(descriptor, { bigint: true });
       if (uid !== old.uid || gid !== old.gid) throw new Error('somebody else owns the file');
+      if (Number(mode & 0o7777n) !== wanted) fchmodSync(descriptor, wanted);
       writeAllNow(descriptor, chunks);
-      fchmodSync(descriptor, Number(old.mode & 0o7777n));
       const version = versionOf(fstatSync(descriptor, { bigint: true }));
       renameSync(file, this.path);
       this.#syncLater.add(toOpenFile(descriptor), path.dirname(this.path));

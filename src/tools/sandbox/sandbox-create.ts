@@ -4,6 +4,7 @@ import { BACKEND_IDS } from '#sandbox/backend.ts';
 import { defineTool, textResult } from '../define-tool.ts';
 import { waitS } from '../parameters.ts';
 import { waitOf } from '../render-run.ts';
+import { admitWith } from '../sandbox-admission.ts';
 import { offerLine, quoteLines, sandboxMeta, sandboxSummary } from '../sandbox-answers.ts';
 
 export const sandboxCreate = defineTool({
@@ -12,7 +13,7 @@ export const sandboxCreate = defineTool({
   title: 'Start a sandbox',
   description:
     'Starts a sandbox: a Jupyter server in which notebooks run. The local back end uses this machine, costs nothing and gives no isolation; it has one sandbox per project, which is reused. Elsewhere a call with the same back end, name and options goes on with the sandbox that lives; for a further one give a name. ' +
-    'With dry_run it only says what would be started and what it can cost. Answers when ready, or after wait_s with the state: then sandbox_wait follows.',
+    'What costs money is asked of the user first, or carried by their budget; with dry_run it only says what would be started and what it can cost. Answers when ready, or after wait_s with the state: then sandbox_wait follows.',
   input: z.strictObject({
     backend: z.enum(BACKEND_IDS).optional().describe('Default: the configured one, else local.'),
     name: z.string().max(63).optional().describe('A name of your own for the sandbox.'),
@@ -44,6 +45,10 @@ export const sandboxCreate = defineTool({
         ].join('\n'),
       );
     }
+    let note: string | undefined;
+    const admit = admitWith(context, context, (line) => {
+      note = line;
+    });
     const view = await sandboxes.create(
       {
         backend: id,
@@ -51,6 +56,7 @@ export const sandboxCreate = defineTool({
         ...(input.name !== undefined && { name: input.name }),
         options: input.options ?? {},
         once: 'options',
+        admit,
       },
       waitOf(input.wait_s, context),
     );
@@ -58,6 +64,7 @@ export const sandboxCreate = defineTool({
       view.status.state === 'ready'
         ? `Next: start_new_notebook(experiment_name=..., sandbox_id="${view.id}").`
         : `Next: sandbox_wait(sandbox_id="${view.id}").`;
-    return textResult(`${sandboxSummary(view, Date.now())}\n${next}`, sandboxMeta(view));
+    const lines = [sandboxSummary(view, Date.now()), next, ...(note === undefined ? [] : [note])];
+    return textResult(lines.join('\n'), sandboxMeta(view));
   },
 });

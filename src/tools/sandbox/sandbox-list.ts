@@ -20,7 +20,7 @@ export const sandboxList = defineTool({
     include_ended: z.boolean().optional().describe('Also those that have ended. Default: false.'),
   }),
   hints: { readOnly: true, destructive: false, idempotent: true, openWorld: true },
-  async run(input, { sandboxes, sessions, projectDir, signal }) {
+  async run(input, { sandboxes, sessions, projectDir, spend, signal }) {
     if (input.sandbox_id !== undefined) {
       const view = await sandboxes.get(input.sandbox_id, signal);
       const own = (await sessions.list(false)).filter(({ sandboxId }) => sandboxId === view.id);
@@ -46,7 +46,12 @@ export const sandboxList = defineTool({
       signal,
     );
     const lines = views.map((view) => sandboxLine(view, Date.now()));
-    return textResult(lines.length === 0 ? 'No sandbox is running.' : lines.join('\n'), {
+    const spent = await spend.line();
+    const answer = [
+      ...(lines.length === 0 ? ['No sandbox is running.'] : lines),
+      ...(spent === undefined ? [] : [spent]),
+    ];
+    return textResult(answer.join('\n'), {
       sandboxes: views.map((view) => sandboxMeta(view)),
     });
   },

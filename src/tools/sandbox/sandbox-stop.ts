@@ -1,6 +1,8 @@
 /** sandbox_stop: the end of a sandbox and of everything in it. */
 import * as z from 'zod';
-import { defineTool, textResult } from '../define-tool.ts';
+import { fact } from '#policy/prompt.ts';
+import { PAID_BACKENDS } from '#sandbox/admission.ts';
+import { defineTool, textResult, type ToolContext } from '../define-tool.ts';
 import { sandboxMeta, sandboxSummary } from '../sandbox-answers.ts';
 
 export const sandboxStop = defineTool({
@@ -11,12 +13,44 @@ export const sandboxStop = defineTool({
     'Ends a sandbox: ALL its kernels and their variables are lost; notebooks are saved first and kept. Resolves when it is seen to be gone. Call it only when the user asks for it.',
   input: z.strictObject({ sandbox_id: z.string().describe('Sandbox id.') }),
   hints: { readOnly: false, destructive: true, idempotent: true, openWorld: true },
-  async run(input, { sandboxes, sessions, signal }) {
+  async run(input, context) {
+    const { sandboxes, sessions, spend, signal } = context;
+    await authorizeStop(input.sandbox_id, context);
     const ended = await sessions.endAllIn(input.sandbox_id);
     const view = await sandboxes.stop(input.sandbox_id, signal);
     const lines = ended.map(
       ({ id, notebookPath }) => `session ${id} ended; its notebook is saved: ${notebookPath}`,
     );
-    return textResult([sandboxSummary(view, Date.now()), ...lines].join('\n'), sandboxMeta(view));
+    const spent = PAID_BACKENDS.has(view.backend) ? await spend.line() : undefined;
+    return textResult(
+      [sandboxSummary(view, Date.now()), ...lines, ...(spent === undefined ? [] : [spent])].join(
+        '\n',
+      ),
+      sandboxMeta(view),
+    );
   },
 });
+
+/** Somebody else's conversation may be working in it. Where a client names no session, whoever works in the project may stop it. */
+async function authorizeStop(id: string, context: ToolContext): Promise<void> {
+  const { sandboxes, sessions, projectDir, spend } = context;
+  const { session, projectDir: itsProject, backend } = await sandboxes.origin(id);
+  const isOurs =
+    itsProject === projectDir && (session === undefined || session === spend.session());
+  const inside = (await sessions.list(false)).filter(({ sandboxId }) => sandboxId === id);
+  await context.authorize(
+    {
+      tool: 'sandbox_stop',
+      operation: '',
+      question: `Stop the sandbox ${id}? All variables in its kernels are lost.`,
+      facts: [
+        fact('backend', backend),
+        fact('project', itsProject),
+        fact('sessions', inside.map(({ notebookPath }) => notebookPath).join(', ') || 'none'),
+      ],
+      binding: { id },
+      about: { isOurs },
+    },
+    context,
+  );
+}

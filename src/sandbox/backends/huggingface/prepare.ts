@@ -56,11 +56,16 @@ export async function quoteJob(
   const perHour = usdPerHour(flavor);
   const idle = idleS === 0 ? 'never for idleness' : `when its kernels have run nothing for ${idleS} s`;
   return {
-    ...(perHour !== undefined && { usdPerHour: perHour, priceSource: hardware.source }),
-    ...(perHour !== undefined &&
-      hardware.isLive && { ceilingUsd: ceilingUsd(perHour, lifetimeS) }),
+    ...(perHour !== undefined && {
+      usdPerHour: perHour,
+      ceilingUsd: ceilingUsd(perHour, lifetimeS),
+      priceSource: hardware.source,
+    }),
+    limitS: lifetimeS,
+    hardware: [flavor.name, flavor.machine].filter((words) => words !== '').join(': '),
+    isPriceFresh: hardware.isLive,
+    account: namespace,
     remarks: [
-      `${flavor.name}, paid by ${namespace}`,
       `the Hub ends it after ${lifetimeS} s, and ${idle}`,
       'the price holds the fee of the open port, as it was published',
       ...(Object.keys(secrets).length > 0

@@ -63,3 +63,11 @@ export function checkBudget(options: ModalOptions, gpu: string | undefined): voi
     },
   );
 }
+
+/** `2 x H100, 2 cores, 8 GiB` */
+export function hardwareWords(machine: Machine, gpu: string | undefined): string {
+  const cores = machine.cpu_limit ?? machine.cpu ?? DEFAULT_CORES;
+  const memoryMiB = machine.memory_limit_mib ?? machine.memory_mib ?? DEFAULT_MEMORY_MIB;
+  const gpus = gpu === undefined ? 'no GPU' : `${machine.gpu_count} x ${gpu}`;
+  return `${gpus}, ${cores} cores, ${Math.round(memoryMiB / 102.4) / 10} GiB`;
+}

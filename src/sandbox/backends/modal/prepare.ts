@@ -3,7 +3,7 @@ import type { Quote } from '#sandbox/backend.ts';
 import { renderBytes } from '#core/units.ts';
 import type { Layout } from '#sandbox/layout.ts';
 import type { Connection } from './connection.ts';
-import { ceilingOf, checkBudget, priceOf } from './cost.ts';
+import { ceilingOf, checkBudget, hardwareWords, priceOf } from './cost.ts';
 import { PRICE_SOURCE } from './hardware.ts';
 import type { PinnedRepository } from './image.ts';
 import { isKnownComplete } from './models/fetch.ts';
@@ -91,6 +91,8 @@ export async function quoteModal(options: ModalOptions, context: PrepareContext)
       ceilingUsd: ceilingOf(usdPerHour, lifetimeS),
       priceSource: PRICE_SOURCE,
     }),
+    limitS: lifetimeS,
+    hardware: hardwareWords(options, first),
     remarks: [`Modal ends it after ${lifetimeS} s, and ${idleWords(options)}`, ...remarks],
   };
 }

@@ -25,7 +25,7 @@ export async function cancelOperation(input: JobsInput, context: ToolContext): P
       {
         tool: 'hf_jobs',
         operation: 'cancel',
-        effect: foreign.length === 0 ? 'free' : 'destroys',
+        about: { isOurs: foreign.length === 0 },
         question: `Cancel ${live.map(({ ref }) => jobName(ref)).join(', ')}?`,
         facts: foreign.map(
           ({ ref, job }) => `${jobName(ref)} was not started from here: ${job.flavor}, ${job.status.stage}`,
@@ -49,5 +49,6 @@ export async function cancelOperation(input: JobsInput, context: ToolContext): P
         : `${jobName(ref)} was told to end and is still ${stageWords(now)}: look again with inspect.`,
     );
   }
-  return textResult(lines.join('\n'));
+  const spent = await context.spend.line();
+  return textResult([...lines, ...(spent === undefined ? [] : [spent])].join('\n'));
 }

@@ -5,6 +5,7 @@ import { requiredChoice } from '../../wide-input.ts';
 
 export const JOB_OPERATIONS = [
   'run',
+  'uv',
   'ps',
   'logs',
   'wait',

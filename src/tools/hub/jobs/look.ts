@@ -68,7 +68,8 @@ export async function inspectOperation(input: JobsInput, context: ToolContext): 
     const job = await getJob(hub, ref, signal);
     parts.push(jobDetails(job, ref.namespace, hardware, place).join('\n'));
   }
-  return textResult(parts.join('\n\n'));
+  const spent = await context.spend.line();
+  return textResult([...parts, ...(spent === undefined ? [] : [spent])].join('\n\n'));
 }
 
 export async function hardwareOperation(

@@ -2,14 +2,16 @@
 import { createHash } from 'node:crypto';
 import { GloveboxError } from '#core/errors.ts';
 import { didYouMean } from '#core/nearest.ts';
-import { costMicroUsd, hourlyUsd, renderMicroUsd } from '#hub/jobs/cost.ts';
 import { listHardware, type Flavor, type Hardware } from '#hub/jobs/hardware.ts';
 import type { JobRequest, JobVolume } from '#hub/jobs/job.ts';
-import { DEFAULT_TIME_LIMIT, parseTimeLimitS } from '#hub/jobs/time-limit.ts';
-import { renderDuration } from '#core/units.ts';
+import type { CallFacts } from '#policy/contract.ts';
+import type { Estimate } from '#policy/cost.ts';
+import { fact } from '#policy/prompt.ts';
+import { parseTimeLimitS } from '#policy/time-limit.ts';
 import type { ToolContext } from '../../define-tool.ts';
 import type { JobsInput } from '../hf-jobs.ts';
-import { imageOf } from './job-image.ts';
+import { estimateJob, priceWords } from './job-cost.ts';
+import { imageOf, mayInherit } from './job-image.ts';
 import { placeOf, type Place } from './job-place.ts';
 import { launchScript, renderCommand } from './launcher.ts';
 import { readScript, type Script } from './script.ts';
@@ -20,10 +22,12 @@ export interface JobPlan {
   readonly request: JobRequest;
   /** Absent when the Hub does not list it now. */
   readonly flavor: Flavor | undefined;
-  /** The most that one run can cost; absent when the price is not known. */
-  readonly ceilingMicroUsd: number | undefined;
+  /** The most that one run can cost. */
+  readonly cost: Estimate;
+  readonly about: CallFacts;
   readonly facts: readonly string[];
   readonly binding: Readonly<Record<string, string>>;
+  readonly scriptSha256: string | undefined;
 }
 
 const DEFAULT_FLAVOR = 'cpu-basic';
@@ -49,7 +53,7 @@ export async function planJob(input: JobsInput, context: ToolContext): Promise<J
       { hint: 'script is Python for uv; command is program and arguments in an image.' },
     );
   }
-  const timeoutSeconds = parseTimeLimitS(input.timeout ?? DEFAULT_TIME_LIMIT);
+  const timeoutSeconds = parseTimeLimitS(input.timeout);
   const labels = { ...labelsOf(input), [INSTALLATION_LABEL]: jobs.installation };
   const volumes = volumesOf(input);
   const where = imageOf(input);
@@ -81,17 +85,28 @@ export async function planJob(input: JobsInput, context: ToolContext): Promise<J
     ...(ports.length > 0 && { expose: { ports } }),
     ...(input.ssh === true && { ssh: { enabled: true } }),
   };
-  const priced = hardware.source === 'live' ? flavor : undefined;
-  const ceilingMicroUsd = costMicroUsd(priced, timeoutSeconds, ports.length > 0);
-  const plan = { place, request, flavor, ceilingMicroUsd };
+  const exposed = ports.length > 0;
+  const cost = estimateJob(flavor, hardware, { seconds: timeoutSeconds, exposed });
+  const sha256 = script?.kind === 'code' ? digest(script.bytes) : undefined;
+  const others = Object.keys(secrets.values).filter((key) => key !== 'HF_TOKEN');
   return {
-    ...plan,
-    facts: factsOf(plan, { input, script, secrets, hardware }),
+    place,
+    request,
+    flavor,
+    cost,
+    about: {
+      ownership: place.isOrganisation ? 'organisation' : 'own',
+      hardware: name,
+      isExposed: exposed || input.ssh === true || others.length > 0,
+      givesTokenAway: 'HF_TOKEN' in secrets.values && !mayInherit(where.image),
+    },
+    facts: factsOf({ place, request, flavor }, { input, script, secrets, sha256 }),
     binding: {
       namespace: place.namespace,
       request: digest(JSON.stringify(request)),
-      ...(script?.kind === 'code' && { script: digest(script.bytes) }),
+      ...(sha256 !== undefined && { script: sha256 }),
     },
+    scriptSha256: sha256,
   };
 }
 
@@ -109,11 +124,6 @@ function flavorOf(name: string, { flavors, source }: Hardware): Flavor | undefin
     `hardware_flavor: the Hub has no "${name}".${didYouMean(name, names)}`,
     { hint: `there are: ${priced.join(', ')}.` },
   );
-}
-
-export function priceWords(flavor: Flavor): string {
-  const usd = hourlyUsd(flavor);
-  return usd === undefined ? 'price unknown' : `$${usd.toFixed(2)}/h`;
 }
 
 function labelsOf({ labels = {}, name }: JobsInput): Record<string, string> {
@@ -144,48 +154,40 @@ interface Said {
   readonly input: JobsInput;
   readonly script: Script | undefined;
   readonly secrets: GatheredSecrets;
-  readonly hardware: Hardware;
+  readonly sha256: string | undefined;
 }
 
 function factsOf(
-  { place, request, flavor, ceilingMicroUsd }: Pick<JobPlan, 'place' | 'request' | 'flavor' | 'ceilingMicroUsd'>,
-  { input, script, secrets, hardware }: Said,
+  { place, request, flavor }: Pick<JobPlan, 'place' | 'request' | 'flavor'>,
+  { input, script, secrets, sha256 }: Said,
 ): readonly string[] {
   const { timeoutSeconds, volumes = [], expose } = request;
-  const kind = place.isOrganisation ? 'an organisation, which is billed' : 'yours';
-  const minutes = Math.ceil(timeoutSeconds / 60);
-  const cost =
-    ceilingMicroUsd === undefined
-      ? 'not known: no price from the Hub'
-      : `${renderMicroUsd(ceilingMicroUsd)} (${minutes} min)`;
-  const code =
-    script === undefined
-      ? `command: ${renderCommand(request.command)}`
-      : `code: ${script.words}${script.kind === 'code' ? `, sha256 ${digest(script.bytes).slice(0, 12)}` : ''}`;
+  const kind = place.isOrganisation ? 'organisation; it is billed' : 'yours';
+  const hash = sha256 === undefined ? '' : `, sha256 ${sha256.slice(0, 12)}`;
   const list = (values: readonly string[]): string => values.join(', ');
   return [
-    `account: ${place.namespace} (${kind})`,
-    `hardware: ${request.flavor}${flavor === undefined ? '' : `: ${flavorWords(flavor)}`}`,
-    `prices: ${hardware.source === 'live' ? 'of the Hub, not older than 6 hours' : 'not from the Hub now'}`,
-    `limit: ${renderDuration(timeoutSeconds * 1000)}; the most it can cost: ${cost}`,
-    code,
-    `image: ${request.dockerImage ?? `the Space ${request.spaceId}`}`,
-    ...(input.dependencies === undefined ? [] : [`packages: ${list(input.dependencies)}`]),
-    `gets: ${secrets.words.length === 0 ? 'no secrets' : list(secrets.words)}`,
-    ...volumes.map(({ type, source, mountPath }) => `mounts: ${type} ${source} at ${mountPath}`),
-    ...(expose === undefined ? [] : [`open ports: ${list(expose.ports.map(String))}`]),
-    ...(request.ssh === undefined ? [] : ['open to SSH']),
-    ...(timeoutSeconds > 86_400 ? ['warning: longer than a day'] : []),
+    fact('account', `${place.namespace} (${kind})`),
+    fact('hardware', `${request.flavor}${flavor === undefined ? '' : `: ${flavorWords(flavor)}`}`),
+    script === undefined
+      ? fact('command', renderCommand(request.command))
+      : fact('code', `${script.words}${hash}`),
+    fact('image', request.dockerImage ?? `the Space ${request.spaceId}`),
+    ...(input.dependencies === undefined ? [] : [fact('packages', list(input.dependencies))]),
+    fact('gets', secrets.words.length === 0 ? 'no secrets' : list(secrets.words)),
+    ...volumes.map(({ type, source, mountPath }) =>
+      fact('mounts', `${type} ${source} at ${mountPath}`),
+    ),
+    ...(expose === undefined ? [] : [fact('open ports', list(expose.ports.map(String)))]),
+    ...(request.ssh === undefined ? [] : [fact('open', 'to SSH')]),
+    ...(timeoutSeconds > 86_400 ? [fact('warning', 'it may run longer than a day')] : []),
   ];
 }
 
+/** `12 vCPU, 46 GB, 1x A10G 24 GB, $1.50/h` */
 export function flavorWords(flavor: Flavor): string {
   const { machine, accelerator } = flavor;
+  const memory = accelerator?.memoryGb === undefined ? '' : ` ${accelerator.memoryGb} GB`;
   const gpu =
-    accelerator === undefined
-      ? []
-      : [
-          `${accelerator.count}x ${accelerator.model}${accelerator.memoryGb === undefined ? '' : ` ${accelerator.memoryGb} GB`}`,
-        ];
+    accelerator === undefined ? [] : [`${accelerator.count}x ${accelerator.model}${memory}`];
   return [...(machine === '' ? [] : [machine]), ...gpu, priceWords(flavor)].join(', ');
 }

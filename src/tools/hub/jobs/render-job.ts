@@ -1,9 +1,10 @@
 /** How a Job is told: its stage, its times, what it cost so far. */
 import { renderDuration } from '#core/units.ts';
-import { costMicroUsd, renderMicroUsd } from '#hub/jobs/cost.ts';
+import { renderUsd } from '#core/money.ts';
 import type { Hardware } from '#hub/jobs/hardware.ts';
 import { isFinal, jobName, jobPage, type Job, type JobRef } from '#hub/jobs/job.ts';
 import { oneLine } from '../../paged-answer.ts';
+import { costSoFar } from './job-cost.ts';
 import { renderCommand } from './launcher.ts';
 
 export const stageWords = ({ status: { stage, message } }: Job): string =>
@@ -26,8 +27,9 @@ function costWords(job: Job, { flavors }: Hardware, nowMs: number): string {
   const ms = runningMs(job, nowMs);
   if (ms === undefined) return job.startedAt === undefined ? '$0.00' : 'cost unknown';
   const flavor = flavors.find(({ name }) => name === job.flavor);
-  const cost = costMicroUsd(flavor, ms / 1000, job.status.exposeUrls.length > 0);
-  return cost === undefined ? 'cost unknown' : `about ${renderMicroUsd(cost)}`;
+  const exposed = job.status.exposeUrls.length > 0;
+  const cost = costSoFar(flavor, { seconds: ms / 1000, exposed });
+  return cost === undefined ? 'cost unknown' : `about ${renderUsd(cost)}`;
 }
 
 const imageWords = ({ dockerImage, spaceId }: Job): string =>

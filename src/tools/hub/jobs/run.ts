@@ -19,6 +19,8 @@ const OPERATIONS: Readonly<
   Record<JobOperation, (input: JobsInput, context: ToolContext) => Promise<ToolResult>>
 > = {
   run: runOperation,
+  // What the programs of Hugging Face call a run of a script.
+  uv: runOperation,
   ps: psOperation,
   logs: logsOperation,
   wait: waitOperation,

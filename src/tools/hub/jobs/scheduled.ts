@@ -2,10 +2,9 @@
 import { GloveboxError, isGloveboxError } from '#core/errors.ts';
 import { newUuid } from '#core/ids.ts';
 import { renderDuration } from '#core/units.ts';
-import { renderMicroUsd } from '#hub/jobs/cost.ts';
 import { REQUEST_LABEL } from '#hub/jobs/create-job.ts';
 import { jobName, type JobRef } from '#hub/jobs/job.ts';
-import { parseSchedule, type Schedule } from '#hub/jobs/schedule.ts';
+import { listHardware } from '#hub/jobs/hardware.ts';
 import {
   createScheduledJob,
   deleteScheduledJob,
@@ -14,15 +13,21 @@ import {
   setScheduledJob,
   type ScheduledJob,
 } from '#hub/jobs/scheduled-jobs.ts';
-import type { Effect } from '../../authorize.ts';
+import { renderUsd } from '#core/money.ts';
+import type { Grant } from '#policy/contract.ts';
+import type { Estimate } from '#policy/cost.ts';
+import { normaliseOperation } from '#policy/normalise.ts';
+import { fact } from '#policy/prompt.ts';
+import { firingsOf, type Firing } from '#policy/schedule.ts';
 import { textResult, type ToolContext, type ToolResult } from '../../define-tool.ts';
 import { budgetOf, encodeCursor, offsetOf, oneLine, renderList } from '../../paged-answer.ts';
 import { clamp, requireFields } from '../../wide-input.ts';
 import type { JobsInput } from '../hf-jobs.ts';
+import { estimateJob } from './job-cost.ts';
 import { jobRefs, placeOf } from './job-place.ts';
 import { renderCommand } from './launcher.ts';
-import { planJob, type JobPlan } from './plan-job.ts';
-import { ceilingWords } from './submit.ts';
+import { planJob } from './plan-job.ts';
+import { isRefusal, planned } from './submit.ts';
 
 const NOT_SCHEDULED = ['expose', 'ssh', 'wait_seconds'] as const;
 
@@ -33,49 +38,72 @@ export async function scheduledRun(input: JobsInput, context: ToolContext): Prom
     throw new GloveboxError('input/invalid', `A scheduled Job takes no ${unfit.join(', ')}.`, {
       hint: 'leave that out.',
     });
-  const schedule = parseSchedule(given);
+  const { hub, signal } = context;
+  const schedule = given.trim().toLowerCase().replaceAll(/\s+/g, ' ');
+  const firing = firingsOf(schedule, hub.now());
   const plan = await planJob(input, context);
-  await context.authorize(
+  const request = newUuid();
+  const recurring = recurringFacts(schedule, firing, plan.cost);
+  const grant = await context.authorize(
     {
-      tool: 'hf_jobs',
-      operation: input.operation,
-      effect: 'paid',
-      question: `Schedule a paid Job on Hugging Face, ${schedule.text}? ${ceilingWords(plan)} That is per run.`,
-      facts: [...recurringFacts(schedule, plan), ...plan.facts],
-      binding: { ...plan.binding, schedule: schedule.text },
+      ...planned(input, plan, request),
+      question: 'Schedule a paid Job on Hugging Face, again and again?',
+      facts: [...recurring, ...plan.facts],
+      binding: { ...plan.binding, schedule },
+      cost: costOfDay(plan.cost, firing),
     },
     context,
   );
-  const labels = { ...plan.request.labels, [REQUEST_LABEL]: newUuid() };
-  const made = await createScheduledJob(
-    context.hub,
-    plan.place.namespace,
-    {
-      jobSpec: { ...plan.request, labels },
-      schedule: schedule.text,
-      ...(input.suspend !== undefined && { suspend: input.suspend }),
-      ...(input.concurrency !== undefined && { concurrency: input.concurrency }),
+  const labels = { ...plan.request.labels, [REQUEST_LABEL]: request };
+  const { namespace } = plan.place;
+  const body = {
+    jobSpec: { ...plan.request, labels },
+    schedule,
+    ...(input.suspend !== undefined && { suspend: input.suspend }),
+    ...(input.concurrency !== undefined && { concurrency: input.concurrency }),
+  };
+  const made = await createScheduledJob(hub, namespace, body, signal).catch(
+    async (error: unknown) => {
+      if (isRefusal(error)) await grant.release();
+      throw error;
     },
-    context.signal,
   );
-  const ref = { namespace: plan.place.namespace, id: made.id };
+  const ref = { namespace, id: made.id };
+  await grant.attach({ kind: 'job', id: jobName(ref) });
   return textResult(
     [
       `Scheduled ${jobName(ref)}: ${scheduleWords(made)}`,
-      ...recurringFacts(schedule, plan),
+      ...recurring,
+      ...(grant.note === undefined ? [] : [grant.note]),
       `Next: hf_jobs(operation="scheduled inspect", scheduled_job_id="${jobName(ref)}"); scheduled suspend and scheduled delete stop it.`,
     ].join('\n'),
     { scheduled_job_id: jobName(ref) },
   );
 }
 
-function recurringFacts({ runsPerDay }: Schedule, { ceilingMicroUsd }: JobPlan): readonly string[] {
-  const often = `runs at most ${runsPerDay} times on one day; it stays active until it is deleted`;
-  if (ceilingMicroUsd === undefined) return [often, 'cost: not known'];
-  const perDay = ceilingMicroUsd * runsPerDay;
+/** What the budget has to carry: the runs of the first day. Later ones are bounded by the schedule, and by nothing here. */
+const costOfDay = (perRun: Estimate, { firstDay }: Firing): Estimate =>
+  perRun.amountMicroUsd === null
+    ? perRun
+    : {
+        ...perRun,
+        amountMicroUsd: perRun.amountMicroUsd * firstDay,
+        minutes: perRun.minutes * firstDay,
+      };
+
+function recurringFacts(
+  schedule: string,
+  { firstDay, thirtyDays }: Firing,
+  { amountMicroUsd: amount }: Estimate,
+): readonly string[] {
+  const cost =
+    amount === null
+      ? 'not known'
+      : `at most ${renderUsd(amount)} per run, ${renderUsd(amount * firstDay)} on the first day, ${renderUsd(amount * thirtyDays)} in 30 days`;
   return [
-    often,
-    `cost: at most ${renderMicroUsd(ceilingMicroUsd)} per run, ${renderMicroUsd(perDay)} on a day with runs, ${renderMicroUsd(perDay * 30)} in 30 such days`,
+    fact('schedule', `${schedule} (UTC); it stays active until it is deleted`),
+    fact('cost', cost),
+    fact('budget', 'holds for the first day only; later runs are bounded by the schedule'),
   ];
 }
 
@@ -122,26 +150,29 @@ export async function scheduledInspect(
 }
 
 export const scheduledSuspend = (input: JobsInput, context: ToolContext): Promise<ToolResult> =>
-  change(input, context, 'free', 'suspend');
+  change(input, context, 'suspend');
 
 export const scheduledResume = (input: JobsInput, context: ToolContext): Promise<ToolResult> =>
-  change(input, context, 'paid', 'resume');
+  change(input, context, 'resume');
 
 async function change(
   input: JobsInput,
   context: ToolContext,
-  effect: Effect,
   what: 'suspend' | 'resume',
 ): Promise<ToolResult> {
   const { hub, signal } = context;
   const ref = await theSchedule(input, context);
   const before = await getScheduledJob(hub, ref, signal);
-  await ask(input.operation, effect, ref, before, context);
-  await setScheduledJob(hub, ref, what, signal);
+  const grant = await ask(input, ref, before, context, what === 'resume');
+  await setScheduledJob(hub, ref, what, signal).catch(async (error: unknown) => {
+    if (isRefusal(error)) await grant.release();
+    throw error;
+  });
+  await grant.attach({ kind: 'job', id: jobName(ref) });
   const now = await getScheduledJob(hub, ref, signal);
   const isDone = now.suspend === (what === 'suspend');
   return textResult(
-    `${isDone ? 'Done' : `The Hub took the request, and it is not done yet`}. ${details(ref, now)}`,
+    `${isDone ? 'Done' : 'The Hub took the request, and it is not done yet'}. ${details(ref, now)}`,
   );
 }
 
@@ -149,7 +180,7 @@ export async function scheduledDelete(input: JobsInput, context: ToolContext): P
   const { hub, signal } = context;
   const ref = await theSchedule(input, context);
   const before = await getScheduledJob(hub, ref, signal);
-  await ask(input.operation, 'destroys', ref, before, context);
+  await ask(input, ref, before, context, false);
   await deleteScheduledJob(hub, ref, signal);
   const left = await getScheduledJob(hub, ref, signal).catch((error: unknown) => {
     if (isGloveboxError(error, 'remote/not-found')) return undefined;
@@ -162,22 +193,39 @@ export async function scheduledDelete(input: JobsInput, context: ToolContext): P
   );
 }
 
+/** @param costs whether it begins to cost again. */
 async function ask(
-  operation: string,
-  effect: Effect,
+  { operation }: JobsInput,
   ref: JobRef,
   job: ScheduledJob,
   context: ToolContext,
-): Promise<void> {
+  costs: boolean,
+): Promise<Grant> {
   const [, verb = ''] = operation.split(' ');
-  await context.authorize(
+  const { flavor: name, timeoutSeconds } = job.jobSpec;
+  const hardware = await listHardware(context.hub, context.signal);
+  const flavor = hardware.flavors.find((each) => each.name === name);
+  const firing = firingsOf(job.schedule, context.hub.now());
+  const perRun = estimateJob(timeoutSeconds === undefined ? undefined : flavor, hardware, {
+    seconds: timeoutSeconds ?? 0,
+    exposed: false,
+  });
+  return context.authorize(
     {
       tool: 'hf_jobs',
-      operation,
-      effect,
+      operation: normaliseOperation(operation),
       question: `${verb.charAt(0).toUpperCase()}${verb.slice(1)} the scheduled Job ${jobName(ref)}?`,
-      facts: [scheduleWords(job), `hardware: ${job.jobSpec.flavor ?? 'unknown'}`],
+      facts: [
+        fact('hardware', name ?? 'unknown'),
+        ...(costs ? recurringFacts(job.schedule, firing, perRun) : [fact('schedule', job.schedule)]),
+      ],
       binding: { job: jobName(ref) },
+      about: { ...(name !== undefined && { hardware: name }) },
+      ...(costs && {
+        cost: costOfDay(perRun, firing),
+        namespace: ref.namespace,
+        subject: { kind: 'job', id: jobName(ref) },
+      }),
     },
     context,
   );

@@ -79,6 +79,8 @@ export async function watchToEnd(
   const watched = await follow(ref, watch, log, context);
   const { job } = watched;
   const { stage } = job.status;
+  // What has ended is settled by asking what was spent.
+  const spent = isFinal(stage) ? await context.spend.line() : undefined;
   if (isFinal(stage) && stage !== 'COMPLETED') throw failure(ref, job, log, context);
   const budget = budgetOf(input.max_chars, context.settings, notes) - 600;
   const lines = foldInstallation(log.lines);
@@ -91,6 +93,7 @@ export async function watchToEnd(
     lines.length === 0 ? '(no new lines)' : cutLog(lines, budget),
     '',
     nextLine(ref, watched, 'wait'),
+    ...(spent === undefined ? [] : [spent]),
   ].join('\n');
 }
 

@@ -1,7 +1,8 @@
 /** Which repository a call is about, from an id and a type or from an address that says all of it. */
 import { GloveboxError } from '#core/errors.ts';
 import { parseRepo, repoWords, type RepoRef, type RepoType } from '#hub/repos/repo-ref.ts';
-import { ownershipOf, whoAmI } from '#hub/whoami.ts';
+import { ownershipKind, ownershipOf, whoAmI } from '#hub/whoami.ts';
+import type { CallFacts } from '../../authorize.ts';
 import type { ToolContext } from '../../define-tool.ts';
 
 export interface RepoCall {
@@ -40,4 +41,12 @@ export function repoOf(
 export async function ownedWords(repo: RepoRef, { hub, signal }: ToolContext): Promise<string> {
   const me = await whoAmI(hub, signal);
   return `${repoWords(repo)}, ${ownershipOf(repo.id, me)}`;
+}
+
+/** Whose it is, for policy. */
+export async function ownershipIn(
+  repo: RepoRef,
+  { hub, signal }: ToolContext,
+): Promise<Pick<CallFacts, 'ownership'>> {
+  return { ownership: ownershipKind(repo.id, await whoAmI(hub, signal)) };
 }

@@ -8,7 +8,7 @@ import { listAllFiles, pathInfo, repoHead, type RepoHead } from '#hub/repos/tree
 import { textResult, type ToolContext, type ToolResult } from '../../define-tool.ts';
 import { megabytes } from '../dataset/report.ts';
 import { renderCount } from '../../paged-answer.ts';
-import { ownedWords } from './repo-target.ts';
+import { ownedWords, ownershipIn } from './repo-target.ts';
 import { secretSigns } from './secret-signs.ts';
 import { readUploadSource } from './upload-source.ts';
 
@@ -71,7 +71,11 @@ export async function uploadFile(
     {
       tool: TOOL,
       operation: 'upload',
-      effect: head.isPrivate ? 'writes' : 'publishes',
+      about: {
+        ...(await ownershipIn(repo, context)),
+        publishes: !head.isPrivate,
+        hasSecrets: secrets.length > 0,
+      },
       question: `Upload ${path} to ${owned}${request.createPr ? ' as a pull request' : ''}?`,
       facts,
       binding: { ...bindingOf(request, head), path, sha256, secrets: secrets.join('; ') },
@@ -132,7 +136,7 @@ export async function deleteFiles(
     {
       tool: TOOL,
       operation: 'delete',
-      effect: 'destroys',
+      about: await ownershipIn(repo, context),
       question: `Delete ${renderCount(paths.length)} file${paths.length === 1 ? '' : 's'} of ${owned}${request.createPr ? ' in a pull request' : ''}?`,
       facts,
       binding: {

@@ -1,9 +1,8 @@
 /** What every operation of hf_repo_git gets, and how one that changes something asks and answers. */
 import { apiPath, pagePath, type RepoRef } from '#hub/repos/repo-ref.ts';
 import { repoHead, type RepoHead } from '#hub/repos/tree.ts';
-import type { Effect } from '../../authorize.ts';
 import { textResult, type ToolContext, type ToolResult } from '../../define-tool.ts';
-import { ownedWords } from '../repo-files/repo-target.ts';
+import { ownedWords, ownershipIn } from '../repo-files/repo-target.ts';
 
 export interface GitInput {
   readonly branch?: string | undefined;
@@ -38,7 +37,8 @@ export const pageOf = ({ repo, context }: GitCall, rest = ''): string =>
   `${context.hub.hosts().hub}${pagePath(repo)}${rest}`;
 
 export interface PlannedChange {
-  readonly effect: Effect;
+  /** More people can see it afterwards than before. */
+  readonly publishes?: boolean;
   /** Before `of REPOSITORY`: `Delete the branch x`. */
   readonly what: string;
   readonly facts: readonly string[];
@@ -65,7 +65,7 @@ export async function change(
     {
       tool: 'hf_repo_git',
       operation,
-      effect: plan.effect,
+      about: { ...(await ownershipIn(repo, context)), publishes: plan.publishes ?? false },
       question: `${plan.what} of ${owned}?`,
       facts: [`repository: ${owned}${visibility}`, ...plan.facts],
       binding: { repo: apiPath(repo), ...plan.binding },

@@ -32,7 +32,6 @@ export async function createPrOperation(call: GitCall): Promise<ToolResult> {
   return change(
     call,
     {
-      effect: 'writes',
       what: `Open the draft pull request "${oneLine(title, 100)}"`,
       facts: [`title: ${oneLine(title, 200)}`, `description: ${oneLine(description, 300)}`],
       binding: { title, description },
@@ -199,7 +198,6 @@ export async function mergePrOperation(call: GitCall): Promise<ToolResult> {
   return change(
     call,
     {
-      effect: 'writes',
       what: `Merge pull request ${num} ("${oneLine(found.title ?? '', 80)}") into the main branch`,
       facts: [
         `pull request: ${num}, ${found.status ?? 'status not known'}, by ${found.author?.name ?? 'an unknown author'}`,
@@ -235,7 +233,6 @@ async function statusOperation(call: GitCall, status: 'open' | 'closed'): Promis
   return change(
     call,
     {
-      effect: 'writes',
       what: `Set number ${num} ("${oneLine(found.title ?? '', 80)}") from ${found.status ?? 'an unknown status'} to ${status} in the discussions`,
       facts: [
         `status: ${found.status ?? 'not known'} -> ${status}`,
@@ -266,7 +263,6 @@ export async function commentPrOperation(call: GitCall): Promise<ToolResult> {
   return change(
     call,
     {
-      effect: 'publishes',
       what: `Comment on number ${num} in the discussions`,
       facts: [`comment: ${oneLine(comment, 1000)}`],
       binding: { pr_num: String(num), comment },

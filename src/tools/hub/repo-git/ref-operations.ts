@@ -38,7 +38,6 @@ export async function createBranchOperation(call: GitCall): Promise<ToolResult> 
   return change(
     call,
     {
-      effect: 'writes',
       what: `Create the branch ${branch}`,
       facts: [`branch: ${branch}, from ${from} at ${head.sha ?? 'an unknown commit'}`],
       binding: { branch, from: head.sha ?? from },
@@ -65,7 +64,6 @@ export async function deleteBranchOperation(call: GitCall): Promise<ToolResult> 
   return change(
     call,
     {
-      effect: 'destroys',
       what: `Delete the branch ${branch}`,
       facts: [`branch: ${branch}, at ${found.commit}; commits that are only on it are lost`],
       binding: { branch, commit: found.commit },
@@ -91,7 +89,6 @@ export async function createTagOperation(call: GitCall): Promise<ToolResult> {
   return change(
     call,
     {
-      effect: 'writes',
       what: `Create the tag ${tag}`,
       facts: [`tag: ${tag}, on ${revision} at ${commit}`],
       binding: { tag, commit },
@@ -119,7 +116,6 @@ export async function deleteTagOperation(call: GitCall): Promise<ToolResult> {
   return change(
     call,
     {
-      effect: 'destroys',
       what: `Delete the tag ${tag}`,
       facts: [`tag: ${tag}, at ${found.commit}; the commit stays`],
       binding: { tag, commit: found.commit },

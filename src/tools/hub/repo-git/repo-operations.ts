@@ -25,7 +25,7 @@ export async function createRepoOperation(call: GitCall): Promise<ToolResult> {
   return change(
     own,
     {
-      effect: isPrivate ? 'writes' : 'publishes',
+      publishes: !isPrivate,
       what: `Create the ${visibilityOf(isPrivate)} repository`,
       facts: [
         `visibility: ${isPrivate ? 'private' : 'PUBLIC'}`,
@@ -90,7 +90,7 @@ export async function updateRepoOperation(call: GitCall): Promise<ToolResult> {
   return change(
     call,
     {
-      effect: isPrivate === false || gated === 'none' ? 'publishes' : 'writes',
+      publishes: isPrivate === false || loosens(head.gated, gated),
       what: `Change the settings (${changes.join('; ')})`,
       facts: changes,
       binding: { private: String(isPrivate ?? ''), gated: gated ?? '' },
@@ -109,4 +109,13 @@ export async function updateRepoOperation(call: GitCall): Promise<ToolResult> {
     },
     head,
   );
+}
+
+const GATES = ['none', 'auto', 'manual'];
+
+/** From a state that is not known, everything but the strictest gate may be less than before. */
+function loosens(before: string, after: string | undefined): boolean {
+  if (after === undefined) return false;
+  const known = GATES.indexOf(before);
+  return GATES.indexOf(after) < (known < 0 ? GATES.length - 1 : known);
 }

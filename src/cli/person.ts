@@ -1,0 +1,36 @@
+/** The person at a command: who is asked, and what they agreed to with a flag. */
+import { GloveboxError } from '#core/errors.ts';
+import { parseUsd } from '#core/money.ts';
+import type { Person } from '#policy/contract.ts';
+import type { CommandContext } from './command.ts';
+
+export const APPROVE_MAX_HELP =
+  'start it without a question when it cannot cost more (for scripts of people; an agent cannot use it)';
+
+/** @throws GloveboxError `input/invalid` for no amount, `policy/refused` when an agent gives one. */
+export function personOf(
+  { host, signal }: Pick<CommandContext, 'host' | 'signal'>,
+  approveMaxUsd: string | undefined,
+): Person {
+  if (approveMaxUsd === undefined) return { ask: host.ask, signal };
+  const approvedMaxMicroUsd = parseUsd(approveMaxUsd);
+  if (approvedMaxMicroUsd === undefined) {
+    throw new GloveboxError('input/invalid', `--approve-max-usd is "${approveMaxUsd}".`, {
+      hint: 'Give an amount of US dollars, such as 3 or 2.50.',
+    });
+  }
+  refuseAgents(host, '--approve-max-usd');
+  return { ask: host.ask, signal, approvedMaxMicroUsd };
+}
+
+/** @throws GloveboxError `policy/refused`: an agent may ask for money, and not grant it. */
+export function refuseAgents({ isRunByAgent }: CommandContext['host'], what: string): void {
+  if (!isRunByAgent) return;
+  throw new GloveboxError(
+    'policy/refused',
+    `${what} is for people: CLAUDECODE is set, so an agent runs this.`,
+    {
+      hint: 'the user runs it in a terminal of their own.',
+    },
+  );
+}

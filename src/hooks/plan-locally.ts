@@ -1,0 +1,92 @@
+/** Says what a call would do from what lies on this machine, for the tools of which that is the whole story. */
+import { isRecord } from '#core/json.ts';
+import { type PlannedOperation } from '#policy/contract.ts';
+import { createLedger } from '#policy/ledger.ts';
+import { isOpen } from '#policy/ledger-lines.ts';
+import { normaliseOperation, type NormalCall } from '#policy/normalise.ts';
+import { fact } from '#policy/prompt.ts';
+import { costOfQuote, factsOfQuote } from '#policy/quote-cost.ts';
+import type { BackendId } from '#sandbox/backend.ts';
+import type { HookWorld } from './contract.ts';
+
+type Planner = (call: NormalCall, world: HookWorld) => Promise<PlannedOperation | undefined>;
+
+/** Every other tool is free, or its question needs answers that only the server gets. A new one is a row. */
+const PLANNERS: Readonly<Record<string, Planner>> = {
+  sandbox_create: planSandbox,
+  sandbox_stop: planStop,
+};
+
+/** Undefined: nothing can be said here. */
+export async function planLocally(
+  call: NormalCall,
+  world: HookWorld,
+): Promise<PlannedOperation | undefined> {
+  const plan = Object.hasOwn(PLANNERS, call.tool) ? PLANNERS[call.tool] : undefined;
+  return plan?.(call, world);
+}
+
+const BACKENDS: readonly BackendId[] = ['local', 'slurm', 'modal', 'huggingface'];
+
+async function planSandbox(
+  call: NormalCall,
+  world: HookWorld,
+): Promise<PlannedOperation | undefined> {
+  const { backend: named = world.defaultBackend, options = {}, dry_run: dryRun } = call.args;
+  const backend = BACKENDS.find(
+    (id) => typeof named === 'string' && id === normaliseOperation(named),
+  );
+  if (backend === undefined || !isRecord(options)) return undefined;
+  const isFree = backend === 'local' || backend === 'slurm';
+  if (!isFree && (await goesOn(call, world))) return undefined;
+  const quote = isFree ? undefined : await world.quoteOf(backend, options);
+  return {
+    tool: call.tool,
+    operation: '',
+    question: `Start a ${isFree ? '' : 'paid '}sandbox on ${backend}?`,
+    facts: [
+      ...factsOfQuote(backend, quote),
+      ...(quote?.remarks ?? []).map((remark) => fact('note', remark)),
+      fact('options', JSON.stringify(options)),
+    ],
+    binding: {},
+    about: {
+      backend,
+      isDryRun: dryRun === true,
+      ...(typeof options['flavor'] === 'string' && { hardware: options['flavor'] }),
+    },
+    ...(!isFree && { cost: costOfQuote(quote) }),
+  };
+}
+
+/** The same call has started one that lives, as far as is known: then it goes on with that, and costs nothing more. */
+async function goesOn(
+  { argsHash }: NormalCall,
+  { dir, clock, fateOf }: HookWorld,
+): Promise<boolean> {
+  const entries = await createLedger({ dir, clock })
+    .entries()
+    .catch(() => []);
+  const before = entries.findLast((entry) => entry.argsHash === argsHash && isOpen(entry));
+  if (before?.subject === undefined) return false;
+  const fate = await fateOf(before.subject.id);
+  return fate !== undefined && !fate.hasEnded;
+}
+
+async function planStop(call: NormalCall, world: HookWorld): Promise<PlannedOperation | undefined> {
+  const { sandbox_id: id } = call.args;
+  const record = typeof id === 'string' ? await world.readSandbox(id) : undefined;
+  // One that is not on record is told of by the server.
+  if (typeof id !== 'string' || record === undefined) return undefined;
+  const { session, projectDir, backend } = record;
+  const isOurs =
+    projectDir === world.projectDir && (session === undefined || session === world.sessionId);
+  return {
+    tool: call.tool,
+    operation: '',
+    question: `Stop the sandbox ${id}? All variables in its kernels are lost.`,
+    facts: [fact('backend', String(backend)), fact('project', String(projectDir))],
+    binding: { id },
+    about: { isOurs },
+  };
+}

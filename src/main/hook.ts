@@ -1,0 +1,71 @@
+/** A hook in the real world: streams, folders, time. Imports no SDK and no schema library: it starts for every call of a tool. */
+import { readEnvironment, variable, type Environment } from '#config/environment.ts';
+import { readPolicySettings, truthOfWord } from '#config/policy-settings.ts';
+import { findProjectDir } from '#config/project.ts';
+import { stateDirIn } from '#config/state-dir.ts';
+import type { HookWorld } from '#hooks/contract.ts';
+import { runHook } from '#hooks/run-hook.ts';
+import { systemClock } from '#platform/clock.ts';
+import { hostSession } from './host-session.ts';
+import { fateOfSandbox, readSandboxRecord } from './sandbox-fate.ts';
+
+/** `timeout` in hooks.json is 10 s, after which a call would run unasked. */
+const LIMIT_MS = 8_000;
+
+/** Answers one event and resolves with the exit code; what it says is written by then. */
+export async function runHookProcess(event: string | undefined): Promise<number> {
+  const stdin = await readAll();
+  const outcome = await runHook(event, stdin, createWorld(readEnvironment(), process.cwd()));
+  await Promise.all([
+    written(process.stdout, outcome.stdout),
+    written(process.stderr, outcome.stderr),
+  ]);
+  return outcome.exitCode;
+}
+
+function createWorld(env: Environment, cwd: string): HookWorld {
+  const dir = stateDirIn(env, cwd);
+  return {
+    env,
+    dir,
+    projectDir: findProjectDir({ env, cwd }),
+    clock: systemClock,
+    sessionId: hostSession(env) ?? 'unknown',
+    settings: readPolicySettings(env),
+    defaultBackend: defaultBackendIn(env),
+    async quoteOf(backend, options) {
+      if (backend !== 'modal') return undefined;
+      const { roughQuote } = await import('../sandbox/backends/modal/rough-quote.ts');
+      return roughQuote(options);
+    },
+    readSandbox: (id) => readSandboxRecord(dir, id),
+    fateOf: (id) => fateOfSandbox(dir, id),
+    async whoAmI(signal) {
+      const { hubIdentity } = await import('./hub-identity.ts');
+      return hubIdentity(env, dir, systemClock.now(), signal);
+    },
+    signal: AbortSignal.timeout(LIMIT_MS),
+  };
+}
+
+function defaultBackendIn(env: Environment): string | undefined {
+  const old = variable(env, 'ML_INTERN_LOCAL_MODE');
+  const isLocal = old !== undefined && truthOfWord(old) === true;
+  return (
+    variable(env, 'GLOVEBOX_BACKEND') ??
+    variable(env, 'JLAB_MCP_RUN_MODE') ??
+    (isLocal ? 'local' : undefined)
+  );
+}
+
+async function readAll(): Promise<string> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of process.stdin) chunks.push(Buffer.from(chunk));
+  return Buffer.concat(chunks).toString('utf8');
+}
+
+function written(stream: NodeJS.WriteStream, text: string | undefined): Promise<void> {
+  if (text === undefined || text === '') return Promise.resolve();
+  // A reader that went away is no failure of ours.
+  return new Promise((resolve) => stream.write(text, () => resolve()));
+}

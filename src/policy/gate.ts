@@ -1,0 +1,260 @@
+/** The gate: the one function that lets something paid, destructive or public happen, whatever became of the hook. */
+import { GloveboxError, isGloveboxError } from '#core/errors.ts';
+import { renderUsd, renderUsdLeft } from '#core/money.ts';
+import type { Clock } from '#platform/clock.ts';
+import { amountOf } from './amount-of.ts';
+import { approvalId, type Approvals } from './approvals.ts';
+import { loadCaps, type Caps } from './caps.ts';
+import { classify } from './classify.ts';
+import type {
+  Authorize,
+  Grant,
+  Person,
+  PlannedOperation,
+  PolicySettings,
+  Subject,
+} from './contract.ts';
+import { total, type Ledger, type Shortage, type Spending } from './ledger.ts';
+import type { Approval } from './ledger-lines.ts';
+import { normaliseCall } from './normalise.ts';
+import { mayGoByBudget } from './may-go-by-budget.ts';
+import { budgetFacts, spendLine } from './prompt.ts';
+import type { Receipts } from './receipts.ts';
+
+/** After so many refusals of the same call there is no further prompt for a while. */
+const ENOUGH_REFUSALS = 2;
+const REMEMBERED_MS = 10 * 60_000;
+
+export interface GateOptions {
+  readonly dir: string;
+  readonly clock: Clock;
+  readonly ledger: Ledger;
+  readonly receipts: Receipts;
+  readonly approvals: Approvals;
+  readonly settings: () => PolicySettings;
+  /** The host's session, or this process's own. */
+  readonly session: () => string;
+  /** Settles what has ended meanwhile, so that it is not counted any more. Never rejects. */
+  readonly settleOpen: () => Promise<void>;
+}
+
+/** Rules, budget, receipt, approval, question: in this order, and the first that decides does. */
+export function createGate(options: GateOptions): Authorize {
+  const { dir, clock, ledger, receipts, approvals, settings, session } = options;
+  const refusals = new Map<string, { count: number; lastMs: number }>();
+
+  return async (operation, person) => {
+    const now = settings();
+    const verdict = classify(operation, { ...operation.about, ...worstOf(operation) }, now);
+    if (verdict.class === 'deny') {
+      throw new GloveboxError(
+        'policy/refused',
+        `It is not allowed: ${verdict.reasons.join('; ')}.`,
+        {
+          hint: 'do not repeat the call; look at the operations of the tool.',
+        },
+      );
+    }
+    const amount = amountOf(operation);
+    const isPaid = amount !== 0;
+    if (verdict.class === 'free' && !isPaid) return FREE;
+    if (isPaid) await options.settleOpen();
+    const caps = await loadCaps(dir, now);
+    const spending = await spendingOrUnknown(ledger, session(), caps);
+    if (isPaid) checkBudget(operation, spending, caps);
+
+    const reserve = (approval: Approval, note?: string): Promise<Grant> =>
+      reserveFor(operation, person, approval, caps, options, note);
+
+    if (verdict.class === 'free') return reserve('free');
+    if (verdict.class === 'ask' && now.autoApprove && mayGoByBudget(operation, spending))
+      return reserve('auto', 'approved by the budget (GLOVEBOX_YOLO), without a question');
+    if (await hasReceipt(operation, person, receipts)) return reserve('host');
+    const { approvedMaxMicroUsd: most } = person;
+    if (
+      isPaid &&
+      most !== undefined &&
+      amount !== null &&
+      amount <= most &&
+      verdict.class === 'ask'
+    )
+      return reserve('cli');
+    if (await approvals.redeem(operation)) return reserve('cli');
+
+    const key = approvalId(operation);
+    const before = refusals.get(key);
+    const isTiresome =
+      before !== undefined &&
+      before.count >= ENOUGH_REFUSALS &&
+      clock.now() - before.lastMs < REMEMBERED_MS;
+    if (isTiresome) {
+      throw new GloveboxError('policy/refused', 'Refused again; nobody was asked another time.', {
+        hint: 'do something else.',
+      });
+    }
+    const asOfNow = [
+      ...(isPaid ? budgetFacts(spending, amount, caps) : []),
+      ...verdict.reasons.map((reason) => `asked because ${reason}`),
+    ];
+    const consent = await person.ask({ operation, asOfNow }, person.signal);
+    if (consent === 'approved') {
+      refusals.delete(key);
+      return reserve('elicitation');
+    }
+    if (consent === 'unavailable') throw await needsApproval(operation, approvals);
+    refusals.set(key, { count: (before?.count ?? 0) + 1, lastMs: clock.now() });
+    throw refusedByPerson(operation, isPaid);
+  };
+}
+
+const FREE: Grant = { attach: async () => undefined, release: async () => undefined };
+
+const RANK = ['low', 'medium', 'high'] as const;
+
+function worstOf({
+  advisories = [],
+}: PlannedOperation): Pick<PlannedOperation['about'], 'worstAdvisory'> {
+  const worst = RANK.findLast((rank) => advisories.some(({ severity }) => severity === rank));
+  return worst === undefined ? {} : { worstAdvisory: worst };
+}
+
+/** Undefined: the ledger is damaged, and nobody can tell. */
+async function spendingOrUnknown(
+  ledger: Ledger,
+  session: string,
+  caps: Caps,
+): Promise<Spending | undefined> {
+  try {
+    return await ledger.spending(session, caps);
+  } catch (error) {
+    if (isGloveboxError(error, 'record/damaged')) return undefined;
+    throw error;
+  }
+}
+
+/** A cap binds people too, so nobody is asked for what cannot run. */
+function checkBudget(
+  operation: PlannedOperation,
+  spending: Spending | undefined,
+  caps: Caps,
+): void {
+  if (spending === undefined) {
+    if (caps.session === undefined && caps.day === undefined) return;
+    throw new GloveboxError(
+      'policy/over-budget',
+      'The ledger cannot be read, so nobody knows what the budget leaves. Nothing was started.',
+      { hint: 'glovebox doctor names the file and the line.' },
+    );
+  }
+  const amount = amountOf(operation);
+  const { left } = spending;
+  if (amount === null || left === undefined || amount <= left.leftMicroUsd) return;
+  throw overBudget(amount, left);
+}
+
+const overBudget = (amount: number, { of, leftMicroUsd, capMicroUsd }: Shortage): GloveboxError =>
+  new GloveboxError(
+    'policy/over-budget',
+    `${renderUsd(amount)} needed, ${renderUsdLeft(leftMicroUsd)} left of the ${renderUsd(capMicroUsd)} for this ${of}. Nothing was started.`,
+    {
+      hint: `ask for less: cheaper hardware, or a shorter limit. The user can raise the cap in a terminal: glovebox budget set ${of === 'day' ? '--day ' : ''}AMOUNT`,
+    },
+  );
+
+async function hasReceipt(
+  operation: PlannedOperation,
+  { origin }: Person,
+  receipts: Receipts,
+): Promise<boolean> {
+  if (origin?.toolUseId === undefined) return false;
+  const call = normaliseCall(operation.tool, origin.rawInput);
+  if (call === undefined) return false;
+  return receipts.redeem({
+    toolUseId: origin.toolUseId,
+    tool: call.tool,
+    argsHash: call.argsHash,
+    scriptSha256: operation.scriptSha256,
+    amountMicroUsd: amountOf(operation),
+  });
+}
+
+/** What costs nothing is written down only where no person agreed to it. */
+async function reserveFor(
+  operation: PlannedOperation,
+  { origin }: Person,
+  approval: Approval,
+  caps: Caps,
+  { ledger, session }: GateOptions,
+  note: string | undefined,
+): Promise<Grant> {
+  const { cost, subject } = operation;
+  if (cost === undefined && approval !== 'auto') return FREE;
+  const known = cost !== undefined && cost.amountMicroUsd !== null ? cost : undefined;
+  const reserved = await ledger.reserve(
+    {
+      session: session(),
+      tool: operation.tool,
+      operation: operation.operation,
+      argsHash: normaliseCall(operation.tool, origin?.rawInput ?? {})?.argsHash ?? '',
+      namespace: operation.namespace,
+      hardware: operation.about.hardware,
+      unitMicroUsd: known?.unitMicroUsd ?? 0,
+      minutes: known?.minutes ?? 0,
+      amountMicroUsd: amountOf(operation),
+      approval,
+      subject,
+    },
+    caps,
+  );
+  if ('refused' in reserved) throw overBudget(amountOf(operation) ?? 0, reserved.refused);
+  const { id, spending } = reserved;
+  const lines = [...(note === undefined ? [] : [note]), spendLine(spending, caps)];
+  if (cost === undefined) {
+    await ledger.settle(id, 0);
+    return { ...FREE, note: note ?? '' };
+  }
+  const quietly = (work: Promise<void>): Promise<void> => work.catch(() => undefined);
+  return {
+    note: lines.join('\n'),
+    attach: (what?: Subject) => quietly(ledger.attach(id, what)),
+    release: () => quietly(ledger.release(id)),
+  };
+}
+
+async function needsApproval(
+  operation: PlannedOperation,
+  approvals: Approvals,
+): Promise<GloveboxError> {
+  const id = await approvals.ask(operation);
+  return new GloveboxError(
+    'policy/needs-approval',
+    `${operation.question} That needs a person, and this client cannot ask one. Nothing was changed.`,
+    {
+      hint: `let the user run in a terminal: glovebox approve ${id}. Then make the same call again, within 15 minutes. ${UNATTENDED}`,
+    },
+  );
+}
+
+const UNATTENDED =
+  'For work without a person the user can set GLOVEBOX_YOLO=1 with GLOVEBOX_BUDGET_USD.';
+
+const refusedByPerson = ({ question }: PlannedOperation, isPaid: boolean): GloveboxError =>
+  new GloveboxError('policy/refused', `The answer is no to: ${question} Nothing was changed.`, {
+    hint: `do not repeat the call unchanged; ask the user what they want instead. ${isPaid ? UNATTENDED : 'An unattended client answers no by itself.'}`,
+  });
+
+/** The line that ends the answer of a paid tool. */
+export async function currentSpendLine({
+  dir,
+  ledger,
+  settings,
+  session,
+}: Pick<GateOptions, 'dir' | 'ledger' | 'settings' | 'session'>): Promise<string | undefined> {
+  const caps = await loadCaps(dir, settings());
+  const spending = await spendingOrUnknown(ledger, session(), caps);
+  if (spending === undefined)
+    return 'what was spent is not known: the ledger cannot be read (glovebox doctor)';
+  return total(spending.session) === 0 && total(spending.day) === 0
+    ? undefined
+    : spendLine(spending, caps);
+}

@@ -1,0 +1,180 @@
+/** What has been reserved and spent: an append-only file that all processes of the user share. */
+import { randomBytes } from 'node:crypto';
+import { open } from 'node:fs/promises';
+import path from 'node:path';
+import { GloveboxError, messageOf } from '#core/errors.ts';
+import type { MicroUsd } from '#core/money.ts';
+import type { Clock } from '#platform/clock.ts';
+import { ensurePrivateFolder, readTextIfExists } from '#platform/files.ts';
+import { withFileLock } from '#platform/lock.ts';
+import type { Caps } from './caps.ts';
+import type { Subject } from './contract.ts';
+import {
+  dayOf,
+  parseLedger,
+  reserveLine,
+  spentBy,
+  thresholdOf,
+  type LedgerEntry,
+  type Reservation,
+  type Spent,
+} from './ledger-lines.ts';
+import { ledgerFile } from './policy-dir.ts';
+
+/** How a session and the day stand. */
+export interface Spending {
+  readonly session: Spent;
+  readonly day: Spent;
+  /** The session has spent so much that a person is asked although the budget would carry more. */
+  readonly isPastThreshold: boolean;
+  /** The smaller one of what the caps leave; undefined without any cap. Never negative. */
+  readonly left: Shortage | undefined;
+}
+
+/** Which cap leaves the least, and how much. */
+export interface Shortage {
+  readonly of: 'session' | 'day';
+  readonly capMicroUsd: MicroUsd;
+  readonly leftMicroUsd: MicroUsd;
+}
+
+export type Reserved =
+  | { readonly id: string; readonly spending: Spending }
+  | { readonly refused: Shortage };
+
+/**
+ * Safe for several processes. A reservation is on disk, flushed, before whatever it pays for is asked for; every other change is
+ * idempotent, and of an id that nobody knows it has no effect.
+ */
+export interface Ledger {
+  /** Every entry, oldest first. @throws `record/damaged` when nobody can tell what was spent; `storage/failed`. */
+  entries(): Promise<readonly LedgerEntry[]>;
+  spending(session: string, caps: Caps): Promise<Spending>;
+  /**
+   * Checks against the caps and reserves, as one step: of two calls at once that fit only one by one, exactly one succeeds. Equal
+   * is enough. What cannot be counted (`amountMicroUsd` null) is not checked.
+   *
+   * @throws `record/damaged`, `storage/failed`, `lock/timeout`; nothing is reserved then.
+   */
+  reserve(reservation: Reservation, caps: Caps): Promise<Reserved>;
+  /** It has been asked for. */
+  attach(id: string, subject?: Subject): Promise<void>;
+  /** It never came to be. */
+  release(id: string): Promise<void>;
+  /** Its end was seen; it cost so much, and never more than was reserved. */
+  settle(id: string, amountMicroUsd: MicroUsd): Promise<void>;
+}
+
+export function createLedger({
+  dir,
+  clock,
+}: {
+  readonly dir: string;
+  readonly clock: Clock;
+}): Ledger {
+  const file = ledgerFile(dir);
+
+  const entries = async (): Promise<readonly LedgerEntry[]> =>
+    parseLedger((await readTextIfExists(file)) ?? '');
+
+  const locked = async <T>(work: () => Promise<T>): Promise<T> => {
+    await ensurePrivateFolder(path.dirname(file));
+    return withFileLock(`${file}.lock`, work, { clock });
+  };
+
+  const change = (
+    line: { readonly id: string } & Readonly<Record<string, unknown>>,
+  ): Promise<void> =>
+    locked(async () => {
+      const entry = (await entries()).find(({ id }) => id === line.id);
+      if (entry === undefined || entry.state === 'settled' || entry.state === 'released') return;
+      await append(file, line);
+    });
+
+  return {
+    entries,
+
+    async spending(session, caps) {
+      return spendingIn(await entries(), session, caps, clock.now());
+    },
+
+    reserve: (reservation, caps) =>
+      locked(async () => {
+        const before = await entries();
+        const now = clock.now();
+        const { left } = spendingIn(before, reservation.session, caps, now);
+        const { amountMicroUsd } = reservation;
+        if (left !== undefined && amountMicroUsd !== null && amountMicroUsd > left.leftMicroUsd)
+          return { refused: left };
+        const id = `l-${randomBytes(8).toString('hex')}`;
+        const line = reserveLine(id, now, reservation);
+        await append(file, line);
+        const after = parseLedger(`${JSON.stringify(line)}\n`);
+        return { id, spending: spendingIn([...before, ...after], reservation.session, caps, now) };
+      }),
+
+    attach: (id, subject) =>
+      change({
+        event: 'attach',
+        id,
+        at_ms: clock.now(),
+        ...(subject !== undefined && { subject }),
+      }),
+    release: (id) => change({ event: 'release', id, at_ms: clock.now() }),
+    settle: (id, amount) => change({ event: 'settle', id, at_ms: clock.now(), amount }),
+  };
+}
+
+function spendingIn(
+  entries: readonly LedgerEntry[],
+  session: string,
+  caps: Caps,
+  nowMs: number,
+): Spending {
+  const today = dayOf(nowMs);
+  const ofSession = spentBy(entries, (entry) => entry.session === session);
+  const ofDay = spentBy(entries, (entry) => entry.day === today);
+  const shortages = [
+    ...(caps.session === undefined ? [] : [shortage('session', caps.session, ofSession)]),
+    ...(caps.day === undefined ? [] : [shortage('day', caps.day, ofDay)]),
+  ];
+  return {
+    session: ofSession,
+    day: ofDay,
+    isPastThreshold: total(ofSession) >= thresholdOf(entries, session),
+    left: shortages.toSorted((a, b) => a.leftMicroUsd - b.leftMicroUsd)[0],
+  };
+}
+
+export const total = ({ settledMicroUsd, reservedMicroUsd }: Spent): MicroUsd =>
+  settledMicroUsd + reservedMicroUsd;
+
+const shortage = (of: Shortage['of'], capMicroUsd: MicroUsd, spent: Spent): Shortage => ({
+  of,
+  capMicroUsd,
+  leftMicroUsd: Math.max(0, capMicroUsd - total(spent)),
+});
+
+/** Under the lock. What an earlier process did not finish writing is cut off first; it was never acknowledged. */
+async function append(file: string, line: object): Promise<void> {
+  try {
+    const handle = await open(file, 'a+', 0o600);
+    try {
+      const text = await handle.readFile('utf8');
+      const whole = text.lastIndexOf('\n') + 1;
+      if (whole < text.length) await handle.truncate(Buffer.byteLength(text.slice(0, whole)));
+      await handle.appendFile(`${JSON.stringify(line)}\n`);
+      await handle.datasync();
+    } finally {
+      await handle.close();
+    }
+  } catch (error) {
+    throw new GloveboxError(
+      'storage/failed',
+      `Cannot write the ledger ${file}: ${messageOf(error)}`,
+      {
+        cause: error,
+      },
+    );
+  }
+}

@@ -1,0 +1,27 @@
+/** What the quote of a back end means for the budget and for a person who is asked. Pure. */
+import { perMinute } from '#core/money.ts';
+import type { BackendId, Quote } from '#sandbox/backend.ts';
+import { estimate, type Estimate, type Price, type UnknownPrice } from './cost.ts';
+import { fact } from './prompt.ts';
+
+/** A price that is missing is unknown, and never nothing. */
+export function costOfQuote(quote: Quote | undefined): Estimate {
+  const { usdPerHour, limitS, ceilingUsd, priceSource, isPriceFresh = true } = quote ?? {};
+  const unitMicroUsd = perMinute(usdPerHour);
+  const price: Price | UnknownPrice =
+    unitMicroUsd === undefined
+      ? { unknown: 'its price is not known' }
+      : { unitMicroUsd, source: priceSource ?? 'the provider', isFresh: isPriceFresh };
+  const fromCeiling =
+    ceilingUsd === undefined || usdPerHour === undefined || usdPerHour === 0
+      ? undefined
+      : Math.ceil((ceilingUsd / usdPerHour) * 3600 - 0.001);
+  return estimate(price, { seconds: limitS ?? fromCeiling });
+}
+
+/** Whose money it is, on which hardware, at which price. */
+export const factsOfQuote = (backend: BackendId, quote: Quote | undefined): readonly string[] => [
+  fact('account', quote?.account ?? `that of your ${backend} token`),
+  ...(quote?.hardware === undefined ? [] : [fact('hardware', quote.hardware)]),
+  ...(quote?.usdPerHour === undefined ? [] : [fact('price', `$${quote.usdPerHour.toFixed(2)}/h`)]),
+];

@@ -1,0 +1,165 @@
+/** Receipts: how the hook tells the server that the person was asked in the host's own prompt, and about what. */
+import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
+import { readdir, rename, stat, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { isRecord } from '#core/json.ts';
+import type { MicroUsd } from '#core/money.ts';
+import type { Clock } from '#platform/clock.ts';
+import {
+  ensurePrivateFolder,
+  errnoOf,
+  readTextIfExists,
+  removeIfExists,
+  writeFileAtomic,
+} from '#platform/files.ts';
+import { sha256 } from './normalise.ts';
+import { keyFile, receiptsDir } from './policy-dir.ts';
+
+const VALID_MS = 12 * 3_600_000;
+const KEY_BYTES = 32;
+
+/**
+ * The modes in which Claude Code 2.1.329 was seen to show the prompt for a hook's "ask". In any other one nobody may have been
+ * asked, so there is no receipt and the server asks itself.
+ */
+export const PROMPTING_MODES: ReadonlySet<string> = new Set([
+  'default',
+  'acceptEdits',
+  'plan',
+  'dontAsk',
+  'auto',
+  'bypassPermissions',
+]);
+
+/** What the person was shown. */
+export interface Receipt {
+  readonly toolUseId: string;
+  readonly tool: string;
+  readonly argsHash: string;
+  readonly scriptSha256: string | undefined;
+  /** The most it can cost, as it was shown; null: that nobody knows. 0: nothing. */
+  readonly amountMicroUsd: MicroUsd | null;
+  readonly permissionMode: string;
+  readonly sessionId: string;
+}
+
+/** What the server is about to do. */
+export interface Claim extends Omit<Receipt, 'permissionMode' | 'sessionId'> {}
+
+export interface Receipts {
+  /** Called by the hook when it asks. @throws `storage/failed`: then there is none, and the server asks. */
+  write(receipt: Receipt): Promise<void>;
+  /**
+   * Whether the person agreed to exactly this: same call, same arguments, same script, and no dearer than what was shown. True once
+   * for a receipt; any later call of the same id, whatever it says, is told false.
+   */
+  redeem(claim: Claim): Promise<boolean>;
+}
+
+/** Files of one use: whoever renames one away has it. */
+export function createReceipts({
+  dir,
+  clock,
+}: {
+  readonly dir: string;
+  readonly clock: Clock;
+}): Receipts {
+  const folder = receiptsDir(dir);
+  const fileOf = (toolUseId: string): string => path.join(folder, `${sha256(toolUseId)}.json`);
+
+  return {
+    async write(receipt) {
+      await ensurePrivateFolder(folder);
+      const content = JSON.stringify({ ...receipt, atMs: clock.now() });
+      const mac = macOf(content, await loadKey(dir));
+      await writeFileAtomic(fileOf(receipt.toolUseId), JSON.stringify({ content, mac }), {
+        durable: false,
+      });
+      await forgetOld(folder, clock.now());
+    },
+
+    async redeem(claim) {
+      const file = fileOf(claim.toolUseId);
+      const taken = `${file}.${randomBytes(4).toString('hex')}.used`;
+      try {
+        await rename(file, taken);
+      } catch {
+        return false;
+      }
+      const text = await readTextIfExists(taken).catch(() => undefined);
+      await removeIfExists(taken).catch(() => undefined);
+      const key = await readKey(dir);
+      return text !== undefined && key !== undefined && covers(text, key, claim, clock.now());
+    },
+  };
+}
+
+function covers(text: string, key: Buffer, claim: Claim, nowMs: number): boolean {
+  const outer = parse(text);
+  const { content, mac } = outer;
+  if (typeof content !== 'string' || typeof mac !== 'string') return false;
+  const expected = Buffer.from(macOf(content, key));
+  const given = Buffer.from(mac);
+  if (expected.length !== given.length || !timingSafeEqual(expected, given)) return false;
+  const shown = parse(content);
+  const { atMs, amountMicroUsd, permissionMode } = shown;
+  if (typeof atMs !== 'number' || nowMs - atMs > VALID_MS || atMs > nowMs + VALID_MS) return false;
+  if (typeof permissionMode !== 'string' || !PROMPTING_MODES.has(permissionMode)) return false;
+  const isSame =
+    shown['toolUseId'] === claim.toolUseId &&
+    shown['tool'] === claim.tool &&
+    shown['argsHash'] === claim.argsHash &&
+    shown['scriptSha256'] === claim.scriptSha256;
+  return isSame && isNoDearer(claim.amountMicroUsd, amountMicroUsd);
+}
+
+/** Who agreed to something that nobody can price has agreed to that, and not to an amount that turned up since. */
+const isNoDearer = (now: MicroUsd | null, shown: unknown): boolean =>
+  now === null ? shown === null : typeof shown === 'number' && now <= shown;
+
+const macOf = (content: string, key: Buffer): string =>
+  createHmac('sha256', key).update(content).digest('hex');
+
+function parse(text: string): Readonly<Record<string, unknown>> {
+  try {
+    const value: unknown = JSON.parse(text);
+    return isRecord(value) ? value : {};
+  } catch {
+    return {};
+  }
+}
+
+async function readKey(dir: string): Promise<Buffer | undefined> {
+  const text = await readTextIfExists(keyFile(dir)).catch(() => undefined);
+  const key = Buffer.from(text ?? '', 'hex');
+  return key.length === KEY_BYTES ? key : undefined;
+}
+
+/** Made once for a state folder; of two processes at once the first one's is used by both. */
+async function loadKey(dir: string): Promise<Buffer> {
+  const known = await readKey(dir);
+  if (known !== undefined) return known;
+  const fresh = randomBytes(KEY_BYTES);
+  try {
+    await writeFile(keyFile(dir), fresh.toString('hex'), { flag: 'wx', mode: 0o600 });
+    return fresh;
+  } catch (error) {
+    if (errnoOf(error) === 'EEXIST') {
+      const theirs = await readKey(dir);
+      if (theirs !== undefined) return theirs;
+    }
+    throw error;
+  }
+}
+
+/** Calls that were never made leave their receipts behind. */
+async function forgetOld(folder: string, nowMs: number): Promise<void> {
+  const names = await readdir(folder).catch(() => []);
+  if (names.length < 50) return;
+  for (const name of names) {
+    const file = path.join(folder, name);
+    const found = await stat(file).catch(() => undefined);
+    if (found !== undefined && nowMs - found.mtimeMs > VALID_MS)
+      await removeIfExists(file).catch(() => undefined);
+  }
+}

@@ -1,0 +1,90 @@
+/** Settles what has ended: looks at every open entry of the ledger, and at the record of the sandbox it pays for. */
+import type { MicroUsd } from '#core/money.ts';
+import { settledCost } from './cost.ts';
+import type { Ledger } from './ledger.ts';
+import { isOpen, type LedgerEntry } from './ledger-lines.ts';
+
+/** What is on record about a sandbox, as far as money is concerned. */
+export interface SandboxFate {
+  readonly hasEnded: boolean;
+  /** When it was asked for, the last time. */
+  readonly claimedMs: number;
+  /** When it ended, where that is known. */
+  readonly endMs?: number;
+  /** Why its start failed. */
+  readonly failureCode?: string;
+}
+
+export type Settlement =
+  | { readonly kind: 'open' }
+  | { readonly kind: 'release' }
+  | { readonly kind: 'settle'; readonly amountMicroUsd: MicroUsd };
+
+/** A start that its process did not survive is not waited for any longer. */
+const NEVER_ASKED_MS = 10 * 60_000;
+const GRACE_MS = 10 * 60_000;
+
+/** Failures after which it is certain that no machine was rented. */
+const NOTHING_RENTED: ReadonlySet<string> = new Set([
+  'config/invalid',
+  'input/invalid',
+  'backend/unavailable',
+  'path/not-found',
+  'path/not-allowed',
+  'remote/auth-required',
+  'remote/forbidden',
+  'remote/billing',
+  'remote/gated',
+  'remote/not-found',
+  'remote/rate-limited',
+  'sandbox/image-failed',
+  'sandbox/name-taken',
+  'sandbox/no-capacity',
+  'sandbox/over-budget',
+]);
+
+/** Undefined: there is no record of it. Pure. */
+export function settlementOf(
+  entry: LedgerEntry,
+  fate: SandboxFate | undefined,
+  nowMs: number,
+): Settlement {
+  const { atMs, minutes } = entry;
+  const amountMicroUsd = entry.amountMicroUsd ?? 0;
+  const settle = (runningS: number | undefined): Settlement => ({
+    kind: 'settle',
+    amountMicroUsd: settledCost({ ...entry, amountMicroUsd }, { hasStarted: true, runningS }),
+  });
+  const isOver = minutes > 0 && nowMs > atMs + minutes * 60_000 + GRACE_MS;
+  // A claim that is older is of an earlier start: this one was reserved and then not asked for.
+  const wasAsked = entry.state === 'attached' || (fate !== undefined && fate.claimedMs >= atMs);
+  if (!wasAsked) return nowMs - atMs > NEVER_ASKED_MS ? { kind: 'release' } : { kind: 'open' };
+  if (fate === undefined || !fate.hasEnded) return isOver ? settle(undefined) : { kind: 'open' };
+  const { endMs, failureCode } = fate;
+  if (failureCode !== undefined && NOTHING_RENTED.has(failureCode)) return { kind: 'release' };
+  // It ended before this was reserved: what is on record is an earlier life of it.
+  if (endMs !== undefined && endMs < atMs) return isOver ? settle(undefined) : { kind: 'open' };
+  return settle(endMs === undefined ? undefined : (endMs - atMs) / 1000);
+}
+
+/** Of several reservations for one sandbox only the newest can still run: the one before ended when it was made. */
+export async function settleOpenEntries(
+  ledger: Ledger,
+  fateOf: (sandboxId: string) => Promise<SandboxFate | undefined>,
+  nowMs: number,
+): Promise<void> {
+  const open = (await ledger.entries()).filter(
+    (entry) => isOpen(entry) && entry.subject?.kind === 'sandbox',
+  );
+  for (const entry of open) {
+    const id = entry.subject?.id ?? '';
+    const next = open.find((other) => other.subject?.id === id && other.atMs > entry.atMs);
+    const fate: SandboxFate | undefined =
+      next === undefined
+        ? await fateOf(id)
+        : { hasEnded: true, claimedMs: entry.atMs, endMs: next.atMs };
+    const settlement = settlementOf(entry, fate, nowMs);
+    if (settlement.kind === 'release') await ledger.release(entry.id);
+    if (settlement.kind === 'settle') await ledger.settle(entry.id, settlement.amountMicroUsd);
+  }
+}

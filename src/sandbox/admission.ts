@@ -1,0 +1,28 @@
+/** The leave to start a sandbox: asked for once it is certain that a new one will be started, and before anything is made. */
+import type { JsonObject } from '#core/json.ts';
+import type { Backend, BackendId } from './backend.ts';
+
+/** What is about to be started. */
+export interface PlannedStart {
+  readonly backend: Backend;
+  /** The id that it will have. */
+  readonly id: string;
+  /** A real path. */
+  readonly projectDir: string;
+  /** Checked, with everything filled in. */
+  readonly options: JsonObject;
+}
+
+/** Given once for one start. Neither method rejects, and both may be called again. */
+export interface Admission {
+  /** It is on record and will be started. */
+  attach(): Promise<void>;
+  /** It is not started after all. */
+  release(): Promise<void>;
+}
+
+/** @throws whatever keeps it from being started; nothing is made then. */
+export type Admit = (start: PlannedStart) => Promise<Admission>;
+
+/** Back ends that cost money: without leave nothing is started there. */
+export const PAID_BACKENDS: ReadonlySet<BackendId> = new Set(['modal', 'huggingface']);

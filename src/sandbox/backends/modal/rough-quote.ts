@@ -1,0 +1,54 @@
+/** What a start would cost, from options as they were written: asks nobody and loads nothing, for a hook that has to answer at once. */
+import type { Quote } from '#sandbox/backend.ts';
+import { ceilingOf, hardwareWords, priceOf } from './cost.ts';
+import { findGpu, PRICE_SOURCE } from './hardware.ts';
+
+/** `options.ts` has the same default; a test holds them equal. */
+const DEFAULT_LIFETIME_S = 3600;
+
+type Raw = Readonly<Record<string, unknown>>;
+
+/** The same price and limit as the quote that `start` is preceded by. Undefined: nobody could say from these options. */
+export function roughQuote(options: Raw): Quote | undefined {
+  const { gpu: given, region } = options;
+  const first: unknown = Array.isArray(given) ? given[0] : given;
+  const cpu = number(options, 'cpu');
+  const cpuLimit = number(options, 'cpu_limit');
+  const memory = number(options, 'memory_mib');
+  const memoryLimit = number(options, 'memory_limit_mib');
+  const count = number(options, 'gpu_count');
+  const lifetime = number(options, 'max_lifetime_seconds');
+  const isOdd =
+    (first !== undefined && typeof first !== 'string') ||
+    (region !== undefined && typeof region !== 'string') ||
+    [cpu, cpuLimit, memory, memoryLimit, count, lifetime].includes(null);
+  if (isOdd) return undefined;
+  const gpu = typeof first === 'string' ? (findGpu(first)?.name ?? first) : undefined;
+  const machine = {
+    gpu_count: count ?? 1,
+    cpu: cpu ?? undefined,
+    cpu_limit: cpuLimit ?? undefined,
+    memory_mib: memory ?? undefined,
+    memory_limit_mib: memoryLimit ?? undefined,
+    region: typeof region === 'string' ? region : undefined,
+  };
+  const limitS = lifetime ?? DEFAULT_LIFETIME_S;
+  const { usdPerHour, remark } = priceOf(machine, gpu);
+  return {
+    ...(usdPerHour !== undefined && {
+      usdPerHour,
+      ceilingUsd: ceilingOf(usdPerHour, limitS),
+      priceSource: PRICE_SOURCE,
+    }),
+    limitS,
+    hardware: hardwareWords(machine, gpu),
+    remarks: remark === undefined ? [] : [remark],
+  };
+}
+
+/** Null for what is there and no number. */
+function number(options: Raw, key: string): number | null | undefined {
+  const value = options[key];
+  if (value === undefined) return undefined;
+  return typeof value === 'number' && Number.isFinite(value) && value > 0 ? value : null;
+}
