@@ -153,6 +153,32 @@ describe('11.3: commands', () => {
     expect(named.filter((word) => !known.includes(word))).toEqual([]);
   });
 
+  it.each(['run-job', 'finetune'])(
+    '11.3: /%s names only tools that exist, and has a line for everything that is checked before money is spent',
+    (name) => {
+      const { body } = parts(`plugin/commands/${name}.md`);
+      const named = [...body.matchAll(/`(mcp__\w+)`/g)].map(([, word = '']) => word);
+      expect(named).toContain(`${PREFIX}hf_jobs`);
+      const known = tools.map((tool) => `${PREFIX}${tool.name}`);
+      expect(named.filter((word) => !known.includes(word))).toEqual([]);
+      expectKnownTools(body.replaceAll(PREFIX, ''));
+      const lines = [...body.matchAll(/^ {3}(\w+(?: \w+)?) +</gm)].map(([, word = '']) => word);
+      expect(lines).toEqual([
+        'reference',
+        'dataset',
+        'model',
+        'method',
+        'flavor',
+        'timeout',
+        'cost',
+        'push target',
+        'tracking',
+        'smoke test',
+      ]);
+      if (name === 'finetune') expect(body).toContain('`glovebox:research`');
+    },
+  );
+
   it('/research hands over to the subagent that is there', () => {
     expect(readText('plugin/commands/research.md')).toContain('`glovebox:research`');
     expect(parts('plugin/agents/research.md').head).toContain('name: research\n');
@@ -210,7 +236,9 @@ const OPERATIONS = new Set(
   }),
 );
 /** Arguments of libraries that the texts speak of. */
-const FOREIGN = new Set(['disable_tqdm', 'logging_strategy', 'logging_first_step']);
+const FOREIGN = new Set(
+  'disable_tqdm logging_strategy logging_first_step push_to_hub hub_model_id max_length'.split(' '),
+);
 
 /** Every word with an underscore in it is a tool, an operation or an argument of one. */
 function expectKnownTools(text: string): void {

@@ -14,6 +14,7 @@ import {
   wholeNumber,
   words,
 } from './kinds.ts';
+import { JOBS_OPTIONS } from './jobs-options.ts';
 import { option, type Option } from './option.ts';
 import { POLICY_OPTIONS } from './policy-options.ts';
 import { truthOfWord } from './policy-settings.ts';
@@ -310,40 +311,7 @@ const OPTIONS = {
     from: 'user',
     about: 'File with the Hub token, read when hub.token is not set.',
   }),
-  'jobs.token': option({
-    kind: secret('a token of the Hugging Face Hub'),
-    default: undefined,
-    defaultText: 'the Hub token',
-    env: 'GLOVEBOX_JOB_TOKEN',
-    from: 'user',
-    about: 'Token that goes into Jobs as HF_TOKEN; a fine-grained one is recommended.',
-  }),
-  'jobs.namespace': option({
-    kind: words('an account or an organisation of the Hub', /^[A-Za-z0-9][\w.-]*$/),
-    default: undefined,
-    defaultText: 'the account of the token',
-    env: 'GLOVEBOX_HF_NAMESPACE',
-    oldNames: [{ env: 'HF_NAMESPACE', isStandard: true }],
-    from: 'user',
-    about: 'Who Jobs and sandboxes on the Hub belong to, and who pays for them.',
-  }),
-  'jobs.proxy_token': option({
-    kind: secret('a token of the Hugging Face Hub'),
-    default: undefined,
-    defaultText: 'the Hub token',
-    env: 'GLOVEBOX_HF_PROXY_TOKEN',
-    from: 'user',
-    about:
-      'Token that opens the ports of Jobs; code in a Job might see it, so a fine-grained one that only reads is the safest.',
-  }),
-  'jobs.root': option({
-    kind: words('a folder', /^[^\s]+$/),
-    default: '/',
-    env: 'GLOVEBOX_JOBS_ROOT',
-    from: 'user',
-    about:
-      'Folder inside a Job that holds workspace and models. Another one than / is for images that cannot write there; kernels run as the user of the image then.',
-  }),
+  ...JOBS_OPTIONS,
   'hub.datasets_server': option({
     kind: serviceUrl(),
     default: undefined,

@@ -207,7 +207,8 @@ export const ERROR_CODES = {
   },
   'job/unconfirmed': {
     retryable: false,
-    about: 'A Job was asked for, and nobody can say whether it runs; it must not be asked for again.',
+    about:
+      'A Job was asked for, and nobody can say whether it runs; it must not be asked for again.',
   },
   'policy/needs-approval': {
     retryable: false,

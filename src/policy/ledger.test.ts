@@ -41,7 +41,11 @@ const start = (usd: number | null, more: Partial<Reservation> = {}): Reservation
 });
 
 /** Reserves, and settles at once where `settled` is given. */
-async function spend(usd: number, settled?: number, more: Partial<Reservation> = {}): Promise<string> {
+async function spend(
+  usd: number,
+  settled?: number,
+  more: Partial<Reservation> = {},
+): Promise<string> {
   const made = await ledger.reserve(start(usd, more), { session: undefined, day: undefined });
   if (!('id' in made)) throw new Error('refused without a cap');
   if (settled !== undefined) await ledger.settle(made.id, Math.round(settled * USD));
@@ -53,7 +57,10 @@ const left = async (caps = FIVE, session = 's1'): Promise<number> =>
 
 describe('5.3: worked examples, cap $5.00', () => {
   it('a job of $3.00 fits; a second one in the same batch does not', async () => {
-    const both = await Promise.all([ledger.reserve(start(3), FIVE), ledger.reserve(start(3), FIVE)]);
+    const both = await Promise.all([
+      ledger.reserve(start(3), FIVE),
+      ledger.reserve(start(3), FIVE),
+    ]);
     expect(both.filter((made) => 'id' in made)).toHaveLength(1);
     expect(both.find((made) => 'refused' in made)).toEqual({
       refused: { of: 'session', capMicroUsd: 5 * USD, leftMicroUsd: 2 * USD },
@@ -165,17 +172,22 @@ describe('5.1: the file', () => {
     }
   });
 
-  it.each(['no json\n', '{}\n', '{"id":"l-1","event":"reserve"}\n', '{"id":"l-1","event":"settle","amount":-1}\n'])(
-    'with a line that says nothing nobody knows what was spent: %j',
-    async (line) => {
-      await spend(1);
-      const known = (await ledger.entries())[0]?.id ?? '';
-      appendFileSync(ledgerFile(dir), line.replace('l-1', known === '' ? 'l-1' : line.includes('settle') ? known : 'l-9'));
-      const damaged = expect.objectContaining({ code: 'record/damaged' });
-      await expect(ledger.spending('s1', FIVE)).rejects.toEqual(damaged);
-      await expect(ledger.reserve(start(1), FIVE)).rejects.toEqual(damaged);
-    },
-  );
+  it.each([
+    'no json\n',
+    '{}\n',
+    '{"id":"l-1","event":"reserve"}\n',
+    '{"id":"l-1","event":"settle","amount":-1}\n',
+  ])('with a line that says nothing nobody knows what was spent: %j', async (line) => {
+    await spend(1);
+    const known = (await ledger.entries())[0]?.id ?? '';
+    appendFileSync(
+      ledgerFile(dir),
+      line.replace('l-1', known === '' ? 'l-1' : line.includes('settle') ? known : 'l-9'),
+    );
+    const damaged = expect.objectContaining({ code: 'record/damaged' });
+    await expect(ledger.spending('s1', FIVE)).rejects.toEqual(damaged);
+    await expect(ledger.reserve(start(1), FIVE)).rejects.toEqual(damaged);
+  });
 
   it('any sequence of operations counts each amount exactly once', async () => {
     const step = fc.record({
@@ -190,11 +202,25 @@ describe('5.1: the file', () => {
         const model = new Map<string, { counts: number; isOver: boolean }>();
         for (const [at, { kind, amount, pick }] of steps.entries()) {
           const ids = [...model.keys()];
-          const id = kind === 'reserve' ? `l-${at}` : (ids[pick % Math.max(1, ids.length)] ?? 'l-none');
+          const id =
+            kind === 'reserve' ? `l-${at}` : (ids[pick % Math.max(1, ids.length)] ?? 'l-none');
           const one = model.get(id);
           if (kind === 'reserve') {
             model.set(id, { counts: amount, isOver: false });
-            lines.push({ event: kind, id, amount, at_ms: 1, day: 'd', session: 's', tool: 't', operation: 'o', args_hash: '', unit: 1, minutes: 1, approval: 'auto' });
+            lines.push({
+              event: kind,
+              id,
+              amount,
+              at_ms: 1,
+              day: 'd',
+              session: 's',
+              tool: 't',
+              operation: 'o',
+              args_hash: '',
+              unit: 1,
+              minutes: 1,
+              approval: 'auto',
+            });
           } else {
             lines.push({ event: kind, id, amount });
             if (one === undefined || one.isOver || kind === 'attach') continue;
@@ -244,20 +270,58 @@ describe('settling by what is on record', () => {
     const entry = await make();
     const fate = { hasEnded: true, claimedMs: nowMs, endMs: nowMs + 30 * MINUTE };
     await settleOpenEntries(ledger, async () => fate, nowMs + 31 * MINUTE);
-    expect(await ledger.entries()).toMatchObject([{ id: entry.id, state: 'settled', countsMicroUsd: 516_677 }]);
+    expect(await ledger.entries()).toMatchObject([
+      { id: entry.id, state: 'settled', countsMicroUsd: 516_677 },
+    ]);
   });
 
   it.each<[string, 'reserved' | 'attached', Partial<SandboxFate> | undefined, number, object]>([
     ['it runs', 'attached', { hasEnded: false }, 20, { kind: 'open' }],
     ['its record is lost', 'attached', undefined, 20, { kind: 'open' }],
-    ['its record is lost and its limit over', 'attached', undefined, 71, { kind: 'settle', amountMicroUsd: 1_000_020 }],
+    [
+      'its record is lost and its limit over',
+      'attached',
+      undefined,
+      71,
+      { kind: 'settle', amountMicroUsd: 1_000_020 },
+    ],
     ['its process died before it was on record', 'reserved', undefined, 5, { kind: 'open' }],
     ['its process died, ten minutes ago', 'reserved', undefined, 11, { kind: 'release' }],
-    ['its process died, and an earlier one is on record', 'reserved', { hasEnded: true, claimedMs: 0, endMs: 1 }, 11, { kind: 'release' }],
-    ['its process died after it was on record', 'reserved', { hasEnded: true, endMs: 10 }, 11, { kind: 'settle', amountMicroUsd: 11 * 16_667 + 16_667 }],
-    ['no machine was free', 'attached', { hasEnded: true, endMs: 3, failureCode: 'sandbox/no-capacity' }, 4, { kind: 'release' }],
-    ['it failed after a machine was rented', 'attached', { hasEnded: true, endMs: 3, failureCode: 'sandbox/start-failed' }, 4, { kind: 'settle', amountMicroUsd: 4 * 16_667 }],
-    ['nobody knows when it ended', 'attached', { hasEnded: true }, 20, { kind: 'settle', amountMicroUsd: 1_000_020 }],
+    [
+      'its process died, and an earlier one is on record',
+      'reserved',
+      { hasEnded: true, claimedMs: 0, endMs: 1 },
+      11,
+      { kind: 'release' },
+    ],
+    [
+      'its process died after it was on record',
+      'reserved',
+      { hasEnded: true, endMs: 10 },
+      11,
+      { kind: 'settle', amountMicroUsd: 11 * 16_667 + 16_667 },
+    ],
+    [
+      'no machine was free',
+      'attached',
+      { hasEnded: true, endMs: 3, failureCode: 'sandbox/no-capacity' },
+      4,
+      { kind: 'release' },
+    ],
+    [
+      'it failed after a machine was rented',
+      'attached',
+      { hasEnded: true, endMs: 3, failureCode: 'sandbox/start-failed' },
+      4,
+      { kind: 'settle', amountMicroUsd: 4 * 16_667 },
+    ],
+    [
+      'nobody knows when it ended',
+      'attached',
+      { hasEnded: true },
+      20,
+      { kind: 'settle', amountMicroUsd: 1_000_020 },
+    ],
   ])('%s', async (name, state, fate, afterMin, expected) => {
     const entry = await make(state);
     const { endMs, ...rest } = fate ?? {};
@@ -268,7 +332,12 @@ describe('settling by what is on record', () => {
             hasEnded: false,
             claimedMs: nowMs,
             ...rest,
-            ...(endMs !== undefined && { endMs: rest.claimedMs === 0 ? endMs : nowMs + (name.includes('after it was on record') ? 11 : endMs) * MINUTE }),
+            ...(endMs !== undefined && {
+              endMs:
+                rest.claimedMs === 0
+                  ? endMs
+                  : nowMs + (name.includes('after it was on record') ? 11 : endMs) * MINUTE,
+            }),
           };
     expect(settlementOf(entry, whole, nowMs + afterMin * MINUTE)).toEqual(expected);
   });
@@ -280,7 +349,9 @@ describe('settling by what is on record', () => {
     const second = await spend(1, undefined, { unitMicroUsd: 16_667, minutes: 60, subject });
     await ledger.attach(second);
     await settleOpenEntries(ledger, async () => ({ hasEnded: false, claimedMs: nowMs }), nowMs);
-    expect((await ledger.entries()).map(({ state, countsMicroUsd }) => [state, countsMicroUsd])).toEqual([
+    expect(
+      (await ledger.entries()).map(({ state, countsMicroUsd }) => [state, countsMicroUsd]),
+    ).toEqual([
       ['settled', 11 * 16_667],
       ['attached', USD],
     ]);

@@ -43,9 +43,7 @@ export async function settleOpenJobs(
       if (fate.kind === 'ended')
         await ledger.settle(id, settledCost({ ...entry, amountMicroUsd }, fate));
       else if (fate.kind === 'missing' && nowMs > atMs + NEVER_ASKED_MS)
-        await (entry.state === 'attached'
-          ? ledger.settle(id, amountMicroUsd)
-          : ledger.release(id));
+        await (entry.state === 'attached' ? ledger.settle(id, amountMicroUsd) : ledger.release(id));
       else if (minutes > 0 && nowMs > atMs + minutes * 60_000 + DAY_MS + GRACE_MS)
         await ledger.settle(id, amountMicroUsd);
     }),

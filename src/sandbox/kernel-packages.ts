@@ -1,7 +1,11 @@
 /** The Python packages of rented machines: what a Jupyter server needs, and sets for kernels. */
 
 /** What every sandbox needs to be a Jupyter server with a Python kernel. */
-export const SERVER_PACKAGES = ['jupyterlab>=4.4,<5', 'jupyter_server>=2.15,<3', 'ipykernel>=6.29,<8'];
+export const SERVER_PACKAGES = [
+  'jupyterlab>=4.4,<5',
+  'jupyter_server>=2.15,<3',
+  'ipykernel>=6.29,<8',
+];
 
 const BASICS = ['numpy', 'pandas', 'matplotlib'];
 const TORCH = [

@@ -50,7 +50,9 @@ export async function startJobsWorld(
     ...(await clientWhoIs(world, consent)),
     fake,
     uvWords() {
-      const words: unknown = JSON.parse(readFileSync(path.join(fake.newest().root, 'uv.json'), 'utf8'));
+      const words: unknown = JSON.parse(
+        readFileSync(path.join(fake.newest().root, 'uv.json'), 'utf8'),
+      );
       return Array.isArray(words) ? words.map(String) : [];
     },
   };

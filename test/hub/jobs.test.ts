@@ -78,7 +78,9 @@ describe('run', () => {
     const run = (script: string) =>
       call(world.client, tool, { operation: 'run', script, wait_seconds: 60 });
     expect((await run(`print('x')`)).text).toContain('\nx\n');
-    const large = Array.from({ length: 4000 }, (_, at) => `# ${at} ${'padding '.repeat(5)}`).join('\n');
+    const large = Array.from({ length: 4000 }, (_, at) => `# ${at} ${'padding '.repeat(5)}`).join(
+      '\n',
+    );
     writeFileSync(path.join(world.projectDir, 'train.py'), `${large}\nprint("of the project")\n`);
     expect((await run('./train.py')).text).toContain('of the project');
     await call(world.client, tool, { operation: 'run', script: 'https://example.test/a.py' });
@@ -135,8 +137,12 @@ describe('run', () => {
     expect(await refused({ command, timeout: '1h30' })).toContain('is not a time limit');
     expect(await refused({ command, namespace: 'others' })).toContain('yours are: me, org');
     expect(await refused({ command, labels: { 'a b': 'c' } })).toContain('label');
-    expect(await refused({ command, secrets: { KEY: '$NOT_SET' } })).toContain('NOT_SET is not set');
-    expect(await refused({ script: 'print(1)', dependencies: ['-r x'] })).toContain('no requirement');
+    expect(await refused({ command, secrets: { KEY: '$NOT_SET' } })).toContain(
+      'NOT_SET is not set',
+    );
+    expect(await refused({ script: 'print(1)', dependencies: ['-r x'] })).toContain(
+      'no requirement',
+    );
     expect(world.questions).toEqual([]);
     expect(world.fake.jobs.size).toBe(0);
   });
@@ -155,7 +161,10 @@ describe('run', () => {
     const { text } = await call(world.client, tool, { operation: 'run', command: ['true'] });
     expect(text).toContain('Submitted the Job me/job0001.');
     expect(world.fake.jobs.size).toBe(1);
-    world.services.hub.fail(/\/api\/jobs\/me/, { status: 402, json: { error: 'Payment Required' } });
+    world.services.hub.fail(/\/api\/jobs\/me/, {
+      status: 402,
+      json: { error: 'Payment Required' },
+    });
     expect(await callError(world.client, tool, { operation: 'run', command: ['true'] })).toMatch(
       /^\[remote\/billing\][^]*settings\/billing/,
     );
@@ -178,7 +187,9 @@ describe('following', () => {
     const { client } = await startJobsWorld();
     const script = 'import sys\nprint("before")\nprint("the cause", file=sys.stderr)\nsys.exit(1)';
     const text = await callError(client, tool, { operation: 'run', script, wait_seconds: 60 });
-    expect(text).toMatch(/^\[job\/failed\] The Job me\/job0001 ended as ERROR: Job failed with exit code: 1\n/);
+    expect(text).toMatch(
+      /^\[job\/failed\] The Job me\/job0001 ended as ERROR: Job failed with exit code: 1\n/,
+    );
     expect(text).toContain('before');
     expect(text).toContain('the cause');
     const again = await callError(client, tool, { operation: 'wait', job_id: 'job0001' });
@@ -189,11 +200,16 @@ describe('following', () => {
 
   it('6.4: a wait that ends says that it runs on, and the next one goes on without a line twice', async () => {
     const { client, fake } = await startJobsWorld();
-    const loop = 'n=1; echo line $n; while true; do while [ -e go$n ]; do n=$((n+1)); echo line $n; done; [ -e end ] && exit 0; sleep 0.05; done';
+    const loop =
+      'n=1; echo line $n; while true; do while [ -e go$n ]; do n=$((n+1)); echo line $n; done; [ -e end ] && exit 0; sleep 0.05; done';
     await call(client, tool, { operation: 'run', command: ['sh', '-c', loop] });
     const job = fake.newest();
     const release = (name: string): void => writeFileSync(path.join(job.root, name), '');
-    const first = await call(client, tool, { operation: 'wait', job_id: 'job0001', wait_seconds: 1 });
+    const first = await call(client, tool, {
+      operation: 'wait',
+      job_id: 'job0001',
+      wait_seconds: 1,
+    });
     expect(first.text).toContain('is still RUNNING; it goes on.');
     expect(first.text).toContain('line 1');
     release('go1');
@@ -222,14 +238,20 @@ describe('following', () => {
     const { text } = await call(client, tool, { operation: 'run', command, wait_seconds: 60 });
     expect(text.match(/^line \d$/gm)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9].map((n) => `line ${n}`));
     expect(text).toContain('has COMPLETED');
-    expect(services.hub.requests.filter(({ path: at }) => at.endsWith('/logs')).length).toBeGreaterThan(4);
+    expect(
+      services.hub.requests.filter(({ path: at }) => at.endsWith('/logs')).length,
+    ).toBeGreaterThan(4);
   });
 
   it('6.4: an unknown stage is no end, and DELETED is one', async () => {
     const { client, fake } = await startJobsWorld();
     await call(client, tool, { operation: 'run', command: ['sleep', '60'] });
     fake.newest().stage = 'MIGRATING';
-    const { text } = await call(client, tool, { operation: 'wait', job_id: 'job0001', wait_seconds: 1 });
+    const { text } = await call(client, tool, {
+      operation: 'wait',
+      job_id: 'job0001',
+      wait_seconds: 1,
+    });
     expect(text).toContain('is still MIGRATING');
     fake.newest().end('DELETED');
     expect(await callError(client, tool, { operation: 'wait', job_id: 'job0001' })).toContain(
@@ -239,130 +261,22 @@ describe('following', () => {
 
   it('6.4: finds lines, cuts the middle, and removes colours', async () => {
     const { client } = await startJobsWorld();
-    const command = ['sh', '-c', 'for n in $(seq 1 400); do printf "\\033[31mstep %s\\033[0m\\n" $n; done; sleep 0.01'];
+    const command = [
+      'sh',
+      '-c',
+      'for n in $(seq 1 400); do printf "\\033[31mstep %s\\033[0m\\n" $n; done; sleep 0.01',
+    ];
     await call(client, tool, { operation: 'run', command, wait_seconds: 60 });
-    const logs = (args: object) => call(client, tool, { operation: 'logs', job_id: 'job0001', ...args });
+    const logs = (args: object) =>
+      call(client, tool, { operation: 'logs', job_id: 'job0001', ...args });
     const { text } = await logs({ grep: '/step 20\\d$/i', tail: 5 });
     expect(text).toContain('step 207\nstep 208\nstep 209\nstep 210\nstep 211\n');
     expect(text).toContain('earlier lines');
     const cut = await logs({ tail: 400, max_chars: 1000 });
     expect(cut.text.length).toBeLessThanOrEqual(1100);
     expect(cut.text).toMatch(/step 1\n[^]*characters left out[^]*step 400/);
-    expect(await callError(client, tool, { operation: 'logs', job_id: 'job0001', since: 'noon' })).toContain('since');
-  });
-});
-
-describe('cancel', () => {
-  it('3.2: ends what was started here without a question, asks about others, and says what became of them', async () => {
-    const world = await startJobsWorld();
-    const { client, fake } = world;
-    await call(client, tool, { operation: 'run', command: ['sleep', '60'], namespace: 'org' });
-    expect((await call(client, tool, { operation: 'cancel', job_id: 'org/job0001' })).text).toBe(
-      'org/job0001 has ended: CANCELED',
-    );
-    expect(fake.newest().processes()).toEqual([]);
-    expect(world.questions.at(-1)).toMatchObject({ operation: 'cancel', about: { isOurs: true } });
-    await call(client, tool, { operation: 'run', command: ['sleep', '60'] });
-    fake.newest().labels = {};
-    const page = `${world.services.hub.url}/jobs/me/job0002`;
-    await call(client, tool, { operation: 'cancel', job_id: page });
-    expect(world.questions.at(-1)).toMatchObject({ operation: 'cancel', about: { isOurs: false } });
-    expect((await call(client, tool, { operation: 'cancel', job_id: 'job0002' })).text).toContain(
-      'had ended before',
-    );
-    expect(await callError(client, tool, { operation: 'cancel', job_id: 'job9999' })).toContain(
-      '[remote/not-found]',
-    );
-  });
-});
-
-describe('ps, inspect, hardware', () => {
-  it('6.4: lists what runs, with cost, and everything when asked; an empty list names the account', async () => {
-    const { client, fake } = await startJobsWorld();
-    const empty = await call(client, tool, { operation: 'ps' });
-    expect(empty.text).toContain('Jobs of me');
-    expect(empty.text).toContain('all=true');
-    await call(client, tool, { operation: 'run', command: ['false'], wait_seconds: 0 });
-    await expect.poll(() => fake.newest().isOver).toBe(true);
-    await call(client, tool, { operation: 'run', command: ['sleep', '60'], name: 'second' });
-    const live = await call(client, tool, { operation: 'ps' });
-    expect(live.text).toMatch(/me\/job0002 \| second \| python:3\.12 \| cpu-basic \| RUNNING \|/);
-    expect(live.text).not.toContain('job0001');
-    const all = await call(client, tool, { operation: 'ps', all: 'true', limit: '1' });
-    expect(all.text).toContain('job0002');
-    const rest = await call(client, tool, {
-      operation: 'ps',
-      all: true,
-      limit: 1,
-      cursor: /cursor=(\S+)\]/.exec(all.text)?.[1],
-    });
-    expect(rest.text).toMatch(/job0001 \| [^\n]*ERROR/);
-    const failed = await call(client, tool, { operation: 'ps', status: 'error' });
-    expect(failed.text).toContain('job0001');
-    const details = await call(client, tool, { operation: 'inspect', job_id: ['job0001', 'me/job0002'] });
-    expect(details.text).toMatch(/Job me\/job0001: ERROR[^]*command: false[^]*Job me\/job0002: RUNNING[^]*command: sleep 60/);
-    expect(details.text).toContain('limit 30 min');
-  });
-
-  it('4.1: tells the hardware of the Hub without a token; what is not the Hub speaking is marked', async () => {
-    const world = await startJobsWorld('approved', { HF_TOKEN: '' });
-    const live = await call(world.client, tool, { operation: 'hardware' });
-    expect(live.text).toContain('a10g-large: 12 vCPU, 46 GB, 1x A10G 24 GB, $1.50/h');
-    expect(live.text).toContain('up to 1B: LoRA or QLoRA t4-small; full a10g-large');
-    expect(live.text).not.toContain('h200');
-    world.fake.hardware = [{ name: 'new-chip', unitCostMicroUSD: 1, unitLabel: 'hour' }];
-    world.clock.advance(7 * 3_600_000);
-    expect((await call(world.client, tool, { operation: 'hardware' })).text).toContain(
-      'new-chip: price unknown',
-    );
-    world.clock.advance(7 * 3_600_000);
-    world.services.hub.fail(/\/api\/jobs\/hardware/, { status: 500 }, 9);
-    expect((await call(world.client, tool, { operation: 'hardware' })).text).toContain(
-      'THE HUB DOES NOT ANSWER',
-    );
-    expect(await callError(world.client, tool, { operation: 'ps' })).toContain('[remote/auth-required]');
-  });
-});
-
-describe('scheduled', () => {
-  it('6.5: makes, lists, inspects, suspends, resumes and deletes, each read back', async () => {
-    const world = await startJobsWorld();
-    const { client, fake } = world;
-    const scheduled = (operation: string, args: object = {}) =>
-      call(client, tool, { operation: `scheduled_${operation}`, scheduled_job_id: 'me/sch1', ...args });
-    const made = await call(client, tool, {
-      operation: 'scheduled-run',
-      script: 'print("tick")',
-      hardware_flavor: 'cpu-upgrade',
-      timeout: '10m',
-      schedule: '*/15 * * * *',
-    });
-    expect(made.text).toContain('Scheduled me/sch1: */15 * * * *');
-    expect(made.text).toContain('at most $0.01 per run, $0.48 on the first day, $14.40 in 30 days');
-    expect(world.questions[0]).toMatchObject({
-      operation: 'scheduled_run',
-      cost: { amountMicroUsd: 480_000 },
-    });
-    const schedule = fake.schedules.get('sch1');
-    expect(schedule?.body.jobSpec).toMatchObject({ timeoutSeconds: 600, flavor: 'cpu-upgrade' });
-    if (schedule !== undefined) schedule.lastJob = { id: 'job0007', at: '2026-01-02T06:00:00.000Z' };
-    const list = await call(client, tool, { operation: 'scheduled ps' });
-    expect(list.text).toMatch(/me\/sch1 \| \*\/15 \* \* \* \* \| cpu-upgrade \| 2026-01-02T06:00:00\.000Z \|/);
-    expect((await scheduled('suspend')).text).toMatch(/^Done\. [^]*SUSPENDED/);
-    expect(world.questions.at(-1)).not.toHaveProperty('cost');
-    expect((await call(client, tool, { operation: 'scheduled ps' })).text).toContain('SUSPENDED');
-    expect((await scheduled('resume')).text).toMatch(/^Done\. [^\n]*next run/);
-    expect(world.questions.at(-1)).toMatchObject({
-      operation: 'scheduled_resume',
-      cost: { amountMicroUsd: 480_000 },
-    });
-    const details = (await scheduled('inspect')).text;
-    expect(details).toContain('last run: me/job0007 at 2026-01-02T06:00:00.000Z');
-    expect(details).toContain('command: uv run SCRIPT');
-    expect((await scheduled('delete')).text).toContain('Deleted the scheduled Job me/sch1.');
-    expect(fake.schedules.size).toBe(0);
-    const bad = { operation: 'scheduled run', script: 'print(1)', schedule: '61 * * * *' };
-    expect(await callError(client, tool, bad)).toContain('is not a schedule');
-    expect(await callError(client, tool, { operation: 'scheduled later' })).toContain('must be one of');
+    expect(
+      await callError(client, tool, { operation: 'logs', job_id: 'job0001', since: 'noon' }),
+    ).toContain('since');
   });
 });

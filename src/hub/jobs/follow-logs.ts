@@ -65,6 +65,7 @@ export class LogReader {
       return false;
     }
     this.#position = { timestamp, count: count + 1 };
+    this.#again = Number.POSITIVE_INFINITY;
     return true;
   }
 }
@@ -106,5 +107,4 @@ export async function followLogs(
 }
 
 /** Trouble of the moment; before a Job runs, its log may not be there. */
-const isPassing = (error: unknown): boolean =>
-  PASSING.some((code) => isGloveboxError(error, code));
+const isPassing = (error: unknown): boolean => PASSING.some((code) => isGloveboxError(error, code));

@@ -26,7 +26,10 @@ const event = z.object({ data: z.string(), timestamp: z.string().catch('') });
 export async function readJobLogs(
   hub: HubContext,
   ref: JobRef,
-  { tail, onLine }: { readonly tail?: number | undefined; readonly onLine: (line: LogLine) => void },
+  {
+    tail,
+    onLine,
+  }: { readonly tail?: number | undefined; readonly onLine: (line: LogLine) => void },
   signal: AbortSignal,
 ): Promise<void> {
   let isFirst = true;

@@ -31,7 +31,6 @@ export const jobSpecAnswer = z.object({
   timeoutSeconds: optionalNumber,
   volumes: listOf(volume),
 });
-export type JobSpecAnswer = z.output<typeof jobSpecAnswer>;
 
 const who = optional(z.object({ name: z.string(), type: optionalText }));
 

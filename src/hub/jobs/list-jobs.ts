@@ -27,7 +27,7 @@ export async function listJobs(
   const query = new URLSearchParams();
   for (const stage of stages) query.append('stage', stage);
   for (const [key, value] of Object.entries(labels)) query.append('label', `${key}=${value}`);
-  const first = `/api/jobs/${encodeURIComponent(namespace)}${query.size === 0 ? '' : `?${query}`}`;
+  const first = `/api/jobs/${encodeURIComponent(namespace)}${query.size === 0 ? '' : `?${query.toString()}`}`;
   const found: Job[] = [];
   let path: string | undefined = first;
   for (let page = 0; path !== undefined && page < MAX_PAGES && found.length < limit; page += 1) {

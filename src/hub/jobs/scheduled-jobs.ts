@@ -32,7 +32,8 @@ export interface ScheduleRequest {
 }
 
 const root = (namespace: string): string => `/api/scheduled-jobs/${encodeURIComponent(namespace)}`;
-const pathOf = ({ namespace, id }: JobRef): string => `${root(namespace)}/${encodeURIComponent(id)}`;
+const pathOf = ({ namespace, id }: JobRef): string =>
+  `${root(namespace)}/${encodeURIComponent(id)}`;
 const wordsOf = (ref: JobRef): string => `the scheduled Job ${jobName(ref)}`;
 
 /** Sent once. */

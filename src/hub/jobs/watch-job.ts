@@ -25,6 +25,7 @@ export interface Watched {
 
 /** The first answer takes longer than the next line of a log that is being sent. */
 const FIRST_FACTOR = 5;
+const NOTHING = (): void => undefined;
 
 /** The Job goes on whatever becomes of the watch. @throws GloveboxError `cancelled`, and what `followLogs` throws. */
 export async function watchJob(
@@ -37,7 +38,7 @@ export async function watchJob(
   const end = (): void => stop.abort();
   // Only to know where the watch ended.
   const reader = new LogReader(after);
-  let cancelQuiet = (): void => undefined;
+  let cancelQuiet = NOTHING;
   const expectLineWithin = (ms: number): void => {
     cancelQuiet();
     cancelQuiet = hub.clock.after(ms, end);

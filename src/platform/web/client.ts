@@ -45,8 +45,7 @@ export function createWebClient(options: WebClientOptions): WebClient {
   ): Promise<RawAnswer> => {
     let waitedMs = 0;
     for (let count = 1; ; count += 1) {
-      const last =
-        count === ATTEMPTS || !isReadOnly(request) || request.onChunk !== undefined;
+      const last = count === ATTEMPTS || !isReadOnly(request) || request.onChunk !== undefined;
       let pauseMs = backoffMs(count, random());
       try {
         const answer = await exchange(request, credential, parts, signal);

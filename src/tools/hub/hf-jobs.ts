@@ -27,7 +27,9 @@ const input = z.strictObject({
   hardware_flavor: wideText('As hardware lists them. Default: cpu-basic.'),
   timeout: wideTimeLimit('When the Hub ends it: 90s, 30m, 2h, 1h30m. Default: 30m.'),
   env: wideTextMap('Variables; anybody who sees the Job reads them.'),
-  secrets: wideTextMap('Secret variables, by name of one here: {"WANDB_API_KEY":"$WANDB_API_KEY"}.'),
+  secrets: wideTextMap(
+    'Secret variables, by name of one here: {"WANDB_API_KEY":"$WANDB_API_KEY"}.',
+  ),
   hf_token: wideChoice(
     ['inherit', 'none'],
     'Whether HF_TOKEN goes in. Default: inherit for the default images and huggingface/*, else none.',

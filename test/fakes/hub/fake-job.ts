@@ -63,6 +63,7 @@ export class FakeJob {
   stage = 'SCHEDULING';
   message: string | undefined;
   exposeUrls: string[] = [];
+  initiator: string;
   readonly #options: FakeJobOptions;
   readonly #mark = randomUUID();
   readonly #changed = new EventEmitter().setMaxListeners(0);
@@ -77,6 +78,7 @@ export class FakeJob {
     this.id = options.id;
     this.body = options.body;
     this.labels = options.body.labels ?? {};
+    this.initiator = 'me';
     this.#options = options;
     reaper ??= startReaper();
     reaper.watch(this.#mark);
@@ -102,7 +104,8 @@ export class FakeJob {
   start(): void {
     if (this.isOver || this.#child !== undefined) return;
     const { command, arguments: args, environment, secrets, timeoutSeconds, volumes } = this.body;
-    for (const { type, source, mountPath } of volumes ?? []) this.#mount(`${type}:${source}`, mountPath);
+    for (const { type, source, mountPath } of volumes ?? [])
+      this.#mount(`${type}:${source}`, mountPath);
     this.#startedAt = nextTimestamp();
     this.stage = 'RUNNING';
     this.#print(`===== Job started at ${this.#startedAt} =====`);
@@ -168,7 +171,7 @@ export class FakeJob {
       finishedAt: this.#finishedAt ?? null,
       durations: { runningSecs },
       owner: { id: '1', name: this.#options.namespace, type: 'user' },
-      initiator: { name: this.#options.namespace },
+      initiator: { name: this.initiator },
       status: {
         stage: this.stage,
         message: this.message ?? null,
@@ -179,13 +182,17 @@ export class FakeJob {
   }
 
   /** Sends the log as events: history, then what comes; ends after the Job, or after `cutAfter` events without a word. */
-  sendLog(outgoing: ServerResponse, tail: number | undefined, cutAfter = Number.POSITIVE_INFINITY): void {
+  sendLog(
+    outgoing: ServerResponse,
+    tail: number | undefined,
+    cutAfter = Number.POSITIVE_INFINITY,
+  ): void {
     const stop = new AbortController();
     outgoing.on('close', () => stop.abort());
     outgoing.write(': keep-alive\n\n');
     const work = async (): Promise<void> => {
       let at = tail === undefined ? 0 : Math.max(0, this.log.length - tail);
-      for (let sent = 0; ; ) {
+      for (let sent = 0; ;) {
         const event = this.log[at];
         if (sent >= cutAfter) return void outgoing.destroy();
         if (event !== undefined) {

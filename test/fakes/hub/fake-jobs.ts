@@ -161,7 +161,7 @@ export function addJobs(hub: FakeService, options: FakeJobsOptions): FakeJobs {
     const isCut = found.length > from + pageSize;
     return {
       json: found.slice(from, from + pageSize),
-      ...(isCut && { headers: { link: `<${origin}${path}?${next}>; rel="next"` } }),
+      ...(isCut && { headers: { link: `<${origin}${path}?${next.toString()}>; rel="next"` } }),
     };
   });
   on('GET', new RegExp(JOB), (request) => withJob(request, (job) => ({ json: job.json() })));

@@ -74,7 +74,8 @@ function notSeenToEnd(
   { settings }: HuggingfaceContext,
 ): GloveboxError {
   const price = usdPerHour === undefined ? '' : ` and may cost $${usdPerHour.toFixed(2)} per hour`;
-  const what = ids.length === 0 ? 'What was asked of the Hub' : `The Job ${namespace}/${ids.join(', ')}`;
+  const what =
+    ids.length === 0 ? 'What was asked of the Hub' : `The Job ${namespace}/${ids.join(', ')}`;
   const why = trouble === undefined ? 'it still runs' : messageOf(trouble);
   return new GloveboxError(
     'sandbox/stop-failed',

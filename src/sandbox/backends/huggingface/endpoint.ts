@@ -52,8 +52,7 @@ async function serverToken(
   nonce: string,
   huggingface: HuggingfaceContext,
 ): Promise<string> {
-  const [keptNonce, kept] =
-    (await readTextIfExists(tokenFile(huggingface, id)))?.split(' ') ?? [];
+  const [keptNonce, kept] = (await readTextIfExists(tokenFile(huggingface, id)))?.split(' ') ?? [];
   return keptNonce === nonce && kept !== undefined
     ? kept
     : deriveToken(await huggingface.hub.token(), nonce);
@@ -72,7 +71,10 @@ export async function endpointOf(
 ): Promise<Endpoint> {
   const [url] = job.exposeUrls;
   if (url === undefined)
-    throw new GloveboxError('server/unreachable', `The Hub tells no address of the Job ${job.id} yet.`);
+    throw new GloveboxError(
+      'server/unreachable',
+      `The Hub tells no address of the Job ${job.id} yet.`,
+    );
   const { proxyToken, hubUrl } = huggingface.settings();
   const base = checkAddress(url, hubUrl);
   return {
@@ -83,6 +85,12 @@ export async function endpointOf(
     },
   };
 }
+
+/** The headers with another token for the server. */
+export const withToken = ({ headers }: Endpoint, token: string): Endpoint['headers'] => ({
+  ...headers,
+  [TOKEN_HEADER]: token,
+});
 
 const isLoopback = ({ hostname }: URL): boolean =>
   hostname === 'localhost' || hostname === '[::1]' || /^127\.\d+\.\d+\.\d+$/.test(hostname);

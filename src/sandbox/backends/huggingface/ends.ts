@@ -15,7 +15,8 @@ export function endOf(
   if (job === undefined || job.stage === 'DELETED')
     return { cause: 'unknown', message: 'The Hub does not know its Job any more.' };
   const { stage, message } = job;
-  const words = message === undefined ? `its Job ended as ${stage}` : `its Job ended as ${stage}: ${message}`;
+  const words =
+    message === undefined ? `its Job ended as ${stage}` : `its Job ended as ${stage}: ${message}`;
   if (stage === 'CANCELED')
     return { cause: 'cancelled', message: `Somebody or the service cancelled it: ${words}.` };
   if (/time.?(d )?out|time limit/i.test(message ?? ''))

@@ -81,7 +81,14 @@ function packagesOf(
   { kernel_packages: wanted, python_packages: own }: HuggingfaceOptions,
   hasGpu: boolean,
 ): readonly string[] {
-  const set = typeof wanted === 'string' ? (wanted === 'auto' ? (hasGpu ? 'torch' : 'api') : wanted) : undefined;
+  const set =
+    typeof wanted === 'string'
+      ? wanted === 'auto'
+        ? hasGpu
+          ? 'torch'
+          : 'api'
+        : wanted
+      : undefined;
   const kernel = typeof wanted === 'string' ? KERNEL_PACKAGES[set ?? 'minimal'] : wanted;
   return [...SERVER_PACKAGES, ...kernel, ...own];
 }

@@ -132,8 +132,7 @@ function mistakesIn(options: HuggingfaceOptions): readonly Mistake[] {
     no(['gpu'], 'names other hardware than flavor: leave one of them out');
   if (options.gpu === undefined && options.gpu_count > 1) no(['gpu_count'], 'needs gpu');
   for (const label of Object.keys(options.labels))
-    if (label.startsWith('glovebox') || label === 'name')
-      no(['labels', label], 'is reserved');
+    if (label.startsWith('glovebox') || label === 'name') no(['labels', label], 'is reserved');
   const secretNames = options.secrets.map(({ env, as }) => as ?? env);
   for (const name of Object.keys(options.env))
     if (secretNames.includes(name)) no(['env', name], 'is a secret too');

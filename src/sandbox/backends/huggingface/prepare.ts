@@ -54,7 +54,8 @@ export async function quoteJob(
   const { namespace, hardware, flavor, secrets } = await prepare(options, huggingface, signal);
   const { max_lifetime_seconds: lifetimeS, idle_timeout_seconds: idleS } = options;
   const perHour = usdPerHour(flavor);
-  const idle = idleS === 0 ? 'never for idleness' : `when its kernels have run nothing for ${idleS} s`;
+  const idle =
+    idleS === 0 ? 'never for idleness' : `when its kernels have run nothing for ${idleS} s`;
   return {
     ...(perHour !== undefined && {
       usdPerHour: perHour,

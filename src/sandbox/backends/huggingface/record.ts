@@ -13,7 +13,15 @@ const identity = z.object({
 });
 
 const end = z.object({
-  cause: z.enum(['stopped', 'start-failed', 'time-limit', 'idle', 'cancelled', 'failed', 'unknown']),
+  cause: z.enum([
+    'stopped',
+    'start-failed',
+    'time-limit',
+    'idle',
+    'cancelled',
+    'failed',
+    'unknown',
+  ]),
   message: z.string(),
   atMs: z.number(),
   logTail: z.array(z.string()),

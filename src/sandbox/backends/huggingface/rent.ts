@@ -122,7 +122,13 @@ async function giveBack(attempt: Attempt, wanted: Wanted, error: unknown): Promi
   } catch (notEnded) {
     await store.update((current) =>
       current.op === op
-        ? { ...current, phase: 'stopping', stoppingMs: 0, isAsking: false, ...(jobId !== undefined && { jobId }) }
+        ? {
+            ...current,
+            phase: 'stopping',
+            stoppingMs: 0,
+            isAsking: false,
+            ...(jobId !== undefined && { jobId }),
+          }
         : current,
     );
     if (!isGloveboxError(notEnded)) throw notEnded;

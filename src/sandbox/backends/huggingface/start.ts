@@ -110,9 +110,7 @@ async function findCutOff(attempt: Attempt): Promise<JobRecord | undefined> {
   const { op, jobId, phase, namespace } = claimed;
   if (phase === 'preparing' || op === undefined || namespace === undefined) return undefined;
   const listed = await huggingface.hub.list(namespace, { [LABEL.op]: op }, context.signal);
-  const found = listed.find(
-    ({ id, isFinal }) => !isFinal && (jobId === undefined || id === jobId),
-  );
+  const found = listed.find(({ id, isFinal }) => !isFinal && (jobId === undefined || id === jobId));
   if (found === undefined) return undefined;
   context.report({ message: `going on with ${found.id}, whose start was cut off` });
   return change(attempt, (current) => ({

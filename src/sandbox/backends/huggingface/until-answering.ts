@@ -60,7 +60,11 @@ export async function untilAnswering(attempt: Attempt, record: JobRecord): Promi
         if ((await checkHealth(endpoint, ONE_ANSWER_MS, signal)) === 'ours') return job;
       }
       if (clock.monotonic() >= startEnd)
-        throw await failed(attempt, place, `did not answer within ${options.start_timeout_seconds} s`);
+        throw await failed(
+          attempt,
+          place,
+          `did not answer within ${options.start_timeout_seconds} s`,
+        );
     }
     await sleep(clock, HEALTH_EVERY_MS, signal);
   }

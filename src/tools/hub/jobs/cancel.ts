@@ -28,7 +28,8 @@ export async function cancelOperation(input: JobsInput, context: ToolContext): P
         about: { isOurs: foreign.length === 0 },
         question: `Cancel ${live.map(({ ref }) => jobName(ref)).join(', ')}?`,
         facts: foreign.map(
-          ({ ref, job }) => `${jobName(ref)} was not started from here: ${job.flavor}, ${job.status.stage}`,
+          ({ ref, job }) =>
+            `${jobName(ref)} was not started from here: ${job.flavor}, ${job.status.stage}`,
         ),
         binding: { jobs: live.map(({ ref }) => jobName(ref)).join(' ') },
       },

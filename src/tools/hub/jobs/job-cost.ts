@@ -15,8 +15,7 @@ export function estimateJob(
   use: Use,
 ): Estimate {
   const unitMicroUsd = flavor?.microUsdPerMinute;
-  if (unitMicroUsd === undefined)
-    return estimate({ unknown: 'the Hub tells no price of it' }, use);
+  if (unitMicroUsd === undefined) return estimate({ unknown: 'the Hub tells no price of it' }, use);
   const words = 'date' in age ? `published list of ${age.date}` : 'price list of Hugging Face';
   return estimate({ unitMicroUsd, source: words, isFresh: source === 'live' }, use);
 }

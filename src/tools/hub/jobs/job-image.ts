@@ -14,7 +14,9 @@ export interface JobImage {
 /** @throws GloveboxError `input/invalid`. */
 export function imageOf({ image, script }: Pick<JobsInput, 'image' | 'script'>): JobImage {
   const given = image ?? (script === undefined ? PYTHON_IMAGE : UV_IMAGE);
-  const space = /^(?:https?:\/\/)?(?:huggingface\.co|hf\.co)\/spaces\/([\w.-]+\/[\w.-]+)\/?$/i.exec(given);
+  const space = /^(?:https?:\/\/)?(?:huggingface\.co|hf\.co)\/spaces\/([\w.-]+\/[\w.-]+)\/?$/i.exec(
+    given,
+  );
   if (space?.[1] !== undefined) return { image: given, spaceId: space[1] };
   if (/^\w[\w./:@-]*$/.test(given)) return { image: given };
   throw new GloveboxError('input/invalid', `image: "${given}" is no image.`, {
@@ -24,4 +26,4 @@ export function imageOf({ image, script }: Pick<JobsInput, 'image' | 'script'>):
 
 /** Images that are given the Hub token without being asked to. */
 export const mayInherit = (image: string): boolean =>
-  image === UV_IMAGE || image === PYTHON_IMAGE || /^huggingface\//.test(image);
+  image === UV_IMAGE || image === PYTHON_IMAGE || image.startsWith('huggingface/');

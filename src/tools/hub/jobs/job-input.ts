@@ -55,13 +55,9 @@ export const wideSource = (about: string) =>
     .optional()
     .describe(about);
 
-
 /** A list, or one text that is split as a shell would, without running one. */
 export const wideWords = (about: string) =>
-  z
-    .preprocess(wide(splitWords), texts.optional())
-    .optional()
-    .describe(about);
+  z.preprocess(wide(splitWords), texts.optional()).optional().describe(about);
 
 /** A list, or one text with commas, of which those inside a requirement (`torch>=2,<3`) separate nothing. */
 export const wideRequirements = (about: string) =>
@@ -100,8 +96,7 @@ export const wideIntList = (about: string) =>
 export const wideTimeLimit = (about: string) =>
   z
     .preprocess(
-      (value) =>
-        isNothing(value) ? undefined : typeof value === 'number' ? String(value) : value,
+      (value) => (isNothing(value) ? undefined : typeof value === 'number' ? String(value) : value),
       z.string().optional(),
     )
     .optional()

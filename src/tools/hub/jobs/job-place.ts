@@ -50,7 +50,9 @@ export async function jobRefs(
 }
 
 function parseJobName(text: string): { readonly owner: string | undefined; readonly id: string } {
-  const path = text.replace(/^https?:\/\/[^/]+\/(jobs|scheduled-jobs)\//i, '').replace(/[?#].*$/, '');
+  const path = text
+    .replace(/^https?:\/\/[^/]+\/(jobs|scheduled-jobs)\//i, '')
+    .replace(/[?#].*$/, '');
   const found = /^(?:([\w.-]+)\/)?([\w-]+)\/?$/.exec(path);
   if (found !== null) return { owner: found[1], id: found[2] ?? '' };
   throw new GloveboxError('input/invalid', `job_id: "${text}" names no Job.`, {

@@ -26,9 +26,13 @@ export interface Launch {
 export function launchScript(script: Script, run: ScriptRun): Launch {
   for (const requirement of run.dependencies)
     if (!/^[A-Za-z0-9][^\n\r]*$/.test(requirement))
-      throw new GloveboxError('input/invalid', `dependencies: "${requirement}" is no requirement.`, {
-        hint: 'write it as in a requirements file: name, name>=2,<3 or name @ https://...',
-      });
+      throw new GloveboxError(
+        'input/invalid',
+        `dependencies: "${requirement}" is no requirement.`,
+        {
+          hint: 'write it as in a requirements file: name, name>=2,<3 or name @ https://...',
+        },
+      );
   if (run.python !== undefined && !/^[\w>=<~!][\w.,>=<~!@+-]*$/.test(run.python))
     throw new GloveboxError('input/invalid', `python: "${run.python}" is no version.`, {
       hint: 'write it as 3.12.',
@@ -59,6 +63,12 @@ export function renderCommand(command: readonly string[]): string {
   const isScript = command[2] === LAUNCHER;
   const words = isScript ? ['uv', 'run', ...command.slice(4)] : command;
   return words
-    .map((word) => (isScript && word === command[3] ? 'SCRIPT' : /^[\w@%+=:,./-]+$/.test(word) ? word : JSON.stringify(word)))
+    .map((word) =>
+      isScript && word === command[3]
+        ? 'SCRIPT'
+        : /^[\w@%+=:,./-]+$/.test(word)
+          ? word
+          : JSON.stringify(word),
+    )
     .join(' ');
 }

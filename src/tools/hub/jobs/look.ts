@@ -57,7 +57,10 @@ export async function psOperation(input: JobsInput, context: ToolContext): Promi
   );
 }
 
-export async function inspectOperation(input: JobsInput, context: ToolContext): Promise<ToolResult> {
+export async function inspectOperation(
+  input: JobsInput,
+  context: ToolContext,
+): Promise<ToolResult> {
   const { hub, signal } = context;
   const { job_id: names } = requireFields(input.operation, input, ['job_id']);
   const refs = await jobRefs(names, input.namespace, context);

@@ -164,7 +164,6 @@ function factsOf(
   const { timeoutSeconds, volumes = [], expose } = request;
   const kind = place.isOrganisation ? 'organisation; it is billed' : 'yours';
   const hash = sha256 === undefined ? '' : `, sha256 ${sha256.slice(0, 12)}`;
-  const list = (values: readonly string[]): string => values.join(', ');
   return [
     fact('account', `${place.namespace} (${kind})`),
     fact('hardware', `${request.flavor}${flavor === undefined ? '' : `: ${flavorWords(flavor)}`}`),
@@ -172,12 +171,12 @@ function factsOf(
       ? fact('command', renderCommand(request.command))
       : fact('code', `${script.words}${hash}`),
     fact('image', request.dockerImage ?? `the Space ${request.spaceId}`),
-    ...(input.dependencies === undefined ? [] : [fact('packages', list(input.dependencies))]),
-    fact('gets', secrets.words.length === 0 ? 'no secrets' : list(secrets.words)),
+    ...(input.dependencies === undefined ? [] : [fact('packages', input.dependencies.join(', '))]),
+    fact('gets', secrets.words.length === 0 ? 'no secrets' : secrets.words.join(', ')),
     ...volumes.map(({ type, source, mountPath }) =>
       fact('mounts', `${type} ${source} at ${mountPath}`),
     ),
-    ...(expose === undefined ? [] : [fact('open ports', list(expose.ports.map(String)))]),
+    ...(expose === undefined ? [] : [fact('open ports', expose.ports.join(', '))]),
     ...(request.ssh === undefined ? [] : [fact('open', 'to SSH')]),
     ...(timeoutSeconds > 86_400 ? [fact('warning', 'it may run longer than a day')] : []),
   ];

@@ -78,6 +78,8 @@ export function jobDetails(
     `owner: ${owner?.name ?? namespace}${owner?.type === 'org' ? ' (organisation)' : ''}${initiator === undefined ? '' : `, started by ${initiator.name}`}`,
     ...(list.length === 0 ? [] : [`labels: ${list.join(', ')}`]),
     ...volumes.map(({ type, source, mountPath }) => `mounts: ${type} ${source} at ${mountPath}`),
-    ...status.exposeUrls.map((url) => `open port: ${url} (wants a Hub token in the Authorization header)`),
+    ...status.exposeUrls.map(
+      (url) => `open port: ${url} (wants a Hub token in the Authorization header)`,
+    ),
   ];
 }

@@ -119,7 +119,10 @@ export async function scheduledPs(input: JobsInput, context: ToolContext): Promi
   return textResult(
     renderList(
       {
-        head: [`Scheduled Jobs of ${namespace}`, 'ID | schedule | flavor | last run | next run | what'],
+        head: [
+          `Scheduled Jobs of ${namespace}`,
+          'ID | schedule | flavor | last run | next run | what',
+        ],
         items: page.map((job) =>
           [
             `${namespace}/${job.id}`,
@@ -217,7 +220,9 @@ async function ask(
       question: `${verb.charAt(0).toUpperCase()}${verb.slice(1)} the scheduled Job ${jobName(ref)}?`,
       facts: [
         fact('hardware', name ?? 'unknown'),
-        ...(costs ? recurringFacts(job.schedule, firing, perRun) : [fact('schedule', job.schedule)]),
+        ...(costs
+          ? recurringFacts(job.schedule, firing, perRun)
+          : [fact('schedule', job.schedule)]),
       ],
       binding: { job: jobName(ref) },
       about: { ...(name !== undefined && { hardware: name }) },

@@ -18,7 +18,8 @@ export async function readScript(given: string, context: ToolContext): Promise<S
       hint: 'name the file only, and use script_args for its arguments.',
     });
   }
-  const isPath = isOneLine && (/^(\.{0,2}\/|[A-Za-z]:[\\/]|sandbox:)/.test(text) || /^\S+\.py$/.test(text));
+  const isPath =
+    isOneLine && (/^(\.{0,2}\/|[A-Za-z]:[\\/]|sandbox:)/.test(text) || /^\S+\.py$/.test(text));
   if (!isPath) {
     const bytes = Buffer.from(given, 'utf8');
     return { kind: 'code', bytes, words: `code of the call, ${lines(bytes)} lines` };

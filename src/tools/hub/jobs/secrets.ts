@@ -26,9 +26,13 @@ export async function gatherSecrets(
     const variable = /^\$\{?([A-Za-z_][A-Za-z0-9_]*)\}?$/.exec(given)?.[1];
     const value = variable === undefined ? given : jobs.variable(variable);
     if (value === undefined || value === '')
-      throw new GloveboxError('input/invalid', `secrets: the variable ${variable} is not set here.`, {
-        hint: `let the user set ${variable} where Glovebox runs, or leave it out.`,
-      });
+      throw new GloveboxError(
+        'input/invalid',
+        `secrets: the variable ${variable} is not set here.`,
+        {
+          hint: `let the user set ${variable} where Glovebox runs, or leave it out.`,
+        },
+      );
     values[name] = value;
     words.push(variable === undefined ? `${name} (from the call)` : `${name} ($${variable})`);
   }
@@ -37,9 +41,13 @@ export async function gatherSecrets(
   const token = await jobs.token();
   if (token === undefined) {
     if (wanted === undefined) return { values, words };
-    throw new GloveboxError('remote/auth-required', 'There is no Hub token that could go into the Job.', {
-      hint: `set GLOVEBOX_JOB_TOKEN to a fine-grained token from ${hub.hosts().hub}/settings/tokens.`,
-    });
+    throw new GloveboxError(
+      'remote/auth-required',
+      'There is no Hub token that could go into the Job.',
+      {
+        hint: `set GLOVEBOX_JOB_TOKEN to a fine-grained token from ${hub.hosts().hub}/settings/tokens.`,
+      },
+    );
   }
   const warning = mayInherit(image) ? '' : ', INTO AN IMAGE OF SOMEBODY ELSE';
   return {

@@ -15,7 +15,12 @@ import { MAX_WAIT_S, watchToEnd } from './watch.ts';
 
 export async function runOperation(input: JobsInput, context: ToolContext): Promise<ToolResult> {
   const notes: string[] = [];
-  const waitS = clamp('wait_seconds', input.wait_seconds, { fallback: 0, min: 0, max: MAX_WAIT_S }, notes);
+  const waitS = clamp(
+    'wait_seconds',
+    input.wait_seconds,
+    { fallback: 0, min: 0, max: MAX_WAIT_S },
+    notes,
+  );
   const plan = await planJob(input, context);
   const request = newUuid();
   const grant = await context.authorize(planned(input, plan, request), context);
@@ -51,11 +56,7 @@ export async function runOperation(input: JobsInput, context: ToolContext): Prom
 const metaOf = (ref: JobRef) => ({ job_id: jobName(ref) });
 
 /** For policy. */
-export const planned = (
-  input: JobsInput,
-  plan: JobPlan,
-  request: string,
-): PlannedOperation => ({
+export const planned = (input: JobsInput, plan: JobPlan, request: string): PlannedOperation => ({
   tool: 'hf_jobs',
   operation: normaliseOperation(input.operation),
   question: 'Run a paid Job on Hugging Face?',
@@ -84,11 +85,7 @@ const REFUSALS = [
 export const isRefusal = (error: unknown): boolean =>
   REFUSALS.some((code) => isGloveboxError(error, code));
 
-function submittedLines(
-  ref: JobRef,
-  plan: JobPlan,
-  { hub }: ToolContext,
-): readonly string[] {
+function submittedLines(ref: JobRef, plan: JobPlan, { hub }: ToolContext): readonly string[] {
   const { request, flavor } = plan;
   const price = flavor === undefined ? '' : `, ${priceWords(flavor)}`;
   return [

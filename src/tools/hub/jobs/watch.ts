@@ -24,7 +24,12 @@ export async function logsOperation(input: JobsInput, context: ToolContext): Pro
   const ref = await theJob(input, context);
   const after = positionOf(ref, input.cursor);
   const tail = clamp('tail', input.tail, { fallback: DEFAULT_TAIL, min: 1, max: 5000 }, notes);
-  const waitS = clamp('wait_seconds', input.wait_seconds, { fallback: 0, min: 0, max: MAX_WAIT_S }, notes);
+  const waitS = clamp(
+    'wait_seconds',
+    input.wait_seconds,
+    { fallback: 0, min: 0, max: MAX_WAIT_S },
+    notes,
+  );
   const log = new LogLines(input.since);
   const isAll = input.since !== undefined || input.grep !== undefined;
   const watch = {
@@ -41,7 +46,9 @@ export async function logsOperation(input: JobsInput, context: ToolContext): Pro
     [
       `Log of the Job ${jobName(ref)}: ${stageWords(watched.job)}`,
       ...notes.map((note) => `Note: ${note}`),
-      ...(isAll && left > 0 ? [`[${renderCount(left)} earlier lines · tail=${Math.min(5000, tail * 2)} shows more]`] : []),
+      ...(isAll && left > 0
+        ? [`[${renderCount(left)} earlier lines · tail=${Math.min(5000, tail * 2)} shows more]`]
+        : []),
       '',
       shown.length === 0 ? '(no lines)' : cutLog(shown, budget),
       '',
@@ -144,7 +151,8 @@ function positionOf(ref: JobRef, cursor: string | undefined): LogPosition | unde
 
 /** The handle that goes on after what was told. */
 function nextLine(ref: JobRef, { job, position }: Watched, operation: string): string {
-  if (isFinal(job.status.stage)) return `[the end of the log; the stage ${job.status.stage} is final]`;
+  if (isFinal(job.status.stage))
+    return `[the end of the log; the stage ${job.status.stage} is final]`;
   const cursor =
     position === undefined
       ? ''
