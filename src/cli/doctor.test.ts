@@ -61,6 +61,7 @@ describe('doctor', () => {
       'warn back end local',
       'warn sandboxes',
       'ok research',
+      'ok policy',
     ]);
     expect(
       report.findings.filter(({ status, next }) => status !== 'ok' && next === undefined),

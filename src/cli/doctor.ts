@@ -1,7 +1,7 @@
 /** The examinations of `glovebox doctor`, one after the other, each on its own. */
 import { GloveboxError, messageOf } from '#core/errors.ts';
-import { renderUsd } from '#core/money.ts';
 import { renderBytes } from '#core/units.ts';
+import { capWords } from '#policy/prompt.ts';
 import type { CommandContext } from './command.ts';
 
 export interface Finding {
@@ -75,12 +75,10 @@ async function examinePolicy(context: CommandContext): Promise<readonly Finding[
   // An unreadable ledger is told with its line.
   await policy.ledger.entries();
   const { caps } = await policy.loadCaps();
-  const words = (cap: number | undefined): string =>
-    cap === undefined ? 'no cap' : renderUsd(cap);
   const auto = context.config.getOrDefault('policy.yolo')
     ? 'approved by the budget'
     : 'asked about';
-  const message = `what costs money is ${auto}; ${words(caps.session)} a session, ${words(caps.day)} a day; ${spent ?? 'nothing spent today'}`;
+  const message = `what costs money is ${auto}; ${capWords(caps.session)} a session, ${capWords(caps.day)} a day; ${spent ?? 'nothing spent today'}`;
   return [{ status: 'ok', about, message }];
 }
 

@@ -24,14 +24,15 @@ export interface HookWorld {
   readonly defaultBackend: string | undefined;
   /** What a start would cost, from the options as they were written; undefined when nobody can say without asking. */
   quoteOf(
+    this: void,
     backend: BackendId,
     options: Readonly<Record<string, unknown>>,
   ): Promise<Quote | undefined>;
   /** The record of a sandbox as it stands on disk. */
-  readSandbox(id: string): Promise<Readonly<Record<string, unknown>> | undefined>;
-  fateOf(id: string): Promise<SandboxFate | undefined>;
+  readSandbox(this: void, id: string): Promise<Readonly<Record<string, unknown>> | undefined>;
+  fateOf(this: void, id: string): Promise<SandboxFate | undefined>;
   /** Who the user is on the Hub, from what is remembered, else asked within a second. */
-  whoAmI(signal: AbortSignal): Promise<HubIdentity>;
+  whoAmI(this: void, signal: AbortSignal): Promise<HubIdentity>;
   /** Fires shortly before Claude Code would stop waiting. */
   readonly signal: AbortSignal;
 }

@@ -3,7 +3,7 @@ import { renderUsd } from '#core/money.ts';
 import { loadCaps, type Caps } from '#policy/caps.ts';
 import { createLedger, type Ledger } from '#policy/ledger.ts';
 import { isOpen, type LedgerEntry } from '#policy/ledger-lines.ts';
-import { spendLine } from '#policy/prompt.ts';
+import { capWords, spendLine } from '#policy/prompt.ts';
 import { settleOpenEntries } from '#policy/settle.ts';
 import type { Hook, HookWorld, HubIdentity } from './contract.ts';
 
@@ -80,9 +80,7 @@ function policyLine({ settings }: HookWorld, caps: Caps): string {
   const auto = settings.autoApprove
     ? 'What costs money runs without a question inside the budget'
     : 'What costs money, deletes or publishes is asked of the user first';
-  const cap = (amount: number | undefined): string =>
-    amount === undefined ? 'no cap' : renderUsd(amount);
-  return `Policy: ${auto}. Budget: ${cap(caps.session)} a session, ${cap(caps.day)} a day. A refusal is an answer: do not repeat the call unchanged.`;
+  return `Policy: ${auto}. Budget: ${capWords(caps.session)} a session, ${capWords(caps.day)} a day. A refusal is an answer: do not repeat the call unchanged.`;
 }
 
 async function moneyLines(

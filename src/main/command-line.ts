@@ -61,8 +61,8 @@ export function createHost(env: Environment, cwd: string): CliHost {
     },
 
     ask: askAtTerminal(isRunByAgent(env)),
-    prompt: (text, signal) =>
-      isRunByAgent(env) ? Promise.resolve(undefined) : promptAtTerminal(text, signal),
+    prompt: (question, signal) =>
+      isRunByAgent(env) ? Promise.resolve(undefined) : promptAtTerminal(question, signal),
     isRunByAgent: isRunByAgent(env),
     readStdin: () => text(process.stdin),
 

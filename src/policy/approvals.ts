@@ -79,7 +79,7 @@ export function createApprovals({
       } catch (error) {
         if (!isGloveboxError(error, 'record/exists')) throw error;
         // The price may have changed: who agrees now agrees to what is asked now.
-        await records.update(id, ({ grantedMs: _, ...rest }) => ({ ...rest, ...pending }));
+        await records.update(id, () => pending);
       }
       return id;
     },

@@ -36,8 +36,8 @@ const repoWrite =
   };
 
 /** Uploads to a public repository that is the user's own are what repositories are for; secrets in them are not. */
-const upload: Rule = ({ publishes: _, ...facts }, settings) =>
-  apply(repoWrite('ask'), facts, settings);
+const upload: Rule = (facts, settings) =>
+  apply(repoWrite('ask'), { ...facts, publishes: false }, settings);
 
 const paidJob: Rule = (facts, { confirmCpuJobs }) => {
   if (facts.worstAdvisory === 'high')

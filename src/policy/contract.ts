@@ -49,14 +49,6 @@ export interface Advisory {
   readonly fix?: string;
 }
 
-/** Looks at a script that is about to run on rented hardware. Pure, and quick enough for a hook. */
-export type ScriptChecks = (script: {
-  readonly source: string;
-  readonly timeLimitS: number | undefined;
-  readonly hardware: string | undefined;
-  readonly arguments: Readonly<Record<string, unknown>>;
-}) => readonly Advisory[];
-
 /** Everything a person needs to decide, and everything policy needs to recognise the call. */
 export interface PlannedOperation {
   readonly tool: string;

@@ -20,9 +20,6 @@ export interface UnknownPrice {
   readonly unknown: string;
 }
 
-/** Where prices come from: one for each back end and service. `hardware` is its own word for the machine. */
-export type PriceSource = (hardware: string, signal: AbortSignal) => Promise<Price | UnknownPrice>;
-
 /** The most that a call can cost. */
 export type Estimate =
   | {

@@ -213,13 +213,15 @@ async function reserveFor(
     await ledger.settle(id, 0);
     return { ...FREE, note: note ?? '' };
   }
-  const quietly = (work: Promise<void>): Promise<void> => work.catch(() => undefined);
   return {
     note: lines.join('\n'),
     attach: (what?: Subject) => quietly(ledger.attach(id, what)),
     release: () => quietly(ledger.release(id)),
   };
 }
+
+/** What cannot be written down later stays reserved, which is never too little. */
+const quietly = (work: Promise<void>): Promise<void> => work.catch(() => undefined);
 
 async function needsApproval(
   operation: PlannedOperation,

@@ -108,8 +108,9 @@ export function createLedger({
           return { refused: left };
         const id = `l-${randomBytes(8).toString('hex')}`;
         const line = reserveLine(id, now, reservation);
-        await append(file, line);
+        // What could not be read again is not written: it would make the whole ledger worthless.
         const after = parseLedger(`${JSON.stringify(line)}\n`);
+        await append(file, line);
         return { id, spending: spendingIn([...before, ...after], reservation.session, caps, now) };
       }),
 
@@ -121,7 +122,8 @@ export function createLedger({
         ...(subject !== undefined && { subject }),
       }),
     release: (id) => change({ event: 'release', id, at_ms: clock.now() }),
-    settle: (id, amount) => change({ event: 'settle', id, at_ms: clock.now(), amount }),
+    settle: (id, amount) =>
+      change({ event: 'settle', id, at_ms: clock.now(), amount: Math.max(0, Math.ceil(amount)) }),
   };
 }
 

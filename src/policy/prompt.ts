@@ -78,12 +78,17 @@ export function budgetFacts(
   ];
 }
 
+/** `$5.00`, or that there is none. */
+export const capWords = (cap: MicroUsd | undefined): string =>
+  cap === undefined ? 'no cap' : renderUsd(cap);
+
 /** `spent or reserved $3.63 of $5.00 this session · $7.10 today` */
 export function spendLine(spending: Spending, caps: Caps): string {
-  const of = (cap: MicroUsd | undefined): string =>
-    cap === undefined ? '' : ` of ${renderUsd(cap)}`;
-  return `spent or reserved ${renderUsd(total(spending.session))}${of(caps.session)} this session · ${renderUsd(total(spending.day))}${of(caps.day)} today`;
+  return `spent or reserved ${renderUsd(total(spending.session))}${ofCap(caps.session)} this session · ${renderUsd(total(spending.day))}${ofCap(caps.day)} today`;
 }
+
+const ofCap = (cap: MicroUsd | undefined): string =>
+  cap === undefined ? '' : ` of ${renderUsd(cap)}`;
 
 const advisoryLine = ({ severity, message, fix }: Advisory): string =>
   fact('warning', `[${severity}] ${message}${fix === undefined ? '' : `; ${fix}`}`);

@@ -18,7 +18,7 @@ export function parseTimeLimitS(value: unknown): number {
   if (typeof value === 'string' && value.trim() === '') return DEFAULT_TIME_LIMIT_S;
   const seconds = Math.ceil(secondsIn(value) ?? Number.NaN);
   if (Number.isSafeInteger(seconds) && seconds > 0) return seconds;
-  const shown = (JSON.stringify(value) ?? String(value)).slice(0, 60);
+  const shown = (JSON.stringify(value) ?? typeof value).slice(0, 60);
   throw new GloveboxError('input/invalid', `${shown} is not a time limit.`, {
     hint: 'Write seconds, or 90s, 30m, 1.5h, 1h30m, 2d.',
   });

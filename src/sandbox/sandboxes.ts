@@ -3,6 +3,7 @@ import { abandonOn, throwIfAborted } from '#core/abort.ts';
 import type { EndpointSource } from '#core/endpoint.ts';
 import { GloveboxError, isGloveboxError } from '#core/errors.ts';
 import { newUuid } from '#core/ids.ts';
+import { inParallel } from '#core/in-parallel.ts';
 import type { JsonObject } from '#core/json.ts';
 import { rm } from 'node:fs/promises';
 import path from 'node:path';
@@ -17,7 +18,7 @@ import {
   type Resources,
   type Snapshot,
 } from './backend.ts';
-import { PAID_BACKENDS, type Admission, type Admit } from './admission.ts';
+import { admitted, type Admission, type Admit } from './admission.ts';
 import { writeBrowserPage } from './browser-page.ts';
 import {
   sandboxFolder,
@@ -482,40 +483,6 @@ const isCarriedOn = (
 
 type Asked = { readonly name?: string; readonly options?: JsonObject; readonly admit?: Admit };
 
-/** Nothing starts on a paid back end without leave, whoever forgot to ask for it. */
-async function admitted(
-  admit: Admit | undefined,
-  backend: Backend,
-  id: string,
-  projectDir: string,
-  options: JsonObject,
-): Promise<Admission | undefined> {
-  if (admit !== undefined) return admit({ backend, id, projectDir, options });
-  if (!PAID_BACKENDS.has(backend.id)) return undefined;
-  throw new GloveboxError(
-    'policy/needs-approval',
-    `A sandbox on ${backend.id} costs money, and nobody was asked. Nothing was started.`,
-    { hint: 'sandbox_create, or glovebox start in a terminal, asks for it.' },
-  );
-}
-
 function toJsonObject(value: unknown): JsonObject {
   return JSON.parse(JSON.stringify(value));
-}
-
-async function inParallel<T, R>(
-  items: readonly T[],
-  limit: number,
-  work: (item: T) => Promise<R>,
-): Promise<readonly R[]> {
-  const results: R[] = [];
-  let next = 0;
-  const worker = async (): Promise<void> => {
-    for (let index = next++; index < items.length; index = next++) {
-      const item = items[index];
-      if (item !== undefined) results[index] = await work(item);
-    }
-  };
-  await Promise.all(Array.from({ length: Math.min(limit, items.length) }, worker));
-  return results;
 }

@@ -7,5 +7,4 @@ export type {
   Consent,
   Person,
   PlannedOperation,
-  Question,
 } from '#policy/contract.ts';

@@ -86,7 +86,7 @@ describe('refs', () => {
     expect(world.repo.branches.get('feature/x')).toBe(head);
     expect(questions[0]).toMatchObject({
       operation: 'create_branch',
-      effect: 'writes',
+      about: { publishes: false },
       binding: { repo: '/api/models/org/thing', branch: 'feature/x', from: head },
     });
     const again = await callError(client, tool, {
@@ -276,7 +276,11 @@ describe('pull requests', () => {
       ['status', { status: 'open', comment: 'again' }],
       ['comment', { comment: 'hello' }],
     ]);
-    expect(questions.map(({ about }) => about.ownership)).toEqual(['own', 'own', 'own']);
+    expect(questions.map(({ about }) => about.ownership)).toEqual([
+      'foreign',
+      'foreign',
+      'foreign',
+    ]);
     const missing = await callError(client, tool, { operation: 'change_pr_status', repo_id });
     expect(missing).toContain('needs pr_num and new_status');
   });

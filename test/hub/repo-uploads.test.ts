@@ -62,7 +62,7 @@ describe('upload', () => {
     expect(questions[0]).toMatchObject({
       tool,
       operation: 'upload',
-      effect: 'publishes',
+      about: { publishes: true },
       question: 'Upload README.md to the model org/thing, of your organisation org?',
       binding: {
         repo: 'models/org/thing',
@@ -96,7 +96,7 @@ describe('upload', () => {
     };
     const { text } = await call(client, tool, args);
     expect(text).toContain('pull request: ');
-    expect(questions[0]).toMatchObject({ effect: 'writes' });
+    expect(questions[0]).toMatchObject({ about: { publishes: false } });
     expect(world.repo.files.get('w/new.bin')?.bytes).toEqual(Buffer.alloc(6000, 3));
     const put = world.services.mirror.requests.find(({ method }) => method === 'PUT');
     expect(put?.headers.authorization).toBeUndefined();
@@ -211,7 +211,7 @@ describe('delete', () => {
       patterns: 'logs/, *.txt',
     });
     expect(questions[0]).toMatchObject({
-      effect: 'destroys',
+      operation: 'delete',
       question: 'Delete 4 files of the model org/thing, of your organisation org?',
     });
     expect(questions[0]?.facts.join('\n')).toContain(

@@ -4,7 +4,7 @@ import { InMemoryTransport, type Client } from '@modelcontextprotocol/client';
 import { serveStdio } from '@modelcontextprotocol/server/stdio';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import path from 'node:path';
+import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { createMcpServer } from '#mcp/server.ts';
 import { systemClock } from '#platform/clock.ts';
@@ -30,7 +30,7 @@ interface Stage {
 
 /** A client whose person answers with `reply`; without one it cannot ask. */
 async function stage(era: Era, about: CallFacts, reply?: () => Reply): Promise<Stage> {
-  const dir = mkdtempSync(path.join(tmpdir(), 'glovebox-consent-'));
+  const dir = mkdtempSync(join(tmpdir(), 'glovebox-consent-'));
   onTestFinished(() => rmSync(dir, { recursive: true, force: true }));
   const done: string[] = [];
   const shown: string[] = [];

@@ -4,6 +4,7 @@ import { GloveboxError } from '#core/errors.ts';
 import { renderUsd } from '#core/money.ts';
 import { isOpen, type LedgerEntry } from '#policy/ledger-lines.ts';
 import type { StoredCaps } from '#policy/caps.ts';
+import { capWords } from '#policy/prompt.ts';
 import type { CliCommand, CommandContext } from '../command.ts';
 import { EXIT } from '../exit-codes.ts';
 import { refuseAgents } from '../person.ts';
@@ -28,9 +29,6 @@ export const budget: CliCommand = {
     return set(context, amount, command.opts<{ readonly day?: boolean }>().day === true);
   },
 };
-
-const capWords = (cap: number | undefined): string =>
-  cap === undefined ? 'no cap' : renderUsd(cap);
 
 async function show(context: CommandContext): Promise<typeof EXIT.done> {
   const { policy } = await context.services();

@@ -1,0 +1,36 @@
+/** A fake Modal for programs that are started as processes: where it is and how it is signed in to, as variables. */
+import path from 'node:path';
+import { onTestFinished } from 'vitest';
+import { startFakeModal, type FakeModal } from '../fakes/modal/fake-modal.mjs';
+import { testCertificate } from './modal-backend.ts';
+import { testPython } from './python.ts';
+
+export interface ModalPlace {
+  readonly fake: FakeModal;
+  readonly env: Readonly<Record<string, string>>;
+}
+
+/** @param home where no Modal profile lies; `ends` is called back with what ends it. */
+export async function startModalPlace(
+  home: string,
+  ends: (end: () => Promise<void>) => void = onTestFinished,
+): Promise<ModalPlace> {
+  const certificate = testCertificate();
+  if (certificate === undefined) throw new Error('no certificate');
+  const fake = await startFakeModal({
+    certificate,
+    environment: { PATH: `${path.dirname(testPython())}:${process.env['PATH'] ?? ''}` },
+  });
+  ends(() => fake.close());
+  return {
+    fake,
+    env: {
+      MODAL_SERVER_URL: fake.url,
+      MODAL_TOKEN_ID: 'ak-test',
+      MODAL_TOKEN_SECRET: 'as-test-secret-of-the-account',
+      MODAL_CONFIG_PATH: path.join(home, 'no-modal.toml'),
+      NODE_EXTRA_CA_CERTS: process.env['NODE_EXTRA_CA_CERTS'] ?? '',
+      GLOVEBOX_MODAL_ROOT: '.',
+    },
+  };
+}
