@@ -21,6 +21,7 @@ export default defineConfig({
       { test: { name: 'ssh', include: ['test/ssh/**/*.test.ts'], ...withPython } },
       { test: { name: 'mcp', include: ['test/mcp/**/*.test.ts'], ...withPython } },
       { test: { name: 'faults', include: ['test/faults/**/*.test.ts'], ...withPython } },
+      { test: { name: 'toolkit', include: ['test/toolkit/**/*.test.ts'], ...withPython } },
       { test: { name: 'e2e', include: ['test/e2e/**/*.test.ts'], ...withPython } },
       {
         test: {

@@ -28,7 +28,7 @@ def _specs() -> list[dict[str, Any]]:
         return []
     with open(place, encoding="utf-8") as stream:
         specs: list[dict[str, Any]] = json.load(stream)
-    return [{**spec, "path": os.path.abspath(spec["path"])} for spec in specs]
+    return [{**spec, "path": os.path.abspath(spec["path"]) if spec["path"] else ""} for spec in specs]
 
 
 def list_models() -> list[dict[str, str]]:
@@ -40,10 +40,25 @@ def get_model_path(id_or_var: str) -> str:
     """The folder with the weights of a model, by its id or its variable."""
     for spec in _specs():
         if id_or_var == spec["var"] or (id_or_var == spec["id"] and not spec["is_hidden"]):
-            path: str = spec["path"]
-            return path
+            return _folder(spec)
     known = ", ".join(spec["var"] for spec in _specs()) or "none"
     raise KeyError(f"no model {id_or_var!r} in this sandbox; models: {known}")
+
+
+def _folder(spec: dict[str, Any]) -> str:
+    """Where the weights are; those of a user's own machine are fetched into the user's cache first."""
+    fetch = spec.get("fetch")
+    if fetch and not spec["path"]:
+        from huggingface_hub import snapshot_download
+
+        wanted = ["*.safetensors", "*.json", "*.model", "*.jinja", "tokenizer*", "merges.txt", "vocab.txt"]
+        spec["path"] = snapshot_download(fetch["repository"], revision=fetch["revision"], allow_patterns=wanted)
+        # The cache names the folder of a snapshot after its commit.
+        spec["revision"] = os.path.basename(spec["path"])
+        for name in fetch["variables"]:
+            os.environ[name] = spec["path"]
+    path: str = spec["path"]
+    return path
 
 
 def task_of(config: Any) -> str:
@@ -61,8 +76,9 @@ def load(spec: dict[str, Any]) -> tuple[Any, Any]:
     import torch
     import transformers
 
-    body = os.path.abspath(spec.get("base_path") or spec["path"])
-    if not os.path.exists(os.path.join(body, MARKER)):
+    body = os.path.abspath(spec.get("base_path") or _folder(spec))
+    # A folder of the user's is as the user made it.
+    if not spec.get("is_users") and not os.path.exists(os.path.join(body, MARKER)):
         raise FileNotFoundError(f"the weights in {body} are not complete")
     shared = {"trust_remote_code": spec["trust_remote_code"], "local_files_only": True}
     config = transformers.AutoConfig.from_pretrained(body, **shared)
@@ -70,7 +86,9 @@ def load(spec: dict[str, Any]) -> tuple[Any, Any]:
     options: dict[str, Any] = dict(shared)
     if spec["device_map"] != "auto" or torch.cuda.is_available():
         options["device_map"] = spec["device_map"]
-    options["torch_dtype"] = "auto" if spec["dtype"] == "auto" else getattr(torch, spec["dtype"])
+    # Its name since transformers 4.56; the old one still worked in 5.0.
+    dtype = "dtype" if int(transformers.__version__.split(".")[0]) >= 5 else "torch_dtype"
+    options[dtype] = "auto" if spec["dtype"] == "auto" else getattr(torch, spec["dtype"])
     if spec["attention"]:
         options["attn_implementation"] = spec["attention"]
     if spec["quantization"]:
@@ -87,6 +105,8 @@ def load(spec: dict[str, Any]) -> tuple[Any, Any]:
     name = spec["var"] if spec["is_hidden"] else spec["id"]
     for holder in (model.config, tokenizer):
         setattr(holder, "_name_or_path" if holder is model.config else "name_or_path", name)
+    # What vectors that are saved say of the weights that they belong to.
+    model.config._commit_hash = None if spec["is_hidden"] else spec["revision"] or None
     return model, tokenizer
 
 
@@ -104,6 +124,8 @@ def with_adapters(model: Any, spec: dict[str, Any]) -> Any:
             model.load_adapter(os.path.abspath(adapter["path"]), adapter_name=adapter["name"])
         else:
             model = peft.PeftModel.from_pretrained(model, os.path.abspath(adapter["path"]), adapter_name=adapter["name"])
+    for config in model.peft_config.values() if spec["is_hidden"] else []:
+        config.base_model_name_or_path = spec["var"]
     return model
 
 
@@ -156,4 +178,13 @@ def publish(namespace: dict[str, Any]) -> None:
     """What Glovebox calls in a new kernel: loads, and tells what was loaded without leaving an output in a notebook."""
     from IPython import get_ipython
 
-    get_ipython().display_pub.publish({MIME: json.dumps(preload(namespace))})
+    shell = get_ipython()
+    answer = preload(namespace)
+    if answer["models"]:
+        try:
+            from glovebox_interp import brief_tensors
+        except ImportError:
+            pass
+        else:
+            brief_tensors(shell)
+    shell.display_pub.publish({MIME: json.dumps(answer)})

@@ -1,5 +1,6 @@
 """Starts a kernel as `python -m ipykernel_launcher` does, with room for bursts of output that its server has not read yet."""
 
+import os
 import sys
 
 # A kernel drops what its server has not taken in time: by default beyond a thousand messages, which a loop with a display in it
@@ -9,6 +10,8 @@ MOST_MESSAGES = 100_000
 if __name__ == "__main__":
     # The folder of this file is no place for imports; the kernel adds its working folder by itself.
     del sys.path[0]
+    # Last, so that nothing of ours hides anything of the user's.
+    sys.path.append(os.path.join(os.path.dirname(os.path.abspath(__file__)), "lib"))
 
     import zmq
     from ipykernel.kernelapp import IPKernelApp

@@ -82,8 +82,7 @@ def write_models(spec: dict[str, Any], state: Path, env: dict[str, str]) -> None
     for place in spec["weights"]:
         if not os.path.exists(os.path.join(place, MARKER)):
             raise SystemExit(f"the weights in {place} are not complete")
-    (state / "lib").mkdir(parents=True, exist_ok=True)
-    shutil.copy(Path(__file__).with_name("glovebox_models.py"), state / "lib")
+    shutil.copytree(Path(__file__).with_name("lib"), state / "lib", dirs_exist_ok=True)
     places = ("path", "base_path")
     models = [{**model, **{key: os.path.abspath(model[key]) for key in places if key in model}} for model in spec["models"]]
     for model in models:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import secrets
 import socket
 import sys
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -79,6 +81,17 @@ def write_config(folder: Path, template: dict[str, Any], address: dict[str, Any]
     return token
 
 
+def write_library(folder: Path) -> str:
+    """What kernels can import beside their own packages. Returns their search path: it comes last there."""
+    library = folder / "lib"
+    packed = base64.b64decode((folder / "kernel_files").read_text())
+    for name, text in json.loads(zlib.decompress(packed)).items():
+        place = library / name
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_text(text, encoding="utf-8")
+    return os.pathsep.join(filter(None, [os.environ.get("PYTHONPATH"), str(library)]))
+
+
 def write_kernels(folder: Path) -> None:
     """Offers this Python as the default kernel, and the kernels that the user installed for other languages."""
     kernels = folder / "data" / "kernels"
@@ -93,6 +106,7 @@ def write_kernels(folder: Path) -> None:
         "JUPYTER_DATA_DIR": "",
         "JUPYTER_PATH": "",
         "JUPYTER_RUNTIME_DIR": "",
+        "PYTHONPATH": write_library(folder),
     }
     if sys.prefix != sys.base_prefix:
         env["VIRTUAL_ENV"] = sys.prefix

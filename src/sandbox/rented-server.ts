@@ -4,22 +4,24 @@ import path from 'node:path';
 import { deflateSync } from 'node:zlib';
 import { isRecord, type JsonObject } from '#core/json.ts';
 import { jupyterConfig, LAB_PAGE_CONFIG } from './jupyter-config.ts';
+import { readKernelFiles } from './kernel-files.ts';
 import type { Layout } from './layout.ts';
 
 /** Unpacks our Python files and becomes one of them. Fixed text: no value of anybody is ever put into it. */
 const UNPACK = `
 import base64, json, os, sys, zlib
 folder = os.path.join(os.path.abspath(sys.argv[1]), "files")
-os.makedirs(folder, exist_ok=True)
 for name, text in json.loads(zlib.decompress(base64.b64decode(sys.argv[2]))).items():
-    with open(os.path.join(folder, name), "w", encoding="utf-8") as file:
+    place = os.path.join(folder, name)
+    os.makedirs(os.path.dirname(place), exist_ok=True)
+    with open(place, "w", encoding="utf-8") as file:
         file.write(text)
 os.execv(sys.executable, [sys.executable, "-I", os.path.join(folder, sys.argv[3])])
 `.trim();
 
 export type Program = 'sandbox_entry.py' | 'job_entry.py' | 'fetch_models.py';
 
-const SERVER_FILES = ['sandbox_entry.py', 'serve.py', 'glovebox_models.py'];
+const SERVER_FILES = ['sandbox_entry.py', 'serve.py'];
 const FILES: Readonly<Record<Program, readonly string[]>> = {
   'sandbox_entry.py': SERVER_FILES,
   'job_entry.py': ['job_entry.py', ...SERVER_FILES],
@@ -36,7 +38,10 @@ export async function commandFor(
       async (name) => [name, await readFile(path.join(pythonDir, name), 'utf8')] as const,
     ),
   );
-  const packed = deflateSync(JSON.stringify(Object.fromEntries(texts))).toString('base64');
+  const ofKernels = program === 'fetch_models.py' ? {} : await readKernelFiles(pythonDir);
+  const lib = Object.entries(ofKernels).map(([name, text]) => [`lib/${name}`, text] as const);
+  const files = JSON.stringify(Object.fromEntries([...texts, ...lib]));
+  const packed = deflateSync(files, { level: 9 }).toString('base64');
   return ['python3', '-I', '-c', UNPACK, state, packed, program];
 }
 

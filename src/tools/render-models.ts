@@ -17,6 +17,8 @@ export function preloadLines(preloaded: Preloaded): readonly string[] {
       ({ index, name, used_bytes, total_bytes }) =>
         `gpu ${index}: ${name}, ${renderBytes(used_bytes)} of ${renderBytes(total_bytes)} in use`,
     ),
+    ...(gpus.length === 0 ? ['gpu: none, models run on the CPU'] : []),
+    'toolkit: import glovebox_interp (steer, activations, generate, logit_lens, ablate_direction, adapter, sae_latents)',
   ];
 }
 
@@ -26,5 +28,6 @@ function modelLine(model: LoadedModels['models'][number]): string {
   const shape = model.layers === null ? [] : [`${model.layers} layers of ${model.hidden_size}`];
   const facts = [model.class, size, model.dtype, model.device, ...shape];
   const extras = adapters.length === 0 ? [] : [`adapters ${adapters.join(', ')}`];
-  return `  ${name}, ${tokenizer}: ${id} at ${revision.slice(0, 12)} (${[...facts, ...extras].join(', ')})`;
+  const commit = revision === '' ? '' : ` at ${revision.slice(0, 12)}`;
+  return `  ${name}, ${tokenizer}: ${id}${commit} (${[...facts, ...extras].join(', ')})`;
 }

@@ -79,8 +79,13 @@ describe('what kernels see', () => {
     const passEnvironment = [...rig.settings.passEnvironment, 'WANDB_API_KEY'];
     const { endpoint } = await start(rig, { environment, passEnvironment });
     const kernel = await startRawKernel(endpoint, 'deep/er/a.ipynb');
-    const code =
-      'import os, sys, json; json.dump([os.getcwd(), sys.executable, dict(os.environ)], open("seen.json", "w"))';
+    const code = `
+import os, sys, json
+try:
+    import glovebox_interp
+except ImportError as error:
+    toolkit = str(error)
+json.dump([os.getcwd(), sys.executable, dict(os.environ), toolkit], open("seen.json", "w"))`;
     expect(await kernel.execute(code)).toBe('ok');
     await kernel.leave();
     const text = await readFile(path.join(rig.projectDir, 'deep/er/seen.json'), 'utf8');
@@ -96,6 +101,8 @@ describe('what kernels see', () => {
         VIRTUAL_ENV: path.dirname(path.dirname(python)),
         PATH: expect.stringMatching(`^${path.dirname(python)}:`),
       }),
+      // The toolkit is there, and says what this environment lacks.
+      'glovebox_interp needs PyTorch and transformers: %pip install torch transformers',
     ]);
     expect(text).not.toMatch(/ANTHROPIC|JUPYTER_TOKEN|XDG_RUNTIME_DIR/);
     expect(text).not.toContain(`"${path.join(rig.dir, 'sandboxes')}`);

@@ -90,7 +90,7 @@ describe.skipIf(withoutCertificate)('weights', () => {
     expect(JSON.stringify(created[1]?.request)).toContain('"readOnly":true');
     const found = await inKernel(
       caller,
-      '[{k: v for k, v in os.environ.items() if k.startswith("MODEL_")}, __import__("glovebox_models").list_models(), __import__("glovebox_models").get_model_path("model")]',
+      '[{k: v for k, v in os.environ.items() if k.startswith("MODEL_")}, __import__("glovebox_models").list_models(), __import__("glovebox_models").get_model_path("model"), __import__("importlib.util").util.find_spec("glovebox_interp").name]',
     );
     const place = path.join(
       rig.fake.alive()[0]?.root ?? '',
@@ -101,6 +101,7 @@ describe.skipIf(withoutCertificate)('weights', () => {
       { MODEL_TINY_LLAMA_2_5_7B_PATH: place, MODEL_MODEL_PATH: place },
       [{ var: 'model', id: TINY, path: place }],
       place,
+      'glovebox_interp',
     ]);
     expect(caller.reports.map(({ message }) => message).join('\n')).toMatch(/fetching tiny\/Llama/);
   });

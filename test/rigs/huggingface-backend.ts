@@ -1,5 +1,5 @@
 /** Hugging Face back ends on a fake Hub of their own, with a state folder and a project, whose processes are surely gone after the test. */
-import { mkdir, mkdtemp, realpath, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, realpath, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { loadConfig } from '#config/load.ts';
@@ -49,9 +49,10 @@ export async function makeHuggingfaceRig(): Promise<HuggingfaceRig> {
   const folder = await realpath(await mkdtemp(path.join(tmpdir(), 'gb-jobs-')));
   const projectDir = path.join(folder, 'my project');
   const brokenPython = path.join(folder, 'broken');
-  for (const made of [projectDir, brokenPython]) await mkdir(made);
+  await mkdir(projectDir);
+  await cp(path.join(repository, 'python'), brokenPython, { recursive: true });
   const words = 'raise SystemExit("the server is broken on purpose")\n';
-  for (const name of ['job_entry.py', 'sandbox_entry.py', 'serve.py', 'glovebox_models.py'])
+  for (const name of ['job_entry.py', 'sandbox_entry.py', 'serve.py'])
     await writeFile(path.join(brokenPython, name), words);
   const hub = await startFakeService('hub');
   hub.on('GET', /\/api\/whoami-v2/, ({ headers }) =>

@@ -1,6 +1,6 @@
 /** Modal back ends on a fake control plane of their own, with a state folder and a project, whose processes are surely gone after the test. */
 import { readFileSync } from 'node:fs';
-import { mkdir, mkdtemp, realpath, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, realpath, rm, writeFile } from 'node:fs/promises';
 import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -49,9 +49,9 @@ export async function makeModalRig(faults: Partial<Faults> = {}): Promise<ModalR
   const projectDir = path.join(folder, 'my project');
   await mkdir(projectDir);
   const brokenPython = path.join(folder, 'broken');
-  await mkdir(brokenPython);
+  await cp(path.join(repository, 'python'), brokenPython, { recursive: true });
   const words = 'raise SystemExit("the server is broken on purpose")\n';
-  for (const name of ['sandbox_entry.py', 'serve.py', 'glovebox_models.py', 'fetch_models.py'])
+  for (const name of ['sandbox_entry.py', 'serve.py', 'fetch_models.py'])
     await writeFile(path.join(brokenPython, name), words);
   const environment = {
     PATH: `${path.dirname(testPython())}${path.delimiter}${process.env['PATH'] ?? ''}`,

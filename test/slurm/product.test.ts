@@ -10,7 +10,8 @@ import { isSlurmMissing, startCluster, type Cluster } from '../rigs/slurm/slurm.
 import { sshdIsMissing } from '../rigs/sshd.ts';
 
 const GPU_CELL = [
-  'import os, platform, socket',
+  'import importlib.util, os, platform, socket',
+  'print("toolkit:", importlib.util.find_spec("glovebox_interp").name)',
   'print("gpu", os.environ.get("CUDA_VISIBLE_DEVICES"), "on", platform.node(), "as", os.environ.get("USER"))',
   'x = 41',
 ].join('\n');
@@ -48,6 +49,7 @@ describe.skipIf(isSlurmMissing('netns') || sshdIsMissing())('on machines of thei
     const session_id = idOf(notebook, 'session_id');
     const gpu = await call(first.client, 'execute_code', { session_id, code: GPU_CELL });
     expect(gpu.text).toMatch(/gpu 0 on node\d as ada/);
+    expect(gpu.text).toContain('toolkit: glovebox_interp');
     const run = await call(first.client, 'execute_code', {
       session_id,
       code: LONG_CELL,

@@ -3,7 +3,9 @@ import { mkdir, readdir, readFile, rm, symlink } from 'node:fs/promises';
 import path from 'node:path';
 import { ensurePrivateFolder, writeFileAtomic } from '#platform/files.ts';
 import { jupyterConfig, LAB_PAGE_CONFIG } from '#sandbox/jupyter-config.ts';
+import { readKernelFiles } from '#sandbox/kernel-files.ts';
 import type { KernelPython } from './find-python.ts';
+import type { LocalModels } from './models.ts';
 import { versionText } from './probe-python.ts';
 import type { ServerFiles } from './server-record.ts';
 import type { LocalSettings } from './settings.ts';
@@ -43,13 +45,18 @@ export async function writeServerConfig(config: ServerConfig): Promise<void> {
 /** The name under which Jupyter, nbformat and JupyterLab look for Python first. */
 const KERNEL_NAME = 'python3';
 
+export interface Kernels {
+  readonly kernel: KernelPython;
+  readonly serverPython: string;
+  readonly projectDir: string;
+  readonly models: LocalModels;
+}
+
 /** Offers the chosen Python as the default kernel, and the kernels that the user installed for other languages. */
 export async function writeKernels(
   files: ServerFiles,
   settings: LocalSettings,
-  kernel: KernelPython,
-  serverPython: string,
-  projectDir: string,
+  { kernel, serverPython, projectDir, models }: Kernels,
 ): Promise<void> {
   const kernels = path.join(files.dataDir, 'kernels');
   await rm(kernels, { recursive: true, force: true });
@@ -61,18 +68,34 @@ export async function writeKernels(
     launcher,
     await readFile(path.join(settings.pythonDir, 'launch_kernel.py'), 'utf8'),
   );
+  await writeLibrary(path.join(kernels, KERNEL_NAME), settings);
+  const modelsFile = path.join(kernels, KERNEL_NAME, 'models.json');
+  await writeFileAtomic(modelsFile, JSON.stringify(models.specs));
   const spec = {
     argv: [interpreter, launcher, '-f', '{connection_file}'],
     display_name: displayName(kernel, projectDir),
     language: 'python',
     metadata: { debugger: true },
-    env: kernelEnvironment(settings, kernel, interpreter),
+    env: {
+      ...kernelEnvironment(settings, kernel, interpreter),
+      ...models.variables,
+      ...(models.specs.length > 0 && { GLOVEBOX_MODELS: modelsFile }),
+    },
   };
   await writeFileAtomic(
     path.join(kernels, KERNEL_NAME, 'kernel.json'),
     JSON.stringify(spec, undefined, 1),
   );
   await linkUsersKernels(kernels, settings);
+}
+
+/** What `launch_kernel.py` puts on the search path of kernels; a copy, as it is. */
+async function writeLibrary(folder: string, settings: LocalSettings): Promise<void> {
+  for (const [name, text] of Object.entries(await readKernelFiles(settings.pythonDir))) {
+    const file = path.join(folder, 'lib', name);
+    await ensurePrivateFolder(path.dirname(file));
+    await writeFileAtomic(file, text);
+  }
 }
 
 function displayName(kernel: KernelPython, projectDir: string): string {

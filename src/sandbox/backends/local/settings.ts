@@ -3,6 +3,7 @@ import * as z from 'zod';
 import type { Clock } from '#platform/clock.ts';
 import type { Environment } from '#platform/environment.ts';
 import type { Log } from '#platform/log.ts';
+import { localModel } from './models.ts';
 
 /** Read anew at each use, so that a bad value hurts only who needs it. */
 export interface LocalSettings {
@@ -10,7 +11,7 @@ export interface LocalSettings {
   readonly dir: string;
   /** Folder of managed environments; may be shared by several `dir`. Default: `envs` in `dir`. */
   readonly envsDir?: string;
-  /** Folder with `serve.py`, `launch_kernel.py` and `bootstrap_pip.py`. */
+  /** Folder with all our Python. */
   readonly pythonDir: string;
   /** The environment this process was started with: PATH, active virtual environment, index and proxy settings. */
   readonly environment: Environment;
@@ -59,6 +60,13 @@ export const localOptions = z.strictObject({
     .optional()
     .describe(
       'Hours without contact, with all kernels idle, after which the server ends itself; 0 is never. Default: GLOVEBOX_LOCAL_IDLE_H.',
+    ),
+  models: z
+    .array(localModel)
+    .max(16)
+    .optional()
+    .describe(
+      'Models that are loaded into new kernels, e.g. [{"id":"./models/mine"}]; the kernel needs torch and transformers.',
     ),
   kernel_transport: z
     .enum(['ipc', 'tcp'])

@@ -14,6 +14,7 @@ import {
   findEnvironmentWith,
   SERVER_REQUIREMENTS,
 } from './managed-environment.ts';
+import { planLocalModels } from './models.ts';
 import { hasModule } from './probe-python.ts';
 import { removeShortLivedFiles } from './remove-files.ts';
 import { runtimeDirFor } from './runtime-dir.ts';
@@ -124,8 +125,12 @@ async function bringUp(
   const { id, projectDir, signal } = context;
   const files = serverFiles(settings.dir, id);
   const kernel = await findKernelPython(options, settings, projectDir, signal);
+  const models = await planLocalModels(options.models ?? [], {
+    projectDir,
+    homeDir: settings.environment['HOME'] ?? '',
+  });
   const serverPython = await findServerPython(kernel, options, settings, local, context);
-  await writeKernels(files, settings, kernel, serverPython, projectDir);
+  await writeKernels(files, settings, { kernel, serverPython, projectDir, models });
   context.report({ message: 'starting the Jupyter server' });
   const launched = await launchServer({
     local,

@@ -2,7 +2,9 @@
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
+import { deflateSync } from 'node:zlib';
 import { jupyterConfig, LAB_PAGE_CONFIG } from '#sandbox/jupyter-config.ts';
+import { readKernelFiles } from '#sandbox/kernel-files.ts';
 
 export interface JobScript {
   readonly text: string;
@@ -25,6 +27,7 @@ export async function loadJobScript(pythonDir: string): Promise<JobScript> {
     ...files,
     ['template.json', JSON.stringify(CONFIG_TEMPLATE)],
     ['page_config.json', JSON.stringify(LAB_PAGE_CONFIG)],
+    ['kernel_files', await packKernelFiles(pythonDir)],
   ]);
 }
 
@@ -40,6 +43,13 @@ const CONFIG_TEMPLATE = jupyterConfig({
   labDir: '~/.glovebox/jupyterlab/user-settings',
   workspacesDir: '',
 });
+
+/** In lines of a length that a shell likes. */
+async function packKernelFiles(pythonDir: string): Promise<string> {
+  const files = JSON.stringify(await readKernelFiles(pythonDir));
+  const packed = deflateSync(files, { level: 9 }).toString('base64');
+  return packed.replaceAll(/.{100}/g, (line) => `${line}\n`);
+}
 
 export function renderJobScript(
   script: string,

@@ -1,16 +1,6 @@
 /** What a caller may say about one model. */
 import * as z from 'zod';
-
-const KEYWORDS = new Set(
-  'False None True and as assert async await break class continue def del elif else except finally for from global if import in is lambda nonlocal not or pass raise return try while with yield'.split(
-    ' ',
-  ),
-);
-
-const identifier = z
-  .string()
-  .regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'must be a Python identifier')
-  .refine((name) => !KEYWORDS.has(name), 'is a keyword of Python');
+import { identifier, modelFields } from '#sandbox/model-fields.ts';
 
 const repository = z
   .string()
@@ -19,6 +9,7 @@ const revision = z.string().regex(/^[\w./-]+$/);
 
 export const modelOption = z
   .strictObject({
+    ...modelFields,
     id: repository.optional().describe('Repository at the Hub.'),
     id_ref: z
       .string()
@@ -26,8 +17,6 @@ export const modelOption = z
       .optional()
       .describe('Where the id stands, as env:NAME or file:path, so that nobody reads it here.'),
     revision: revision.default('main').describe('Branch, tag or commit. Default: main.'),
-    var_name: identifier.default('model').describe('Variable of the kernel. Default: model.'),
-    tokenizer_var: identifier.optional().describe('Default: tokenizer, or NAME_tokenizer.'),
     hidden: z.boolean().default(false).describe('Nothing in the sandbox says which model it is.'),
     peft: z
       .discriminatedUnion('kind', [
@@ -46,21 +35,11 @@ export const modelOption = z
       )
       .default([])
       .describe('Further adapters on the same base.'),
-    task: z
-      .enum(['auto', 'causal-lm', 'seq2seq', 'image-text', 'encoder'])
-      .default('auto')
-      .describe('Picks the class. Default: from the config file.'),
-    dtype: z.enum(['auto', 'float32', 'float16', 'bfloat16']).default('auto'),
-    device_map: z.string().default('auto'),
-    quantization: z.enum(['8bit', '4bit']).optional(),
-    attention: z.string().optional().describe('Implementation of attention.'),
     trust_remote_code: z.boolean().default(false).describe('Needs a commit as revision.'),
     files: z
       .array(z.string().min(1))
       .optional()
       .describe('Patterns of files to fetch. Default: safetensors, configs, tokenizer.'),
-    preload: z.boolean().default(true).describe('Load it into the kernel. Default: true.'),
-    padding_side: z.enum(['left', 'right']).default('left'),
   })
   .superRefine((model, context) => {
     if ((model.id === undefined) === (model.id_ref === undefined))

@@ -5,6 +5,7 @@ import path from 'node:path';
 import { GloveboxError, messageOf } from '#core/errors.ts';
 import type { JsonObject } from '#core/json.ts';
 import type { Environment } from '#platform/environment.ts';
+import { kernelFields, pathVariable } from '#sandbox/model-fields.ts';
 import { createHash } from 'node:crypto';
 import { chooseFiles } from './files.ts';
 import { readModel, type HubAccess, type HubFile } from './hub.ts';
@@ -61,7 +62,7 @@ export async function planModels(
   const kernel: JsonObject[] = [];
   let loadedBytes = 0;
   const setPath = (name: string, place: string): void => {
-    const variable = `MODEL_${name.toUpperCase().replaceAll(/[^A-Z0-9]/g, '_')}_PATH`;
+    const variable = pathVariable(name);
     if ((paths[variable] ?? place) !== place)
       throw new GloveboxError('config/invalid', `Two models share the variable ${variable}.`, {
         hint: 'Give one of them another var_name.',
@@ -86,8 +87,7 @@ export async function planModels(
     const body = base ?? main;
     if (model.preload) loadedBytes += weightBytes(model, body.info) ?? 0;
     kernel.push({
-      var: model.var_name,
-      tokenizer_var: tokenizerVarOf(model),
+      ...kernelFields(model),
       id: model.hidden ? HIDDEN : main.plan.repository,
       revision: model.hidden ? HIDDEN : main.plan.commit,
       is_hidden: model.hidden,
@@ -95,23 +95,13 @@ export async function planModels(
       ...(base !== undefined && { base_path: placeOf(base.plan) }),
       ...(peft?.kind === 'empty' && { empty_adapter: peft.adapter_name }),
       adapters,
-      task: model.task,
-      dtype: model.dtype,
-      device_map: model.device_map,
-      quantization: model.quantization ?? null,
-      attention: model.attention ?? null,
       trust_remote_code: model.trust_remote_code,
-      padding_side: model.padding_side,
-      preload: model.preload,
     });
   }
   return { weights: [...weights.values()], paths, kernel, loadedBytes };
 }
 
 export const placeOf = ({ mount, folder }: WeightsPlan): string => `${mount}/${folder}`;
-
-const tokenizerVarOf = ({ var_name: name, tokenizer_var: given }: ModelOption): string =>
-  given ?? (name === 'model' ? 'tokenizer' : `${name}_tokenizer`);
 
 class OneModel {
   readonly #model: ModelOption;
