@@ -1,6 +1,7 @@
 """Puts what a Jupyter server needs into the container of a Job, and becomes the program that prepares and starts it.
 
-The requirements come as a JSON list in GLOVEBOX_INSTALL; what the image has already is not installed again.
+The requirements come as a JSON list in GLOVEBOX_INSTALL; what the image has already is not installed again. The files that mounted
+models must have come with their sizes in GLOVEBOX_WEIGHTS.
 """
 
 from __future__ import annotations
@@ -30,7 +31,18 @@ def is_there(requirement: str) -> bool:
         return False
 
 
+def check_weights(folders: dict[str, dict[str, int]]) -> None:
+    """Weights that are not complete end the start here, and not in the middle of an experiment."""
+    for folder, files in folders.items():
+        for name, size in files.items():
+            file = os.path.join(folder, name)
+            found = os.path.getsize(file) if os.path.exists(file) else 0
+            if found != size:
+                raise SystemExit(f"the weights in {folder} are not complete: {name} has {found} bytes instead of {size}")
+
+
 def main() -> None:
+    check_weights(json.loads(os.environ.pop("GLOVEBOX_WEIGHTS", "{}")))
     missing = [requirement for requirement in json.loads(os.environ.pop("GLOVEBOX_INSTALL")) if not is_there(requirement)]
     if missing:
         print(f"glovebox: installing {len(missing)} packages", flush=True)

@@ -1,5 +1,5 @@
 /** What a sandbox in a Job is asked for is what it gets: requests, two gates, labels that prove nothing, limits, prices. */
-import { readFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { LABEL } from '#sandbox/backends/huggingface/labels.ts';
@@ -136,6 +136,49 @@ test('35: a machine with the Hub token alone finds it and uses it; forged labels
   await backend.stop(handle, never());
   expect(real.stage).toBe('CANCELED');
   return undefined;
+});
+
+test('H9: a model is mounted at its commit, checked, and named to kernels; half of one ends the start', async () => {
+  const commit = 'c'.repeat(40);
+  rig.hub.on('GET', /\/api\/models\/tiny\/model\/revision\/main/, () => ({
+    json: {
+      sha: commit,
+      siblings: [
+        { rfilename: 'config.json', size: 2, blobId: 'b1' },
+        { rfilename: 'model.safetensors', size: 8, lfs: { sha256: 'ab', size: 8 } },
+      ],
+      safetensors: { parameters: { F32: 2 } },
+    },
+  }));
+  const folder = path.join(rig.projectDir, 'weights');
+  mkdirSync(folder);
+  writeFileSync(path.join(folder, 'config.json'), '{}');
+  writeFileSync(path.join(folder, 'model.safetensors'), '12345678');
+  rig.fake.volumes.set('model:tiny/model', folder);
+  const models = [{ id: 'tiny/model', preload: false }];
+  const caller = callerWith({ models });
+  await caller.startAndWait(rig.newBackend());
+  const job = only();
+  expect(job.body.volumes).toEqual([
+    {
+      type: 'model',
+      source: 'tiny/model',
+      mountPath: `models/tiny--model/${commit}`,
+      revision: commit,
+      readOnly: true,
+    },
+  ]);
+  const endpoint = await rig.newBackend().endpoint(caller.handle(), never());
+  const kernel = await startRawKernel(endpoint, 'test.ipynb');
+  const code = 'import os\nassert os.listdir(os.environ["MODEL_MODEL_PATH"])';
+  expect(await kernel.execute(code)).toBe('ok');
+  await kernel.leave();
+  writeFileSync(path.join(folder, 'model.safetensors'), '1234');
+  const half = callerWith({ models }, 'local-half-000000000001');
+  const failure = await failureOf(half.start(rig.newBackend()));
+  expect(failure.message).toContain('model.safetensors has 4 bytes instead of 8');
+  const hidden = { models: [{ id: 'tiny/model', hidden: true }] };
+  expect((await failureOf(quote(hidden))).message).toContain('use modal');
 });
 
 describe('36, 37: ends and stages', () => {

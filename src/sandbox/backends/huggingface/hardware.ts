@@ -1,7 +1,9 @@
 /** Finds the hardware that options mean, says what it costs, and refuses what may cost more than allowed. Pure. */
 import { GloveboxError } from '#core/errors.ts';
 import { didYouMean } from '#core/nearest.ts';
+import { renderBytes } from '#core/units.ts';
 import type { Offer } from '#sandbox/backend.ts';
+import { HEADROOM } from '#sandbox/models/weight-bytes.ts';
 import type { HubFlavor, HubHardware } from './hub-jobs.ts';
 import type { HuggingfaceOptions } from './options.ts';
 
@@ -76,6 +78,26 @@ export function checkBudget(options: HuggingfaceOptions, flavor: HubFlavor, isLi
         fitting >= 60
           ? `Set max_lifetime_seconds to at most ${fitting}, or choose cheaper hardware.`
           : 'Choose cheaper hardware.',
+    },
+  );
+}
+
+/** @throws `config/invalid` for models that are too large for its GPUs, naming the smallest that fits. */
+export function checkMemory(
+  neededBytes: number,
+  { name, gpu }: HubFlavor,
+  { flavors }: HubHardware,
+): void {
+  const needed = neededBytes * HEADROOM;
+  if (gpu?.memoryGb === undefined || needed <= gpu.memoryGb * 1e9) return;
+  const [smallest] = flavors
+    .filter((flavor) => (flavor.gpu?.memoryGb ?? 0) * 1e9 >= needed)
+    .toSorted((a, b) => (usdPerHour(a) ?? Infinity) - (usdPerHour(b) ?? Infinity));
+  throw new GloveboxError(
+    'config/invalid',
+    `The models need ${renderBytes(needed)} (${renderBytes(neededBytes)} of weights and a fifth more), and ${name} has ${gpu.memoryGb} GB.`,
+    {
+      hint: `${smallest === undefined ? 'No hardware of the Hub is large enough' : `The cheapest that fits: flavor="${smallest.name}"`}. Or set dtype or quantization of the model.`,
     },
   );
 }

@@ -28,9 +28,9 @@ export function createHuggingfaceBackend(huggingface: HuggingfaceContext): Backe
       return offersOf(await hub.hardware(signal));
     },
 
-    async quote(options, { signal }) {
-      throwIfAborted(signal);
-      return quoteJob(options, huggingface, signal);
+    async quote(options, context) {
+      throwIfAborted(context.signal);
+      return quoteJob(options, huggingface, context);
     },
 
     start: (options, context) => startJob(options, context, huggingface),

@@ -1,5 +1,6 @@
 /** What a caller may ask of one sandbox in a Job: one schema, which makes the docs, the flags and the error texts. */
 import * as z from 'zod';
+import { modelOption } from '#sandbox/models/options.ts';
 
 const variableName = z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/);
 const requirement = z
@@ -56,7 +57,7 @@ export const huggingfaceOptions = z
       .union([z.enum(['auto', 'minimal', 'api', 'torch']), z.array(requirement)])
       .default('auto')
       .describe(
-        'Packages of the kernel: a set (minimal, api, torch) or a list. Default auto: torch with a GPU, else api.',
+        'Packages of the kernel: a set (minimal, api, torch) or a list. Default auto: torch with a GPU or models, else api.',
       ),
     env: z
       .record(variableName, z.string())
@@ -66,6 +67,13 @@ export const huggingfaceOptions = z
       .array(secretOption)
       .default([])
       .describe('Secrets of kernels by name, never by value: {"env":"WANDB_API_KEY"}.'),
+    models: z
+      .array(modelOption)
+      .max(16)
+      .default([])
+      .describe(
+        'Models of the Hub, e.g. [{"id":"google/gemma-2-9b-it"}]; mounted read-only, and loaded into the kernel.',
+      ),
     volumes: z
       .array(volumeOption)
       .default([])
@@ -138,6 +146,16 @@ function mistakesIn(options: HuggingfaceOptions): readonly Mistake[] {
     if (secretNames.includes(name)) no(['env', name], 'is a secret too');
   for (const name of [...secretNames, ...Object.keys(options.env)])
     if (/^GLOVEBOX_(TOKEN|SPEC|INSTALL)$/.test(name)) no(['env', name], 'is reserved');
+  for (const [at, { hidden }] of options.models.entries())
+    if (hidden)
+      no(
+        ['models', at, 'hidden'],
+        'cannot be kept here, where a mount names its repository: use modal',
+      );
+  const variables = options.models.map(({ var_name: name }) => name);
+  for (const [at, name] of variables.entries())
+    if (variables.indexOf(name) !== at)
+      no(['models', at, 'var_name'], `"${name}" is taken by another model`);
   const mounts = options.volumes.map(({ mount }) => mount.replace(/\/+$/, ''));
   for (const [at, mount] of mounts.entries())
     if (mounts.some((other, index) => index !== at && `${mount}/`.startsWith(`${other}/`)))

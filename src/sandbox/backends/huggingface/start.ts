@@ -31,8 +31,9 @@ export async function startJob(
     try {
       const cutOff = await findCutOff(attempt);
       if (cutOff === undefined) {
-        context.report({ message: 'checking account, hardware, secrets and prices' });
-        await rent(attempt, await prepare(options, huggingface, context.signal));
+        context.report({ message: 'checking account, hardware, secrets, models and prices' });
+        const { projectDir, signal } = context;
+        await rent(attempt, await prepare(options, huggingface, projectDir, signal));
       } else await takeOver(attempt, cutOff);
     } catch (error) {
       await finishFailed(error, attempt);

@@ -5,7 +5,7 @@ import type { Request } from './create.ts';
 import { tokenOf } from './endpoint.ts';
 import type { PinnedRepository } from './image.ts';
 import { DEFAULT_CORES, DEFAULT_MEMORY_MIB } from './hardware.ts';
-import { placeOf, type ModelsPlan } from './models/plan.ts';
+import { placeOf, type ModelsPlan } from '#sandbox/models/plan.ts';
 import type { ModalOptions } from './options.ts';
 import { repositoryPaths } from './repositories.ts';
 import type { ModalSdk, SandboxSpec, VolumeMount } from './sdk.ts';

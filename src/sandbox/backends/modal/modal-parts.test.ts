@@ -11,9 +11,10 @@ import { deriveToken } from '#sandbox/server-token.ts';
 import { ceilingOf, priceOf } from './cost.ts';
 import { findGpu, GPU_KINDS } from './hardware.ts';
 import { baseImageOf, kernelPackages, planImage, type PinnedRepository } from './image.ts';
-import { chooseFiles } from './models/files.ts';
-import { checkMemory, weightBytes } from './models/memory.ts';
-import { volumeName } from './models/plan.ts';
+import { chooseFiles } from '#sandbox/models/files.ts';
+import { volumeName } from '#sandbox/models/plan.ts';
+import { weightBytes } from '#sandbox/models/weight-bytes.ts';
+import { checkMemory } from './models/memory.ts';
 import { gpuNames, modalOptions, type ModalOptions } from './options.ts';
 import { modalOffers } from './offers.ts';
 import { findRef, repositoryPaths } from './repositories.ts';
@@ -130,7 +131,7 @@ describe('options', () => {
       'secrets',
       'upload',
       'options',
-      'models/plan',
+      '../../models/plan',
       'models/memory',
     ];
     const code = files.map((file) => readFileSync(path.join(folder, `${file}.ts`), 'utf8'));

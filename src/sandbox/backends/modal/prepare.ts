@@ -8,7 +8,7 @@ import { PRICE_SOURCE } from './hardware.ts';
 import type { PinnedRepository } from './image.ts';
 import { isKnownComplete } from './models/fetch.ts';
 import { checkMemory } from './models/memory.ts';
-import { planModels, type ModelsPlan } from './models/plan.ts';
+import { planModels, type ModelsPlan } from '#sandbox/models/plan.ts';
 import { gpuNames, type ModalOptions } from './options.ts';
 import { pinRepositories } from './repositories.ts';
 import type { ModalSdk } from './sdk.ts';

@@ -20,7 +20,7 @@ import { endForSure } from '../end-for-sure.ts';
 import { logTail } from '../log.ts';
 import type { ModalSdk } from '../sdk.ts';
 import { ownerTag, TAG } from '../tags.ts';
-import type { WeightsPlan } from './plan.ts';
+import type { WeightsPlan } from '#sandbox/models/plan.ts';
 
 /** A small machine: the network is what takes time. */
 const CORES = 4;
