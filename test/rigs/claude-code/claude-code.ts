@@ -31,6 +31,30 @@ export interface Ended {
 
 const LIMIT_MS = 120_000;
 
+/** What a session sees of the world: nothing of the caller's. */
+export const claudeEnvironment = (
+  home: string,
+  extra: Readonly<Record<string, string>> = {},
+): Record<string, string | undefined> => ({
+  PATH: process.env['PATH'],
+  LANG: 'C.UTF-8',
+  TERM: 'dumb',
+  HOME: home,
+  CLAUDE_CONFIG_DIR: path.join(home, '.claude'),
+  TMPDIR: path.join(home, 'tmp'),
+  CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: '1',
+  DISABLE_TELEMETRY: '1',
+  DISABLE_ERROR_REPORTING: '1',
+  DISABLE_AUTOUPDATER: '1',
+  ANTHROPIC_API_KEY: 'sk-ant-fake',
+  // With the vendor's own address every start tries it for 18 s, also where nothing is asked of a model.
+  ANTHROPIC_BASE_URL: 'http://127.0.0.1:9',
+  // Whatever it might want from the network ends at a port where nobody listens.
+  HTTPS_PROXY: 'http://127.0.0.1:9',
+  NO_PROXY: '127.0.0.1,localhost',
+  ...extra,
+});
+
 /** Runs `claude` with these arguments to its end. */
 export async function runClaude(args: readonly string[], where: Surroundings): Promise<Ended> {
   const { home, project } = where;
@@ -39,25 +63,7 @@ export async function runClaude(args: readonly string[], where: Surroundings): P
     cwd: project,
     stdio: ['ignore', 'pipe', 'pipe'],
     timeout: LIMIT_MS,
-    env: {
-      PATH: process.env['PATH'],
-      LANG: 'C.UTF-8',
-      TERM: 'dumb',
-      HOME: home,
-      CLAUDE_CONFIG_DIR: path.join(home, '.claude'),
-      TMPDIR: path.join(home, 'tmp'),
-      CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: '1',
-      DISABLE_TELEMETRY: '1',
-      DISABLE_ERROR_REPORTING: '1',
-      DISABLE_AUTOUPDATER: '1',
-      ANTHROPIC_API_KEY: 'sk-ant-fake',
-      // With the vendor's own address every start tries it for 18 s, also where nothing is asked of a model.
-      ANTHROPIC_BASE_URL: 'http://127.0.0.1:9',
-      // Whatever it might want from the network ends at a port where nobody listens.
-      HTTPS_PROXY: 'http://127.0.0.1:9',
-      NO_PROXY: '127.0.0.1,localhost',
-      ...where.env,
-    },
+    env: claudeEnvironment(home, where.env),
   });
   let stdout = '';
   let stderr = '';
