@@ -11,6 +11,7 @@ export const MAY_IMPORT = {
   policy: ['core', 'platform', 'sandbox'],
   session: ['core', 'platform', 'sandbox', 'jupyter', 'notebook'],
   shell: ['core', 'platform', 'sandbox', 'session', 'jupyter', 'notebook'],
+  library: ['core', 'platform', 'session', 'shell', 'sandbox', 'notebook'],
   tools: ['core', 'session', 'shell', 'sandbox', 'notebook', 'hub', 'github', 'policy'],
   hooks: ['core', 'platform', 'policy', 'sandbox'],
   mcp: ['core', 'tools', 'config', 'session', 'policy'],

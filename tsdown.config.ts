@@ -13,6 +13,18 @@ const ASSETS: Readonly<Record<string, string>> = {
   'DejaVuSans.ttf': 'dejavu-fonts-ttf/ttf/DejaVuSans.ttf',
 };
 
+/** The types of the library, which are all its own: nothing of them needs another package. */
+const types = defineConfig({
+  entry: { index: 'src/index.ts' },
+  outDir: 'plugin/dist',
+  format: 'esm',
+  platform: 'node',
+  dts: { emitDtsOnly: true, oxc: true },
+  deps: { neverBundle: [/^#(?!core|library)/] },
+  clean: false,
+  logLevel: 'warn',
+});
+
 const shared: UserConfig = {
   outDir: 'plugin/dist',
   format: 'esm',
@@ -31,6 +43,9 @@ const programs = defineConfig({
   entry: {
     mcp: 'src/bin/mcp.ts',
     cli: 'src/bin/cli.ts',
+    index: 'src/index.ts',
+    script: 'src/bin/script.ts',
+    'script-hooks': 'src/main/script-hooks.ts',
     'image-worker': 'src/notebook/render/image-worker.ts',
   },
   clean: true,
@@ -59,4 +74,4 @@ const hook = defineConfig({
   outputOptions: { chunkFileNames: 'hook-[name]-[hash].mjs' },
 });
 
-export default [programs, hook];
+export default [programs, types, hook];

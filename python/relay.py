@@ -1,7 +1,8 @@
 """Carries many connections over one pair of pipes: frames on stdin and stdout, sockets of this machine behind them.
 
 Runs where a Jupyter server is, for instance as a step of its batch job, with the Python that is there: 3.6 or newer,
-nothing but the standard library. `src/platform/relay-frames.ts` describes the frames. Ends when stdin does.
+nothing but the standard library. `src/platform/relay-frames.ts` describes the frames. Ends when stdin does, and when nothing
+came for so long that nobody can be at the other side: what is said to it then would be lost.
 """
 
 import json
@@ -11,6 +12,7 @@ import socket
 import struct
 import sys
 import threading
+import time
 from typing import Dict, Optional
 
 HEADER = struct.Struct(">IIB")
@@ -18,6 +20,9 @@ WINDOW_BYTES = 1024 * 1024
 CHUNK_BYTES = 64 * 1024
 CONNECT_LIMIT_S = 20
 MAX_FILE_BYTES = 1024 * 1024
+# The other side asks for a sign of life every 15 s.
+QUIET_LOOKS = 9
+LOOK_S = 5.0
 
 HELLO, OPEN, DATA, END, RESET, CREDIT, READ, FILE, PING, PONG = range(1, 11)
 
@@ -175,8 +180,23 @@ def read_exactly(count: int) -> bytes:
     return content
 
 
+class Watch:
+    """Ends this process after 45 s without a frame. Looks are counted: a process that was suspended has heard nothing either."""
+
+    def __init__(self) -> None:
+        self.quiet = 0
+
+    def run(self) -> None:
+        while self.quiet < QUIET_LOOKS:
+            self.quiet += 1
+            time.sleep(LOOK_S)
+        os._exit(0)
+
+
 def main() -> None:
     output = Output()
+    watch = Watch()
+    threading.Thread(target=watch.run, daemon=True).start()
     streams: Streams = {}
     # What starts us may print something of its own first: the other side looks for this line.
     os.write(1, f"\n{sys.argv[1]}\n".encode())
@@ -184,6 +204,7 @@ def main() -> None:
     output.send(0, HELLO, json.dumps(about).encode())
     while True:
         length, number, kind = HEADER.unpack(read_exactly(HEADER.size))
+        watch.quiet = 0
         payload = read_exactly(length)
         stream = streams.get(number)
         if kind == OPEN:

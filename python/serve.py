@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gc
 import os
+import random
+import signal
 import sys
 from datetime import datetime, timezone
 from typing import Any
@@ -19,7 +21,8 @@ from jupyter_server.serverapp import ServerApp  # noqa: E402
 from jupyter_server.services.kernels.kernelmanager import AsyncMappingKernelManager  # noqa: E402
 from jupyter_server.utils import ensure_async  # noqa: E402
 from tornado.ioloop import IOLoop, PeriodicCallback  # noqa: E402
-from traitlets import Type  # noqa: E402
+from tornado.netutil import bind_sockets  # noqa: E402
+from traitlets import Int, Tuple, Type, Unicode  # noqa: E402
 
 
 class CarefulKernelManager(AsyncMappingKernelManager):
@@ -55,6 +58,10 @@ class SandboxServerApp(ServerApp):
     name = "jupyter-server"
     kernel_manager_class = Type(CarefulKernelManager, klass=AsyncMappingKernelManager)
     identity_provider_class = Type(SandboxIdentityProvider, klass=IdentityProvider)
+    # For servers that are started where nobody of ours watches, as in a batch job.
+    ports = Tuple(Int(), Int(), default_value=(0, 0), config=True, help="The range of ports to choose from where `port` is 0.")
+    announce_file = Unicode("", config=True, help="Is made when the server listens, with the numbers of its process and port.")
+    token_file = Unicode("", config=True, help="Is made anew, with the token, at the signal USR2.")
 
     @property
     def config_file_paths(self) -> list[str]:
@@ -67,8 +74,49 @@ class SandboxServerApp(ServerApp):
     def write_browser_open_files(self) -> None:
         """The same."""
 
+    def _find_http_port(self) -> None:
+        """The port is bound when it is found: one that was only found may be somebody else's a moment later."""
+        if self.port != 0:
+            super()._find_http_port()
+
+    def _bind_http_server_tcp(self) -> bool:
+        if self.port != 0:
+            return bool(super()._bind_http_server_tcp())
+        lowest, highest = self.ports
+        candidates = list(range(lowest, highest + 1))
+        random.shuffle(candidates)
+        for candidate in candidates:
+            try:
+                sockets = bind_sockets(candidate, self.ip)
+            except OSError:
+                continue
+            self.port = sockets[0].getsockname()[1]
+            self.http_server.add_sockets(sockets)
+            return True
+        print(f"GLOVEBOX-FAIL No port from {lowest} to {highest} is free on {self.ip}.", flush=True)
+        return False
+
+    def _bind_http_server(self) -> Any:
+        bound = super()._bind_http_server()
+        if self.announce_file and bound is not False:
+            part = f"{self.announce_file}.part"
+            with open(part, "w") as file:
+                file.write(f"{os.getpid()} {self.port}\n")
+            os.rename(part, self.announce_file)
+        return bound
+
+    def write_token(self, *_: Any) -> None:
+        """For a person's other machine, which knows of this server and nothing else. Who may send the signal may read memory too."""
+        provider = getattr(self, "identity_provider", self)
+        descriptor = os.open(f"{self.token_file}.part", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "w") as file:
+            file.write(provider.token)
+        os.rename(f"{self.token_file}.part", self.token_file)
+
     def initialize(self, *args: Any, **kwargs: Any) -> None:
         super().initialize(*args, **kwargs)
+        if self.token_file:
+            signal.signal(signal.SIGUSR2, self.write_token)
         # It holds the token, and is read once.
         forgotten = os.environ.pop("GLOVEBOX_FORGET", None)
         if forgotten is not None:

@@ -15,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from typing import Any, Dict, List, Optional, Set, Tuple
+from typing import Any, Dict, List, Optional, Set, Tuple, Union
 
 FACTS = "glovebox_shell"
 KEEP_S = 7 * 24 * 3600
@@ -63,6 +63,13 @@ def environment() -> Dict[str, str]:
     if kept.get("MPLBACKEND", "").startswith("module://"):
         del kept["MPLBACKEND"]
     return {"PYTHONUNBUFFERED": "1", **kept, **QUIET}
+
+
+def words_of(command: Union[str, List[str]], program: Optional[str]) -> List[str]:
+    """What is started: a list of words as it stands, a text by a shell."""
+    if program == "python":
+        return [sys.executable, *command]
+    return shell_of(command) if isinstance(command, str) else command
 
 
 def shell_of(command: str) -> List[str]:
@@ -244,7 +251,7 @@ def run(asked: Dict[str, Any]) -> Dict[str, Any]:
     try:
         own_group: Dict[str, Any] = {"start_new_session": True} if os.name == "posix" else {"creationflags": 0x200}
         process = subprocess.Popen(
-            shell_of(asked["command"]),
+            words_of(asked["command"], asked.get("program")),
             stdin=given,
             stdout=outputs[0].file,
             stderr=outputs[1].file,

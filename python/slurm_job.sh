@@ -6,9 +6,9 @@ expiring=0
 # From the first line on: the warning before the time limit must not end the job.
 trap 'expiring=1' USR1
 
-nonce=$1 node_tmp=$2 job_dir=$3 root=$4 python=$5 ready_s=$6 hand_over=$7 bind=$8 container=$9 setup_file=${10} purge=${11}
-module_count=${12}
-shift 12
+nonce=$1 node_tmp=$2 job_dir=$3 root=$4 python=$5 ready_s=$6 hand_over=$7 bind=$8 ports=$9 container=${10} setup_file=${11}
+purge=${12} module_count=${13}
+shift 13
 modules=("${@:1:module_count}")
 shift "$module_count"
 setup_lines=("$@")
@@ -19,6 +19,8 @@ generation=${SLURM_RESTART_COUNT:-0}
 # Both sides know this path; `mkdir` without -p fails when somebody has prepared it.
 private=$node_tmp/gb-$SLURM_JOB_ID-$generation-$nonce
 server=
+# Somebody asked for the end, who need not be told of it.
+asked=0
 
 say() { printf '%s glovebox: %s\n' "$(date '+%F %T')" "$*"; }
 
@@ -29,8 +31,20 @@ publish() { # file name-in-job-dir
   cp -- "$1" "$job_dir/.$2.tmp" && mv -f -- "$job_dir/.$2.tmp" "$job_dir/$2"
 }
 
+# Nobody can read a log that stays on this node when the job has ended, so a failure waits until somebody has, or for 30 s.
+linger() {
+  trap 'asked=1' TERM
+  : >"$private/failed"
+  local tries
+  for ((tries = 60; tries > 0 && asked == 0; tries--)); do
+    [ ! -e "$private/read" ] || break
+    sleep 0.5
+  done
+}
+
 end() { # exit-code
   printf '%s %s\n' "$1" "$(date +%s)" >"$private/exit" 2>/dev/null && publish "$private/exit" "exit-$generation"
+  [ "$1" -eq 0 ] || [ -n "$job_dir" ] || [ "$asked" = 1 ] || linger
   rm -rf -- "$private"
   exit "$1"
 }
@@ -88,7 +102,13 @@ fi
 
 mkdir -- "$private"/{config,config/labconfig,data,run}
 mv -- "$private/page_config.json" "$private/config/labconfig/page_config.json"
-"${inside[@]}" "$python" "$private/slurm_node.py" "$private" template.json "$nonce" "$job_dir" "$root" "$bind" || end 78
+if [ -n "$bind" ]; then
+  # Others on the network can reach it there.
+  openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 3650 -subj /CN=glovebox \
+    -keyout "$private/key.pem" -out "$private/cert.pem" 2>"$private/openssl.log" ||
+    fail "No certificate can be made on $(hostname), which GLOVEBOX_TUNNEL=direct and forward need: $(tail -n 1 -- "$private/openssl.log")"
+fi
+"${inside[@]}" "$python" "$private/slurm_node.py" "$private" template.json "$nonce" "$job_dir" "$root" "$bind" "$ports" || end 78
 {
   # A step gets none of this environment, and a Python out of a module may not start without it. Its first word, the name of
   # a Python, is replaced by the one that works here.
@@ -103,17 +123,13 @@ JUPYTER_CONFIG_DIR=$private/config JUPYTER_DATA_DIR=$private/data JUPYTER_PATH=$
   "${inside[@]}" "$python" "$private/serve.py" "--config=$private/config.json" &
 server=$!
 code=0
-trap 'kill -TERM "$server" 2>/dev/null' TERM INT
+trap 'asked=1; kill -TERM "$server" 2>/dev/null' TERM INT
 
-listens() {
-  local where
-  where=$(cat -- "$private/listen")
-  if [ "$where" = unix ]; then [ -S "$private/s" ]; else (exec 3<>"/dev/tcp/$where") 2>/dev/null; fi
-}
 is_up=0
 for ((tries = ready_s * 5; tries > 0; tries--)); do
   kill -0 "$server" 2>/dev/null || break
-  if listens; then
+  # It says so itself: what listens on a port may be a stranger.
+  if [ -e "$private/listening" ]; then
     is_up=1
     break
   fi
@@ -122,7 +138,12 @@ done
 if [ "$is_up" = 1 ]; then
   # It has read its configuration, which holds the token.
   rm -f -- "$private/config.json"
-  [ "$hand_over" = file ] && publish "$private/token" "token-$generation"
+  if [ "$hand_over" = file ] && sees_job_dir; then
+    publish "$private/token" "token-$generation"
+    rm -f -- "$private/token"
+  fi
+  read -r pid port <"$private/listening"
+  sed -i "s/\"pid\": 0/\"pid\": $pid/; s/\"port\": 0/\"port\": $port/" "$private/endpoint.part"
   mv -- "$private/endpoint.part" "$private/endpoint.json"
   publish "$private/endpoint.json" "endpoint-$generation.json"
 elif kill -0 "$server" 2>/dev/null; then

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 import os
 import secrets
 import socket
+import ssl
 import sys
 import zlib
 from pathlib import Path
@@ -48,25 +50,54 @@ def write_private(file: Path, text: str) -> None:
         handle.write(text)
 
 
+def address_towards(host: str) -> str:
+    """The address of the interface through which this node reaches a host. Nothing is sent."""
+    try:
+        family, kind, _, _, target = socket.getaddrinfo(host, 9, type=socket.SOCK_DGRAM)[0]
+        with socket.socket(family, kind) as probe:
+            probe.connect(target)
+            return str(probe.getsockname()[0])
+    except OSError as error:
+        fail(f"{socket.gethostname()} does not know how it reaches {host} ({error}). Name its address with GLOVEBOX_SLURM_BIND_IP.")
+        raise
+
+
 def choose_address(folder: Path, bind: str) -> dict[str, Any]:
-    """A Unix socket in the private folder where its path is short enough, else loopback; `bind` is an address of this node."""
+    """A Unix socket in the private folder where its path is short enough, else loopback.
+
+    `bind` is an address of this node, or `route:HOST` for the one towards that host. The server itself finds the port.
+    """
     path = folder / "s"
     if bind == "" and len(os.fsencode(path)) <= MAX_SOCKET_PATH:
         return {"socket": str(path)}
-    address = bind or "127.0.0.1"
-    with socket.socket() as probe:
-        probe.bind((address, 0))
-        return {"ip": address, "port": probe.getsockname()[1]}
+    if bind.startswith("route:"):
+        return {"ip": address_towards(bind[len("route:") :]), "port": 0}
+    return {"ip": bind or "127.0.0.1", "port": 0}
 
 
-def write_config(folder: Path, template: dict[str, Any], address: dict[str, Any], root: Path, version: str) -> str:
-    """Fills in what only the node knows. Returns the token."""
+def fingerprint_of(certificate: Path) -> str:
+    """As the other side computes it."""
+    digest = hashlib.sha256(ssl.PEM_cert_to_DER_cert(certificate.read_text())).hexdigest().upper()
+    return ":".join(digest[at : at + 2] for at in range(0, len(digest), 2))
+
+
+def write_config(folder: Path, template: dict[str, Any], address: dict[str, Any], ports: str, root: Path, version: str) -> None:
+    """Fills in what only the node knows."""
     token = secrets.token_hex(24)
     app = template["ServerApp"]
     if "socket" in address:
         app.update(sock=address["socket"], sock_mode="0600")
     else:
-        app.update(ip=address["ip"], port=address["port"])
+        app.update(ip=address["ip"], port=0)
+    if (folder / "cert.pem").exists():
+        app.update(certfile=str(folder / "cert.pem"), keyfile=str(folder / "key.pem"))
+        # The person's browser speaks plainly to a port of the person's own machine.
+        template["IdentityProvider"]["secure_cookie"] = False
+    template["SandboxServerApp"] = {
+        "ports": [int(port) for port in ports.split("-")],
+        "announce_file": str(folder / "listening"),
+        "token_file": str(folder / "token"),
+    }
     app.update(root_dir=str(root), allow_root=os.geteuid() == 0)
     template["IdentityProvider"]["token"] = token
     if version.startswith("1."):
@@ -78,7 +109,6 @@ def write_config(folder: Path, template: dict[str, Any], address: dict[str, Any]
     )
     write_private(folder / "token", token)
     write_private(folder / "config.json", json.dumps(template))
-    return token
 
 
 def write_library(folder: Path) -> str:
@@ -133,14 +163,15 @@ def sees_job_folder(job_folder: Path, nonce: str) -> bool:
         return False
 
 
-def main(folder_name: str, template: str, nonce: str, job_folder: str, root_name: str, bind: str) -> None:
+def main(folder_name: str, template: str, nonce: str, job_folder: str, root_name: str, bind: str, ports: str) -> None:
     versions = check_modules()
     folder = Path(folder_name)
     # A project that this node does not see is no failure: notebooks are kept where they were made.
     sees_root = root_name != "" and Path(root_name).is_dir()
     root = Path(root_name) if sees_root else Path.home()
     address = choose_address(folder, bind)
-    write_config(folder, json.loads((folder / template).read_text()), address, root, versions["jupyter_server"])
+    certificate = folder / "cert.pem"
+    write_config(folder, json.loads((folder / template).read_text()), address, ports, root, versions["jupyter_server"])
     write_kernels(folder)
     endpoint = {
         "job": os.environ.get("SLURM_JOB_ID", ""),
@@ -152,11 +183,12 @@ def main(folder_name: str, template: str, nonce: str, job_folder: str, root_name
         "seesJobFolder": sees_job_folder(Path(job_folder), nonce),
         "python": sys.executable,
         "versions": versions,
+        # Filled in, as the port is, when the server says them.
+        "pid": 0,
+        **({"fingerprint": fingerprint_of(certificate)} if certificate.exists() else {}),
         **address,
     }
     write_private(folder / "endpoint.part", json.dumps(endpoint))
-    listening = "unix" if "socket" in address else f"{address['ip']}/{address['port']}"
-    (folder / "listen").write_text(listening)
 
 
 if __name__ == "__main__":

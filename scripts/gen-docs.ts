@@ -1,4 +1,5 @@
-/** Writes `docs/reference/` from the code: tools, options, errors, commands. With `--check` it only compares. */
+/** Writes `docs/reference/` and the types of the library's config from the code. With `--check` it only compares. */
+import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { runCli } from '#cli/program.ts';
@@ -6,9 +7,11 @@ import { OPTION_KEYS, OPTION_TABLE } from '#config/options.ts';
 import { ERROR_CODES } from '#core/errors.ts';
 import { isRecord } from '#core/json.ts';
 import { createHost } from '#main/command-line.ts';
+import type { Backend } from '#sandbox/backend.ts';
 import { TOOLSETS, type Tool } from '#tools/define-tool.ts';
 import { tools } from '#tools/index.ts';
 import { inputSchemaOf } from '#tools/input-schema.ts';
+import { renderConfigReference, renderConfigTypes } from './generate/sandbox-config.ts';
 
 const root = path.resolve(import.meta.dirname, '..');
 const GENERATED = '<!-- Made by `npm run gen` from the code. Do not edit. -->';
@@ -16,8 +19,10 @@ const GENERATED = '<!-- Made by `npm run gen` from the code. Do not edit. -->';
 const pages: Readonly<Record<string, () => string | Promise<string>>> = {
   'tools.md': renderTools,
   'options.md': renderOptions,
+  'old-names.md': renderOldNames,
   'errors.md': renderErrors,
   'cli.md': renderCommands,
+  'sandbox-config.md': async () => renderConfigReference(await loadBackends(), table),
 };
 
 /** `<name>` outside of code would be taken for HTML and not be seen. */
@@ -94,11 +99,21 @@ function defaultOf(field: unknown): string {
 
 function renderOptions(): string {
   const rows = OPTION_KEYS.map((key) => {
-    const { env, oldNames = [], flag, from, kind, about, defaultText } = OPTION_TABLE[key];
+    const {
+      env,
+      oldNames = [],
+      pluginOption,
+      flag,
+      from,
+      kind,
+      about,
+      defaultText,
+    } = OPTION_TABLE[key];
     const names = [
       `\`${env}\``,
       ...oldNames.map((old) => `(\`${old.env}\`)`),
       ...(flag ? [`\`${flag}\``] : []),
+      ...(pluginOption ? [`plugin option \`${pluginOption}\``] : []),
     ];
     const fileKey = from === 'outside' ? '' : `\`${key}\`${from === 'user' ? ' (user)' : ''}`;
     return [
@@ -110,11 +125,29 @@ function renderOptions(): string {
   });
   return [
     '# Options',
-    'Stronger first: flag, environment variable, `glovebox.toml` of the project, `glovebox.toml` in `GLOVEBOX_DIR`, default. ' +
+    'Stronger first: flag, environment variable, option of the Claude Code plugin, older name of the variable, `glovebox.toml` of the project, `glovebox.toml` in `GLOVEBOX_DIR`, default. ' +
       'A key such as `run.wait_s` is written as `wait_s` below `[run]`; keys marked (user) are not taken from the file of a project. ' +
       'Names in parentheses are older ones that still work. A blank variable counts as unset. ' +
       '`glovebox doctor` shows every value in force and where it comes from.',
     table(['variable and flag', 'key in a file', 'default', 'meaning'], rows),
+  ].join('\n\n');
+}
+
+function renderOldNames(): string {
+  const rows = OPTION_KEYS.flatMap((key) => {
+    const { env, oldNames = [], kind } = OPTION_TABLE[key];
+    return oldNames.map((old) => [
+      `\`${old.env}\``,
+      `\`${env}\``,
+      old.isStandard === true ? 'stays good' : 'old: rename it',
+      old.kind === undefined ? kind.accepts : old.kind.accepts,
+    ]);
+  });
+  return [
+    '# Older and shared names of variables',
+    'They still work. Where both are set, the name of Glovebox counts; `glovebox doctor` names every old one that is in use. ' +
+      'What else was there in other systems is told in [coming from another system](../coming-from.md).',
+    table(['variable', 'here', 'what to do', 'accepts'], rows),
   ].join('\n\n');
 }
 
@@ -165,17 +198,42 @@ async function helpOf(words: readonly string[]): Promise<string> {
   return text;
 }
 
+/** Those that are built in; looking at their options asks nobody anything. */
+async function loadBackends(): Promise<readonly Backend[]> {
+  const services = await host.openServices(await host.loadConfig({}));
+  try {
+    const ids = services.sandboxes.backends();
+    return await Promise.all(ids.map((id) => services.sandboxes.backend(id)));
+  } finally {
+    await services.close();
+  }
+}
+
+/** As the formatter leaves it, so that nobody has to format what is made. */
+function formatted(file: string, text: string): string {
+  const oxfmt = path.join(root, 'node_modules/.bin/oxfmt');
+  return execFileSync(oxfmt, [`--stdin-filepath=${file}`], {
+    cwd: root,
+    input: text,
+    encoding: 'utf8',
+  });
+}
+
 const isCheck = process.argv.includes('--check');
-const folder = path.join(root, 'docs/reference');
-mkdirSync(folder, { recursive: true });
+mkdirSync(path.join(root, 'docs/reference'), { recursive: true });
 const stale: string[] = [];
-for (const [name, render] of Object.entries(pages)) {
-  const file = path.join(folder, name);
-  const text = `${GENERATED}\n\n${await render()}\n`;
-  if (existsSync(file) && readFileSync(file, 'utf8') === text) continue;
-  stale.push(`docs/reference/${name}`);
+
+function keep(name: string, text: string): void {
+  const file = path.join(root, name);
+  if (existsSync(file) && readFileSync(file, 'utf8') === text) return;
+  stale.push(name);
   if (!isCheck) writeFileSync(file, text);
 }
+
+for (const [name, render] of Object.entries(pages))
+  keep(`docs/reference/${name}`, `${GENERATED}\n\n${await render()}\n`);
+const types = 'src/library/sandbox-config.ts';
+keep(types, formatted(types, `${renderConfigTypes(await loadBackends())}\n`));
 if (isCheck && stale.length > 0) {
   console.error(`Not current: ${stale.join(', ')}. Run: npm run gen`);
   process.exitCode = 1;

@@ -2,11 +2,11 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import path from 'node:path';
+import { parse as parseToml } from 'smol-toml';
 import { describe, expect, it } from 'vitest';
-import { isRecord } from '#core/json.ts';
 import { ERROR_CODES } from '#core/errors.ts';
 import { tools } from '#tools/index.ts';
-import { inputSchemaOf } from '#tools/input-schema.ts';
+import { isOurWord } from './rigs/product-names.ts';
 
 const root = path.resolve(import.meta.dirname, '..');
 const read = (file: string): string => readFileSync(path.join(root, file), 'utf8');
@@ -74,6 +74,15 @@ describe.each(pages.map((page) => ({ page })))('$page', ({ page }) => {
     expect(missing.filter((file) => !MADE_LATER.test(file))).toEqual([]);
   });
 
+  it('has only blocks of JSON and TOML that can be read', () => {
+    const blocks = [...read(page).matchAll(/```(json|toml)\n([\s\S]*?)```/g)];
+    for (const [, language, block = ''] of blocks)
+      expect(
+        () => (language === 'json' ? JSON.parse(block) : parseToml(block)),
+        block,
+      ).not.toThrow();
+  });
+
   it('links only to what exists', () => {
     expect(brokenLinks(page)).toEqual([]);
   });
@@ -82,7 +91,7 @@ describe.each(pages.map((page) => ({ page })))('$page', ({ page }) => {
     const text = read(page);
     const verbs = [...toolNames].map((name) => name.split('_')[0]).join('|');
     const likeTool = inBackticks(text, new RegExp(`^(?:${verbs})(?:_[a-z]+)+$`));
-    expect(likeTool.filter((word) => !toolNames.has(word) && !isArgument(word))).toEqual([]);
+    expect(likeTool.filter((word) => !isOurWord(word))).toEqual([]);
     const likeCode = inBackticks(text, /^[a-z]+\/[a-z]+(-[a-z]+)*$/);
     const ours = likeCode.filter((word) => errorAreas.has(word.split('/')[0] ?? ''));
     expect(
@@ -93,15 +102,6 @@ describe.each(pages.map((page) => ({ page })))('$page', ({ page }) => {
     expect(variables.filter((name) => !known.has(name))).toEqual([]);
   });
 });
-
-/** Arguments and operations of tools look like names of tools. */
-const isArgument = (word: string): boolean =>
-  tools.some((tool) => {
-    const { properties } = inputSchemaOf(tool);
-    const operation = isRecord(properties) ? properties['operation'] : undefined;
-    const values: unknown = isRecord(operation) ? operation['enum'] : undefined;
-    return word in tool.input.shape || (Array.isArray(values) && values.includes(word));
-  });
 
 /** Variables of the product, from the generated reference, and those of the tests, from the tests. */
 function knownVariables(): ReadonlySet<string> {

@@ -140,6 +140,7 @@ async function questions(): Promise<Finding> {
       readFile: refuse,
       home: refuse,
       hostname: refuse,
+      routeTo: refuse,
     }),
     clock,
     pollMinMs: () => 3000,

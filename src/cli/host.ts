@@ -79,6 +79,8 @@ export type CliSandboxes = Pick<
   | 'backends'
   | 'backend'
   | 'defaultBackend'
+  | 'checkOptions'
+  | 'resolve'
   | 'create'
   | 'list'
   | 'get'
@@ -158,6 +160,14 @@ export interface DoctorProbes {
   damagedRecords(config: Config): Promise<readonly string[]>;
 }
 
+/** What a set-up script tells the command that runs it. */
+export interface ScriptEvents {
+  /** It is about to make this sandbox. */
+  readonly onCreated: (sandboxId: string) => void;
+  /** The one line that it is run for. */
+  readonly onReady: (line: string) => void;
+}
+
 export interface CliHost {
   readonly version: string;
   readonly cwd: string;
@@ -190,6 +200,15 @@ export interface CliHost {
     destination: string,
     signal: AbortSignal,
   ): Promise<{ readonly wasOpen: boolean }>;
+  /**
+   * Runs a set-up script in a process of its own, whose stdout is our stderr, as it is for its children. Resolves when it has ended.
+   * The signal asks it to give up what it is doing; one that has not ended 30 s later is killed. @throws `path/not-found`.
+   */
+  runScript(
+    request: { readonly file: string; readonly args: readonly string[] },
+    events: ScriptEvents,
+    signal: AbortSignal,
+  ): Promise<{ readonly code: number | null; readonly signal: string | null }>;
   /** Writes a new file, 0600, and returns its path. `folder` is made; the default is one below the state folder. */
   saveFile(
     config: Config,

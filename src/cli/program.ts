@@ -13,6 +13,7 @@ import { logs } from './commands/logs.ts';
 import { mcp } from './commands/mcp.ts';
 import { open } from './commands/open.ts';
 import { run } from './commands/run.ts';
+import { protectScriptWords } from './commands/run-script.ts';
 import { sandboxes } from './commands/sandboxes.ts';
 import { sessions } from './commands/sessions.ts';
 import { start } from './commands/start.ts';
@@ -102,7 +103,7 @@ function parse(argv: readonly string[], host: CliHost): Chosen | ExitCode {
     chosen = { spec, command, before: program.opts<GlobalOptions>() };
   });
   try {
-    program.parse(argv, { from: 'user' });
+    program.parse(protectScriptWords(meantCommand(argv)), { from: 'user' });
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
     if (error.exitCode === 0) return EXIT.done;
@@ -117,6 +118,10 @@ function parse(argv: readonly string[], host: CliHost): Chosen | ExitCode {
   }
   return chosen ?? EXIT.usage;
 }
+
+/** `sandbox create` is what `start` does, in the words of the tools. */
+const meantCommand = (argv: readonly string[]): readonly string[] =>
+  argv[0] === 'sandbox' && argv[1] === 'create' ? ['start', ...argv.slice(2)] : argv;
 
 function buildProgram(
   host: CliHost,

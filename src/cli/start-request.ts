@@ -1,5 +1,8 @@
 /** What `glovebox start` asks for: a back end, its options, and what lives already and is meant or in the way. */
-import { GloveboxError } from '#core/errors.ts';
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
+import { GloveboxError, messageOf } from '#core/errors.ts';
+import { isRecord } from '#core/json.ts';
 import type { CommandContext } from './command.ts';
 import type { CliServices, SandboxView } from './host.ts';
 import { describeFlags, parseFlags } from './tool-arguments.ts';
@@ -12,6 +15,8 @@ export interface WantedSandbox {
   readonly backend?: string;
   readonly name?: string;
   readonly profile?: string;
+  /** A JSON file. */
+  readonly config?: string;
   readonly takeover?: boolean;
 }
 
@@ -27,33 +32,38 @@ export async function makeRequest(
   wanted: WantedSandbox,
   words: readonly string[],
 ): Promise<StartRequest> {
-  const { projectDir } = services;
-  const { backend: profileBackend, ...profileOptions } = profileOf(context, wanted.profile);
-  const named = wanted.backend ?? (typeof profileBackend === 'string' ? profileBackend : undefined);
+  const { projectDir, sandboxes } = services;
+  const written: Readonly<Record<string, unknown>> = {
+    ...(wanted.config !== undefined && (await readConfig(context, wanted.config))),
+    ...(wanted.profile !== undefined && { profile: wanted.profile }),
+    ...(wanted.backend !== undefined && { backend: wanted.backend }),
+    ...(wanted.name !== undefined && { name: wanted.name }),
+  };
   const living =
-    wanted.name === undefined ? await services.sandboxes.list({ projectDir }, context.signal) : [];
-  const backend = await services.sandboxes.backend(
-    named ?? backendMeant(context, services, living),
-  );
-  const options = { ...profileOptions, ...(await readOptions(context, backend, words)) };
-  backend.checkOptions(options);
-  if (!living.some((view) => view.backend === backend.id))
+    written['name'] === undefined ? await sandboxes.list({ projectDir }, context.signal) : [];
+  const asked = await sandboxes.resolve(written, backendMeant(context, services, living));
+  const backend = await sandboxes.backend(asked.backend);
+  const options = { ...asked.options, ...(await readOptions(context, backend, words)) };
+  await sandboxes.checkOptions(backend.id, options, asked.names);
+  if (asked.name === undefined && !living.some((view) => view.backend === backend.id))
     await clearWay(context, services, backend, living, wanted.takeover === true);
-  const request = { backend: backend.id, projectDir, options, once: 'project' } as const;
-  return wanted.name === undefined ? request : { ...request, name: wanted.name };
+  return { ...asked, projectDir, options, once: 'project' };
 }
 
-function profileOf(
-  { config }: CommandContext,
-  name: string | undefined,
-): Readonly<Record<string, unknown>> {
-  if (name === undefined) return {};
-  const profile = config.profiles().get(name);
-  if (profile !== undefined) return profile.options;
-  const known = [...config.profiles().keys()].join(', ');
-  throw new GloveboxError('input/invalid', `There is no profile "${name}".`, {
-    hint: known === '' ? 'Write one as [sandbox.NAME] into glovebox.toml.' : `Profiles: ${known}.`,
-  });
+/** @throws `input/invalid` for a file that is no JSON object. */
+async function readConfig(
+  { host }: CommandContext,
+  file: string,
+): Promise<Readonly<Record<string, unknown>>> {
+  try {
+    const content: unknown = JSON.parse(await readFile(path.resolve(host.cwd, file), 'utf8'));
+    if (isRecord(content)) return content;
+  } catch (error) {
+    throw new GloveboxError('input/invalid', `${file} cannot be read: ${messageOf(error)}`, {
+      hint: 'It holds one JSON object, such as {"backend": "local", "name": "probe"}.',
+    });
+  }
+  throw new GloveboxError('input/invalid', `${file} holds no JSON object.`);
 }
 
 /** Nobody named one: what lives is meant, e.g. a job that an earlier `start` left in the queue. */

@@ -75,6 +75,23 @@ describe('where a value comes from', () => {
     expect(values.get('output.image_max_px')).toEqual(['505', { flag: 'output.image_max_px' }]);
   });
 
+  it('4.3: an option of the plugin is weaker than its own variable, stronger than shared and old ones', async () => {
+    const shared = { HF_TOKEN: 'shared', CLAUDE_PLUGIN_OPTION_HF_TOKEN: 'of-the-plugin' };
+    expect((await load(shared)).get('hub.token')?.reveal()).toBe('of-the-plugin');
+    const both = await load({ ...shared, GLOVEBOX_HF_TOKEN: 'own' });
+    expect(both.get('hub.token')?.reveal()).toBe('own');
+    const none = await load({
+      ...shared,
+      CLAUDE_PLUGIN_OPTION_HF_TOKEN: '${user_config.hf_token}',
+    });
+    expect(none.get('hub.token')?.reveal()).toBe('shared');
+    expect(messages(both)).toEqual([]);
+    const bad = await load({ CLAUDE_PLUGIN_OPTION_BACKEND: 'moon', JLAB_MCP_RUN_MODE: 'slurm' });
+    expect(failing(() => bad.get('backend')).message).toMatch(
+      /^The plugin option backend is "moon"/,
+    );
+  });
+
   it('P12: skips variables that are blank or were passed on literally', async () => {
     const config = await load({
       GLOVEBOX_WAIT_S: ' ',

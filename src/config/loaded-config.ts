@@ -5,7 +5,7 @@ import { place, problemOf, type ConfigFile } from './config-file.ts';
 import type { Config, Explanation, Flags, Origin, Problem, Profile } from './config.ts';
 import { variable, type Environment } from './environment.ts';
 import type { Kind } from './kinds.ts';
-import type { Facts } from './option.ts';
+import { pluginVariable, type Facts } from './option.ts';
 import {
   isOptionKey,
   OPTION_KEYS,
@@ -133,15 +133,24 @@ export class LoadedConfig implements Config {
   /** @throws GloveboxError `config/invalid` when a file that cannot be read might have set it. */
   #candidate<K extends OptionKey>(key: K): Candidate<NonNullable<OptionValue<K>>> | undefined {
     const { env, flags, files, cwd } = this.#sources;
-    const { kind, flag, env: name, oldNames = [] } = OPTION_TABLE[key];
+    const { kind, flag, env: name, pluginOption, oldNames = [] } = OPTION_TABLE[key];
     const fromFlag = flags[key];
     if (fromFlag !== undefined)
       return { origin: { flag: flag ?? key }, raw: fromFlag, kind, base: cwd };
-    for (const source of [{ env: name, kind, means: undefined }, ...oldNames]) {
+    const fromPlugin =
+      pluginOption === undefined
+        ? []
+        : [{ env: pluginVariable(pluginOption), kind, means: undefined }];
+    for (const source of [{ env: name, kind, means: undefined }, ...fromPlugin, ...oldNames]) {
       const text = variable(env, source.env);
       const raw = text === undefined || source.means === undefined ? text : source.means(text);
       if (raw !== undefined)
-        return { origin: { env: source.env }, raw, kind: source.kind ?? kind, base: cwd };
+        return {
+          origin: { env: source.env },
+          raw,
+          kind: source.kind ?? kind,
+          base: cwd,
+        };
     }
     for (const { path, values, broken, folder } of files) {
       if (broken !== undefined) throw broken;
@@ -158,6 +167,11 @@ function invalid(key: OptionKey, origin: Origin, complaint: string): GloveboxErr
   if (origin === 'default')
     return new GloveboxError('config/invalid', `The default of ${key} ${complaint}`);
   if ('env' in origin) {
+    const { env, pluginOption } = OPTION_TABLE[key];
+    if (pluginOption !== undefined && origin.env === pluginVariable(pluginOption))
+      return new GloveboxError('config/invalid', `The plugin option ${pluginOption} ${complaint}`, {
+        hint: `Correct it with "claude plugin configure glovebox@glovebox", or set ${env}.`,
+      });
     return new GloveboxError('config/invalid', `${origin.env} ${complaint}`, {
       hint: `Correct or unset ${origin.env}.`,
     });

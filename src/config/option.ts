@@ -19,6 +19,10 @@ export interface OldName<T> {
   readonly isStandard?: boolean;
 }
 
+/** Where Claude Code puts an option of the plugin: so for hooks by itself, and for the server by `plugin/.mcp.json`. */
+export const pluginVariable = (pluginOption: string): string =>
+  `CLAUDE_PLUGIN_OPTION_${pluginOption.toUpperCase()}`;
+
 export interface Option<T> {
   readonly kind: Kind<NonNullable<T>>;
   readonly default: (facts: Facts) => T;
@@ -26,6 +30,11 @@ export interface Option<T> {
   readonly defaultText?: string;
   readonly env: string;
   readonly oldNames?: readonly OldName<NonNullable<T>>[];
+  /**
+   * Its name among the options of the Claude Code plugin, where it is one. Weaker than `env`, which somebody set on purpose
+   * for this project or terminal; stronger than `oldNames`, which may be there for other programs.
+   */
+  readonly pluginOption?: string;
   /** The flag of the command line, for texts. */
   readonly flag?: string;
   /**
@@ -45,6 +54,7 @@ interface OptionSpec<T, D extends T | undefined> {
   readonly defaultText?: string;
   readonly env: string;
   readonly oldNames?: readonly OldName<T>[];
+  readonly pluginOption?: string;
   readonly flag?: string;
   readonly from?: Option<T>['from'];
   readonly about: string;

@@ -23,7 +23,7 @@ it('has no variable twice', () => {
     ...(OPTION_TABLE[key].oldNames ?? []).map(({ env }) => env),
   ]);
   expect(names).toEqual([...new Set(names)]);
-  const shared = /^(HF|HUGGING_FACE|GITHUB|GH|S2|SEMANTIC_SCHOLAR)_[A-Z_]+$/;
+  const shared = /^(HF|HUGGING_FACE|GITHUB|GH|MODAL|S2|SEMANTIC_SCHOLAR)_[A-Z_]+$/;
   const others = names.filter((name) => !shared.test(name));
   expect(others.filter((name) => !/^(GLOVEBOX|JLAB_MCP|ML_INTERN)_[A-Z0-9_]+$/.test(name))).toEqual(
     [],

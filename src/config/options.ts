@@ -15,6 +15,7 @@ import {
   words,
 } from './kinds.ts';
 import { JOBS_OPTIONS } from './jobs-options.ts';
+import { MODAL_OPTIONS } from './modal-options.ts';
 import { option, type Option } from './option.ts';
 import { POLICY_OPTIONS } from './policy-options.ts';
 import { truthOfWord } from './policy-settings.ts';
@@ -69,6 +70,7 @@ const OPTIONS = {
         means: (text) => (truthOfWord(text) === true ? 'local' : undefined),
       },
     ],
+    pluginOption: 'backend',
     flag: '--backend',
     about: 'Where sandboxes run when a call does not say it.',
   }),
@@ -198,7 +200,7 @@ const OPTIONS = {
     defaultText: 'any free port',
     env: 'GLOVEBOX_PORT_MIN',
     oldNames: [{ env: 'JLAB_MCP_PORT_MIN' }],
-    about: 'Lowest port of a local Jupyter server.',
+    about: 'Lowest port of a Jupyter server, here or on a node.',
     check: (min, other) => portRange(min, other('local.port_max')),
   }),
   'local.port_max': option({
@@ -207,7 +209,7 @@ const OPTIONS = {
     defaultText: 'any free port',
     env: 'GLOVEBOX_PORT_MAX',
     oldNames: [{ env: 'JLAB_MCP_PORT_MAX' }],
-    about: 'Highest port of a local Jupyter server.',
+    about: 'Highest port of a Jupyter server, here or on a node.',
     check: (max, other) => portRange(other('local.port_min'), max),
   }),
   'local.bind_ip': option({
@@ -234,30 +236,11 @@ const OPTIONS = {
     default: undefined,
     defaultText: 'none: the commands of a cluster run on this machine',
     env: 'GLOVEBOX_SSH_HOST',
+    pluginOption: 'ssh_host',
     about:
       'Login node of a cluster, as ssh knows it: the commands of the cluster run there, over the SSH of this machine.',
   }),
-  'modal.app': option({
-    kind: words('a name of letters, digits, dots and dashes', /^[A-Za-z0-9._-]{1,63}$/),
-    default: 'glovebox',
-    env: 'GLOVEBOX_MODAL_APP',
-    about: 'The app at Modal that all sandboxes of the modal back end belong to.',
-  }),
-  'modal.environment': option({
-    kind: words('a name of letters, digits, dots and dashes', /^[A-Za-z0-9._-]{1,63}$/),
-    default: undefined,
-    defaultText: 'that of the Modal profile',
-    env: 'GLOVEBOX_MODAL_ENVIRONMENT',
-    about: 'The environment at Modal.',
-  }),
-  'modal.root': option({
-    kind: words('a folder', /^[^\s]+$/),
-    default: '/',
-    env: 'GLOVEBOX_MODAL_ROOT',
-    from: 'user',
-    about:
-      'Folder inside a Modal sandbox that holds workspace, models and cache. Another one than / is for images that cannot write there; kernels run as the user of the image then.',
-  }),
+  ...MODAL_OPTIONS,
   'network.proxy': option({
     kind: secret('the URL of a proxy'),
     default: undefined,
@@ -288,6 +271,7 @@ const OPTIONS = {
     default: undefined,
     defaultText: 'the file in hub.token_file',
     env: 'GLOVEBOX_HF_TOKEN',
+    pluginOption: 'hf_token',
     oldNames: [
       { env: 'HF_TOKEN', isStandard: true },
       { env: 'HUGGING_FACE_HUB_TOKEN', isStandard: true },
@@ -332,6 +316,7 @@ const OPTIONS = {
     default: undefined,
     defaultText: 'none',
     env: 'S2_API_KEY',
+    pluginOption: 'semantic_scholar_key',
     oldNames: [{ env: 'SEMANTIC_SCHOLAR_API_KEY', isStandard: true }],
     from: 'user',
     about: 'Key of Semantic Scholar; without it all anonymous users share one small quota.',
@@ -376,6 +361,7 @@ const OPTIONS = {
     default: undefined,
     defaultText: 'none',
     env: 'GLOVEBOX_GITHUB_TOKEN',
+    pluginOption: 'github_token',
     oldNames: [
       { env: 'GITHUB_TOKEN', isStandard: true },
       { env: 'GH_TOKEN', isStandard: true },

@@ -1,5 +1,5 @@
 /** The rows of the option table about SLURM clusters. Their values travel to `sbatch` as they are, so they are checked closely. */
-import { choice, jsonList, list, onOff, wholeNumber, words } from './kinds.ts';
+import { choice, ipAddress, jsonList, list, onOff, wholeNumber, words } from './kinds.ts';
 import { option } from './option.ts';
 
 const oneLine = words('one line of text that does not begin with "-"', /^(?!-)\P{Cc}+$/u);
@@ -38,10 +38,21 @@ export const SLURM_OPTIONS = {
     about: 'Cluster to submit to, where several are federated.',
   }),
   'slurm.tunnel': option({
-    kind: choice(['step']),
-    default: 'step',
+    kind: choice(['step', 'direct', 'forward', 'node-ssh']),
+    default: undefined,
+    defaultText: 'step; without srun direct, over SSH forward',
     env: 'GLOVEBOX_TUNNEL',
-    about: 'How connections reach the node: step is a relay inside the job.',
+    about:
+      'How connections reach the node: step is a relay inside the job, direct and forward are TLS to its address from here and from the login node, node-ssh is a relay that SSH starts there.',
+  }),
+  'slurm.bind_ip': option({
+    kind: ipAddress(),
+    default: undefined,
+    defaultText: 'none; with direct and forward the one towards the login node',
+    env: 'GLOVEBOX_SLURM_BIND_IP',
+    oldNames: [{ env: 'JLAB_MCP_SLURM_BIND_IP' }],
+    about:
+      'Address of nodes that servers listen on, with TLS; where it is set, direct and forward are the default. 0.0.0.0 means the one towards the login node.',
   }),
   'slurm.partition': option({
     kind: partitions,

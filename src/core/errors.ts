@@ -42,6 +42,10 @@ export const ERROR_CODES = {
     retryable: false,
     about: 'The sandbox has nothing through which commands and files could work.',
   },
+  'shell/failed': {
+    retryable: false,
+    about: 'A command ended with another exit code than 0, which its caller had forbidden.',
+  },
   'storage/failed': { retryable: true, about: 'The disk refused a read or a write.' },
   'record/missing': { retryable: false, about: 'A record was removed meanwhile.' },
   'record/exists': { retryable: false, about: 'A record with that id is already there.' },
@@ -83,6 +87,10 @@ export const ERROR_CODES = {
   'session/ended': { retryable: false, about: 'The session was shut down.' },
   'run/unknown': { retryable: false, about: 'No run has that id.' },
   'run/queue-full': { retryable: true, about: 'Too many runs wait for the same kernel.' },
+  'code/failed': {
+    retryable: false,
+    about: 'Code ended with an exception or not at all, which its caller had forbidden.',
+  },
   'kernel/spec-unknown': { retryable: false, about: 'The server has no kernel of that name.' },
   'kernel/unknown': { retryable: false, about: 'The server has no running kernel with that id.' },
   'kernel/start-failed': {
@@ -209,6 +217,10 @@ export const ERROR_CODES = {
     retryable: false,
     about:
       'A Job was asked for, and nobody can say whether it runs; it must not be asked for again.',
+  },
+  'script/failed': {
+    retryable: false,
+    about: 'A set-up script failed, or ended before it handed over a session.',
   },
   'policy/needs-approval': {
     retryable: false,

@@ -14,7 +14,7 @@ const FURNITURE = new Set(
   'SCRIPT STYLE NAV FOOTER HEADER BUTTON FORM SVG IFRAME NOSCRIPT TEMPLATE IMG VIDEO'.split(' '),
 );
 const PAPER_FURNITURE =
-  /\bltx_(?:bibliography|page_footer|page_header|authors|dates|role_footnotemark|ERROR|pagination|TOC|keywords|classification)\b/;
+  /\bltx_(?:page_footer|page_header|authors|dates|role_footnotemark|ERROR|pagination|TOC|keywords|classification)\b/;
 
 /** Loaded on first use: parsing HTML is rare, and the parser is large. */
 export async function htmlToMarkdown(html: string): Promise<string> {

@@ -100,7 +100,9 @@ function handshake(socket: WsSocket, options: SocketOptions): Promise<void> {
     signal?.addEventListener('abort', onAbort, { once: true });
 
     // Gateways and older servers accept the socket without the subprotocol, which the library takes for an error.
-    socket.once('upgrade', ({ headers }) => {
+    socket.once('upgrade', ({ headers, socket: stream }) => {
+      // A connection is kept for what may come; who waits for something keeps the process (`holdProcess`).
+      stream.unref();
       if (headers['sec-websocket-protocol'] !== undefined) return;
       framing = 'legacy';
       headers['sec-websocket-protocol'] = V1_SUBPROTOCOL;

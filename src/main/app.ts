@@ -17,6 +17,7 @@ import { DEFAULT_LIMITS, type SessionLimits } from '#session/limits.ts';
 import { Sessions } from '#session/sessions.ts';
 import { createSandboxFiles } from '#shell/files.ts';
 import { createShell } from '#shell/shell.ts';
+import { createTransfer } from '#shell/transfer.ts';
 import type { ToolServices } from '#tools/define-tool.ts';
 import { createPolicy } from './policy.ts';
 import { locateImageWorker } from './image-assets.ts';
@@ -26,7 +27,7 @@ import { localSettings } from './local-settings.ts';
 import { huggingfaceSettings } from './huggingface-settings.ts';
 import { modalSettings } from './modal-settings.ts';
 import { readPythonFile } from './python-files.ts';
-import { createClusterHosts, slurmSettings } from './slurm-settings.ts';
+import { createClusterHosts, createNodeHosts, slurmSettings } from './slurm-settings.ts';
 import { readStatus } from './status.ts';
 import { createWebServices } from './web-services.ts';
 
@@ -78,6 +79,7 @@ export function createApp({ config, env, projectDir, log, limits, webClock }: Ap
     log,
     defaultBackend: () => config.get('backend') ?? 'local',
     session: policy.recordedSession,
+    profiles: () => config.profiles(),
   });
   const notebooks = createNotebooks({ locksDir: path.join(dir, 'locks'), clock, log });
   const sessions = new Sessions({
@@ -110,6 +112,7 @@ export function createApp({ config, env, projectDir, log, limits, webClock }: Ap
       sandboxes,
       shell: createShell({ helpers, source: () => readPythonFile('shell.py') }),
       files: createSandboxFiles({ helpers, clock, source: () => readPythonFile('files.py') }),
+      transfer: createTransfer({ helpers, clock, source: () => readPythonFile('transfer.py') }),
       projectDir,
       images,
       ...web,
@@ -168,6 +171,7 @@ function slurmLoader(config: Config, environment: Environment, log: Log): Backen
       log,
       settings: () => slurmSettings(config),
       host: createClusterHosts(config, environment),
+      nodeHost: createNodeHosts(config, environment),
       openRelay: async (host, options) =>
         openRelay(host, { ...options, source: await readPythonFile('relay.py') }),
     });

@@ -9,6 +9,7 @@ import { findProjectDir } from '#config/project.ts';
 import { VERSION } from '#core/version.ts';
 import { systemClock } from '#platform/clock.ts';
 import { ensurePrivateFolder, writeFileAtomic } from '#platform/files.ts';
+import { holdProcess } from '#platform/hold-process.ts';
 import { createLog } from '#platform/log.ts';
 import { childEnvironment } from '#platform/environment.ts';
 import { findProgram, spawnDetached } from '#platform/process.ts';
@@ -17,11 +18,17 @@ import { askAtTerminal, promptAtTerminal } from './ask-at-terminal.ts';
 import { createDoctorProbes } from './doctor-probes.ts';
 import { isRunByAgent } from './host-session.ts';
 import { keepStdoutForProtocol } from './protocol-stdout.ts';
+import { startScript } from './start-script.ts';
 import { sshSettings } from './ssh-settings.ts';
 
 /** Runs one command and resolves with its exit code. */
-export function runCommandLine(argv: readonly string[]): Promise<number> {
-  return runCli(argv, createHost(readEnvironment(), process.cwd()));
+export async function runCommandLine(argv: readonly string[]): Promise<number> {
+  const release = holdProcess();
+  try {
+    return await runCli(argv, createHost(readEnvironment(), process.cwd()));
+  } finally {
+    release();
+  }
 }
 
 /** What commands get; streams can be replaced to read what they write. */
@@ -80,6 +87,13 @@ export function createHost(env: Environment, cwd: string): CliHost {
       const { openMaster } = await import('#platform/ssh-control.ts');
       return openMaster(sshSettings(config, env, destination), signal);
     },
+
+    runScript: (request, events, signal) =>
+      startScript(
+        { ...request, cwd, env: { ...env, GLOVEBOX_PROJECT_DIR: projectDir } },
+        events,
+        signal,
+      ),
 
     async saveFile(config, name, data, folder) {
       const target = folder ?? path.join(config.get('dir'), 'saved');

@@ -4,18 +4,24 @@ import { variable, type Environment } from '#config/environment.ts';
 import type { ModalSettings } from '../sandbox/backends/modal/settings.ts';
 import { locatePythonFiles } from './python-files.ts';
 
-const HUB = 'https://huggingface.co';
-
 /** @throws `config/invalid` for a bad value. */
 export function modalSettings(config: Config, environment: Environment): ModalSettings {
+  const hubToken = config.get('hub.token')?.reveal();
+  const id = config.get('modal.token_id')?.reveal();
+  const secret = config.get('modal.token_secret')?.reveal();
   return {
     dir: config.get('dir'),
     pythonDir: locatePythonFiles(),
     appName: config.get('modal.app'),
     environment: config.get('modal.environment'),
     root: config.get('modal.root'),
-    variables: environment,
-    hubUrl: (variable(environment, 'HF_ENDPOINT') ?? HUB).replace(/\/+$/, ''),
-    hubToken: variable(environment, 'HF_TOKEN'),
+    ...(id !== undefined && secret !== undefined && { token: { id, secret } }),
+    // A sandbox asks for it by this name, wherever the user has put it.
+    variables:
+      hubToken === undefined
+        ? environment
+        : { ...environment, HF_TOKEN: variable(environment, 'HF_TOKEN') ?? hubToken },
+    hubUrl: config.get('hub.endpoint'),
+    hubToken,
   };
 }

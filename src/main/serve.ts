@@ -12,6 +12,7 @@ import { listRootFolders } from '#mcp/roots.ts';
 import { createMcpServer } from '#mcp/server.ts';
 import { serveOverStdio } from '#mcp/stdio.ts';
 import { systemClock } from '#platform/clock.ts';
+import { holdProcess } from '#platform/hold-process.ts';
 import { createLog } from '#platform/log.ts';
 import { tools } from '#tools/index.ts';
 import type { App } from './app.ts';
@@ -62,6 +63,8 @@ export async function serve(): Promise<void> {
     exit: (code) => process.exit(code),
   });
 
+  // Its end is decided by the lifecycle, which has things to save when stdin has closed.
+  holdProcess();
   const toolsets = config.getOrDefault('tools.toolsets');
   serveOverStdio({
     input: process.stdin,

@@ -38,7 +38,9 @@ export function slurmSettings(config: Config): SlurmSettings {
     setupFile: config.get('slurm.setup'),
     purgeModules: config.get('slurm.purge'),
     exportNames: config.get('slurm.export'),
-    tunnel: config.get('slurm.tunnel') ?? 'step',
+    tunnel: config.get('slurm.tunnel'),
+    bindIp: config.get('slurm.bind_ip'),
+    ports: { min: config.get('local.port_min'), max: config.get('local.port_max') },
     readyMs: config.get('slurm.ready_s') * 1000,
     pollMinMs: config.get('slurm.poll_min_s') * 1000,
     serverRootDir: config.get('server.root_dir'),
@@ -54,6 +56,35 @@ export function createClusterHosts(config: Config, env: Environment): () => Prom
     made.set(destination, host);
     return host;
   };
+}
+
+/** Connections to nodes are few and end with their jobs. */
+const NODE_KEEP_S = 60;
+
+/** The nodes of a cluster, over the user's own SSH: from here, or by way of the login node where that is another machine. */
+export function createNodeHosts(config: Config, env: Environment): (node: string) => Promise<Host> {
+  const made = new Map<string, Promise<Host>>();
+  return (node) => {
+    const login = config.get('ssh.host') ?? '';
+    const key = `${login} ${node}`;
+    const host = made.get(key) ?? createNodeHost(node, login, config, env);
+    made.set(key, host);
+    return host;
+  };
+}
+
+async function createNodeHost(
+  node: string,
+  login: string,
+  config: Config,
+  env: Environment,
+): Promise<Host> {
+  const { createSshHost } = await import('#platform/ssh-host.ts');
+  return createSshHost({
+    ...sshSettings(config, env, node),
+    keepS: NODE_KEEP_S,
+    ...(login !== '' && { via: sshSettings(config, env, login) }),
+  });
 }
 
 async function createClusterHost(

@@ -1,4 +1,5 @@
 /** A machine on which commands of a user run: this one, or one that is reached over SSH. */
+import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { CommandResult } from './process.ts';
 
@@ -30,6 +31,18 @@ export interface HostStream {
    */
   readonly ended: Promise<{ readonly code: number | null; readonly stderr: string }>;
   /** Ends the command: on this machine by signals, on a remote one by the end of its stdin. Idempotent. */
+  close(): void;
+}
+
+/** The way to one TCP port that a host can reach. */
+export interface HostRoute {
+  /**
+   * A new connection. Over SSH the far end may refuse it only after this has resolved: then it is reset.
+   *
+   * @throws `server/unreachable` when nobody listens there; what `Host.run` throws when the host itself cannot be reached.
+   */
+  connect(signal?: AbortSignal): Promise<Socket>;
+  /** Lets go of what is held for it; connections that are open live on. Idempotent. */
   close(): void;
 }
 
@@ -77,6 +90,9 @@ export interface Host {
     content: string,
     options: { readonly mode?: number; readonly signal?: AbortSignal | undefined },
   ): Promise<void>;
+
+  /** Connections as if they came from that host; over SSH through the shared connection, without a session. Does no I/O. */
+  routeTo(to: { readonly host: string; readonly port: number }): HostRoute;
 
   /** The text of a file of at most 8 MiB, undefined when there is none. @throws as `run`, `storage/failed`. */
   readFile(

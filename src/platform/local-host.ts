@@ -4,6 +4,7 @@ import { constants, homedir, hostname } from 'node:os';
 import path from 'node:path';
 import { throwIfAborted } from '#core/abort.ts';
 import { GloveboxError, messageOf } from '#core/errors.ts';
+import { createDirectRoute } from './direct-route.ts';
 import type { Environment } from './environment.ts';
 import { readTextIfExists, writeFileAtomic } from './files.ts';
 import type { Host } from './host.ts';
@@ -54,6 +55,7 @@ export function createLocalHost({ env }: { readonly env: Environment }): Host {
       return readTextIfExists(file);
     },
 
+    routeTo: createDirectRoute,
     home: async () => given['HOME'] ?? homedir(),
     hostname: async () => hostname(),
   };

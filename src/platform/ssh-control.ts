@@ -31,10 +31,13 @@ const LOGIN_LIMIT_MS = 60_000;
 export function createSshControl(settings: SshSettings): SshControl {
   let route: SshRoute | undefined;
   let attempt: Promise<SshRoute> | undefined;
+  const via = settings.via === undefined ? undefined : createSshControl(settings.via);
 
   async function connect(): Promise<SshRoute> {
     route ??= await findRoute(settings);
-    if (!(await isConnected(settings, route))) await logIn(settings, route);
+    if (!(await isConnected(settings, route))) {
+      await logIn(settings, route, await via?.ensure());
+    }
     return route;
   }
 
@@ -97,10 +100,15 @@ async function isConnected(settings: SshSettings, route: SshRoute): Promise<bool
   }
 }
 
-async function logIn(settings: SshSettings, route: SshRoute): Promise<void> {
+async function logIn(
+  settings: SshSettings,
+  route: SshRoute,
+  viaRoute: SshRoute | undefined,
+): Promise<void> {
   const { destination } = settings;
   try {
-    const { code, stderr } = await runCommand(loginArguments(settings, route, 'nobody'), {
+    const words = loginArguments(settings, route, 'nobody', viaRoute);
+    const { code, stderr } = await runCommand(words, {
       env: sshEnvironment(settings.env),
       timeoutMs: LOGIN_LIMIT_MS,
     });

@@ -14,6 +14,7 @@ import { createSlots } from './slots.ts';
 import { createSshControl, type SshControl } from './ssh-control.ts';
 import { isSessionRefused, translateSshFailure, unreachable } from './ssh-errors.ts';
 import { channelArguments, sshEnvironment, type SshSettings } from './ssh-options.ts';
+import { createSshRoute } from './ssh-route.ts';
 
 /** sshd allows 10 for a connection by default, and other processes of ours may share it. */
 const MAX_SESSIONS = 6;
@@ -70,7 +71,14 @@ export function createSshHost(settings: SshSettings, clock: Clock = systemClock)
     }
   }
 
-  return { name, isRemote: true, run, open, ...commandFiles(name, run) };
+  return {
+    name,
+    isRemote: true,
+    run,
+    open,
+    routeTo: (to) => createSshRoute(settings, to),
+    ...commandFiles(name, run),
+  };
 }
 
 const REFUSED = Symbol('refused');

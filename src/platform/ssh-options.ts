@@ -18,6 +18,10 @@ export interface SshSettings {
   readonly program?: string;
   /** Instead of the user's and the system's configuration. */
   readonly configFile?: string;
+  /** Reached through the shared connection to this one, which is opened first. */
+  readonly via?: SshSettings;
+  /** How long the shared connection is kept without use. Default 8 hours. */
+  readonly keepS?: number;
 }
 
 /** Where a destination leads, after the user's configuration. */
@@ -40,13 +44,11 @@ const SUFFIX_BYTES = 17;
 const HASH_BYTES = 40;
 const QUESTION_LIMIT_MS = 30_000;
 
-/** Connections are kept for later processes, and noticed when they are dead after 45 s. */
-const CONNECTION = [
-  'ControlPersist=8h',
-  'ServerAliveInterval=15',
-  'ServerAliveCountMax=3',
-  'ConnectTimeout=20',
-];
+/** Connections are kept for later processes. */
+const KEEP_S = 8 * 3600;
+
+/** They are noticed when they are dead after 45 s. */
+const CONNECTION = ['ServerAliveInterval=15', 'ServerAliveCountMax=3', 'ConnectTimeout=20'];
 
 /** No agent, no windows, no ports of the user's configuration; nothing that changes bytes. Host key checks stay as they are. */
 const PLAIN = [
@@ -77,16 +79,36 @@ export function loginArguments(
   settings: SshSettings,
   route: SshRoute,
   by: 'person' | 'nobody',
+  viaRoute?: SshRoute,
 ): string[] {
+  const { via, keepS = KEEP_S } = settings;
+  const jump =
+    via === undefined || viaRoute === undefined
+      ? []
+      : [`ProxyCommand=${jumpCommand(via, viaRoute)}`];
   return [
     ...base(settings),
     ...socket(route),
-    ...flags(['ControlMaster=auto', ...CONNECTION, ...PLAIN]),
+    ...flags([`ControlPersist=${keepS}`, 'ControlMaster=auto', ...jump, ...CONNECTION, ...PLAIN]),
     ...flags(by === 'nobody' ? UNATTENDED : []),
     '--',
     settings.destination,
     'true',
   ];
+}
+
+/** One word for the shell that runs a `ProxyCommand`, where a percent sign is ssh's own. */
+const literal = (word: string): string =>
+  `'${word.replaceAll("'", String.raw`'\''`).replaceAll('%', '%%')}'`;
+
+/** For a shell: what ssh talks to is the far end of a channel through the other connection. */
+function jumpCommand(via: SshSettings, route: SshRoute): string {
+  const words = [
+    ...base(via),
+    ...socket(route),
+    ...flags(['ControlMaster=no', `ProxyCommand=${INSTEAD_OF_A_LOGIN}`, ...PLAIN, ...UNATTENDED]),
+  ];
+  return [...words.map(literal), '-W', "'[%h]:%p'", '--', literal(via.destination)].join(' ');
 }
 
 /** Runs a command line over the connection that is there. Without one it fails at once, instead of logging in unseen. */

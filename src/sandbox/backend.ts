@@ -1,8 +1,8 @@
 /** The contract that every back end fulfils. `test/contract/backend-contract.ts` holds each of its sentences as a test. */
-import * as z from 'zod';
+import type * as z from 'zod';
 import type { Endpoint } from '#core/endpoint.ts';
-import { GloveboxError } from '#core/errors.ts';
 import type { JsonObject } from '#core/json.ts';
+import { checkOptions, refusal } from './check-options.ts';
 
 export const BACKEND_IDS = ['local', 'slurm', 'modal', 'huggingface'] as const;
 export type BackendId = (typeof BACKEND_IDS)[number];
@@ -207,9 +207,6 @@ export interface Backend {
   /** True when the sandbox gives no isolation from the user's account. */
   readonly sharesHost: boolean;
 
-  /** @throws `config/invalid` for options that `start` would refuse. Makes nothing. */
-  checkOptions(options: unknown): void;
-
   /** The hardware that can be asked for, with price and availability now. @throws `backend/unavailable`. */
   offers(signal: AbortSignal): Promise<readonly Offer[]>;
 
@@ -277,7 +274,7 @@ export interface Backend {
 
 interface BackendSpec<Schema extends z.ZodObject> extends Omit<
   Backend,
-  'optionsSchema' | 'start' | 'checkOptions' | 'quote'
+  'optionsSchema' | 'start' | 'quote'
 > {
   readonly options: Schema;
   readonly quote?: (
@@ -293,7 +290,6 @@ export function defineBackend<Schema extends z.ZodObject>(spec: BackendSpec<Sche
   return {
     ...rest,
     optionsSchema: options,
-    checkOptions: (raw) => void parseBackendOptions(spec.id, options, raw),
     ...(quote !== undefined && {
       quote: async (raw: unknown, context: Parameters<NonNullable<Backend['quote']>>[1]) =>
         quote(parseBackendOptions(spec.id, options, raw), context),
@@ -302,19 +298,13 @@ export function defineBackend<Schema extends z.ZodObject>(spec: BackendSpec<Sche
   };
 }
 
-/** Checks options without doing anything, so that a caller can refuse them before it writes a record. @throws `config/invalid`. */
+/** @throws `config/invalid` with every mistake. */
 export function parseBackendOptions<Schema extends z.ZodObject>(
   id: BackendId,
   schema: Schema,
   raw: unknown,
 ): z.output<Schema> {
-  const parsed = schema.safeParse(raw ?? {});
-  if (parsed.success) return parsed.data;
-  throw new GloveboxError(
-    'config/invalid',
-    `Options of the ${id} back end: ${z.prettifyError(parsed.error)}`,
-    {
-      hint: `Known options: ${Object.keys(schema.shape).join(', ')}. sandbox_options describes them.`,
-    },
-  );
+  const checked = checkOptions(schema, raw);
+  if (checked.mistakes === undefined) return checked.data;
+  throw refusal(id, checked.mistakes, Object.keys(schema.shape));
 }

@@ -63,7 +63,9 @@ export class Follower {
       const { state, detail } = view.status;
       if (failureThrows && state === 'ended') throw await this.#failureOf(view);
       const remainingMs = deadline - clock.monotonic();
-      if (!isOnItsWay(view) || remainingMs <= 0) return view;
+      // One that somebody is just ending has not arrived either: its end is a moment away.
+      const isMoving = isOnItsWay(view) || state === 'stopping';
+      if (!isMoving || remainingMs <= 0) return view;
       tell({ message: detail ?? state });
       await sleep(clock, Math.min(pauseMs, remainingMs), wait.signal);
     }

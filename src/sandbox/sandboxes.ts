@@ -11,15 +11,11 @@ import { sleep, type Clock } from '#platform/clock.ts';
 import type { Log } from '#platform/log.ts';
 import { currentIdentity, lifeOf } from '#platform/process-identity.ts';
 import type { RecordStore } from '#platform/records.ts';
-import {
-  parseBackendOptions,
-  type Backend,
-  type BackendId,
-  type Resources,
-  type Snapshot,
-} from './backend.ts';
 import { admitted, type Admission, type Admit } from './admission.ts';
+import type { Backend, BackendId, Resources, Snapshot } from './backend.ts';
 import { writeBrowserPage } from './browser-page.ts';
+import { checkForBackend } from './check-for-backend.ts';
+import type { Names } from './check-options.ts';
 import {
   sandboxFolder,
   sandboxRecords,
@@ -29,10 +25,11 @@ import {
 } from './records.ts';
 import { Follower, isOnItsWay, type SandboxWait } from './follow.ts';
 import type { BackendRegistry } from './registry.ts';
+import { resolveConfig, type Profile, type WantedSandbox } from './sandbox-config.ts';
 import { newSandboxId, onThisHost, projectSandboxId, realProjectDir } from './sandbox-ids.ts';
-import { keepFiles } from './snapshots.ts';
+import { keepFiles, readSnapshot } from './snapshots.ts';
 import { Starts } from './starts.ts';
-import { isAbandoned, rootDirOf, Views, type SandboxView } from './views.ts';
+import { isAbandoned, isCarriedOn, rootDirOf, Views, type SandboxView } from './views.ts';
 
 export type { SandboxWait } from './follow.ts';
 export type { SandboxView } from './views.ts';
@@ -46,6 +43,8 @@ export interface SandboxesOptions {
   readonly defaultBackend: () => BackendId;
   /** The host's session, which is put on record: whoever ends the sandbox of another one is asked. */
   readonly session?: (() => string) | undefined;
+  /** `[sandbox.NAME]` of the files `glovebox.toml`, by name. */
+  readonly profiles?: () => ReadonlyMap<string, Profile>;
 }
 
 export interface SandboxRequest {
@@ -54,6 +53,8 @@ export interface SandboxRequest {
   /** A name of the user's own: sandboxes with different names are different ones. */
   readonly name?: string;
   readonly options?: object;
+  /** How the caller writes names, for the texts about mistakes. */
+  readonly names?: Names;
   /**
    * - `project`: the project has one of this back end and name, whatever its options. Always so for the local one.
    * - `options`: it has one of this back end and name for each set of options, so that a call that is repeated starts nothing more.
@@ -63,6 +64,8 @@ export interface SandboxRequest {
   readonly once?: 'project' | 'options';
   /** Asked before a new one is started, and not where one that lives is gone on with. Needed where it costs money. */
   readonly admit?: Admit;
+  /** Told its id when it is on record and before anything is made; not of one that lived already. */
+  readonly onRecord?: (id: string) => void;
 }
 
 const MAX_PARALLEL = 6;
@@ -105,6 +108,28 @@ export class Sandboxes {
   }
 
   /**
+   * What a config asks for: back end, name, profile and options in one object, as tools, command line and programs take it. The
+   * profile is below what the config says itself. Its options are in the back end's names, and not checked yet.
+   *
+   * @param fallback the back end where nothing names one
+   * @throws `config/invalid` for what is no config, or a name that cannot be one; `input/invalid` for an unknown profile;
+   *   `backend/unknown`.
+   */
+  resolve(config: unknown, fallback: string = this.defaultBackend()): Promise<WantedSandbox> {
+    const { registry, profiles } = this.#options;
+    return resolveConfig(config, { registry, profiles: profiles?.() ?? new Map(), fallback });
+  }
+
+  /**
+   * Options as a start would take them, in the back end's own names and with its defaults. Makes nothing.
+   *
+   * @throws `config/invalid` with every mistake; for an option that the back end does not have, it names those that do (G3).
+   */
+  checkOptions(backend: BackendId, options: unknown, names?: Names): Promise<JsonObject> {
+    return checkForBackend(this.#options.registry, backend, options, names);
+  }
+
+  /**
    * Makes a sandbox and follows it until it is ready, ends, or `waitMs` is over. Where the project has it once, one that lives is
    * followed or returned instead, also when another process is just starting it; `ignoredOptions` then names what it was not
    * started with.
@@ -113,9 +138,7 @@ export class Sandboxes {
    */
   async create(request: SandboxRequest, wait: SandboxWait): Promise<SandboxView> {
     const backend = await this.backend(request.backend);
-    const options = toJsonObject(
-      parseBackendOptions(backend.id, backend.optionsSchema, request.options),
-    );
+    const options = await this.checkOptions(backend.id, request.options, request.names);
     const projectDir = await realProjectDir(request.projectDir);
     await this.#forgetOld();
     const { name } = request;
@@ -125,7 +148,8 @@ export class Sandboxes {
       const living =
         once === 'project' ? await this.#living(backend.id, projectDir, name) : undefined;
       const id = living ?? projectSandboxId(backend.id, projectDir, name, key);
-      const view = await this.#reuseOrStart(backend, id, projectDir, wait, { ...request, options });
+      const asked = { ...request, options };
+      const view = await this.#reuseOrStart(backend, id, projectDir, wait, asked);
       const ignoredOptions = Object.keys(request.options ?? {}).filter(
         (option) => JSON.stringify(view.options[option]) !== JSON.stringify(options[option]),
       );
@@ -137,6 +161,7 @@ export class Sandboxes {
       const record = this.#newRecord(backend, id, projectDir, name, options);
       const created = await this.#records.create(id, record);
       await admission?.attach();
+      request.onRecord?.(id);
       return this.#follower.follow(id, wait, this.#starts.begin(backend, created), true);
     } catch (error) {
       if ((await this.#records.read(id).catch(() => undefined)) === undefined)
@@ -276,6 +301,11 @@ export class Sandboxes {
     return keepFiles(await this.backend(record.backend), record, this.#options, options, signal);
   }
 
+  /** What a snapshot was taken of; asks nobody. @throws `sandbox/unknown`. */
+  snapshotOf(snapshotId: string): ReturnType<typeof readSnapshot> {
+    return readSnapshot(snapshotId, this.#options);
+  }
+
   /** For the wire client: asked before every connection, throws `sandbox/ended`, `sandbox/pending`, `server/unreachable`. */
   endpointSource(id: string): EndpointSource {
     return async (signal = new AbortController().signal) => {
@@ -350,7 +380,7 @@ export class Sandboxes {
     plainId: string,
     projectDir: string,
     wait: SandboxWait,
-    { name, options, admit }: Asked = {},
+    { name, options, admit, onRecord }: Asked = {},
   ): Promise<SandboxView> {
     let admission: Admission | undefined;
     for (;;) {
@@ -371,6 +401,7 @@ export class Sandboxes {
         : await this.#claim((await this.#records.read(id)) ?? record, options);
       if (claimed !== undefined) {
         await admission?.attach();
+        onRecord?.(id);
         return this.#follower.follow(id, wait, this.#starts.begin(backend, claimed), true);
       }
       await sleep(this.#options.clock, 20, wait.signal);
@@ -472,17 +503,6 @@ export class Sandboxes {
   }
 }
 
-/** A start that an earlier process did not finish was let in then, as it was asked for then. */
-const isCarriedOn = (
-  record: SandboxRecord,
-  starts: Starts,
-  options: JsonObject | undefined,
-): boolean =>
-  isAbandoned(record, starts) &&
-  (options === undefined || JSON.stringify(options) === JSON.stringify(record.options));
-
-type Asked = { readonly name?: string; readonly options?: JsonObject; readonly admit?: Admit };
-
-function toJsonObject(value: unknown): JsonObject {
-  return JSON.parse(JSON.stringify(value));
-}
+type Asked = Pick<SandboxRequest, 'name' | 'admit' | 'onRecord'> & {
+  readonly options?: JsonObject;
+};

@@ -59,3 +59,17 @@ export async function keepFiles(
   });
   return snapshot;
 }
+
+/** The back end and the options of the sandbox that a snapshot was taken of. @throws `sandbox/unknown`. */
+export async function readSnapshot(
+  snapshotId: string,
+  { dir, clock }: { readonly dir: string; readonly clock: Clock },
+): Promise<Pick<SnapshotRecord, 'backend' | 'options' | 'description'>> {
+  const records = snapshotRecords(dir, clock);
+  const record = await records.read(snapshotId);
+  if (record !== undefined) return record;
+  const known = (await records.list()).map(({ id }) => id);
+  throw new GloveboxError('sandbox/unknown', `There is no snapshot "${snapshotId}" on record.`, {
+    hint: known.length === 0 ? 'There is none at all.' : `Known: ${known.join(', ')}.`,
+  });
+}

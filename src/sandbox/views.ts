@@ -139,3 +139,12 @@ function statusOf(record: SandboxRecord): SandboxStatus {
     ...(usdPerHour !== undefined && { usdPerHour }),
   };
 }
+
+/** A start that an earlier process did not finish was let in then, as it was asked for then. */
+export const isCarriedOn = (
+  record: SandboxRecord,
+  starts: Starts,
+  options: JsonObject | undefined,
+): boolean =>
+  isAbandoned(record, starts) &&
+  (options === undefined || JSON.stringify(options) === JSON.stringify(record.options));

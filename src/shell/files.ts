@@ -2,14 +2,11 @@
 import { Buffer } from 'node:buffer';
 import { promisify } from 'node:util';
 import { deflate, inflate } from 'node:zlib';
-import * as z from 'zod';
-import { abandonOn } from '#core/abort.ts';
 import { GloveboxError } from '#core/errors.ts';
-import { newUuid } from '#core/ids.ts';
-import { sleep, type Clock } from '#platform/clock.ts';
+import type { Clock } from '#platform/clock.ts';
 import type { SandboxWait } from '#sandbox/sandboxes.ts';
-import type { HelperKernels, Loan } from '#session/helper-kernels.ts';
-import { pythonCall } from '#session/python-call.ts';
+import type { HelperKernels } from '#session/helper-kernels.ts';
+import { withProgram } from './ask-kernel.ts';
 import { editText, type EditRequest } from './edit-text.ts';
 import {
   changed,
@@ -24,7 +21,6 @@ import {
 
 /** The type under which `python/files.py` publishes its answer. */
 const MIME = 'application/vnd.glovebox.file+json';
-const ANSWER_MS = 60_000;
 /** Read through line by line, of which a window is answered. */
 const MAX_READ_BYTES = 512 * 1024 * 1024;
 /** Travels as a whole. */
@@ -192,57 +188,18 @@ class FilesOverKernels implements SandboxFiles {
     this.#seen.set(keyOf(sandboxId, real), sha256);
   }
 
-  async #with<T>(
+  #with<T>(
     wanted: string | undefined,
     wait: SandboxWait,
     work: (ask: Ask, sandboxId: string) => Promise<T>,
   ): Promise<T> {
-    const source = await this.#options.source();
-    const loan = await this.#options.helpers.lend(wanted, wait);
-    const ask: Ask = async (request, maxBytes) => {
-      const answer = await this.#ask(loan, pythonCall(source, request), wait.signal);
-      throwRefusal(answer, String(request['path']), maxBytes);
-      return answer;
-    };
-    try {
-      return await work(ask, loan.sandbox.id);
-    } finally {
-      loan.release();
-    }
-  }
-
-  /** One silent request, which is no run: it takes a moment, and what it changes is checked by its hash. */
-  async #ask({ session }: Loan, code: string, signal: AbortSignal): Promise<unknown> {
-    const { link } = session;
-    if (link === undefined) throw silent('The connection to the sandbox was lost');
-    let published: unknown;
-    const execution = link.channel.execute(
-      { msgId: newUuid(), code, silent: true, storeHistory: false, allowStdin: false },
-      {
-        onMessage: ({ header, content }) => {
-          if (header.msg_type !== 'display_data') return;
-          const bundle = z.looseObject({ [MIME]: z.string() }).safeParse(content['data']);
-          if (bundle.success) published = JSON.parse(bundle.data[MIME] ?? 'null');
-        },
-      },
+    return withProgram({ ...this.#options, mime: MIME }, wanted, wait, (ask, sandboxId) =>
+      work(async (request, maxBytes) => {
+        const answer = await ask(request);
+        throwRefusal(answer, String(request['path']), maxBytes);
+        return answer;
+      }, sandboxId),
     );
-    const stop = new AbortController();
-    const limit = sleep(this.#options.clock, ANSWER_MS, stop.signal).then(
-      () => undefined,
-      () => undefined,
-    );
-    try {
-      const reply = await abandonOn(Promise.race([execution.finished, limit]), signal);
-      if (reply === undefined) throw silent(`There was no answer within ${ANSWER_MS / 1000} s`);
-      if (published === undefined)
-        throw silent(
-          `The look at the file ended without an answer (${reply.error?.value ?? reply.status})`,
-        );
-      return published;
-    } finally {
-      stop.abort();
-      execution.release();
-    }
   }
 }
 
@@ -250,14 +207,8 @@ type Ask = (request: Readonly<Record<string, unknown>>, maxBytes: number) => Pro
 
 const keyOf = (sandboxId: string, real: string): string => `${sandboxId}\n${real}`;
 
-function silent(what: string): GloveboxError {
-  return new GloveboxError('kernel/unresponsive', `${what}.`, {
-    hint: 'If this was a change, whether it happened is not known: sandbox_read shows the file as it is.',
-  });
-}
-
 /** @throws `input/invalid`. */
-function checkedPath(path: string): string {
+export function checkedPath(path: string): string {
   if (path.trim() !== '' && !path.includes('\0') && path.length <= 4096) return path;
   throw new GloveboxError('input/invalid', 'The path is empty, too long, or contains NUL.', {
     hint: 'Give an absolute path, or one relative to the root of the sandbox.',

@@ -13,8 +13,10 @@ const MAX_BYTES = 1024 * 1024 * 1024;
 
 export interface ShellRequest {
   readonly sandboxId: string | undefined;
-  /** For bash, or sh where there is none. */
-  readonly command: string;
+  /** A text for bash, or sh where there is none; or the words of a command, which no shell reads. */
+  readonly command: string | readonly string[];
+  /** The words are arguments of the interpreter of the sandbox's Python kernel. */
+  readonly program?: 'python';
   /** Default: the root of the sandbox's server, which is the project or the workspace. */
   readonly cwd?: string;
   /** Without it the command finds the end of its input at once. */
@@ -48,13 +50,14 @@ export interface ShellOptions {
 
 export function createShell({ helpers, source }: ShellOptions): Shell {
   return {
-    async start({ sandboxId, command, cwd, stdin, timeoutMs }, wait) {
-      const program = await source();
+    async start({ sandboxId, command, program, cwd, stdin, timeoutMs }, wait) {
+      const shell = await source();
       const { sandbox, session, release } = await helpers.lend(sandboxId, wait);
       try {
-        const code = pythonCall(program, {
+        const code = pythonCall(shell, {
           id: newUuid(),
           command,
+          program,
           cwd,
           stdin,
           timeout_s: timeoutMs / 1000,

@@ -14,6 +14,7 @@ import type { Sessions } from '#session/sessions.ts';
 import type { SandboxFiles } from '#shell/files.ts';
 import type { Shell } from '#shell/shell.ts';
 import type { MicroUsd } from '#core/money.ts';
+import type { Transfer } from '#shell/transfer.ts';
 import type { AskPerson, Authorize, CallOrigin } from './authorize.ts';
 
 /** A group of tools that can be switched off as one. */
@@ -26,6 +27,7 @@ export interface ToolServices {
   readonly sandboxes: Sandboxes;
   readonly shell: Shell;
   readonly files: SandboxFiles;
+  readonly transfer: Transfer;
   /** The user's project on this machine, an absolute path. */
   readonly projectDir: string;
   readonly settings: ToolSettings;

@@ -1,13 +1,20 @@
 /** The SLURM back end fulfils the contract, with real jobs on a real cluster. */
-import { describe } from 'vitest';
+import { afterAll, beforeAll, describe } from 'vitest';
 import { describeBackendContract } from './backend-contract.ts';
 import type { BackendRig } from './contract-rig.ts';
 import { makeSlurmRig } from '../rigs/slurm-backend.ts';
-import { isSlurmMissing } from '../rigs/slurm/slurm.ts';
+import { isSlurmMissing, startCluster, type Cluster } from '../rigs/slurm/slurm.ts';
 
 describe.skipIf(isSlurmMissing())('with one node', () => {
+  // One for all rigs, of which there is only one at a time.
+  let cluster: Cluster;
+  beforeAll(async () => {
+    cluster = await startCluster({ kind: 'plain' });
+  });
+  afterAll(() => cluster.stop());
+
   describeBackendContract('slurm', async (): Promise<BackendRig> => {
-    const rig = await makeSlurmRig();
+    const rig = await makeSlurmRig(cluster);
     const onlyJob = async (): Promise<string> => {
       const [job, ...others] = await rig.jobs();
       if (job === undefined || others.length > 0) throw new Error('expected one job');

@@ -1,9 +1,10 @@
 /** The plugin in a real Claude Code with a scripted model: validated, installed, used, and nothing left behind. */
-import { cpSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import * as z from 'zod';
+import { VERSION } from '#core/version.ts';
 import {
   eventsOf,
   hasClaude,
@@ -21,9 +22,9 @@ import {
 } from '../rigs/claude-code/fake-messages-api.ts';
 import { endProcessesNaming, processesNaming } from '../rigs/processes.ts';
 import { makeStateFolder, pythonVariables } from '../rigs/environments.ts';
+import { makeRelease } from '../rigs/release.ts';
 import { isMissing } from '../rigs/require.ts';
 
-const root = path.resolve(import.meta.dirname, '../..');
 const tool = (name: string): string => `mcp__plugin_glovebox_glovebox__${name}`;
 
 const PLOT = `import matplotlib.pyplot as plt
@@ -43,13 +44,20 @@ const execute =
     tools: [{ name: tool('execute_code'), input: { session_id: sessionIdIn(request), code } }],
   });
 
-const USED_TOOLS = [tool('start_new_notebook'), tool('execute_code')];
+const USED_TOOLS = [
+  tool('start_new_notebook'),
+  tool('execute_code'),
+  tool('sandbox_create'),
+  'Bash(glovebox:*)',
+];
 
 const SCRIPT: readonly ScriptedTurn[] = [
   { tools: [{ name: tool('start_new_notebook'), input: { experiment_name: 'plugin' } }] },
   execute('answer = 6 * 7\nprint("the answer is", answer)'),
   execute('answer / 0'),
   execute(PLOT),
+  { tools: [{ name: tool('sandbox_create'), input: { dry_run: true } }] },
+  { tools: [{ name: 'Bash', input: { command: 'glovebox --version', description: 'version' } }] },
   { text: 'FINAL' },
 ];
 
@@ -63,7 +71,6 @@ describe.skipIf(isMissing('Claude Code', hasClaude, howToGetClaude))(
       project: path.join(folder, 'project'),
       env: { GLOVEBOX_DIR: state, ...pythonVariables() },
     };
-    const marketplace = path.join(folder, 'marketplace');
     let api: FakeMessagesApi;
     let session: Ended;
 
@@ -75,13 +82,11 @@ describe.skipIf(isMissing('Claude Code', hasClaude, howToGetClaude))(
 
     beforeAll(async () => {
       makeStateFolder(state);
-      // Only what a user gets: the manifests and the bundle, far from the sources and from node_modules.
-      cpSync(path.join(root, '.claude-plugin'), path.join(marketplace, '.claude-plugin'), {
-        recursive: true,
-      });
-      cpSync(path.join(root, 'plugin'), path.join(marketplace, 'plugin'), { recursive: true });
+      // Only what a user gets, far from the sources and from node_modules.
+      const { marketplace } = makeRelease(path.join(folder, 'release'));
       await claude('plugin', 'marketplace', 'add', marketplace);
-      await claude('plugin', 'install', 'glovebox@glovebox');
+      // No credentials come with it, so a dry run there says that they are missing: proof that the option arrived.
+      await claude('plugin', 'install', 'glovebox@glovebox', '--config', 'backend=modal');
       api = await startFakeMessagesApi(SCRIPT);
       session = await runClaude(
         [
@@ -103,10 +108,15 @@ describe.skipIf(isMissing('Claude Code', hasClaude, howToGetClaude))(
       rmSync(folder, { recursive: true, force: true });
     });
 
-    it.each([path.join(root, 'plugin'), root])(
-      'P17: %s passes the strict validator',
+    it.each(['plugin', '.'])(
+      '50, P17: %s of what was packed passes the strict validator',
       async (place) => {
-        await claude('plugin', 'validate', '--strict', place);
+        await claude(
+          'plugin',
+          'validate',
+          '--strict',
+          path.join(folder, 'release/glovebox', place),
+        );
       },
     );
 
@@ -160,6 +170,16 @@ describe.skipIf(isMissing('Claude Code', hasClaude, howToGetClaude))(
         text: expect.stringContaining('ZeroDivisionError'),
       });
       expect(plot?.blockTypes).toContain('image');
+    });
+
+    it('4.3: gives the server the options of the plugin', () => {
+      const [, , , , dryRun] = toolOutcomes(api.requests.at(-1)?.messages ?? []);
+      expect(dryRun?.text).toMatch(/Modal/);
+    });
+
+    it('has the command line on the PATH of its shell', () => {
+      const version = toolOutcomes(api.requests.at(-1)?.messages ?? []).at(-1);
+      expect(version).toMatchObject({ isError: false, text: VERSION });
     });
 
     it('keeps the notebook in the project', () => {

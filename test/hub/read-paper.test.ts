@@ -110,6 +110,13 @@ describe('HTML', () => {
       expect(text).not.toContain(noise);
   });
 
+  it('3: gives the list of references on request only', async () => {
+    expect(await read()).toMatch(/\nReferences \(\d+ characters\)\n/);
+    const list = await read({ section: 'references' });
+    expect(list).toContain('A book.');
+    expect(list).not.toContain('A proof.');
+  });
+
   it('renders formulas and tables, and repeats nothing', async () => {
     const text = await read({ section: '2' });
     expect(text).toContain('$L=-\\log\\sigma(x)$');

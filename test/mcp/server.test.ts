@@ -49,6 +49,7 @@ const noServices = async (): Promise<ToolServices> => ({
   sandboxes: z.custom<ToolServices['sandboxes']>().parse(untouchable),
   shell: z.custom<ToolServices['shell']>().parse(untouchable),
   files: z.custom<ToolServices['files']>().parse(untouchable),
+  transfer: z.custom<ToolServices['transfer']>().parse(untouchable),
   settings: z.custom<ToolServices['settings']>().parse(untouchable),
   images: z.custom<ToolServices['images']>().parse(untouchable),
   hub: z.custom<ToolServices['hub']>().parse(untouchable),

@@ -62,11 +62,15 @@ describe.skipIf(isSlurmMissing())('a notebook in a SLURM job', () => {
     const created = await call(mcp, 'sandbox_create', {
       name: 'training',
       options: { gres: 'gpu:1' },
-      wait_s: 3,
+      wait_s: 0,
     });
     const sandbox_id = idOf(created, 'sandbox_id');
-    expect(created.text).toMatch(/state: queued \(SLURM job \d+; waiting in the queue; Resources/);
-    expect(created.text).toContain(`Next: sandbox_wait(sandbox_id="${sandbox_id}")`);
+    const queued = async (): Promise<string> =>
+      (await call(mcp, 'sandbox_wait', { sandbox_id, wait_s: 0 })).text;
+    await expect
+      .poll(queued, { timeout: 30_000 })
+      .toMatch(/state: queued \(SLURM job \d+; waiting in the queue; Resources/);
+    expect(await queued()).toContain(`Next: sandbox_wait(sandbox_id="${sandbox_id}")`);
     const early = await callError(mcp, 'start_new_notebook', {
       experiment_name: 'gpu',
       sandbox_id,

@@ -15,6 +15,9 @@ import { loadConfig } from '#config/load.ts';
 import { cancelled } from '#core/abort.ts';
 import { GloveboxError } from '#core/errors.ts';
 import { defineBackend, type SandboxStatus } from '#sandbox/backend.ts';
+import { checkForBackend } from '#sandbox/check-for-backend.ts';
+import { BackendRegistry } from '#sandbox/registry.ts';
+import { resolveConfig } from '#sandbox/sandbox-config.ts';
 import { defineTool, textResult, type Tool } from '#tools/define-tool.ts';
 import type { RunView, SessionView } from '#session/contract.ts';
 
@@ -203,6 +206,8 @@ export const fakeBackend = defineBackend({
   stop: () => Promise.resolve(),
 });
 
+const registry = new BackendRegistry({ local: async () => fakeBackend });
+
 export interface World {
   /** Where policy keeps its state; nothing is there otherwise. */
   readonly stateDir?: string;
@@ -263,6 +268,7 @@ export function fakeHost(world: World): {
     calls.push(call);
     return Promise.resolve(value);
   };
+  let loaded: Awaited<ReturnType<CliHost['loadConfig']>> | undefined;
   const services: CliServices = {
     policy: createPolicy({ dir: world.stateDir ?? '/nowhere/state', env: world.env ?? {}, clock }),
     projectDir: '/project',
@@ -273,6 +279,13 @@ export function fakeHost(world: World): {
         id === 'local'
           ? Promise.resolve(fakeBackend)
           : Promise.reject(new GloveboxError('backend/unknown', `no ${id}`)),
+      checkOptions: (backend, options, names) => checkForBackend(registry, backend, options, names),
+      resolve: (config, fallback) =>
+        resolveConfig(config, {
+          registry: { load: (id) => services.sandboxes.backend(id) },
+          profiles: loaded?.profiles() ?? new Map(),
+          fallback: fallback ?? 'local',
+        }),
       create: ({ backend, options, name, once }, { waitMs }) =>
         note(
           `create ${backend} ${name ?? ''}${JSON.stringify(options)} ${waitMs}${once === 'project' ? '' : ' another'}`,
@@ -341,8 +354,15 @@ export function fakeHost(world: World): {
         }),
       damagedRecords: () => Promise.resolve([]),
     },
-    loadConfig: (flags) =>
-      loadConfig({ env: { HOME: '/nowhere', ...world.env }, cwd: '/project', flags }),
+    async loadConfig(flags) {
+      loaded = await loadConfig({
+        env: { HOME: '/nowhere', ...world.env },
+        cwd: '/project',
+        flags,
+      });
+      return loaded;
+    },
+    runScript: () => Promise.reject(new GloveboxError('internal', 'not here')),
     openServices: () => Promise.resolve(services),
     ask: () => Promise.resolve('unavailable'),
     prompt: () => Promise.resolve(world.typed),

@@ -2,6 +2,7 @@
 import { mkdir, mkdtemp, readFile, realpath, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { expect } from 'vitest';
 import { systemClock } from '#platform/clock.ts';
 import type { Host } from '#platform/host.ts';
 import { createLocalHost } from '#platform/local-host.ts';
@@ -42,11 +43,13 @@ const ENDED = new Set([
   'TIMEOUT',
 ]);
 
-export async function makeSlurmRig(options: ClusterOptions = { kind: 'plain' }): Promise<SlurmRig> {
-  const cluster = await startCluster(options);
+/** On a cluster that is there, whose jobs end with the rig; or on one of its own. */
+export async function makeSlurmRig(on: ClusterOptions | Cluster): Promise<SlurmRig> {
+  const isOwn = !('admin' in on);
+  const cluster = isOwn ? await startCluster(on) : on;
   const folder = await realpath(await mkdtemp(path.join(tmpdir(), 'gb-')));
   const dir = path.join(folder, 'state');
-  const projectDir = path.join(cluster.shared, 'my project');
+  const projectDir = path.join(cluster.shared, path.basename(folder), 'my project');
   await mkdir(projectDir, { recursive: true });
   const pythonDir = path.join(repository, 'python');
   const brokenPython = path.join(folder, 'broken-python');
@@ -62,12 +65,11 @@ export async function makeSlurmRig(options: ClusterOptions = { kind: 'plain' }):
     dir,
     pythonDir,
     defaults: { ...SMALL, python: testPython() },
-    jobsDir: path.join(cluster.shared, 'jobs'),
+    jobsDir: path.join(projectDir, '../jobs'),
     nodeTmp: '/tmp',
     sharedDisk: true,
     purgeModules: true,
     exportNames: [],
-    tunnel: 'step',
     readyMs: 60_000,
     pollMinMs: 200,
   };
@@ -76,8 +78,9 @@ export async function makeSlurmRig(options: ClusterOptions = { kind: 'plain' }):
     const context: SlurmContext = {
       settings: () => ({ ...settings, ...changes }),
       host: async () => host ?? createLocalHost({ env: cluster.env }),
-      openRelay: async (on, relay) =>
-        openRelay(on, {
+      nodeHost: async (node) => expect.fail(`nobody asked for SSH to ${node}`),
+      openRelay: async (where, relay) =>
+        openRelay(where, {
           ...relay,
           source: await readFile(path.join(pythonDir, 'relay.py'), 'utf8'),
         }),
@@ -99,7 +102,7 @@ export async function makeSlurmRig(options: ClusterOptions = { kind: 'plain' }):
     jobs: async () => (await cluster.jobs()).filter(({ state }) => !ENDED.has(state)),
     async dispose() {
       for (const backend of backends) backend.close?.();
-      await cluster.stop();
+      await (isOwn ? cluster.stop() : cluster.endAllJobs());
       await rm(folder, { recursive: true, force: true, maxRetries: 5 });
     },
   };

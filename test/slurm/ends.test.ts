@@ -28,19 +28,6 @@ describe.skipIf(isSlurmMissing())('S11: a job that has ended', () => {
     expectEnd(await lab.newBackend().state(caller.handle(), never()), 'stopped', /on request/);
   });
 
-  test('came to its time limit', async () => {
-    const caller = lab.newCaller({ time: '1' });
-    const started = await caller.startAndWait(lab.newBackend());
-    expect((started.deadlineMs ?? 0) - Date.now()).toBeLessThanOrEqual(60_000);
-    expect(started.detail).toMatch(/its time limit comes in \d+ s/);
-    // The warning is due 5 min before the end, so at once.
-    const status = await seen(caller, lab.newBackend(), 'ended', /^/, 100_000);
-    expectEnd(status, 'time-limit', /at its time limit/);
-    expect(status.end?.logTail).toEqual(
-      expect.arrayContaining([expect.stringContaining('the time limit is near')]),
-    );
-  }, 120_000);
-
   test('lost its node', async () => {
     const caller = lab.newCaller();
     await caller.startAndWait(lab.newBackend());

@@ -1,5 +1,7 @@
 /** A cluster with the back end on it, and callers that each have a sandbox of their own. */
 import { afterAll, afterEach, beforeAll, expect } from 'vitest';
+import type { Host } from '#platform/host.ts';
+import { createLocalHost } from '#platform/local-host.ts';
 import type { Backend, SandboxState, SandboxStatus } from '#sandbox/backend.ts';
 import { Caller, never } from '../contract/contract-rig.ts';
 import { makeSlurmRig, type SlurmRig } from '../rigs/slurm-backend.ts';
@@ -9,6 +11,8 @@ export interface Lab {
   readonly rig: SlurmRig;
   /** A back end as a new process would have it. */
   newBackend: SlurmRig['newBackend'];
+  /** The login node, where the submitter has these variables too. */
+  hostWith(env: Readonly<Record<string, string>>): Host;
   /** Somebody who starts one sandbox with these options. */
   newCaller(options?: object, id?: string): Caller;
   /** The job of a sandbox, as SLURM knows it. */
@@ -18,9 +22,9 @@ export interface Lab {
 
 /**
  * One cluster for the tests of a `describe`. After each of them all jobs are ended, commands unhindered and the controller is up,
- * so that a test that fails spoils no other.
+ * so that a test that fails spoils no other. Unless they run at the same time: then they must not be in each other's way.
  */
-export function useLab(options: ClusterOptions = { kind: 'plain' }): Lab {
+export function useLab(options: ClusterOptions = { kind: 'plain' }, isForOneAtATime = true): Lab {
   let rig: SlurmRig | undefined;
   let count = 0;
   const current = (): SlurmRig => rig ?? expect.fail('the cluster is not up');
@@ -28,6 +32,7 @@ export function useLab(options: ClusterOptions = { kind: 'plain' }): Lab {
     rig = await makeSlurmRig(options);
   });
   afterEach(async () => {
+    if (!isForOneAtATime) return;
     const { cluster } = current();
     for (const command of ['sbatch', 'squeue', 'scancel', 'scontrol', 'sinfo', 'srun', 'sacct'])
       cluster.unhinder(command);
@@ -40,6 +45,7 @@ export function useLab(options: ClusterOptions = { kind: 'plain' }): Lab {
       return current();
     },
     newBackend: (...changes) => current().newBackend(...changes),
+    hostWith: (env) => createLocalHost({ env: { ...current().cluster.env, ...env } }),
     newCaller(jobOptions = {}, id) {
       count += 1;
       const { projectDir } = current();

@@ -181,6 +181,41 @@ describe.skipIf(isSlurmMissing('netns') || sshdIsMissing())('on machines of thei
     expect(status.stdout).toContain('last log lines:');
   });
 
+  test.each([
+    ['forward', /reached over TLS from the login node/],
+    ['node-ssh', /reached by SSH to its node/],
+  ])('S26: from a laptop by %s', async (mode, detail) => {
+    const env = { GLOVEBOX_TUNNEL: mode, GLOVEBOX_SLURM_NODELIST: 'node1' };
+    const { cli } = await installProduct(cluster, { place: 'laptop', name: `by-${mode}`, env });
+    if (mode === 'node-ssh') await cluster.startNodeSshd('node1');
+    const started = await cli('start', '--json');
+    expect(started).toMatchObject({ code: 0 });
+    expect(started.json()).toMatchObject({ state: 'ready', detail: expect.stringMatching(detail) });
+    const id = String(Reflect.get(Object(started.json()), 'sandbox_id'));
+    const ran = await cli('exec', '--sandbox', id, 'import platform; print(platform.node())');
+    expect(ran.stdout).toMatch(/^node1$/m);
+    expect(await cli('stop')).toMatchObject({ code: 0 });
+  });
+
+  test('S26, X120: two login nodes with one home have one sandbox, and reach it over the network', async () => {
+    const env = { GLOVEBOX_TUNNEL: 'direct', GLOVEBOX_SLURM_NODELIST: 'node1' };
+    const name = 'one-home';
+    const here = await installProduct(cluster, { place: 'login', name, env });
+    const there = await installProduct(cluster, { place: 'node3', name, env });
+    const starts = [here.cli.start('start', '--json'), there.cli.start('start', '--json')];
+    const [first, second] = await Promise.all(
+      starts.map(async ({ ended }) => (await ended).json()),
+    );
+    expect(first).toMatchObject({ state: 'ready', host: 'node1' });
+    expect(second).toMatchObject({ sandbox_id: Reflect.get(Object(first), 'sandbox_id') });
+    expect((await cluster.jobs()).filter((job) => job.name.includes(name))).toHaveLength(1);
+    const id = String(Reflect.get(Object(first), 'sandbox_id'));
+    for (const { cli } of [here, there])
+      expect((await cli('exec', '--sandbox', id, 'print(40 + 2)')).stdout).toMatch(/^42$/m);
+    expect(await there.cli('stop')).toMatchObject({ code: 0 });
+    expect((await here.cli('status')).code).toBe(4);
+  });
+
   test('S19, S24: from a laptop over SSH, with no scheduler and no files of the cluster', async () => {
     const product = await installProduct(cluster, { place: 'laptop', name: 'far' });
     expect(await product.cli('login')).toMatchObject({ code: 0 });
@@ -237,7 +272,18 @@ test.skipIf(isSlurmMissing('netns'))(
       expect(readdirSync(folder).filter((name) => name.endsWith('.ipynb'))).toHaveLength(1);
       const log = await product.cli('logs', '-n', '1000');
       expect(log.stdout).toMatch(/glovebox: job \d+, start 0, on node1/);
-      expect(await product.cli('stop')).toMatchObject({ code: 0 });
+
+      // What was on the node is gone with the job; its end is told with the lines that were read in time.
+      const [job] = (await cluster.jobs()).filter(({ state }) => state === 'RUNNING');
+      await cluster.admin(['scancel', `${job?.id}`]);
+      const status = async (): Promise<string> => (await product.cli('status')).stdout;
+      await expect.poll(status, { timeout: 20_000 }).toContain('was cancelled, not by Glovebox');
+      expect(await status()).toMatch(/last log lines:\n(.*\n)*.*Serving notebooks from/);
+      const failed = await product.cli('start', '--name', 'broken', '--python', '/no/such/python');
+      expect(failed.code).toBe(1);
+      expect(failed.stdout + failed.stderr).toContain(
+        'There is no Python /no/such/python on node1',
+      );
     } finally {
       await cluster.stop();
     }

@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import { ask, never } from '../contract/contract-rig.ts';
 import { isSlurmMissing } from '../rigs/slurm/slurm.ts';
-import { expectEnd, seen, useLab } from './lab.ts';
+import { seen, useLab } from './lab.ts';
 
 describe.skipIf(isSlurmMissing())('a ready sandbox', () => {
   const lab = useLab();
@@ -30,11 +30,9 @@ describe.skipIf(isSlurmMissing())('a ready sandbox', () => {
     const caller = lab.newCaller();
     await caller.startAndWait(lab.newBackend());
     lab.rig.cluster.hinder('squeue', { slowS: 1000 });
-    const before = performance.now();
     const status = await lab.newBackend().state(caller.handle(), never());
     expect(status.state).toBe('ready');
     expect(status.detail).toMatch(/the scheduler does not answer since/);
-    expect(performance.now() - before).toBeLessThan(25_000);
     lab.rig.cluster.unhinder('squeue');
     expect(await lab.newBackend().state(caller.handle(), never())).toMatchObject({
       state: 'ready',
@@ -127,28 +125,5 @@ describe.skipIf(isSlurmMissing())('a ready sandbox', () => {
       })
       .toContain('the time limit is near');
     expect((await backend.state(caller.handle(), never())).state).toBe('ready');
-  });
-
-  test('Q5: on a node that lost its power is not given up before SLURM gives it up', async () => {
-    const caller = lab.newCaller();
-    const backend = lab.newBackend();
-    await caller.startAndWait(backend);
-    await lab.rig.cluster.killNode('n1');
-    const states = new Set<string>();
-    await expect
-      .poll(
-        async () => {
-          const { state } = await backend.state(caller.handle(), never());
-          states.add(state);
-          return state;
-        },
-        { timeout: 50_000, interval: 500 },
-      )
-      .toBe('ended');
-    expectEnd(await backend.state(caller.handle(), never()), 'node-failure', /its node failed/);
-    expect([...states].every((state) => ['ready', 'unreachable', 'ended'].includes(state))).toBe(
-      true,
-    );
-    await lab.rig.cluster.bootNode('n1');
   });
 });

@@ -28,6 +28,7 @@ describe.skipIf(isSlurmMissing())('a submission', () => {
       const backend = createSlurmBackend({
         settings: () => settings,
         host: async () => createLocalHost({ env }),
+        nodeHost: async () => { throw new Error('nobody asked for it'); },
         openRelay: async (host, options) => openRelay(host, { ...options, source: await readFile(settings.pythonDir + '/relay.py', 'utf8') }),
         clock: systemClock,
         log: silentLog,

@@ -6,6 +6,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { Duplex, Transform } from 'node:stream';
 import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { argumentsOf } from '#platform/process-list.ts';
 import type { Host } from '#platform/host.ts';
@@ -310,6 +311,20 @@ describe('a relay', () => {
     const socket = await connectTo((await relay.listen({ port })).port);
     socket.end(bytes);
     expect((await readToEnd(socket)).equals(bytes)).toBe(true);
+  });
+
+  test('ends by itself when nobody speaks to it any more, and not while somebody does', async () => {
+    const hasty = source.replace('LOOK_S = 5.0', 'LOOK_S = 0.2');
+    expect(hasty).not.toBe(source);
+    const { relay, pids } = await markedRelay(host, { source: hasty, clock: createManualClock() });
+    const enough = performance.now() + 2500;
+    while (performance.now() < enough) {
+      await relay.readFile('/no/such/file');
+      await sleep(100);
+    }
+    expect(relay.isLost).toBe(false);
+    await expect.poll(pids, { timeout: 20_000 }).toEqual([]);
+    expect((await relay.lost).message).toContain('ended (exit 0)');
   });
 
   test('S25: is lost when it gives no sign of life for 45 s, and not before', async () => {

@@ -1,4 +1,4 @@
-/** `glovebox run`: a notebook from top to bottom, cell by cell, saved as it goes. */
+/** `glovebox run`: a notebook from top to bottom, cell by cell, saved as it goes; or a set-up script. */
 import { throwIfAborted } from '#core/abort.ts';
 import path from 'node:path';
 import { stripVTControlCharacters } from 'node:util';
@@ -8,30 +8,49 @@ import { EXIT } from '../exit-codes.ts';
 import type { CliRun, CliServices, CliSession } from '../host.ts';
 import type { ToolResult } from '#tools/define-tool.ts';
 import { CellTally } from '../cell-tally.ts';
+import { isScript, runScript } from './run-script.ts';
 
 interface RunOptions {
   readonly kernel?: string;
   readonly sandbox?: string;
   readonly continueOnError?: boolean;
   readonly keep?: boolean;
+  readonly keepOnError?: boolean;
 }
 
 export const run: CliCommand = {
-  usage: 'run <notebook>',
-  about: 'Run a notebook from top to bottom in a fresh kernel and save the outputs into it.',
+  usage: 'run <file> [args...]',
+  about:
+    'Run a notebook from top to bottom in a fresh kernel and save the outputs into it; or a set-up script (.ts, .mts, .js, .mjs), which makes a sandbox and prints one line for attach_to_session.',
   configure: (command) =>
     command
       .option('--kernel <name>', 'kernel to use (default: the one the notebook names)')
       .option('--sandbox <id>', "where to run (default: the project's local sandbox)")
       .option('--continue-on-error', 'go on after a cell that fails')
-      .option('--keep', 'keep the session and its variables afterwards'),
+      .option('--keep', 'keep the session and its variables afterwards')
+      .option('--keep-on-error', 'of a script: keep what it made when it fails')
+      .addHelpText(
+        'after',
+        '\nOptions stand before a script: all words after it are its own. docs/library.md describes scripts.',
+      ),
   async run(context, command) {
     const given = command.opts<RunOptions>();
-    const [file = ''] = command.args;
+    const [file = '', ...words] = command.args;
+    if (isScript(file))
+      return runScript(context, command.args, { keepOnError: given.keepOnError === true });
     if (!file.endsWith('.ipynb')) {
-      throw new GloveboxError('input/invalid', `"${file}" is not a notebook.`, {
-        hint: 'glovebox run NAME.ipynb',
+      throw new GloveboxError('input/invalid', `"${file}" is neither a notebook nor a script.`, {
+        hint: 'glovebox run NAME.ipynb, or glovebox run NAME.ts',
       });
+    }
+    if (words.length > 0) {
+      throw new GloveboxError(
+        'input/invalid',
+        `A notebook takes no arguments: ${words.join(' ')}.`,
+        {
+          hint: `glovebox run ${file}`,
+        },
+      );
     }
     const services = await context.services();
     const session = await openFresh(context, services, file, given);

@@ -172,8 +172,10 @@ describe('start', () => {
         },
       };
       await runFake(['start'], { sandboxes: [job], parts });
+      expect(asked[0]).toBe('slurm');
+      asked.length = 0;
       await runFake(['start'], { sandboxes: [job], parts, env: { GLOVEBOX_BACKEND: 'local' } });
-      expect(asked).toEqual(['slurm', 'local']);
+      expect(asked[0]).toBe('local');
     });
   });
 

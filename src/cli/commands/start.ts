@@ -28,6 +28,7 @@ export const start: CliCommand = {
       .option('--backend <name>', 'where it runs (GLOVEBOX_BACKEND, else local)')
       .option('--name <name>', 'a name of your own')
       .option('--profile <name>', 'options from [sandbox.NAME] of a glovebox.toml')
+      .option('--config <file>', 'options from a JSON file, as Sandbox.create takes them')
       .option(
         '--wait-s <seconds>',
         'how long to wait until it is ready (default: GLOVEBOX_QUEUE_TIMEOUT for the queue, then until it answers)',

@@ -96,6 +96,10 @@ export function withSubsections(
   return sections.slice(at, end < 0 ? undefined : end);
 }
 
+/** Long, and seldom wanted: no text of the paper, and shown only to whoever asks for it by name. */
+export const isReferenceList = ({ title }: PaperSection): boolean =>
+  /^(references|bibliography)$/i.test(title);
+
 /** `3.2 Title` */
 export const sectionName = ({ number, title }: PaperSection): string =>
   number === undefined ? title : `${number} ${title}`;

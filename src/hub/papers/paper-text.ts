@@ -5,7 +5,7 @@ import { checkHubAnswer, isSuccess } from '../failures.ts';
 import { elementOf, htmlToMarkdown } from '../html-to-markdown.ts';
 import { getHubPaper } from './hub-papers.ts';
 import type { ArxivId } from './paper-id.ts';
-import { parseSections, type SectionedPaper } from './paper-sections.ts';
+import { isReferenceList, parseSections, type SectionedPaper } from './paper-sections.ts';
 
 const WEEK_MS = 7 * 86_400_000;
 const TIMEOUT_MS = 30_000;
@@ -84,7 +84,7 @@ async function fromHtml(
     );
   const markdown = await htmlToMarkdown(elementOf(response.text, 'article'));
   const parsed = parseSections(markdown);
-  if (parsed.sections.length === 0)
+  if (parsed.sections.every(isReferenceList))
     throw new GloveboxError('remote/not-found', `${source}: no sections in it.`);
   return { ...parsed, source, url: response.url, isFull: true };
 }

@@ -15,7 +15,7 @@ export const attachToSession = defineTool({
   title: 'Attach to a running session or kernel',
   description:
     'Attaches to what already runs: a session by session_id, the live kernel of a notebook by notebook_path, or a kernel of a sandbox by kernel_id (also one that a person started; it is then borrowed and never deleted). ' +
-    'A busy kernel can be attached. Never starts anything.',
+    'A busy kernel can be attached. Never starts anything. Takes the line that a set-up script printed as it is.',
   input: z.strictObject({
     session_id: z
       .string()
@@ -24,6 +24,16 @@ export const attachToSession = defineTool({
     notebook_path: z.string().optional().describe('Notebook whose live kernel to use.'),
     kernel_id: z.string().optional().describe('Jupyter kernel id, as list_sessions shows it.'),
     sandbox_id: sandboxId,
+    jupyter_url: z
+      .string()
+      .optional()
+      .describe(
+        'As a set-up script printed it. Only compared: a session whose sandbox is not reached there is refused.',
+      ),
+    model_info: z
+      .array(z.record(z.string(), z.json()))
+      .optional()
+      .describe('As a set-up script printed it; not needed.'),
     wait_s: waitS,
   }),
   hints: { readOnly: false, destructive: false, idempotent: true, openWorld: false },
@@ -47,6 +57,7 @@ interface AttachInput {
   readonly notebook_path?: string | undefined;
   readonly kernel_id?: string | undefined;
   readonly sandbox_id?: string | undefined;
+  readonly jupyter_url?: string | undefined;
   readonly wait_s?: number | undefined;
 }
 
@@ -65,7 +76,10 @@ async function attach(input: AttachInput, context: ToolContext): Promise<Session
       },
     );
   }
-  if (input.session_id !== undefined) return sessions.get(input.session_id, signal);
+  if (input.session_id !== undefined) {
+    await checkPlace(input.session_id, input, context);
+    return sessions.get(input.session_id, signal);
+  }
   if (input.notebook_path !== undefined)
     return attachNotebook(input.notebook_path, input.sandbox_id, wait, context);
   return sessions.adoptKernel(
@@ -74,6 +88,51 @@ async function attach(input: AttachInput, context: ToolContext): Promise<Session
     wait,
   );
 }
+
+/**
+ * What somebody says about where a session is must be what its back end says, before anything is opened (F3).
+ *
+ * @throws `session/unknown`, `input/invalid`, and what keeps the sandbox from being asked.
+ */
+async function checkPlace(
+  sessionId: string,
+  { sandbox_id: named, jupyter_url: url }: AttachInput,
+  { sessions, sandboxes, signal }: ToolContext,
+): Promise<void> {
+  const id = await sessions.sandboxIdOf(sessionId);
+  if (id === undefined) return; // `get` says which sessions there are.
+  if (named !== undefined && named !== id) {
+    throw new GloveboxError(
+      'input/invalid',
+      `Session ${sessionId} is in sandbox ${id}, not in ${named}.`,
+      { hint: `attach_to_session(session_id="${sessionId}") alone attaches to it.` },
+    );
+  }
+  if (url === undefined) return;
+  const { baseUrl } = await sandboxes.endpointSource(id)(signal);
+  const { sharesHost } = await sandboxes.backend((await sandboxes.get(id, signal)).backend);
+  if (isSamePlace(url, baseUrl, sharesHost)) return;
+  throw new GloveboxError(
+    'input/invalid',
+    `Sandbox ${id} is reached at ${baseUrl}, not at the jupyter_url that was given. Nothing was sent there.`,
+    { hint: `attach_to_session(session_id="${sessionId}") alone attaches to it.` },
+  );
+}
+
+/** A tunnel that begins on this machine begins at another port in every process. */
+function isSamePlace(given: string, reported: string, sharesHost: boolean): boolean {
+  if (!URL.canParse(given)) return false;
+  const one = new URL(given);
+  const other = new URL(reported);
+  if (one.username !== '' || one.password !== '' || one.search !== '') return false;
+  const isTunnel = !sharesHost && isLoopback(one) && isLoopback(other);
+  return (isTunnel || one.origin === other.origin) && withSlash(one) === withSlash(other);
+}
+
+const withSlash = ({ pathname }: URL): string => pathname.replace(/\/*$/, '/');
+
+const isLoopback = ({ hostname }: URL): boolean =>
+  hostname === 'localhost' || hostname === '[::1]' || /^127(\.\d+){3}$/.test(hostname);
 
 async function attachNotebook(
   requested: string,

@@ -17,10 +17,16 @@ export const sandboxCreate = defineTool({
   input: z.strictObject({
     backend: z.enum(BACKEND_IDS).optional().describe('Default: the configured one, else local.'),
     name: z.string().max(63).optional().describe('A name of your own for the sandbox.'),
+    profile: z
+      .string()
+      .optional()
+      .describe('Options from [sandbox.NAME] of glovebox.toml; those given here win.'),
     options: z
       .record(z.string(), z.json())
       .optional()
-      .describe('Options of the back end, as sandbox_options lists them.'),
+      .describe(
+        'Options of the back end, as sandbox_options lists them; also a whole config of a set-up script.',
+      ),
     dry_run: z
       .boolean()
       .optional()
@@ -30,18 +36,25 @@ export const sandboxCreate = defineTool({
   hints: { readOnly: false, destructive: false, idempotent: true, openWorld: true },
   async run(input, context) {
     const { sandboxes, projectDir, signal } = context;
-    const id = input.backend ?? sandboxes.defaultBackend();
-    const backend = await sandboxes.backend(id);
+    const { backend: named, name: ownName, profile } = input;
+    const wanted = await sandboxes.resolve({
+      ...input.options,
+      ...(named !== undefined && { backend: named }),
+      ...(ownName !== undefined && { name: ownName }),
+      ...(profile !== undefined && { profile }),
+    });
+    const { backend: id, options } = wanted;
     if (input.dry_run === true) {
-      backend.checkOptions(input.options ?? {});
-      const quote = await backend.quote?.(input.options ?? {}, { projectDir, signal });
+      const backend = await sandboxes.backend(id);
+      const checked = await sandboxes.checkOptions(id, options, wanted.names);
+      const quote = await backend.quote?.(options, { projectDir, signal });
       const offers = quote === undefined ? await backend.offers(signal) : [];
       return textResult(
         [
           `Dry run, nothing was started. Back end ${id}: ${backend.summary}`,
           ...offers.map((offer) => `  ${offerLine(offer)}`),
           ...(quote === undefined ? [] : quoteLines(quote)),
-          `options: ${JSON.stringify(input.options ?? {})} are valid`,
+          `options are valid; with defaults: ${JSON.stringify(checked)}`,
         ].join('\n'),
       );
     }
@@ -50,14 +63,7 @@ export const sandboxCreate = defineTool({
       note = line;
     });
     const view = await sandboxes.create(
-      {
-        backend: id,
-        projectDir,
-        ...(input.name !== undefined && { name: input.name }),
-        options: input.options ?? {},
-        once: 'options',
-        admit,
-      },
+      { ...wanted, projectDir, once: 'options', admit },
       waitOf(input.wait_s, context),
     );
     const next =

@@ -1,4 +1,5 @@
 /** One remote service on loopback: routes with recorded shapes, faults on demand, and a record of every request. */
+import { randomInt } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer, type IncomingHttpHeaders, type ServerResponse } from 'node:http';
 import { buffer } from 'node:stream/consumers';
@@ -53,6 +54,15 @@ export interface FakeService {
   close(): Promise<void>;
 }
 
+/**
+ * Loopback has many addresses, and other programs ask 127.0.0.1 at ports that were theirs a moment ago; one of those may be ours
+ * by now. macOS has only the one.
+ */
+const ADDRESS =
+  process.platform === 'linux'
+    ? `127.${[1, 2, 3].map(() => randomInt(1, 255)).join('.')}`
+    : '127.0.0.1';
+
 export async function startFakeService(name: string): Promise<FakeService> {
   const requests: FakeRequest[] = [];
   const unexpected: string[] = [];
@@ -77,7 +87,7 @@ export async function startFakeService(name: string): Promise<FakeService> {
         return answer(outgoing, fault.answer);
       }
       if (route === undefined) {
-        unexpected.push(`${name}: ${method} ${path}${url.search}`);
+        unexpected.push(`${name}: ${method} ${path}${url.search} (${headers['user-agent']})`);
         return answer(outgoing, { status: 500, text: `fake ${name}: unexpected call` });
       }
       return answer(outgoing, await route.handler(request));
@@ -87,14 +97,14 @@ export async function startFakeService(name: string): Promise<FakeService> {
       outgoing.destroy();
     });
   });
-  server.listen(0, '127.0.0.1');
+  server.listen(0, ADDRESS);
   await once(server, 'listening');
   const address = server.address();
   const port = typeof address === 'object' && address !== null ? address.port : 0;
 
   return {
     name,
-    url: `http://127.0.0.1:${port}`,
+    url: `http://${ADDRESS}:${port}`,
     requests,
     unexpected,
     on: (method, path, handler) => void routes.push({ method, path, handler }),

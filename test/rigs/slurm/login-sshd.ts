@@ -1,4 +1,4 @@
-/** An sshd on the login node of a test cluster, and a laptop whose user can log in there with a key. */
+/** An sshd on the login node of a test cluster and on its nodes, and a laptop whose user can log in there with a key. */
 import { execFileSync } from 'node:child_process';
 import { chmodSync, chownSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
@@ -8,10 +8,10 @@ export const SSHD = '/usr/sbin/sshd';
 export const LOGIN_ADDRESS = '10.78.0.1';
 
 /**
- * Writes keys and configuration of both sides and returns the argv of the server. On the laptop the host is called `cluster`.
- * Logins have the cluster's commands on their PATH.
+ * Writes keys and configuration of both sides and returns the argv of the server, which an address completes. On the laptop the host is called `cluster`,
+ * nodes by their names. Logins have the cluster's commands on their PATH.
  */
-export function prepareSshd({ dir, laptopHome, uid, user, env }: Layout): readonly string[] {
+export function prepareSshd({ dir, laptopHome, uid, user, env, nodes }: Layout): readonly string[] {
   const server = path.join(dir, 'ssh');
   const client = path.join(laptopHome, '.ssh');
   for (const folder of [server, client]) mkdirSync(folder, { mode: 0o755 });
@@ -23,12 +23,14 @@ export function prepareSshd({ dir, laptopHome, uid, user, env }: Layout): readon
   };
   const hostKey = keyOf(path.join(server, 'hostkey'));
   writeFileSync(path.join(server, 'authorized_keys'), keyOf(path.join(client, 'id_ed25519')));
-  writeFileSync(path.join(client, 'known_hosts'), `${LOGIN_ADDRESS} ${hostKey}`);
+  const hosts = [LOGIN_ADDRESS, ...nodes.map(({ name }) => name)];
+  writeFileSync(path.join(client, 'known_hosts'), hosts.map((on) => `${on} ${hostKey}`).join(''));
   writeFileSync(
     path.join(client, 'config'),
     [
       'Host cluster',
       `HostName ${LOGIN_ADDRESS}`,
+      'Host *',
       `User ${user}`,
       `IdentityFile ${client}/id_ed25519`,
       `UserKnownHostsFile ${client}/known_hosts`,
@@ -44,9 +46,8 @@ export function prepareSshd({ dir, laptopHome, uid, user, env }: Layout): readon
   writeFileSync(
     configuration,
     [
-      `ListenAddress ${LOGIN_ADDRESS}:22`,
       `HostKey ${server}/hostkey`,
-      `PidFile ${server}/sshd.pid`,
+      'PidFile none',
       `AuthorizedKeysFile ${server}/authorized_keys`,
       `SetEnv PATH=${env['PATH'] ?? ''} SLURM_CONF=${env['SLURM_CONF'] ?? ''}`,
       'PasswordAuthentication no',
@@ -59,3 +60,9 @@ export function prepareSshd({ dir, laptopHome, uid, user, env }: Layout): readon
   );
   return [SSHD, '-D', '-e', '-f', configuration];
 }
+
+export const listeningOn = (argv: readonly string[], address: string): readonly string[] => [
+  ...argv,
+  '-o',
+  `ListenAddress=${address}:22`,
+];

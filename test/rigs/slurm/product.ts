@@ -1,12 +1,12 @@
 /** The built product on a machine of a test cluster: its command line and its MCP server, as the user there would run them. */
 import type { Client } from '@modelcontextprotocol/client';
 import { StdioClientTransport } from '@modelcontextprotocol/client/stdio';
-import { cpSync, existsSync } from 'node:fs';
+import { cpSync, existsSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { onTestFinished } from 'vitest';
 import { newClient } from '../../mcp/harness.ts';
 import { createCli, type Cli } from '../cli.ts';
-import type { Cluster } from './slurm.ts';
+import type { Cluster, Place } from './slurm.ts';
 
 const dist = path.resolve(import.meta.dirname, '../../../plugin/dist');
 
@@ -24,7 +24,8 @@ export interface Product {
 }
 
 export interface ProductOptions {
-  readonly place: 'login' | 'laptop';
+  /** A node stands for a further login node. */
+  readonly place: Place;
   /** Each one has a project of its own. */
   readonly name: string;
   readonly env?: Readonly<Record<string, string>>;
@@ -51,11 +52,19 @@ export async function installProduct(
     GLOVEBOX_SLURM_TIME: '30',
     GLOVEBOX_SLURM_GRES: 'none',
     GLOVEBOX_POLL_MIN_S: '1',
+    // Whoever is put among a node's processes is in no folder of the user's.
+    ...(cluster.nodes.includes(place) && { GLOVEBOX_PROJECT_DIR: project }),
     ...(place === 'laptop' && { GLOVEBOX_SSH_HOST: 'cluster' }),
     ...extra,
   };
+  const { uid } = statSync(base['HOME'] ?? '');
+  const asUser = ['setpriv', '--reuid', `${uid}`, '--regid', `${uid}`, '--clear-groups', '--'];
   const argv = (file: string): readonly string[] =>
-    cluster.on(place, [process.execPath, path.join(program, file)]);
+    cluster.on(place, [
+      ...(cluster.nodes.includes(place) ? asUser : []),
+      process.execPath,
+      path.join(program, file),
+    ]);
   return {
     project,
     state: path.join(base['HOME'] ?? '', '.glovebox'),

@@ -6,8 +6,8 @@ import { isMissing } from '../require.ts';
 import { killMarked, markedProcesses, startReaper } from '../reaper.mjs';
 import { Machines, type Place } from './machines.ts';
 import { CALLS_LOG, folderOf, layOut, type Layout } from './layout.ts';
-import { killTree, until, type Daemon } from './daemons.ts';
-import { prepareSshd } from './login-sshd.ts';
+import { Daemon, killTree, until } from './daemons.ts';
+import { listeningOn, LOGIN_ADDRESS, prepareSshd } from './login-sshd.ts';
 import { NODE_TIMEOUT_S } from './slurm-conf.ts';
 import { runHere, type Finished, type RunOptions } from './run-here.ts';
 
@@ -105,6 +105,8 @@ export interface Cluster {
   bootNode(node: string): Promise<void>;
   /** Lets the user of the laptop log in to the login node by `ssh cluster`. Only with `netns`. */
   startSshd(): Promise<void>;
+  /** The same for a node, by its name and by way of the login node. It ends with the node. */
+  startNodeSshd(node: string): Promise<void>;
   /** Ends it with all its connections, as when the login node goes down. `startSshd` brings it back. */
   stopSshd(): Promise<void>;
   /** Fills all CPUs of the cluster with a job of somebody else. Returns its id; `admin(['scancel', id])` frees them. */
@@ -315,11 +317,22 @@ class SlurmCluster implements Cluster {
 
   async startSshd(): Promise<void> {
     this.#sshdArgv ??= prepareSshd(this.#layout);
-    this.#sshd = this.#machines.daemon('sshd', this.#sshdArgv);
+    this.#sshd = this.#machines.daemon('sshd', listeningOn(this.#sshdArgv, LOGIN_ADDRESS));
     const log = `${this.dir}/log/sshd.out`;
     const count = (text: string): number => text.split('Server listening').length;
     const before = existsSync(log) ? count(readFileSync(log, 'utf8')) : 1;
     await until('sshd listens', () => count(readFileSync(log, 'utf8')) > before, { logs: [log] });
+  }
+
+  async startNodeSshd(node: string): Promise<void> {
+    this.#sshdArgv ??= prepareSshd(this.#layout);
+    const address = this.#layout.nodes.find(({ name }) => name === node)?.address ?? '';
+    const log = `${this.dir}/log/sshd-${node}.out`;
+    const argv = this.#machines.on(node, listeningOn(this.#sshdArgv, address));
+    const sshd = new Daemon(argv, this.#layout.adminEnv, log);
+    const isUp = (): boolean =>
+      sshd.isAlive && readFileSync(log, 'utf8').includes('Server listening');
+    await until(`sshd listens on ${node}`, isUp, { logs: [log] });
   }
 
   async stopSshd(): Promise<void> {

@@ -28,10 +28,11 @@ export class Connection {
   /** @throws `remote/auth-required`, `backend/unavailable`; the next call tries again. */
   sdk(): Promise<ModalSdk> {
     if (this.#sdk !== undefined) return this.#sdk;
-    const { appName, environment } = this.settings();
+    const { appName, environment, token } = this.settings();
     const loading = ModalSdk.load({
       appName,
       environment,
+      token,
       onWarning: (message) => this.modal.log.warn(message),
     });
     this.#sdk = loading;

@@ -73,9 +73,9 @@ describe('options', () => {
       'env.HF_TOKEN',
       'env.MODEL_A',
       'secrets[1]',
-      'tags["glovebox-id"]',
+      'tags.glovebox-id',
     ])
-      expect(text).toContain(`at ${place}`);
+      expect(text).toContain(`\n  ${place}: `);
     expect(text).toMatch(/no GPU "H1000"\. Did you mean "H100"\?/);
   });
 

@@ -13,6 +13,8 @@ export interface SdkSettings {
   readonly appName: string;
   /** Modal environment; absent: that of the profile. */
   readonly environment?: string | undefined;
+  /** Absent: what the SDK finds by itself. */
+  readonly token?: { readonly id: string; readonly secret: string } | undefined;
   readonly onWarning: (message: string) => void;
 }
 
@@ -88,11 +90,12 @@ export class ModalSdk {
   static async load(settings: SdkSettings): Promise<ModalSdk> {
     const modal = await import('modal');
     const contexts = new CallContexts();
-    const { onWarning, environment } = settings;
+    const { onWarning, environment, token } = settings;
     const text = (message: string): void => onWarning(`Modal: ${message}`);
     try {
       const client = new modal.ModalClient({
         ...(environment !== undefined && { environment }),
+        ...(token !== undefined && { tokenId: token.id, tokenSecret: token.secret }),
         grpcMiddleware: [contexts.middleware()],
         // Its own logger prints on standard error, which belongs to the host.
         logger: { debug: () => undefined, info: () => undefined, warn: text, error: text },

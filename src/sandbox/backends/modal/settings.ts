@@ -12,6 +12,8 @@ export interface ModalSettings {
   readonly pythonDir: string;
   readonly appName: string;
   readonly environment?: string | undefined;
+  /** Instead of what the SDK finds by itself: its variables, its profile. */
+  readonly token?: { readonly id: string; readonly secret: string };
   /** The folder inside a sandbox below which everything of ours is. */
   readonly root: string;
   /** The user's variables, for secrets that are named in options. */

@@ -8,23 +8,26 @@ import { parseJobDetails, type JobDetails } from './parse-scontrol.ts';
 import type { QueueRow } from './parse-squeue.ts';
 import type { Job, JobEnd, JobRecord } from './record.ts';
 import { schedulerCommand } from './scheduler-command.ts';
+import type { SlurmContext } from './settings.ts';
 
 const ASK_LIMIT_MS = 8000;
 
 export async function findEnd(
-  host: Host,
+  context: SlurmContext,
   record: JobRecord,
   job: Job,
   row: QueueRow | undefined,
-  now: number,
   signal: AbortSignal,
 ): Promise<JobEnd> {
+  const host = await context.host();
   const [details, exit, logTail] = await Promise.all([
     jobDetails(host, job, signal),
     exitFile(host, record, signal),
-    readJobLog(host, record, LOG_LINES, signal),
+    record.sharedDisk === false
+      ? (record.logTail ?? [])
+      : readJobLog(context, record, LOG_LINES, signal),
   ]);
-  const atMs = exit?.atMs ?? details?.endMs ?? row?.endMs ?? now;
+  const atMs = exit?.atMs ?? details?.endMs ?? row?.endMs ?? context.clock.now();
   if (record.phase === 'stopping') {
     return { cause: 'stopped', message: 'It was stopped on request.', atMs, logTail: [...logTail] };
   }

@@ -3,6 +3,7 @@ import { abandonOn, throwIfAborted } from '#core/abort.ts';
 import { GloveboxError, isGloveboxError, messageOf } from '#core/errors.ts';
 import { readTextIfExists } from '#platform/files.ts';
 import { defineBackend, type Backend } from '#sandbox/backend.ts';
+import { discoverJobs } from './discover-jobs.ts';
 import { readJobLog } from './job-log.ts';
 import { jobState } from './life.ts';
 import { nodeResources } from './node-resources.ts';
@@ -46,7 +47,7 @@ export function createSlurmBackend(context: SlurmContext): Backend {
       if (job === undefined || server === undefined || readyMs === undefined || token === undefined)
         throw pending(id);
       const at = { job, node: server.node, folder: server.folder };
-      const to = { id, at, address: server.address, record, store };
+      const to = { id, at, server, record, store };
       const port = await abandonOn(parts.tunnels.port(to, false, signal), signal).catch(
         (error: unknown) => {
           throw isGloveboxError(error, 'cancelled') ? error : unreachable(id, error);
@@ -59,7 +60,7 @@ export function createSlurmBackend(context: SlurmContext): Backend {
       throwIfAborted(signal);
       const record = await parts.store(id).read();
       if (record?.job === undefined) return [];
-      return readJobLog(await abandonOn(context.host(), signal), record, lines, signal);
+      return readJobLog(context, record, lines, signal);
     },
 
     stop: ({ id }, signal) => stopJob(id, parts, signal),
@@ -72,8 +73,12 @@ export function createSlurmBackend(context: SlurmContext): Backend {
       const { job, server } = record;
       if (job === undefined || server === undefined) throw pending(handle.id);
       const at = { job, node: server.node, folder: server.folder };
-      const host = await abandonOn(context.host(), signal);
-      return nodeResources(host, at, [server.root, server.folder], signal);
+      return nodeResources(context, record, at, [server.root, server.folder], signal);
+    },
+
+    async discover(projectDir, signal) {
+      throwIfAborted(signal);
+      return discoverJobs(projectDir, parts, signal);
     },
 
     close: () => parts.tunnels.closeAll(),

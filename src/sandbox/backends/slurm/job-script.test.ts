@@ -1,6 +1,7 @@
 /** The script of a job is constant, whole, and valid for bash; what it carries arrives byte by byte (S6). */
-import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -28,12 +29,13 @@ const args = (more: {
 }) => [
   'n0nce',
   folder,
-  more.jobDir ?? '',
+  more.jobDir ?? '/no/such/folder',
   '/',
   more.python ?? 'no-such-python',
   '5',
-  'step',
+  'fetch',
   '',
+  '0-0',
   '',
   '',
   '1',
@@ -91,6 +93,23 @@ test('modules without a module command are a clear error (X126)', async () => {
   const { status, stdout } = run(text, args({ modules: ['cuda/12.1', 'python'] }));
   expect(stdout).toMatch(/GLOVEBOX-FAIL Modules were asked for \(cuda\/12\.1 python\)/);
   expect(status).toBe(78);
+});
+
+test('S17: without a shared folder a failure waits until its log was read, but not for somebody who ends it', async () => {
+  const { text } = await loadJobScript(pythonDir);
+  const env = { PATH: '/usr/bin:/bin', HOME: folder, SLURM_JOB_ID: '7' };
+  const inFolder = (name: string): string => path.join(folder, 'gb-7-0-n0nce', name);
+  for (const how of ['read', 'ended'] as const) {
+    const script = spawn('bash', ['-s', '--', ...args({ jobDir: '' })], { env });
+    script.stdin.end(text);
+    const ended = once(script, 'exit');
+    await expect.poll(() => existsSync(inFolder('failed')), { timeout: 10_000 }).toBe(true);
+    expect(readFileSync(inFolder('exit'), 'utf8')).toMatch(/^78 /);
+    if (how === 'read') writeFileSync(inFolder('read'), '');
+    else script.kill('SIGTERM');
+    expect(await ended).toEqual([78, null]);
+    expect(readdirSync(folder)).toEqual([]);
+  }
 });
 
 test('a folder that somebody prepared is not used', async () => {

@@ -8,7 +8,9 @@ import { checkHealth, type Health } from '#sandbox/server-health.ts';
 import { findEnd } from './find-end.ts';
 import { findSubmitted } from './find-submitted.ts';
 import { readHandOver, type ExpectedStart, type HandOver } from './hand-over.ts';
-import { nodeFolder, removeToken } from './node-step.ts';
+import { askForToken, removeToken } from './hand-over-token.ts';
+import { LOG_LINES, readJobLog } from './job-log.ts';
+import { nodeFolder, type NodePlace } from './node-step.ts';
 import { parseJobDetails } from './parse-scontrol.ts';
 import type { QueueRow } from './parse-squeue.ts';
 import type { SlurmParts } from './parts.ts';
@@ -194,8 +196,7 @@ class Look {
   }
 
   async #over(job: Job, row: QueueRow | undefined): Promise<void> {
-    const host = await this.#parts.host();
-    const end = await findEnd(host, this.#record, job, row, this.#parts.clock.now(), this.#signal);
+    const end = await findEnd(this.#parts, this.#record, job, row, this.#signal);
     await this.#change((current) => ({
       ...advance(current, row === undefined ? 'vanished' : 'finished'),
       end,
@@ -227,16 +228,30 @@ class Look {
       const at = { job, node: seen.node, folder };
       const got = await this.#handOver({ ...at, restarts: start.restarts, nonce });
       if (got === undefined) return 'silent';
-      if (got.token !== undefined) await writeFileAtomic(this.#tokenFile(), got.token);
+      const isKnown = (await readTextIfExists(this.#tokenFile())) !== undefined;
+      const token = got.token ?? (isKnown ? undefined : await this.#askAgain(at, got.place));
+      if (token !== undefined) await writeFileAtomic(this.#tokenFile(), token);
       await this.#change((current) => ({ ...current, server: got.place }));
     }
     return this.#health(true);
   }
 
+  /** Somebody took the token and has lost it since. */
+  async #askAgain(at: NodePlace, place: ServerPlace): Promise<string | undefined> {
+    try {
+      return await askForToken(this.#parts, this.#record, at, place, this.#signal);
+    } catch (error) {
+      throwIfAborted(this.#signal);
+      this.#obstacle = messageOf(error);
+      return undefined;
+    }
+  }
+
   async #handOver(expected: ExpectedStart): Promise<HandOver | undefined> {
     try {
-      const { relay } = await this.#parts.tunnels.open(this.#id, expected, this.#signal);
-      const got = await readHandOver(relay, expected, this.#signal);
+      const to = { id: this.#id, at: expected, record: this.#record };
+      const { way } = await this.#parts.tunnels.open(to, this.#signal);
+      const got = await readHandOver(way, expected, this.#signal);
       if (typeof got !== 'string') return got;
       this.#obstacle = got;
     } catch (error) {
@@ -255,6 +270,7 @@ class Look {
       const port = await this.#port(server, job, distrust);
       const health = await checkHealth(endpointAt(port, token), HEALTH_LIMIT_MS, this.#signal);
       if (health === 'foreign') this.#obstacle = 'what answers does not take the token';
+      if (health === 'silent') this.#obstacle = this.#parts.tunnels.obstacle(this.#id);
       return health;
     } catch (error) {
       throwIfAborted(this.#signal);
@@ -265,13 +281,13 @@ class Look {
 
   #port(place: ServerPlace, job: Job, distrust: boolean): Promise<number> {
     const at = { job, node: place.node, folder: place.folder };
-    const { address } = place;
-    const to = { id: this.#id, at, address, record: this.#record, store: this.#store };
+    const to = { id: this.#id, at, server: place, record: this.#record, store: this.#store };
     return this.#parts.tunnels.port(to, distrust, this.#signal);
   }
 
   async #judge(health: Health): Promise<void> {
     if (health === 'ours') return this.#healthy();
+    await this.#keepLog();
     const { phase, startUsedMs = 0, failing } = this.#record;
     const now = this.#parts.clock.now();
     if (phase === 'starting') {
@@ -289,6 +305,14 @@ class Look {
     return undefined;
   }
 
+  /** What stays on its node cannot be read any more when the job has ended. */
+  async #keepLog(): Promise<void> {
+    if (this.#record.sharedDisk !== false) return;
+    const lines = await readJobLog(this.#parts, this.#record, LOG_LINES, this.#signal);
+    const isNews = lines.length > 0 && lines.join('\n') !== this.#record.logTail?.join('\n');
+    if (isNews) await this.#change((current) => ({ ...current, logTail: [...lines] }));
+  }
+
   async #healthy(): Promise<void> {
     const { readyMs, failing, phase, seen } = this.#record;
     const now = this.#parts.clock.now();
@@ -300,7 +324,9 @@ class Look {
       const next = isNear ? advance(healthy, 'near-end') : healthy;
       return { ...next, readyMs: current.readyMs ?? now };
     });
-    if (readyMs === undefined) await this.#removeToken();
+    if (readyMs !== undefined) return;
+    await this.#removeToken();
+    await this.#keepLog();
   }
 
   /** The token has done its work on the node. */
@@ -308,7 +334,7 @@ class Look {
     const { job, server } = this.#record;
     if (job === undefined || server === undefined) return;
     const at = { job, node: server.node, folder: server.folder };
-    await removeToken(await this.#parts.host(), at, this.#signal);
+    await removeToken(this.#parts, this.#record, at, this.#signal);
   }
 
   async #overdue(): Promise<void> {
@@ -318,14 +344,7 @@ class Look {
       const host = await this.#parts.host();
       const where = job.cluster === undefined ? [] : ['-M', job.cluster];
       await schedulerCommand(host, ['scancel', ...where, job.id], { signal: this.#signal });
-      const found = await findEnd(
-        host,
-        this.#record,
-        job,
-        undefined,
-        this.#parts.clock.now(),
-        this.#signal,
-      );
+      const found = await findEnd(this.#parts, this.#record, job, undefined, this.#signal);
       const seconds = Math.round(this.#parts.settings().readyMs / 1000);
       const why = this.#obstacle === undefined ? '' : ` (${this.#obstacle})`;
       const message = `Job ${job.id} ran, but its Jupyter server did not answer within ${seconds} s${why}. The job was cancelled.`;

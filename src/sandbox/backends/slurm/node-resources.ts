@@ -1,10 +1,11 @@
 /** Asks a node, through a step of the job, what the job has there and uses: without a kernel, and without holding a device. */
 import { GloveboxError } from '#core/errors.ts';
-import type { Host } from '#platform/host.ts';
 import { parseNvidia } from '#platform/host-resources.ts';
 import type { Resources } from '#sandbox/backend.ts';
-import { stepArgv, type NodePlace } from './node-step.ts';
-import { lastWords, schedulerCommand } from './scheduler-command.ts';
+import { runOnNode, type NodePlace } from './node-step.ts';
+import type { JobRecord } from './record.ts';
+import { lastWords } from './scheduler-command.ts';
+import type { SlurmContext } from './settings.ts';
 
 /** Lines that begin with what they are about. The nearest limit of a control group counts, the job's or one above. */
 const QUESTION = `
@@ -37,13 +38,14 @@ const KIB = 1024;
 
 /** @throws `server/unreachable` when no step can be started. */
 export async function nodeResources(
-  host: Host,
+  context: SlurmContext,
+  record: JobRecord,
   at: NodePlace,
   folders: readonly string[],
   signal: AbortSignal,
 ): Promise<Resources> {
-  const argv = stepArgv(at.job, at.node, ['/bin/sh', '-c', QUESTION, 'sh', ...folders]);
-  const result = await schedulerCommand(host, argv, { signal, timeoutMs: LIMIT_MS });
+  const argv = ['/bin/sh', '-c', QUESTION, 'sh', ...folders];
+  const result = await runOnNode(context, record, at, argv, { signal, timeoutMs: LIMIT_MS });
   const resources = parseNodeResources(result.stdout);
   if (resources !== undefined) return resources;
   throw new GloveboxError(

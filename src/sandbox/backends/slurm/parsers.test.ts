@@ -256,6 +256,16 @@ describe('what a node says about its server (S18, X117)', () => {
       );
   });
 
+  test('on a network it has a certificate, which is told apart', () => {
+    const { socket: _socket, ...nowhere } = said;
+    const there = { ip: '10.0.0.7', port: 4000, pid: 12, fingerprint: 'AA:BB' };
+    expect(parsePlace(JSON.stringify({ ...nowhere, ...there }), expected)).toMatchObject({
+      address: { ip: '10.0.0.7', port: 4000 },
+      pid: 12,
+      fingerprint: 'AA:BB',
+    });
+  });
+
   test('half a file is no place', () => {
     expect(parsePlace('{"job": "47', expected)).toMatch(/cannot be read/);
     const { socket: _socket, ...nowhere } = said;

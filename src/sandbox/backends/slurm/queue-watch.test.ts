@@ -43,6 +43,7 @@ class Scheduler {
     readFile: refuse,
     home: refuse,
     hostname: refuse,
+    routeTo: () => expect.fail('nobody may connect'),
   };
 }
 

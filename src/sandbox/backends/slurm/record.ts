@@ -4,6 +4,7 @@ import * as z from 'zod';
 import type { Clock } from '#platform/clock.ts';
 import { RecordStore } from '#platform/records.ts';
 import { sandboxFolder } from '#sandbox/records.ts';
+import { TUNNEL_MODES } from './settings.ts';
 import { PHASES } from './state-table.ts';
 
 const identity = z.object({
@@ -46,6 +47,9 @@ const server = z.object({
   /** Whether the node sees the project's folder, and the folder of the job. */
   seesRoot: z.boolean(),
   seesJobFolder: z.boolean(),
+  pid: z.number().exactOptional(),
+  /** Of its certificate; only where it listens on a network. */
+  fingerprint: z.string().exactOptional(),
 });
 export type ServerPlace = z.output<typeof server>;
 
@@ -62,12 +66,18 @@ const jobRecord = z.object({
   nonce: z.string(),
   /** The machine on which the scheduler is asked. */
   hostName: z.string(),
+  /** What that machine calls itself: a name may lead to another login node next time. */
+  loginHost: z.string().exactOptional(),
   /** It is not this machine, so the same path is another file. */
   isRemote: z.boolean().exactOptional(),
   jobDir: z.string().exactOptional(),
   nodeTmp: z.string().exactOptional(),
   sharedDisk: z.boolean().exactOptional(),
-  tunnel: z.enum(['step', 'direct']).exactOptional(),
+  tunnel: z.enum(TUNNEL_MODES).exactOptional(),
+  /** Why it is that one, where nobody has asked for it. */
+  tunnelReason: z.string().exactOptional(),
+  /** The end of a log that stays on its node, as it was read last. */
+  logTail: z.array(z.string()).exactOptional(),
   /** The cluster that was asked for, where there are several. */
   cluster: z.string().exactOptional(),
   /** When `sbatch` was about to be called; absent: it surely was not. */

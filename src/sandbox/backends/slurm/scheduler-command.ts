@@ -1,6 +1,6 @@
 /** Runs one command of the scheduler: words without a shell, a fixed language and time format, a hard limit. */
 import { GloveboxError, isGloveboxError } from '#core/errors.ts';
-import type { Host } from '#platform/host.ts';
+import type { Host, HostCommandResult } from '#platform/host.ts';
 import type { CommandResult } from '#platform/process.ts';
 
 /** With the controller down `squeue` was seen to block for 18 s, with a frozen one without end. */
@@ -38,7 +38,7 @@ export async function schedulerCommand(
   host: Host,
   argv: readonly string[],
   { signal, timeoutMs, input }: SchedulerCommandOptions,
-): Promise<CommandResult> {
+): Promise<HostCommandResult> {
   const [program = ''] = argv;
   const limit = timeoutMs ?? (program === 'sbatch' ? SUBMIT_LIMIT_MS : LIMIT_MS);
   const result = await host

@@ -6,10 +6,14 @@ import type { Relay, RelayOptions } from '#platform/relay.ts';
 import type { SlurmOptions } from './options.ts';
 
 /**
- * How connections reach the node: `step`, a relay inside the allocation; `direct`, TLS to an address of the node. Each has its
- * demands on the site, see docs/slurm.md.
+ * How connections reach the node:
+ *
+ * - `step`: a relay inside the allocation. Needs no open port.
+ * - `direct`: TLS from this machine to an address of the node. `forward`: the same, from the login node.
+ * - `node-ssh`: a relay that SSH starts on the node, which may be outside of the job's control group.
  */
-export type TunnelMode = 'step' | 'direct';
+export const TUNNEL_MODES = ['step', 'direct', 'forward', 'node-ssh'] as const;
+export type TunnelMode = (typeof TUNNEL_MODES)[number];
 
 /** Read anew at each use, so that a bad value hurts only who needs it. */
 export interface SlurmSettings {
@@ -29,7 +33,12 @@ export interface SlurmSettings {
   readonly purgeModules: boolean;
   /** Names of variables that the job gets from the submitter. */
   readonly exportNames: readonly string[];
-  readonly tunnel: TunnelMode;
+  /** Default: `step` where the cluster's host has `srun`, else over its network. */
+  readonly tunnel?: TunnelMode | undefined;
+  /** Address of nodes to listen on, instead of the one towards the login node. Only with `direct` and `forward`. */
+  readonly bindIp?: string | undefined;
+  /** What a port of a node is chosen from, where one is needed. */
+  readonly ports?: { readonly min?: number | undefined; readonly max?: number | undefined };
   /** From RUNNING until the server answers. */
   readonly readyMs: number;
   /** The scheduler is asked no more often. */
@@ -42,6 +51,8 @@ export interface SlurmContext {
   readonly settings: () => SlurmSettings;
   /** Where the cluster's commands run. */
   readonly host: () => Promise<Host>;
+  /** A node, over the user's own SSH and by way of `host` where that is another machine. */
+  readonly nodeHost: (node: string) => Promise<Host>;
   /** Starts a relay behind `prefix`, which is a job step. */
   readonly openRelay: OpenRelay;
   readonly clock: Clock;

@@ -88,6 +88,7 @@ function* sentences(record: JobRecord, circumstances: Circumstances): Iterable<s
     const node = seen?.node === undefined ? 'its node' : seen.node;
     yield `it runs on ${node}, and its Jupyter server is starting`;
   }
+  if (readyMs !== undefined || phase === 'starting') yield* wayIn(record);
   if (phase === 'suspended') yield 'SLURM has suspended it; it goes on when SLURM lets it';
   if (phase === 'expiring' && seen?.endsMs !== undefined)
     yield `its time limit comes in ${renderDuration(Math.max(0, seen.endsMs - now))}`;
@@ -100,6 +101,17 @@ function* sentences(record: JobRecord, circumstances: Circumstances): Iterable<s
   if (answer?.kind === 'missing') yield 'the scheduler does not know the job; it is asked again';
   if (answer?.kind === 'row' && answer.row.word === 'COMPLETING')
     yield 'SLURM is ending it, or about to start it anew';
+}
+
+/** The ordinary way needs no word. */
+function* wayIn({ tunnel, tunnelReason }: JobRecord): Iterable<string> {
+  if (tunnel === undefined || tunnel === 'step') return;
+  const how = {
+    direct: 'over TLS',
+    forward: 'over TLS from the login node',
+    'node-ssh': 'by SSH to its node, which may not count as part of the job',
+  }[tunnel];
+  yield `it is reached ${how}${tunnelReason === undefined ? '' : `, because ${tunnelReason}`}`;
 }
 
 function* waiting({ phase, seen }: JobRecord, now: number): Iterable<string> {

@@ -35,7 +35,7 @@ export async function stopJob(id: string, parts: SlurmParts, signal: AbortSignal
     const job = await findJob(host, stopping, store, parts, signal);
     if (job !== undefined) await endJob(host, job, stopping.nonce, parts, signal);
     parts.tunnels.close(id);
-    await noteEnd(host, store, stopping.nonce, job, parts, signal);
+    await noteEnd(store, stopping.nonce, job, parts, signal);
     await removeIfExists(tokenFile(parts.settings().dir, id)).catch(() => undefined);
   } catch (error) {
     if (isGloveboxError(error, 'cancelled') || isGloveboxError(error, 'sandbox/stop-failed'))
@@ -95,20 +95,20 @@ async function endJob(
 }
 
 async function noteEnd(
-  host: Host,
   store: JobStore,
   nonce: string,
   job: Job | undefined,
-  { clock, queue }: SlurmParts,
+  parts: SlurmParts,
   signal: AbortSignal,
 ): Promise<void> {
+  const { clock, queue } = parts;
   const record = await store.read();
   if (record === undefined || record.phase === 'ended') return;
   const message = 'It was stopped on request.';
   const end =
     job === undefined
       ? { cause: 'stopped' as const, message, atMs: clock.now(), logTail: [] }
-      : await findEnd(host, record, job, undefined, clock.now(), signal);
+      : await findEnd(parts, record, job, undefined, signal);
   await store.update((current) =>
     current.nonce === nonce && current.phase !== 'ended'
       ? { ...current, phase: 'ended', end }

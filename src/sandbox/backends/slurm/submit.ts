@@ -5,6 +5,8 @@ import { renderDuration } from '#core/units.ts';
 import { sleep } from '#platform/clock.ts';
 import type { Host } from '#platform/host.ts';
 import type { StartContext } from '#sandbox/backend.ts';
+import { chooseTunnel, type ChosenTunnel } from './choose-tunnel.ts';
+import { JOB_NOTE, type JobNote } from './discover-jobs.ts';
 import { findNodePython } from './find-python.ts';
 import { findSubmitted } from './find-submitted.ts';
 import { loadJobScript } from './job-script.ts';
@@ -17,6 +19,7 @@ import { requestWords, submissionWords, withoutPatterns } from './sbatch-words.t
 import type { Survey } from './parse-sinfo.ts';
 import { lastWords, schedulerCommand } from './scheduler-command.ts';
 import type { SlurmSettings } from './settings.ts';
+import { sweepJobFolders } from './sweep-job-folders.ts';
 
 /** Between two looks for a job whose submission gave no answer. */
 const SECOND_LOOK_MS = 10_000;
@@ -24,7 +27,7 @@ const SECOND_LOOK_MS = 10_000;
 interface Prepared {
   readonly host: Host;
   readonly request: JobRequest;
-  readonly settings: SlurmSettings;
+  readonly jobsDir: string;
   readonly words: readonly string[];
 }
 
@@ -55,6 +58,11 @@ export async function submit(
     job_id: job.id,
     ...(job.cluster !== undefined && { cluster: job.cluster }),
   });
+  const { host, jobsDir } = prepared;
+  // Nobody waits for it, and the next submission does what this one could not.
+  void sweepJobFolders(host, jobsDir, job.cluster, signal).catch((error: unknown) =>
+    parts.log.debug(`Old job folders: ${messageOf(error)}`),
+  );
 }
 
 async function prepare(
@@ -72,23 +80,31 @@ async function prepare(
     asked.gres === undefined ? await parts.survey.get(signal).catch(unlessGivenUp) : undefined;
   const request = withDefaultGres(asked, survey);
   const python = await findNodePython(host, request, projectDir, signal);
+  const tunnel = await chooseTunnel(host, settings, signal);
   await testOnly(host, request, parts, report, signal);
   const jobsDir = await folderOnCluster(host, settings.jobsDir, signal);
   const { nonce, generation } = claimed;
   const jobDir = `${jobsDir}/${id}-${nonce}`;
   const script = await loadJobScript(settings.pythonDir);
   const scriptFile = `${jobsDir}/bin/${script.fileName}`;
-  await host.writeFile(scriptFile, script.text, { mode: 0o700, signal });
-  await host.writeFile(`${jobDir}/nonce`, `${nonce}\n`, { signal });
-  const { nodeTmp, sharedDisk, tunnel, exportNames } = settings;
+  const { nodeTmp, sharedDisk, exportNames } = settings;
+  const note: JobNote = { id, projectDir, nodeTmp, sharedDisk, tunnel: tunnel.mode };
+  const [loginHost] = await Promise.all([
+    host.hostname(signal),
+    host.writeFile(scriptFile, script.text, { mode: 0o700, signal }),
+    host.writeFile(`${jobDir}/nonce`, `${nonce}\n`, { signal }),
+    host.writeFile(`${jobDir}/${JOB_NOTE}`, JSON.stringify(note), { signal }),
+  ]);
   await changeClaimed(store, claimed, (current) => ({
     ...current,
     hostName: host.name,
+    loginHost,
     isRemote: host.isRemote,
     jobDir,
     nodeTmp,
     sharedDisk,
-    tunnel,
+    tunnel: tunnel.mode,
+    ...(tunnel.reason !== undefined && { tunnelReason: tunnel.reason }),
     ...(request.cluster !== undefined && { cluster: request.cluster }),
   }));
   const log = sharedDisk
@@ -101,9 +117,14 @@ async function prepare(
     log,
     workDir: nodeTmp,
     script: scriptFile,
-    scriptArguments: scriptArguments(settings, request, { nonce, jobDir, python, projectDir }),
+    scriptArguments: scriptArguments(settings, request, tunnel, {
+      nonce,
+      jobDir,
+      python,
+      projectDir,
+    }),
   });
-  return { host, request, settings, words };
+  return { host, request, jobsDir, words };
 }
 
 function unlessGivenUp(error: unknown): undefined {
@@ -115,6 +136,7 @@ function unlessGivenUp(error: unknown): undefined {
 function scriptArguments(
   settings: SlurmSettings,
   { container = '', modules = [], setup = [] }: JobRequest,
+  { mode, bind }: ChosenTunnel,
   job: Readonly<Record<'nonce' | 'jobDir' | 'python' | 'projectDir', string>>,
 ): readonly string[] {
   return [
@@ -124,8 +146,9 @@ function scriptArguments(
     settings.serverRootDir ?? job.projectDir,
     job.python,
     String(Math.ceil(settings.readyMs / 1000)),
-    settings.tunnel === 'step' ? 'step' : 'file',
-    '',
+    mode === 'direct' || mode === 'forward' ? 'file' : 'fetch',
+    bind,
+    portRange(settings.ports),
     container,
     settings.setupFile ?? '',
     settings.purgeModules ? '1' : '0',
@@ -133,6 +156,11 @@ function scriptArguments(
     ...modules,
     ...setup,
   ];
+}
+
+/** `0-0` where any port will do. */
+function portRange({ min, max }: NonNullable<SlurmSettings['ports']> = {}): string {
+  return min === undefined && max === undefined ? '0-0' : `${min ?? 1024}-${max ?? 65_535}`;
 }
 
 /** The scheduler's own test: what it refuses is refused before anything is made. */

@@ -1,18 +1,18 @@
-/** The ways from this machine to the servers on nodes: one relay per server, shared by the processes of this machine. */
+/** The ports of this machine that lead to servers on nodes: one way for each server, shared by the processes of this machine. */
 import type { Endpoint } from '#core/endpoint.ts';
 import { abandonOn } from '#core/abort.ts';
 import { messageOf } from '#core/errors.ts';
 import { currentIdentity, lifeOf } from '#platform/process-identity.ts';
-import type { Relay } from '#platform/relay.ts';
-import { insidePrefix, type NodePlace } from './node-step.ts';
+import type { NodePlace } from './node-step.ts';
 import type { JobRecord, JobStore, ServerPlace } from './record.ts';
 import type { SlurmContext } from './settings.ts';
+import { openWay, type Way } from './ways.ts';
 
 const OPEN_LIMIT_MS = 15_000;
 
 interface Tunnel {
   readonly folder: string;
-  readonly relay: Relay;
+  readonly way: Way;
   /** Where it listens; from the first time that somebody wants to go through. */
   port?: Promise<number>;
 }
@@ -21,7 +21,7 @@ interface Tunnel {
 export interface Destination {
   readonly id: string;
   readonly at: NodePlace;
-  readonly address: ServerPlace['address'];
+  readonly server: ServerPlace;
   readonly record: JobRecord;
   readonly store: JobStore;
 }
@@ -50,17 +50,18 @@ export class Tunnels {
     if (!hasOwn && noted !== undefined && lifeOf(noted.owner) === 'alive') {
       if (!distrust || isThisProcess(noted.owner)) return noted.port;
     }
-    const tunnel = await this.open(to.id, to.at, signal);
+    const tunnel = await this.open(to, signal);
     tunnel.port ??= this.#listen(to, tunnel);
     return tunnel.port;
   }
 
-  /** A relay of this process into the allocation. @throws as `Host.open`. */
-  async open(id: string, at: NodePlace, signal: AbortSignal): Promise<Tunnel> {
+  /** A way of this process into the job. @throws as `Host.open`. */
+  async open(to: Pick<Destination, 'id' | 'at' | 'record'>, signal: AbortSignal): Promise<Tunnel> {
+    const { id } = to;
     const own = this.#own.get(id);
-    if (own?.folder === at.folder) return own;
+    if (own?.folder === to.at.folder) return own;
     // One attempt for all who want it; who gives up ends only the own wait.
-    const opening = this.#opening.get(id) ?? this.#open(id, at);
+    const opening = this.#opening.get(id) ?? this.#open(to);
     this.#opening.set(id, opening);
     return abandonOn(
       opening.finally(() => this.#opening.delete(id)),
@@ -68,8 +69,13 @@ export class Tunnels {
     );
   }
 
+  /** Why connections through the way of this process fail, where that is known. */
+  obstacle(id: string): string | undefined {
+    return this.#own.get(id)?.way.obstacle;
+  }
+
   close(id: string): void {
-    this.#own.get(id)?.relay.close();
+    this.#own.get(id)?.way.close();
     this.#own.delete(id);
   }
 
@@ -78,30 +84,25 @@ export class Tunnels {
     for (const id of this.#own.keys()) this.close(id);
   }
 
-  async #open(id: string, at: NodePlace): Promise<Tunnel> {
-    const { host, openRelay, log } = this.#context;
+  async #open({ id, at, record }: Pick<Destination, 'id' | 'at' | 'record'>): Promise<Tunnel> {
     const { signal } = this.#closing;
     this.close(id);
-    const prefix = insidePrefix(at);
-    const relay = await openRelay(await host(), { prefix, timeoutMs: OPEN_LIMIT_MS, signal });
-    const tunnel = { folder: at.folder, relay };
+    const way = await openWay(this.#context, { record, at, timeoutMs: OPEN_LIMIT_MS, signal });
+    const tunnel = { folder: at.folder, way };
     this.#own.set(id, tunnel);
-    void relay.lost.then((reason) => {
-      log.info(`The relay to sandbox ${id} is lost: ${messageOf(reason)}`);
+    void way.lost.then((reason) => {
+      this.#context.log.info(`The way to sandbox ${id} is lost: ${messageOf(reason)}`);
       if (this.#own.get(id) === tunnel) this.#own.delete(id);
       return undefined;
     });
     return tunnel;
   }
 
-  async #listen(to: Destination, { relay }: Tunnel): Promise<number> {
-    const { address } = to;
-    const target = 'socket' in address ? address : { port: address.port };
-    const wanted = this.#lastPorts.get(to.id);
-    const { port } = await relay.listen(target, wanted === undefined ? {} : { port: wanted });
+  async #listen(to: Destination, { way }: Tunnel): Promise<number> {
+    const { port } = await way.listen(to.server, this.#lastPorts.get(to.id));
     this.#lastPorts.set(to.id, port);
     await this.#note(to, (current) => ({ ...current, relay: { port, owner: currentIdentity() } }));
-    void relay.lost.then(() =>
+    void way.lost.then(() =>
       this.#note(to, ({ relay: noted, ...rest }) =>
         noted === undefined || noted.port === port ? rest : { ...rest, relay: noted },
       ),

@@ -4,6 +4,7 @@ import { getPaperText } from '#hub/papers/paper-text.ts';
 import { parseArxivId } from '#hub/papers/paper-id.ts';
 import {
   findSection,
+  isReferenceList,
   sectionName,
   withSubsections,
   type PaperSection,
@@ -57,7 +58,9 @@ function contents(
     const below = whole.length > 1 ? `, with subsections ${renderCount(lengthOf(whole))}` : '';
     const indent = '  '.repeat(section.level - 1);
     const preview =
-      section.text === '' ? '' : `\n${indent}  ${oneLine(section.text, PREVIEW_CHARS)}`;
+      section.text === '' || isReferenceList(section)
+        ? ''
+        : `\n${indent}  ${oneLine(section.text, PREVIEW_CHARS)}`;
     return `${indent}${sectionName(section)} (${renderCount(section.text.length)} characters${below})${preview}`;
   });
   const whole = [

@@ -1,0 +1,374 @@
+/** What `Sandbox.create` takes, made by `npm run gen` from the options of the back ends. Do not edit. */
+
+export type BackendName = 'local' | 'slurm' | 'modal' | 'huggingface';
+
+/** What every back end takes. */
+interface CommonConfig {
+  /** A name of your own, unique among the sandboxes that live: letters, digits, dots, underscores, hyphens, at most 63. Default: one is made. */
+  readonly name?: string | undefined;
+  /** Options from [sandbox.NAME] of a glovebox.toml; those that stand beside it win. */
+  readonly profile?: string | undefined;
+}
+
+/** This machine, as your own user: free, at once, without isolation. */
+export interface LocalConfig extends CommonConfig {
+  /** Default: the one of the settings, else `local`. */
+  readonly backend?: 'local';
+  /** Python interpreter of kernels, as a path or a name on the PATH; "managed" is Glovebox's own environment. Default: GLOVEBOX_PYTHON, the .venv of the project, the active environment, else managed. */
+  readonly python?: string | undefined;
+  /** Packages of the managed environment, such as pandas>=2. Default: GLOVEBOX_PACKAGES. */
+  readonly packages?: readonly string[] | undefined;
+  /** Hours without contact, with all kernels idle, after which the server ends itself; 0 is never. Default: GLOVEBOX_LOCAL_IDLE_H. */
+  readonly idleH?: number | undefined;
+  /** Models that are loaded into new kernels, e.g. [{"id":"./models/mine"}]; the kernel needs torch and transformers. */
+  readonly models?:
+    | readonly {
+        /** Variable of the kernel. Default: model. */
+        readonly varName?: string | undefined;
+        /** Default: tokenizer, or NAME_tokenizer. */
+        readonly tokenizerVar?: string | undefined;
+        /** Picks the class. Default: from the config file. */
+        readonly task?: 'auto' | 'causal-lm' | 'seq2seq' | 'image-text' | 'encoder' | undefined;
+        readonly dtype?: 'auto' | 'float32' | 'float16' | 'bfloat16' | undefined;
+        readonly deviceMap?: string | undefined;
+        readonly quantization?: '8bit' | '4bit' | undefined;
+        /** Implementation of attention. */
+        readonly attention?: string | undefined;
+        /** Load it into the kernel. Default: true. */
+        readonly preload?: boolean | undefined;
+        readonly paddingSide?: 'left' | 'right' | undefined;
+        /** A folder with weights, beginning with /, ./ or ~/ (relative ones count from the project), or a repository of the Hub, which the kernel fetches into your own cache. */
+        readonly id: string;
+        /** Branch, tag or commit of a repository. Default: main. */
+        readonly revision?: string | undefined;
+      }[]
+    | undefined;
+  /** How kernels talk to their server. ipc (default) is private to the user; tcp is for kernels that know nothing else, and lets every user of this machine read their output. */
+  readonly kernelTransport?: 'ipc' | 'tcp' | undefined;
+}
+
+/** A SLURM cluster: a batch job of yours, within its limits, after its queue. */
+export interface SlurmConfig extends CommonConfig {
+  /** Default: the one of the settings, else `local`. */
+  readonly backend?: 'slurm';
+  /** Partition, as listed above; several separated by commas. Default: GLOVEBOX_SLURM_PARTITION, else the default of the cluster. To keep a choice for the project, write it below [slurm] in glovebox.toml. */
+  readonly partition?: string | undefined;
+  /** Generic resources: gpu:1, gpu:a100:2, or none. Default: GLOVEBOX_SLURM_GRES, else gpu:1 where the partition has GPUs. */
+  readonly gres?: string | undefined;
+  /** Processors. Default: GLOVEBOX_SLURM_CPUS. */
+  readonly cpus?: number | undefined;
+  /** Memory of a node, such as 64G; without a unit MB. Default: GLOVEBOX_SLURM_MEM. */
+  readonly mem?: string | number | undefined;
+  /** Time limit after which the job ends: minutes, h:mm:ss, d-hh:mm:ss. Shorter waits less. Default: GLOVEBOX_SLURM_TIME. */
+  readonly time?: string | number | undefined;
+  /** Account that pays. Default: GLOVEBOX_SLURM_ACCOUNT, else your own default. */
+  readonly account?: string | undefined;
+  /** Quality of service. Default: GLOVEBOX_SLURM_QOS. */
+  readonly qos?: string | undefined;
+  /** Features that nodes must have, such as a100&nvlink. Default: GLOVEBOX_SLURM_CONSTRAINT. */
+  readonly constraint?: string | undefined;
+  /** Reservation to run in. Default: GLOVEBOX_SLURM_RESERVATION. */
+  readonly reservation?: string | undefined;
+  /** Nodes; the Jupyter server runs on the first. Default: 1. */
+  readonly nodes?: number | undefined;
+  /** Only these nodes. Default: GLOVEBOX_SLURM_NODELIST. */
+  readonly nodelist?: string | undefined;
+  /** Not these nodes. Default: GLOVEBOX_SLURM_EXCLUDE. */
+  readonly exclude?: string | undefined;
+  /** Cluster, where several are federated. Default: GLOVEBOX_CLUSTER. */
+  readonly cluster?: string | undefined;
+  /** Environment modules to load, in order. Default: GLOVEBOX_SLURM_MODULES. */
+  readonly modules?: readonly string[] | undefined;
+  /** Python on the node, with jupyter_server and ipykernel: a path, the path of its environment, or a name. Default: GLOVEBOX_SLURM_PYTHON, else the .venv of the project, else python3. */
+  readonly python?: string | undefined;
+  /** Image that apptainer or singularity runs the server in. Default: none. */
+  readonly container?: string | undefined;
+  /** Shell lines to run on the node before Python, such as "source ~/miniforge3/bin/activate ml". Default: none. */
+  readonly setup?: readonly string[] | undefined;
+  /** Whether SLURM may start the job anew after a preemption or a lost node; variables are lost then. Default: GLOVEBOX_SLURM_REQUEUE. */
+  readonly requeue?: boolean | undefined;
+  /** Further words for sbatch, each --name=value. Default: GLOVEBOX_SLURM_EXTRA_ARGS. */
+  readonly extraArgs?: readonly string[] | undefined;
+}
+
+/** Modal: machines with and without GPUs, rented by the second. */
+export interface ModalConfig extends CommonConfig {
+  /** Default: the one of the settings, else `local`. */
+  readonly backend?: 'modal';
+  /** GPU, or several in order of preference. Default: none. A100 means the one with 40 GB. */
+  readonly gpu?: string | readonly string[] | undefined;
+  /** Number of GPUs. Default: 1. */
+  readonly gpuCount?: number | undefined;
+  /** Physical cores. Default: 2. */
+  readonly cpu?: number | undefined;
+  /** Most cores it may use. */
+  readonly cpuLimit?: number | undefined;
+  /** Memory in MiB. Default: 8192. */
+  readonly memoryMiB?: number | undefined;
+  /** Most memory in MiB. */
+  readonly memoryLimitMiB?: number | undefined;
+  /** Region of the machine; costs more. */
+  readonly region?: string | undefined;
+  /** Cloud of the machine. */
+  readonly cloud?: string | undefined;
+  /** Python of the image. Default: 3.11. */
+  readonly pythonVersion?: '3.9' | '3.10' | '3.11' | '3.12' | '3.13' | '3.14' | undefined;
+  /** Public image to build on, with python3 in it. Default: python:VERSION-slim-bookworm. */
+  readonly baseImage?: string | undefined;
+  /** Debian packages. */
+  readonly systemPackages?: readonly string[] | undefined;
+  /** Python requirements. */
+  readonly pythonPackages?: readonly string[] | undefined;
+  /** Packages of the kernel: a set (minimal, api, torch) or a list. Default auto: torch with a GPU or models, else api. */
+  readonly kernelPackages?: 'auto' | 'minimal' | 'api' | 'torch' | readonly string[] | undefined;
+  /** Commands run while the image is built, each a list of words. */
+  readonly setupCommands?: readonly (readonly string[])[] | undefined;
+  /** Variables of kernels. */
+  readonly env?: Readonly<Record<string, string>> | undefined;
+  /** Secrets by name, never by value: {"env":"HF_TOKEN"}; scope says who sees them (build, download, setup, kernel). Default scope: download for HF_TOKEN, else setup. */
+  readonly secrets?:
+    | readonly {
+        /** Variable of your environment that holds the value. */
+        readonly env?: string | undefined;
+        /** Its name inside. Default: the same. */
+        readonly as?: string | undefined;
+        /** Name of a secret that is stored at Modal, instead of env. */
+        readonly provider?: string | undefined;
+        /** The variables in that secret. */
+        readonly keys?: readonly string[] | undefined;
+        readonly scope?: readonly ('build' | 'download' | 'setup' | 'kernel')[] | undefined;
+      }[]
+    | undefined;
+  /** Models of the Hugging Face Hub, e.g. [{"id":"google/gemma-2-9b-it"}]; weights are fetched once and kept on a volume. */
+  readonly models?:
+    | readonly {
+        /** Variable of the kernel. Default: model. */
+        readonly varName?: string | undefined;
+        /** Default: tokenizer, or NAME_tokenizer. */
+        readonly tokenizerVar?: string | undefined;
+        /** Picks the class. Default: from the config file. */
+        readonly task?: 'auto' | 'causal-lm' | 'seq2seq' | 'image-text' | 'encoder' | undefined;
+        readonly dtype?: 'auto' | 'float32' | 'float16' | 'bfloat16' | undefined;
+        readonly deviceMap?: string | undefined;
+        readonly quantization?: '8bit' | '4bit' | undefined;
+        /** Implementation of attention. */
+        readonly attention?: string | undefined;
+        /** Load it into the kernel. Default: true. */
+        readonly preload?: boolean | undefined;
+        readonly paddingSide?: 'left' | 'right' | undefined;
+        /** Repository at the Hub. */
+        readonly id?: string | undefined;
+        /** Where the id stands, as env:NAME or file:path, so that nobody reads it here. */
+        readonly idRef?: string | undefined;
+        /** Branch, tag or commit. Default: main. */
+        readonly revision?: string | undefined;
+        /** Nothing in the sandbox says which model it is. */
+        readonly hidden?: boolean | undefined;
+        /** The id is an adapter on this base; or wrap the model in an untrained adapter. */
+        readonly peft?:
+          | {
+              readonly kind: 'adapter';
+              readonly base: string;
+              readonly baseRevision?: string | undefined;
+            }
+          | {
+              readonly kind: 'empty';
+              readonly adapterName?: string | undefined;
+            }
+          | undefined;
+        /** Further adapters on the same base. */
+        readonly extraAdapters?:
+          | readonly {
+              readonly id: string;
+              readonly revision?: string | undefined;
+              readonly name: string;
+            }[]
+          | undefined;
+        /** Needs a commit as revision. */
+        readonly trustRemoteCode?: boolean | undefined;
+        /** Patterns of files to fetch. Default: safetensors, configs, tokenizer. */
+        readonly files?: readonly string[] | undefined;
+      }[]
+    | undefined;
+  /** Git repositories put into the workspace. */
+  readonly repos?:
+    | readonly {
+        /** https address, or owner/name at GitHub; it must be public. */
+        readonly url: string;
+        /** Branch, tag or commit. Default: HEAD. */
+        readonly ref?: string | undefined;
+        /** Where it goes, below the workspace. */
+        readonly path?: string | undefined;
+        /** Command run in it afterwards, e.g. ["pip","install","-e","."]. */
+        readonly install?: readonly string[] | undefined;
+      }[]
+    | undefined;
+  /** Files and folders of the project that are uploaded. */
+  readonly files?:
+    | readonly {
+        /** File or folder on this machine, below the project. */
+        readonly from: string;
+        /** Where it goes, below the workspace. */
+        readonly to: string;
+      }[]
+    | undefined;
+  /** Modal volumes to mount. */
+  readonly volumes?:
+    | readonly {
+        readonly name: string;
+        readonly mount: string;
+        readonly readOnly?: boolean | undefined;
+        readonly subPath?: string | undefined;
+      }[]
+    | undefined;
+  /** Keep what cells download from the Hub on a volume. Default: true. */
+  readonly cacheVolume?: boolean | undefined;
+  /** Port of Jupyter inside, behind the tunnel. Default: 8888. */
+  readonly jupyterPort?: number | undefined;
+  /** What kernels may reach: open, none, or {"domains":[...]} / {"cidrs":[...]}. */
+  readonly network?:
+    | 'open'
+    | 'none'
+    | {
+        readonly domains?: readonly string[] | undefined;
+        readonly cidrs?: readonly string[] | undefined;
+      }
+    | undefined;
+  /** Addresses that may reach it. Default: all, with the token. */
+  readonly inboundCidrs?: readonly string[] | undefined;
+  /** Allow Docker inside (experimental at Modal). */
+  readonly docker?: boolean | undefined;
+  /** Own tags, at most 8. */
+  readonly tags?: Readonly<Record<string, string>> | undefined;
+  /** Modal ends it after that, whatever runs. Default: 3600. */
+  readonly maxLifetimeSeconds?: number | undefined;
+  /** A kernel that runs nothing for so long ends, and with the last one the sandbox. Default: 1800. */
+  readonly idleTimeoutSeconds?: number | undefined;
+  /** Needed for idle_timeout_seconds = 0. */
+  readonly allowNoIdleLimit?: boolean | undefined;
+  /** How long machine and Jupyter may take. Default: 300. */
+  readonly startTimeoutSeconds?: number | undefined;
+  /** How long to wait for a GPU. Default: 1200. */
+  readonly capacityTimeoutSeconds?: number | undefined;
+  /** Do not start it when it could cost more. */
+  readonly maxCostUsd?: number | undefined;
+  /** Leave it running when the start fails, to look into it. */
+  readonly keepOnError?: boolean | undefined;
+  /** Keep its file system when it ends (experimental at Modal). */
+  readonly snapshotOnExit?: boolean | undefined;
+  /** Start from this snapshot instead of building an image. */
+  readonly fromSnapshot?: string | undefined;
+}
+
+/** Hugging Face Jobs: machines with and without GPUs, rented by the minute. */
+export interface HuggingfaceConfig extends CommonConfig {
+  /** Default: the one of the settings, else `local`. */
+  readonly backend?: 'huggingface';
+  /** Hardware by its name on the Hub. Default: cpu-basic, or what gpu says. */
+  readonly flavor?: string | undefined;
+  /** Hardware by its GPU, e.g. A100; the cheapest with gpu_count of them. */
+  readonly gpu?: string | undefined;
+  /** Number of GPUs. Default: 1. */
+  readonly gpuCount?: number | undefined;
+  /** Your account or organisation, which pays. Default: your account. */
+  readonly namespace?: string | undefined;
+  /** Docker image with python3 and pip; what it lacks is installed. Default: python:3.12. */
+  readonly image?: string | undefined;
+  /** Python requirements. */
+  readonly pythonPackages?: readonly string[] | undefined;
+  /** Packages of the kernel: a set (minimal, api, torch) or a list. Default auto: torch with a GPU or models, else api. */
+  readonly kernelPackages?: 'auto' | 'minimal' | 'api' | 'torch' | readonly string[] | undefined;
+  /** Variables of kernels; who sees the Job reads them. */
+  readonly env?: Readonly<Record<string, string>> | undefined;
+  /** Secrets of kernels by name, never by value: {"env":"WANDB_API_KEY"}. */
+  readonly secrets?:
+    | readonly {
+        /** Variable of your environment that holds the value. */
+        readonly env: string;
+        /** Its name inside. Default: the same. */
+        readonly as?: string | undefined;
+      }[]
+    | undefined;
+  /** Models of the Hub, e.g. [{"id":"google/gemma-2-9b-it"}]; mounted read-only, and loaded into the kernel. */
+  readonly models?:
+    | readonly {
+        /** Variable of the kernel. Default: model. */
+        readonly varName?: string | undefined;
+        /** Default: tokenizer, or NAME_tokenizer. */
+        readonly tokenizerVar?: string | undefined;
+        /** Picks the class. Default: from the config file. */
+        readonly task?: 'auto' | 'causal-lm' | 'seq2seq' | 'image-text' | 'encoder' | undefined;
+        readonly dtype?: 'auto' | 'float32' | 'float16' | 'bfloat16' | undefined;
+        readonly deviceMap?: string | undefined;
+        readonly quantization?: '8bit' | '4bit' | undefined;
+        /** Implementation of attention. */
+        readonly attention?: string | undefined;
+        /** Load it into the kernel. Default: true. */
+        readonly preload?: boolean | undefined;
+        readonly paddingSide?: 'left' | 'right' | undefined;
+        /** Repository at the Hub. */
+        readonly id?: string | undefined;
+        /** Where the id stands, as env:NAME or file:path, so that nobody reads it here. */
+        readonly idRef?: string | undefined;
+        /** Branch, tag or commit. Default: main. */
+        readonly revision?: string | undefined;
+        /** Nothing in the sandbox says which model it is. */
+        readonly hidden?: boolean | undefined;
+        /** The id is an adapter on this base; or wrap the model in an untrained adapter. */
+        readonly peft?:
+          | {
+              readonly kind: 'adapter';
+              readonly base: string;
+              readonly baseRevision?: string | undefined;
+            }
+          | {
+              readonly kind: 'empty';
+              readonly adapterName?: string | undefined;
+            }
+          | undefined;
+        /** Further adapters on the same base. */
+        readonly extraAdapters?:
+          | readonly {
+              readonly id: string;
+              readonly revision?: string | undefined;
+              readonly name: string;
+            }[]
+          | undefined;
+        /** Needs a commit as revision. */
+        readonly trustRemoteCode?: boolean | undefined;
+        /** Patterns of files to fetch. Default: safetensors, configs, tokenizer. */
+        readonly files?: readonly string[] | undefined;
+      }[]
+    | undefined;
+  /** Repositories and buckets to mount: {"type":"model","source":"org/name","mount":"/models/name"}. Repositories are read-only. */
+  readonly volumes?:
+    | readonly {
+        readonly type: 'model' | 'dataset' | 'space' | 'bucket';
+        readonly source: string;
+        readonly mount: string;
+        readonly revision?: string | undefined;
+        readonly readOnly?: boolean | undefined;
+      }[]
+    | undefined;
+  /** Own labels of the Job. */
+  readonly labels?: Readonly<Record<string, string>> | undefined;
+  /** Port of Jupyter inside, behind the proxy of the Hub. Default: 8888. */
+  readonly jupyterPort?: number | undefined;
+  /** The Hub ends it after that, whatever runs. Default: 3600. */
+  readonly maxLifetimeSeconds?: number | undefined;
+  /** A kernel that runs nothing for so long ends, and with the last one the sandbox. Default: 1800. */
+  readonly idleTimeoutSeconds?: number | undefined;
+  /** Needed for idle_timeout_seconds = 0. */
+  readonly allowNoIdleLimit?: boolean | undefined;
+  /** How long a Job that runs may take until Jupyter answers. Default: 600. */
+  readonly startTimeoutSeconds?: number | undefined;
+  /** How long to wait for hardware. Default: 1200. */
+  readonly capacityTimeoutSeconds?: number | undefined;
+  /** Do not start it when it could cost more. */
+  readonly maxCostUsd?: number | undefined;
+  /** Leave it running when the start fails, to look into it. */
+  readonly keepOnError?: boolean | undefined;
+}
+
+/** What a sandbox is asked for; unknown names are errors. */
+export type SandboxConfig = LocalConfig | SlurmConfig | ModalConfig | HuggingfaceConfig;

@@ -1,0 +1,244 @@
+/** The class `Sandbox` of the library: a place where code runs, made, found again, used and ended from a program. */
+import { Buffer } from 'node:buffer';
+import type { SandboxView } from '#sandbox/sandboxes.ts';
+import { inCall } from './call.ts';
+import type {
+  CallOptions,
+  ExecOptions,
+  ExecResult,
+  ListOptions,
+  SandboxInfo,
+  SnapshotInfo,
+  SnapshotOptions,
+  StartNotebookOptions,
+} from './contract.ts';
+import { createSandbox } from './create-sandbox.ts';
+import { endSandbox, type EndedSandbox } from './end-sandbox.ts';
+import { runCommand, runPython } from './exec.ts';
+import { alive, findByName, infoOf, snapshotConfig } from './find-sandbox.ts';
+import type { SandboxConfig } from './sandbox-config.ts';
+import type { Session } from './session.ts';
+import { startNotebook } from './start-notebook.ts';
+
+const DAY_MS = 24 * 3_600_000;
+
+/**
+ * A sandbox. It lives at its provider and not in this object: every process of the user finds it by its id or name.
+ *
+ * `await using sandbox = await Sandbox.create(...)` ends it with the block. One that was found with `fromId` or `fromName`, and one
+ * that was handed over with `emitReady`, outlives its object.
+ */
+export class Sandbox implements AsyncDisposable {
+  readonly id: string;
+  readonly name: string;
+  readonly backend: string;
+  #isOurs: boolean;
+
+  private constructor(view: Pick<SandboxView, 'id' | 'name' | 'backend'>, isOurs: boolean) {
+    this.id = view.id;
+    this.name = view.name;
+    this.backend = view.backend;
+    this.#isOurs = isOurs;
+  }
+
+  /**
+   * Makes a new sandbox and waits until it is ready, however long its queue is. A call that fails or is cancelled leaves nothing
+   * running, unless the config says `keepOnError`.
+   *
+   * @throws `config/invalid` with every mistake and its path, before anything is made; `sandbox/name-taken`; `sandbox/over-budget`;
+   *   what the start failed with, with the last lines of its log.
+   */
+  static create(config: SandboxConfig = {}, options?: CallOptions): Promise<Sandbox> {
+    return inCall(options, async (call) => new Sandbox(await createSandbox(config, call), true));
+  }
+
+  /** One that is on record, in whatever state it is. @throws `sandbox/unknown`; `sandbox/ended`, with when and why. */
+  static fromId(id: string, options?: CallOptions): Promise<Sandbox> {
+    return inCall(options, async ({ engine, signal }) => {
+      const view = await engine.sandboxes.get(id, signal);
+      return new Sandbox(alive(view), false);
+    });
+  }
+
+  /** The one of that name that lives. @throws `sandbox/unknown`; `sandbox/ended` when it lived lately. */
+  static fromName(
+    name: string,
+    options?: CallOptions & { readonly backend?: string },
+  ): Promise<Sandbox> {
+    return inCall(options, async (call) => {
+      const view = await findByName(name, options?.backend, call);
+      return new Sandbox(alive(view), false);
+    });
+  }
+
+  /** Newest first. One that cannot be asked is `unknown`, never left out. */
+  static list(options?: ListOptions): Promise<readonly SandboxInfo[]> {
+    return inCall(options, async (call) => {
+      const views = await call.engine.sandboxes.list(
+        {
+          ...(options?.allProjects !== true && { projectDir: call.engine.projectDir }),
+          ...(options?.backend !== undefined && {
+            backend: (await call.engine.sandboxes.backend(options.backend)).id,
+          }),
+          ...(options?.includeEnded !== undefined && { includeEnded: options.includeEnded }),
+        },
+        call.signal,
+      );
+      return Promise.all(views.map((view) => infoOf(view, call)));
+    });
+  }
+
+  /**
+   * A new sandbox with the files of a snapshot, and otherwise like the one that it was taken of; `config` changes that. Its server
+   * starts again; volumes are mounted again; variables and loaded models are not in it.
+   *
+   * @throws `sandbox/unknown` for a snapshot that is not on record; as `create`.
+   */
+  static fromSnapshot(
+    snapshotId: string,
+    config: SandboxConfig = {},
+    options?: CallOptions,
+  ): Promise<Sandbox> {
+    return inCall(options, async (call) => {
+      const merged = await snapshotConfig(snapshotId, config, call);
+      return new Sandbox(await createSandbox(merged, call), true);
+    });
+  }
+
+  /**
+   * A new notebook in the project, with a fresh kernel and the models of the sandbox in it.
+   *
+   * @throws `path/exists`, `kernel/start-failed`; `kernel/preload-failed` with the Python error, and the session is ended then.
+   */
+  startNotebook(options: StartNotebookOptions): Promise<Session> {
+    return inCall(options, (call) => startNotebook(this, options, call));
+  }
+
+  /**
+   * Runs a command and waits for its end: a list of words as it stands, a text by the shell. What it prints comes back whole. A
+   * cancelled call ends the command and everything it started.
+   *
+   * @throws `shell/failed` only with `check`; `shell/unavailable`, `path/not-found` for `cwd`; `sandbox/ended`.
+   */
+  exec(command: string | readonly string[], options: ExecOptions = {}): Promise<ExecResult> {
+    return inCall(options, (call) => runCommand(this.id, command, options, call));
+  }
+
+  /** Runs Python source of any length in a process of its own, with the interpreter of the sandbox's kernels. As `exec`. */
+  execPython(
+    source: string,
+    options: Omit<ExecOptions, 'stdin'> & {
+      /** What the program finds in `sys.argv[1:]`. */
+      readonly args?: readonly string[];
+    } = {},
+  ): Promise<ExecResult> {
+    return inCall(options, (call) => runPython(this.id, source, options, call));
+  }
+
+  /** All bytes of a file, or its text. @throws `path/not-found`, `file/unsupported` for a folder. */
+  readFile(
+    path: string,
+    options?: CallOptions & { readonly encoding?: undefined },
+  ): Promise<Buffer>;
+  readFile(
+    path: string,
+    options: CallOptions & { readonly encoding: BufferEncoding },
+  ): Promise<string>;
+  readFile(
+    path: string,
+    options?: CallOptions & { readonly encoding?: BufferEncoding | undefined },
+  ): Promise<Buffer | string> {
+    return inCall(options, async ({ engine, wait }) => {
+      const bytes = await engine.transfer.read({ sandboxId: this.id, path }, wait);
+      return options?.encoding === undefined ? bytes : bytes.toString(options.encoding);
+    });
+  }
+
+  /** Writes a whole file over whatever is there: beside it and then in its place. Folders above are made. */
+  writeFile(path: string, content: string | Uint8Array, options?: CallOptions): Promise<void> {
+    return inCall(options, ({ engine, wait }) =>
+      engine.transfer.write({ sandboxId: this.id, path }, Buffer.from(content), wait),
+    );
+  }
+
+  /** Copies a file or a folder of this machine into the sandbox. @throws `path/not-found`. */
+  upload(localPath: string, remotePath: string, options?: CallOptions): Promise<void> {
+    return inCall(options, async ({ engine, wait }) => {
+      await engine.transfer.push({ sandboxId: this.id, path: remotePath }, localPath, wait);
+    });
+  }
+
+  /** Copies a file or a folder of the sandbox to this machine. @throws `path/not-found`. */
+  download(remotePath: string, localPath: string, options?: CallOptions): Promise<void> {
+    return inCall(options, async ({ engine, wait }) => {
+      await engine.transfer.pull({ sandboxId: this.id, path: remotePath }, localPath, wait);
+    });
+  }
+
+  /** Makes a folder and those above it; one that is there is fine. */
+  ensureDir(path: string, options?: CallOptions): Promise<void> {
+    return inCall(options, ({ engine, wait }) =>
+      engine.transfer.makeFolder({ sandboxId: this.id, path }, wait),
+    );
+  }
+
+  /** Keeps its file system beyond its end. Volumes, memory, variables and loaded models are not in it. @throws `backend/unavailable`. */
+  snapshot(options: SnapshotOptions): Promise<SnapshotInfo> {
+    return inCall(options, async ({ engine, signal }) => {
+      const { description, ttlDays = 30 } = options;
+      const ttlMs = Math.round(ttlDays * DAY_MS);
+      const kept = await engine.sandboxes.snapshot(this.id, { description, ttlMs }, signal);
+      const { snapshotId, expiresMs, remarks } = kept;
+      return {
+        snapshotId,
+        remarks,
+        ...(expiresMs !== undefined && { expiresAt: new Date(expiresMs) }),
+      };
+    });
+  }
+
+  /** Saves the notebooks of its sessions and ends it; resolves when it is seen to be gone. Idempotent. @throws `sandbox/stop-failed`. */
+  terminate(options?: CallOptions): Promise<EndedSandbox> {
+    return inCall(options, (call) => endSandbox(this.id, call));
+  }
+
+  /** How it stands now, asked of its provider. */
+  info(options?: CallOptions): Promise<SandboxInfo> {
+    return inCall(options, async (call) =>
+      infoOf(await call.engine.sandboxes.get(this.id, call.signal), call),
+    );
+  }
+
+  /** The last lines of its log, oldest first. */
+  logs(options?: CallOptions & { readonly lines?: number }): Promise<readonly string[]> {
+    return inCall(options, ({ engine, signal }) =>
+      engine.sandboxes.logs(this.id, options?.lines ?? 100, signal),
+    );
+  }
+
+  /**
+   * Counts as use of its server now, so that the limit of idleness starts anew. The time limit of its engine cannot be moved: the
+   * answer says when it ends.
+   *
+   * @throws `server/unreachable`, `sandbox/ended`.
+   */
+  keepAlive(options?: CallOptions): Promise<{ readonly deadline?: Date }> {
+    return inCall(options, async ({ engine, signal }) => {
+      await engine.sessions.server(this.id).kernelSpecs(signal);
+      const deadlineMs = await engine.sandboxes.deadlineMs(this.id);
+      return deadlineMs === undefined ? {} : { deadline: new Date(deadlineMs) };
+    });
+  }
+
+  /** Ends the sandbox that `create` made, unless it was handed over. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (!this.#isOurs) return;
+    this.#isOurs = false;
+    await this.terminate();
+  }
+
+  /** From now on it outlives this object. */
+  handOver(): void {
+    this.#isOurs = false;
+  }
+}

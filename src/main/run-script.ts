@@ -1,0 +1,70 @@
+/** The process of a set-up script: loads TypeScript, gives the script the library, and tells `glovebox run` what comes of it. */
+import { register } from 'node:module';
+import { pathToFileURL } from 'node:url';
+import { isGloveboxError } from '#core/errors.ts';
+import { abandonCalls, callsEnded } from '#library/call.ts';
+import { close } from '#library/engine.ts';
+import { systemClock } from '#platform/clock.ts';
+import { belongTo } from './script-host.ts';
+import { createProgressLines } from './script-progress.ts';
+import type { ScriptMessage } from './start-script.ts';
+
+const EXIT_INTERRUPTED = 130;
+
+/** Resolves when the script is loaded; what it has begun goes on, and the process ends by itself after that. */
+export async function runScript([file = '', ...args]: readonly string[]): Promise<void> {
+  const lines = createProgressLines({
+    clock: systemClock,
+    write: (line) => void process.stderr.write(`${line}\n`),
+  });
+  belongTo({
+    created: (id) => void tell({ created: id }),
+    ready: (line) => tell({ ready: line }),
+    report: lines.report,
+  });
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, giveUp);
+  // Nobody is left who would end what this script makes.
+  process.on('disconnect', giveUp);
+  process.channel?.unref();
+  // Once: what is closed here may keep the process for another moment.
+  process.once('beforeExit', () => void close());
+
+  const isSource = import.meta.url.endsWith('.ts');
+  register(isSource ? './script-hooks.ts' : './script-hooks.mjs', import.meta.url, {
+    data: { library: new URL(isSource ? '../index.ts' : './index.mjs', import.meta.url).href },
+  });
+  process.argv = [process.execPath, file, ...args];
+  try {
+    await import(pathToFileURL(file).href);
+  } catch (error) {
+    process.stderr.write(`${renderError(error)}\n`);
+    await close();
+    process.exit(1);
+  }
+}
+
+/** Calls of the library that are under way end, and what they were making with them; then the process does. */
+function giveUp(): void {
+  abandonCalls();
+  void callsEnded().then(() => process.exit(EXIT_INTERRUPTED));
+}
+
+/** Resolves when it has left this process. */
+function tell(message: ScriptMessage): Promise<void> {
+  return new Promise((resolve, reject) => {
+    if (process.send === undefined) return resolve();
+    process.send(message, (error: Error | null) => {
+      if (error === null) resolve();
+      else reject(error);
+    });
+    return undefined;
+  });
+}
+
+function renderError(error: unknown): string {
+  if (!isGloveboxError(error))
+    return error instanceof Error ? (error.stack ?? error.message) : String(error);
+  const where = (error.stack ?? '').split('\n').filter((line) => /^\s+at /.test(line));
+  const next = error.hint === undefined ? [] : [`  next: ${error.hint}`];
+  return [`${error.code}: ${error.message}`, ...next, ...where].join('\n');
+}

@@ -1,0 +1,299 @@
+/** The built library and set-up scripts, as a project has them that installed nothing. */
+import { execFile } from 'node:child_process';
+import { cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { promisify } from 'node:util';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { startFakeModal, type FakeModal } from '../fakes/modal/fake-modal.mjs';
+import { startModelHub } from '../fakes/model-hub.ts';
+import { call, callError } from '../mcp/call.ts';
+import { prepareForKernels, startServer, unpackBundle, type Bundle } from '../rigs/bundle.ts';
+import { createCli, type Cli } from '../rigs/cli.ts';
+import { freePort, testCertificate } from '../rigs/modal-backend.ts';
+import { testPython } from '../rigs/python.ts';
+import { MARK } from '../rigs/reaper.mjs';
+import { isMissing } from '../rigs/require.ts';
+
+const root = path.resolve(import.meta.dirname, '../..');
+const certificate = testCertificate();
+const withoutCertificate = isMissing(
+  'openssl',
+  certificate !== undefined,
+  'Install openssl: tunnels of the fake Modal are real TLS.',
+);
+
+type Variables = Readonly<Record<string, string>>;
+
+function cliOf(bundle: Bundle, env: Variables): Cli {
+  return createCli({
+    cwd: bundle.project,
+    env: { PATH: process.env['PATH'] ?? '', HOME: bundle.home, ...env },
+    program: [process.execPath, bundle.file('cli.mjs')],
+  });
+}
+
+function project(): { readonly bundle: Bundle; readonly env: Variables } {
+  const bundle = unpackBundle();
+  cpSync(path.join(root, 'test/fixtures/scripts'), path.join(bundle.project, 'scripts'), {
+    recursive: true,
+  });
+  return { bundle, env: prepareForKernels(bundle) };
+}
+
+async function fakeModal(bundle: Bundle): Promise<{ fake: FakeModal; env: Variables }> {
+  if (certificate === undefined) throw new Error('no certificate');
+  const fake = await startFakeModal({
+    certificate,
+    environment: { PATH: `${path.dirname(testPython())}:${process.env['PATH'] ?? ''}` },
+  });
+  onTestFinished(() => fake.close());
+  const hub = await startModelHub({
+    'tiny/model': {
+      files: {
+        'model.safetensors': 'w'.repeat(5000),
+        'config.json':
+          '{"architectures":["TinyForCausalLM"],"num_hidden_layers":2,"hidden_size":16}',
+      },
+      parameters: { F32: 1250 },
+    },
+  });
+  onTestFinished(() => hub.close());
+  const env = {
+    ...prepareForKernels(bundle),
+    MODAL_SERVER_URL: fake.url,
+    MODAL_TOKEN_ID: 'ak-test',
+    MODAL_TOKEN_SECRET: 'as-test-secret-of-the-account',
+    // A program can ask nobody.
+    GLOVEBOX_YOLO: '1',
+    GLOVEBOX_BUDGET_USD: '20',
+    MODAL_CONFIG_PATH: path.join(bundle.home, 'no-modal.toml'),
+    NODE_EXTRA_CA_CERTS: process.env['NODE_EXTRA_CA_CERTS'] ?? '',
+    GLOVEBOX_MODAL_ROOT: '.',
+    HF_ENDPOINT: hub.url,
+  };
+  return { fake, env };
+}
+
+const KEYS = ['session_id', 'jupyter_url', 'sandbox_id', 'model_info'];
+interface Line {
+  readonly session_id: string;
+  readonly jupyter_url: string;
+  readonly sandbox_id: string;
+  readonly model_info: readonly unknown[];
+}
+
+function lineOf(stdout: string): Line {
+  expect(stdout).toMatch(/^\{.*\}\n$/);
+  const line: Line = JSON.parse(stdout);
+  expect(Object.keys(line)).toEqual(KEYS);
+  return line;
+}
+
+describe('glovebox run SCRIPT', () => {
+  it('F3, F8, F9, F12: prints one line, whatever the script prints, and an agent attaches with it', async () => {
+    const { bundle, env } = project();
+    const cli = cliOf(bundle, env);
+    // What Node itself would not take: an enumeration, and an import of nothing but types.
+    writeFileSync(
+      path.join(bundle.project, 'scripts/part.ts'),
+      "import { type Session } from 'glovebox';\nenum Mark { loud = '!' }\nexport const greeting = (volume: number, _of?: Session): string => `hello ${Mark.loud.repeat(volume)}`;\n",
+    );
+    const { code, stdout, stderr } = await cli(
+      'run',
+      'scripts/noisy.ts',
+      '--keep',
+      'a b',
+      '--json',
+    );
+    expect({ code, stderr }).toMatchObject({ code: 0 });
+    const line = lineOf(stdout);
+    expect(line.jupyter_url).toMatch(/^http:\/\/127\.0\.0\.1:\d+\/$/);
+    for (const text of [
+      "of console.log hello ! [ '--keep', 'a b', '--json' ]",
+      'of a direct write',
+      'of a child',
+      'twice: emitReady was called before',
+      'after the line',
+    ])
+      expect(stderr).toContain(text);
+    expect(stderr).toMatch(/^\[\d+ s\] .*server/m);
+
+    const { client } = await startServer(bundle, { era: 'modern', env });
+    const elsewhere = { ...line, jupyter_url: 'http://127.0.0.1:9/' };
+    expect(await callError(client, 'attach_to_session', { ...elsewhere })).toMatch(
+      /\[input\/invalid\].*Nothing was sent there/s,
+    );
+    const other = { ...line, sandbox_id: 'local-other-000000000000' };
+    expect(await callError(client, 'attach_to_session', { ...other })).toContain('is in sandbox');
+    const attached = await call(client, 'attach_to_session', { ...line });
+    expect(attached.text).toContain('kept = "from the script"');
+    const { session_id } = line;
+    const run = await call(client, 'execute_code', { session_id, code: 'kept' });
+    expect(run.text).toContain('from the script');
+    await call(client, 'sandbox_stop', { sandbox_id: line.sandbox_id });
+  });
+
+  it('F11: of a script that fails nothing stays, however it ends', async () => {
+    const { bundle, env } = project();
+    const cli = cliOf(bundle, env);
+    const config = JSON.stringify({ backend: 'local' });
+    for (const [way, said] of [
+      ['throw', 'Error: nothing works'],
+      ['forget', 'without emitReady(session)'],
+      ['die', 'was ended by SIGKILL'],
+    ] as const) {
+      const { code, stdout, stderr } = await cli('run', 'scripts/failing.ts', way, config);
+      expect({ way, code, stdout }).toEqual({ way, code: 1, stdout: '' });
+      expect(stderr).toContain(said);
+      const [, id = ''] = /made (local-\S+)/.exec(stderr) ?? [];
+      expect(stderr).toContain(`The last lines of the log of ${id}:`);
+      expect(stderr).toContain(`Sandbox ${id} was ended.`);
+    }
+  });
+
+  it('says what is wrong with a file that is no script, and with one that is not there', async () => {
+    const { bundle, env } = project();
+    const cli = cliOf(bundle, env);
+    writeFileSync(path.join(bundle.project, 'broken.ts'), 'const x: = 1;\n');
+    expect(await cli('run', 'broken.ts')).toMatchObject({
+      code: 1,
+      stdout: '',
+      stderr: expect.stringMatching(/broken\.ts.*\(1:10\)/s),
+    });
+    expect(await cli('run', 'nothing.ts')).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('nothing.ts'),
+    });
+  });
+});
+
+describe.skipIf(withoutCertificate)('glovebox run SCRIPT with the fake Modal', () => {
+  it('F10, L2: the example makes a machine from a profile, and hands over its model', async () => {
+    const { bundle } = project();
+    const { fake, env } = await fakeModal(bundle);
+    cpSync(path.join(root, 'examples/setup-with-model.ts'), path.join(bundle.project, 'setup.ts'));
+    cpSync(path.join(root, 'test/fixtures/stand-ins'), path.join(bundle.project, 'lib'), {
+      recursive: true,
+    });
+    const profile = readFileSync(path.join(root, 'examples/glovebox.toml'), 'utf8');
+    const extra = `jupyter_port = ${await freePort()}\nenv = { ${MARK} = "of the fake" }\nfiles = [{ from = "lib", to = "lib" }]\n`;
+    writeFileSync(path.join(bundle.project, 'glovebox.toml'), `${profile}${extra}`);
+    const cli = cliOf(bundle, env);
+    const { code, stdout, stderr } = await cli('run', 'setup.ts', 'tiny/model');
+    expect({ code, stderr }).toMatchObject({ code: 0 });
+    const line = lineOf(stdout);
+    expect(line.jupyter_url).toMatch(/^https:\/\/[^?@]+\/$/);
+    expect(line.model_info).toMatchObject([
+      {
+        var_name: 'subject',
+        tokenizer_var: 'subject_tokenizer',
+        id: 'tiny/model',
+        class: 'AutoModelForCausalLM',
+        device: 'cuda:0',
+        dtype: 'float32',
+        layers: 2,
+        hidden_size: 16,
+        adapters: [],
+      },
+    ]);
+    expect(JSON.stringify(fake.lastRequest('sandboxCreate'))).toContain('"timeoutSecs":7200');
+    const { client } = await startServer(bundle, { era: 'modern', env });
+    await call(client, 'attach_to_session', { ...line });
+    const { session_id, sandbox_id } = line;
+    const run = await call(client, 'execute_code', { session_id, code: 'subject.training' });
+    expect(run.text).toContain('False');
+
+    // L12, L13: another script knows the id alone, keeps the files, and goes on with them on another machine.
+    const again = await cli('run', 'scripts/again.ts', sandbox_id, String(await freePort()));
+    expect({ code: again.code, stderr: again.stderr }).toMatchObject({ code: 0 });
+    const next = lineOf(again.stdout);
+    expect(next.model_info).toMatchObject([{ var_name: 'subject' }]);
+    expect(fake.alive()).toHaveLength(1);
+    await call(client, 'attach_to_session', { ...next });
+    const kept = await call(client, 'execute_code', {
+      session_id: next.session_id,
+      code: 'open("notes.txt").read(), subject.training',
+    });
+    expect(kept.text).toContain("('sessions: 1', False)");
+    await call(client, 'sandbox_stop', { sandbox_id: next.sandbox_id });
+    expect(fake.alive()).toEqual([]);
+  });
+
+  it('F11: a machine that a script was renting ends with it', async () => {
+    const { bundle } = project();
+    const { fake, env } = await fakeModal(bundle);
+    const cli = cliOf(bundle, env);
+    const config = JSON.stringify({
+      backend: 'modal',
+      env: { [MARK]: 'of the fake' },
+      jupyterPort: await freePort(),
+    });
+    const waiting = cli.start('run', 'scripts/failing.ts', 'wait', config);
+    await waiting.says('made modal-');
+    expect(fake.alive()).toHaveLength(1);
+    waiting.interrupt();
+    const { code, stdout } = await waiting.ended;
+    expect({ code, stdout, alive: fake.alive() }).toEqual({ code: 130, stdout: '', alive: [] });
+
+    const during = cli.start('run', 'scripts/failing.ts', 'during', config);
+    await expect.poll(() => fake.sandboxes.size, { timeout: 30_000, interval: 10 }).toBe(2);
+    during.interrupt();
+    expect((await during.ended).code).toBe(130);
+    expect(fake.alive()).toEqual([]);
+  });
+
+  it('F13: the command line takes the same config from a file, and names every mistake', async () => {
+    const { bundle } = project();
+    const { fake, env } = await fakeModal(bundle);
+    const cli = cliOf(bundle, env);
+    const file = path.join(bundle.project, 'config.json');
+    const write = (config: object): void => writeFileSync(file, JSON.stringify(config));
+    write({ backend: 'modal', gpuCount: 3, maxLifetimeSeconds: 5, partition: 'gpu' });
+    const refused = await cli('sandbox', 'create', '--config', 'config.json');
+    expect(refused.code).toBe(1);
+    for (const text of [
+      'gpuCount: needs gpu',
+      'maxLifetimeSeconds: ',
+      'partition: the modal back end cannot do this; slurm can',
+    ])
+      expect(refused.stderr).toContain(text);
+    expect(fake.calls).toEqual([]);
+    const jupyterPort = await freePort();
+    write({
+      backend: 'modal',
+      name: 'third-door',
+      maxLifetimeSeconds: 600,
+      idleTimeoutSeconds: 120,
+      env: { [MARK]: 'of the fake' },
+      jupyterPort,
+    });
+    const started = await cli('sandbox', 'create', '--config', 'config.json', '--json');
+    expect(started.json()).toMatchObject({ state: 'ready', name: 'third-door' });
+    expect(fake.alive()).toHaveLength(1);
+  });
+});
+
+describe('a plain program', () => {
+  it('imports the library, ends by itself, and leaves its notebook', async () => {
+    const { bundle, env } = project();
+    const installed = path.join(bundle.project, 'node_modules/glovebox');
+    mkdirSync(path.join(installed, 'plugin'), { recursive: true });
+    cpSync(path.join(root, 'package.json'), path.join(installed, 'package.json'));
+    cpSync(bundle.file(''), path.join(installed, 'plugin/dist'), { recursive: true });
+    cpSync(path.join(root, 'examples/program.mjs'), path.join(bundle.project, 'program.mjs'));
+    const { stdout } = await promisify(execFile)(process.execPath, ['program.mjs'], {
+      cwd: bundle.project,
+      env: { PATH: process.env['PATH'] ?? '', HOME: bundle.home, ...env },
+    });
+    const said: { values: number[]; notebook: string } = JSON.parse(stdout);
+    expect(said.values).toHaveLength(3);
+    expect(readFileSync(said.notebook, 'utf8')).toContain('max(values) - min(values)');
+    // Its types need no package that a project would have to install.
+    const types = readFileSync(path.join(installed, 'plugin/dist/index.d.mts'), 'utf8');
+    expect([...types.matchAll(/^import .* from "(.*)";$/gm)].map(([, from]) => from)).toEqual([
+      'node:buffer',
+    ]);
+    expect(types).toContain('declare class Sandbox');
+    expect(types).not.toMatch(/from "#|import\("/);
+  });
+});

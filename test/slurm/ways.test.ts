@@ -1,0 +1,210 @@
+/** The ways to a server in a job other than the ordinary one, and the environments it may run in, on a real cluster. */
+import { mkdir, readdir, readFile, rm, utimes, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import type { Backend, SandboxStatus } from '#sandbox/backend.ts';
+import { ask, never, type Caller } from '../contract/contract-rig.ts';
+import { echo, startByteServer } from '../rigs/byte-servers.ts';
+import { isSlurmMissing } from '../rigs/slurm/slurm.ts';
+import { expectEnd, seen, useLab } from './lab.ts';
+
+describe.skipIf(isSlurmMissing())('a job', () => {
+  const lab = useLab();
+
+  async function answers(caller: Caller, backend: Backend): Promise<void> {
+    const endpoint = await backend.endpoint(caller.handle(), never());
+    expect(endpoint.baseUrl).toMatch(/^http:\/\/127\.0\.0\.1:\d+\/$/);
+    expect(await ask(endpoint, 'GET', 'api/status')).toMatchObject({ status: 200 });
+  }
+
+  /** The folder of a job's files on the cluster. */
+  async function folderOf(caller: Caller): Promise<string> {
+    const { jobsDir } = lab.rig.settings;
+    const found = (await readdir(jobsDir)).filter((name) => name.startsWith(`${caller.id}-`));
+    expect(found).toHaveLength(1);
+    return path.join(jobsDir, found[0] ?? '');
+  }
+
+  /** A server of somebody else's. */
+  async function stranger(): Promise<number> {
+    const server = await startByteServer(echo);
+    onTestFinished(() => server.stop());
+    return server.port;
+  }
+
+  describe('S26-S28: is reached over the network', () => {
+    let caller: Caller;
+    let ready: SandboxStatus;
+
+    test('where steps cannot be started: TLS on the address towards the login node', async () => {
+      lab.rig.cluster.hinder('srun', { script: 'exit 127' });
+      caller = lab.newCaller();
+      ready = await caller.startAndWait(lab.newBackend());
+      expect(ready.detail).toMatch(/reached over TLS, because this machine has no srun for steps/);
+      await answers(caller, lab.newBackend());
+
+      const folder = await folderOf(caller);
+      const text = await readFile(path.join(folder, 'endpoint-0.json'), 'utf8');
+      const told: unknown = JSON.parse(text);
+      expect(told).toMatchObject({ fingerprint: expect.stringMatching(/^([0-9A-F]{2}:){31}/) });
+      const ip = String(Reflect.get(Object(told), 'ip'));
+      const port = Number(Reflect.get(Object(told), 'port'));
+      expect(ip).not.toMatch(/^(0\.0\.0\.0|::)$/);
+      // Only that one address, and nothing in plain text.
+      const listening = (await lab.rig.cluster.run(['ss', '-Hltn', `sport = :${port}`])).stdout;
+      expect(listening.trim().split('\n')).toEqual([expect.stringContaining(`${ip}:${port} `)]);
+      const plain = { baseUrl: `http://${ip}:${port}/`, headers: {} };
+      await expect(ask(plain, 'GET', 'api/status')).rejects.toMatchObject({ code: 'http/failed' });
+      // The token was handed over in a file, which is gone.
+      expect((await readdir(folder)).filter((name) => name.includes('token'))).toEqual([]);
+    });
+
+    test('X118: on a port that is taken by a stranger it is not, and without a free one it says so', async () => {
+      const taken = await stranger();
+      const bindIp = '127.0.0.1';
+      const ports = { min: taken, max: taken };
+      const refused = lab.newCaller();
+      await refused.start(lab.newBackend({ tunnel: 'direct', bindIp, ports }));
+      const status = await seen(refused, lab.newBackend(), 'ended');
+      expectEnd(status, 'start-failed', new RegExp(`No port from ${taken} to ${taken} is free on`));
+
+      const other = lab.newCaller();
+      const backend = lab.newBackend({ bindIp, ports: { min: taken - 3, max: taken + 3 } });
+      await other.startAndWait(backend);
+      await answers(other, backend);
+      const told = await readFile(path.join(await folderOf(other), 'endpoint-0.json'), 'utf8');
+      expect(told).not.toContain(`"port": ${taken},`);
+    });
+  });
+
+  test('S6, X118: where a socket’s path would be too long, a port of loopback will do', async () => {
+    const nodeTmp = path.join(lab.rig.projectDir, 'a'.repeat(60));
+    await mkdir(nodeTmp);
+    const taken = await stranger();
+    const caller = lab.newCaller();
+    const backend = lab.newBackend({ nodeTmp, ports: { min: taken, max: taken + 5 } });
+    await caller.startAndWait(backend);
+    await answers(caller, backend);
+    const told = await readFile(path.join(await folderOf(caller), 'endpoint-0.json'), 'utf8');
+    expect(told).toContain('"ip": "127.0.0.1"');
+    expect(told).not.toContain('fingerprint');
+  });
+
+  test('S18: is found again by somebody who has lost everything, with its token', async () => {
+    const caller = lab.newCaller();
+    await caller.startAndWait(lab.newBackend());
+    const before = await lab.newBackend().endpoint(caller.handle(), never());
+    await rm(path.join(lab.rig.dir, 'sandboxes'), { recursive: true });
+    const backend = lab.newBackend();
+    const found = await backend.discover?.(lab.rig.projectDir, never());
+    expect(found).toMatchObject([{ id: caller.id, generation: 1 }]);
+    await seen(caller, backend, 'ready');
+    const after = await backend.endpoint(caller.handle(), never());
+    expect(after.headers).toEqual(before.headers);
+    await answers(caller, backend);
+    // On the node it is gone again; and who asks for another project finds nothing.
+    const [, nonce] = (await lab.jobOf(caller)).comment.split(':');
+    const words = ['find', '/tmp', '-maxdepth', '2', '-path', `/tmp/gb-*-${nonce}/[st]*`];
+    const left = (await lab.rig.cluster.run(words)).stdout.trim().split('\n');
+    expect(left.map((file) => path.basename(file)).toSorted()).toEqual([
+      's',
+      'serve.py',
+      'slurm_node.py',
+      'template.json',
+    ]);
+    expect(await backend.discover?.('/another/project', never())).toEqual([]);
+    await backend.stop(caller.handle(), never());
+    expect(await lab.rig.jobs()).toEqual([]);
+  });
+
+  test('S18: folders of jobs that ended weeks ago are removed with the next submission', async () => {
+    const { jobsDir } = lab.rig.settings;
+    const weeksAgo = new Date(Date.now() - 15 * 86_400_000);
+    const leave = async (name: string, nonce: string): Promise<string> => {
+      const folder = path.join(jobsDir, name);
+      await mkdir(folder, { recursive: true });
+      await writeFile(path.join(folder, 'nonce'), `${nonce}\n`);
+      await utimes(folder, weeksAgo, weeksAgo);
+      return folder;
+    };
+    const waiting = lab.newCaller({ partition: 'closed' });
+    await waiting.start(lab.newBackend());
+    const living = await folderOf(waiting);
+    await utimes(living, weeksAgo, weeksAgo);
+    await leave('slurm-old-000000000001-aaaaaaaaaaaa', 'aaaaaaaaaaaa');
+    const foreign = await leave('my-results-2024', 'something else');
+    await lab.newCaller({ partition: 'closed' }).start(lab.newBackend());
+    await expect
+      .poll(() => readdir(jobsDir), { timeout: 10_000 })
+      .not.toContain('slurm-old-000000000001-aaaaaaaaaaaa');
+    const left = await readdir(jobsDir);
+    expect(left).toEqual(expect.arrayContaining([path.basename(living), path.basename(foreign)]));
+  });
+
+  describe('brings its environment', () => {
+    let bin: string;
+    let log: string;
+    const program = (name: string, lines: readonly string[]): Promise<void> =>
+      writeFile(path.join(bin, name), `#!/bin/bash\n${lines.join('\n')}\n`, { mode: 0o755 });
+    /** With programs of the test in front of those of the node. */
+    const onPath = (): readonly string[] => [`export PATH='${bin}':$PATH`];
+    beforeAll(async () => {
+      bin = path.join(lab.rig.projectDir, 'fake bin');
+      log = path.join(bin, 'log');
+      await mkdir(bin);
+    });
+
+    test('from a container, in which the server and what leads to it run', async () => {
+      await program('apptainer', [
+        `printf '%s\\n' "$*" >>'${log}'`,
+        '[ "$1" = exec ] || exit 64',
+        'shift',
+        'while [ "${1#--}" != "$1" ]; do [ "$1" = --bind ] && shift; shift; done',
+        '[ "$1" = /images/torch.sif ] || exit 65',
+        'shift',
+        'IN_CONTAINER=yes exec "$@"',
+      ]);
+      const caller = lab.newCaller({ container: '/images/torch.sif', setup: onPath() });
+      const backend = lab.newBackend();
+      await caller.startAndWait(backend);
+      await answers(caller, backend);
+      const calls = (await readFile(log, 'utf8')).trim().split('\n');
+      expect(calls.map((call) => /\S+\.py|-I -u -c/.exec(call)?.[0])).toEqual([
+        expect.stringMatching(/slurm_node\.py$/),
+        expect.stringMatching(/serve\.py$/),
+        '-I -u -c',
+      ]);
+      for (const call of calls) {
+        expect(call).toMatch(/^exec --bind \/tmp\/gb-\d+-0-\w+ /);
+        expect(call).toContain(`--bind ${lab.rig.projectDir} /images/torch.sif `);
+      }
+    });
+
+    test('from one that there is no program for: that is said', async () => {
+      const caller = lab.newCaller({ container: '/images/torch.sif' });
+      await caller.start(lab.newBackend());
+      const status = await seen(caller, lab.newBackend(), 'ended');
+      expectEnd(status, 'start-failed', /neither apptainer nor singularity/);
+    });
+
+    test('from modules, purged first and loaded in their order; one that fails ends the job', async () => {
+      await rm(log, { force: true });
+      await program('module', [
+        `printf '%s\\n' "$*" >>'${log}'`,
+        'if [ "$2" = broken ]; then echo "Lmod has detected the following error: no broken" >&2; fi',
+      ]);
+      // A module comes before set-up lines, so the PATH comes along with the submission.
+      const host = lab.hostWith({ PATH: `${bin}:${lab.rig.cluster.env['PATH'] ?? ''}` });
+      const backend = lab.newBackend({ exportNames: ['PATH'] }, host);
+      const caller = lab.newCaller({ modules: ['python/3.12', 'cuda/12.4'] });
+      await caller.startAndWait(backend);
+      await answers(caller, backend);
+      expect(await readFile(log, 'utf8')).toBe('purge\nload python/3.12\nload cuda/12.4\n');
+      const broken = lab.newCaller({ modules: ['broken', 'never'] });
+      await broken.start(backend);
+      const status = await seen(broken, backend, 'ended');
+      expectEnd(status, 'start-failed', /The module broken cannot be loaded: Lmod has detected/);
+      expect(await readFile(log, 'utf8')).not.toContain('never');
+    });
+  });
+});
