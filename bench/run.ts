@@ -10,6 +10,7 @@ import type { Bench, Measure } from './bench.ts';
 import { accessJupyter } from './jupyter-access.ts';
 import { createLab } from './lab.ts';
 import { idIn } from './mcp-process.ts';
+import { hook } from './measures/hook.ts';
 import { kernelReady, sandboxReady } from './measures/kernel-ready.ts';
 import { largeNotebook } from './measures/large-notebook.ts';
 import { largeOutput } from './measures/large-output.ts';
@@ -25,6 +26,7 @@ import { renderPage } from './table.ts';
 
 const MEASURES: readonly Measure[] = [
   startUp,
+  hook,
   onePlusOne,
   largeNotebook,
   largeOutput,

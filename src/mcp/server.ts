@@ -11,6 +11,7 @@ import type { Tool, ToolResult, ToolServices } from '#tools/define-tool.ts';
 import { inputSchemaOf } from '#tools/input-schema.ts';
 import { createAsk, QuestionPending } from './consent.ts';
 import type { McpClock, McpLog } from './contract.ts';
+import { createLoopGuard, type LoopGuard } from './loop-guard.ts';
 import { ProgressReporter } from './progress.ts';
 import { renderToolError } from './render-error.ts';
 import {
@@ -55,12 +56,26 @@ export function createMcpServer(
     },
   );
   const notifyChanged = registerResources(server, options.resources, options.log);
+  const loops = createLoopGuard();
   for (const tool of tools) {
     server.registerTool(tool.name, publishedFormOf(tool), (input: unknown, context) =>
-      callTool(tool, input, context, { ...options, server, loadServices, notifyChanged }),
+      callTool(tool, input, context, { ...options, server, loadServices, notifyChanged, loops }),
     );
   }
   return server;
+}
+
+/** One more line, where the same is done again and again. */
+function withLoopLine(
+  result: CallToolResult,
+  loops: LoopGuard,
+  tool: Tool,
+  input: unknown,
+): CallToolResult {
+  const text = result.content.map((block) => (block.type === 'text' ? block.text : block.type));
+  const line = loops.seen(tool.name, input, text.join('\n'));
+  if (line === undefined) return result;
+  return { ...result, content: [...result.content, { type: 'text', text: line }] };
 }
 
 function publishedFormOf(tool: Tool) {
@@ -95,13 +110,14 @@ interface CallSurroundings extends McpServerOptions {
   readonly server: McpServer;
   readonly loadServices: () => Promise<ToolServices>;
   readonly notifyChanged: NotifyChanged;
+  readonly loops: LoopGuard;
 }
 
 async function callTool(
   tool: Tool,
   input: unknown,
   context: ServerContext,
-  { server, clock, log, loadServices, notifyChanged }: CallSurroundings,
+  { server, clock, log, loadServices, notifyChanged, loops }: CallSurroundings,
 ): Promise<CallToolResult | InputRequiredResult> {
   const { mcpReq } = context;
   // A call may ask many services at once, each of which listens.
@@ -127,10 +143,11 @@ async function callTool(
     });
     const runId = result.meta?.['run_id'];
     if (typeof runId === 'string') notifyChanged(runUri(runId));
-    return toCallToolResult(result, RESULT_CHARS[tool.name] ?? DEFAULT_RESULT_CHARS);
+    const answer = toCallToolResult(result, RESULT_CHARS[tool.name] ?? DEFAULT_RESULT_CHARS);
+    return withLoopLine(answer, loops, tool, input);
   } catch (error) {
     if (error instanceof QuestionPending) return error.result;
-    return renderToolError(error, tool.name, log);
+    return withLoopLine(renderToolError(error, tool.name, log), loops, tool, input);
   } finally {
     if (!tool.hints.readOnly) notifyChanged(STATUS_URI);
     await progress?.finish();

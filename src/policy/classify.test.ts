@@ -34,7 +34,7 @@ describe('3.2: the table', () => {
     const operation = isRecord(properties) ? properties['operation'] : undefined;
     const named: unknown = isRecord(operation) ? operation['enum'] : undefined;
     if (!Array.isArray(named) || operationsOf(tool.name) === undefined) return;
-    const spelled = named.map((operation: unknown) => normaliseOperation(String(operation)));
+    const spelled = named.map((word: unknown) => normaliseOperation(String(word)));
     expect(operationsOf(tool.name)?.toSorted()).toEqual(spelled.toSorted());
   });
 

@@ -10,6 +10,7 @@ const root = path.resolve(import.meta.dirname, '../..');
 const ROWS: readonly (readonly [string, 'floor' | 'no floor'])[] = [
   ['spawn to tools/list answered', 'floor'],
   ['spawn to tools/list answered, against Node itself', 'floor'],
+  ['PreToolUse hook that asks about a paid sandbox, whole process', 'floor'],
   ['1+1 through MCP with the notebook kept', 'floor'],
   ['1+1 through MCP, against a plain websocket', 'floor'],
   ['1+1 through MCP, against ZeroMQ without a server', 'floor'],

@@ -43,8 +43,9 @@ export const start: CliCommand = {
   async run(context, command) {
     const given = command.opts<StartOptions>();
     const services = await context.services();
+    const person = personOf(context, given.approveMaxUsd);
     const wanted = await makeRequest(context, services, given, command.args);
-    const admit = admitWith(personOf(context, given.approveMaxUsd), services.policy, (note) => {
+    const admit = admitWith(person, services.policy, (note) => {
       if (note !== undefined) context.say(note);
     });
     const request = { ...wanted, admit };
