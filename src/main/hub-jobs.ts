@@ -30,7 +30,8 @@ export function createHubJobs(hub: HubContext, config: Config): HubJobs {
     );
   return {
     async account(signal) {
-      const me = await whoAmI(hub, signal);
+      // Without a token nobody has to be asked.
+      const me = (await hubToken(config)) === undefined ? undefined : await whoAmI(hub, signal);
       if (me === undefined) throw authRequired();
       return me;
     },

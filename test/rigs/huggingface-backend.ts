@@ -90,6 +90,7 @@ export async function makeHuggingfaceRig(): Promise<HuggingfaceRig> {
         }),
         hub: createHubJobs(createWebServices(config, systemClock).hub, config),
         layout: testLayout,
+        limits: { answerMs: 1500, everyMs: 100 },
         clock: systemClock,
         log: silentLog,
         ...context,

@@ -25,6 +25,8 @@ export function createHuggingfaceBackend(huggingface: HuggingfaceContext): Backe
 
     async offers(signal) {
       throwIfAborted(signal);
+      // Prices are for everybody, but nothing can be started without an account.
+      await hub.token();
       return offersOf(await hub.hardware(signal));
     },
 

@@ -28,11 +28,13 @@ export interface HuggingfaceContext {
   readonly hub: HubJobs;
   /** Where things are inside, asked once for each start; instead of what settings and options say. */
   readonly layout?: () => Promise<Layout>;
-  /** Shorter ones for tests: of an idle kernel, of a server without kernels, and of trying to end a Job. */
+  /** Shorter ones for tests: of an idle kernel, of a server without kernels, of trying to end a Job, of one answer, between two looks. */
   readonly limits?: {
     readonly idleS?: number;
     readonly emptyServerS?: number;
     readonly endMs?: number;
+    readonly answerMs?: number;
+    readonly everyMs?: number;
   };
   readonly clock: Clock;
   readonly log: Log;

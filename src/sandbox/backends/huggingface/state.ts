@@ -114,7 +114,8 @@ class Examination {
 
   async #answers(address: Address, job: HubJob): Promise<boolean> {
     const endpoint = await endpointOf(this.#handle.id, address, job, this.#huggingface);
-    return (await checkHealth(endpoint, HEALTH_MS, this.#signal)) === 'ours';
+    const answerMs = this.#huggingface.limits?.answerMs ?? HEALTH_MS;
+    return (await checkHealth(endpoint, answerMs, this.#signal)) === 'ours';
   }
 
   #starting({ stage }: HubJob): SandboxStatus {

@@ -20,7 +20,8 @@ const jittered = (ms: number): number => ms * (0.9 + Math.random() * 0.2);
 export async function untilAnswering(attempt: Attempt, record: JobRecord): Promise<HubJob> {
   const { context, huggingface, options } = attempt;
   const { signal, report, id } = context;
-  const { hub, clock } = huggingface;
+  const { hub, clock, limits = {} } = huggingface;
+  const { answerMs = ONE_ANSWER_MS, everyMs = HEALTH_EVERY_MS } = limits;
   const address = addressOf(record, {});
   if (address === undefined) throw new GloveboxError('internal', 'A Job without an id.');
   const place = { namespace: address.namespace, id: address.jobId };
@@ -57,7 +58,7 @@ export async function untilAnswering(attempt: Attempt, record: JobRecord): Promi
       report({ message: `waiting for Jupyter in ${place.id} (${job.stage})` });
       if (job.exposeUrls.length > 0) {
         const endpoint = await endpointOf(id, address, job, huggingface);
-        if ((await checkHealth(endpoint, ONE_ANSWER_MS, signal)) === 'ours') return job;
+        if ((await checkHealth(endpoint, answerMs, signal)) === 'ours') return job;
       }
       if (clock.monotonic() >= startEnd)
         throw await failed(
@@ -66,7 +67,7 @@ export async function untilAnswering(attempt: Attempt, record: JobRecord): Promi
           `did not answer within ${options.start_timeout_seconds} s`,
         );
     }
-    await sleep(clock, HEALTH_EVERY_MS, signal);
+    await sleep(clock, everyMs, signal);
   }
 }
 
