@@ -344,6 +344,33 @@ describe('8: SessionStart', () => {
     ).toMatch(words);
   });
 
+  it('tells what lives in the project, the commands, and old names', async () => {
+    mkdirSync(path.join(dir, 'sessions'));
+    const record = {
+      projectDir: '/project',
+      createdMs: 1,
+      id: 's-a',
+      notebookPath: '/project/notebooks/a.ipynb',
+    };
+    const others = [
+      { ...record, id: 's-b', endedMs: 2 },
+      { ...record, id: 's-c', scratch: true },
+      { ...record, id: 's-d', projectDir: '/other' },
+    ];
+    for (const one of [record, ...others])
+      writeFileSync(path.join(dir, 'sessions', `${one.id}.json`), JSON.stringify(one));
+    writeFileSync(path.join(dir, 'sessions/damaged.json'), '{');
+    const plugin = path.resolve(import.meta.dirname, '../../plugin');
+    const text = await contextOf(
+      worldWith({ env: { CLAUDE_PLUGIN_ROOT: plugin, ML_INTERN_YOLO: '0' } }),
+    );
+    expect(text).toMatch(
+      /Notebooks left open.*\n- notebooks\/a\.ipynb \(session_id s-a\)\nBefore machine-learning/,
+    );
+    expect(text).toMatch(/Commands for the user: .*\/glovebox:research/);
+    expect(text).toContain('Old variable names in use: ML_INTERN_YOLO;');
+  });
+
   it('11.6: waits for nobody who does not answer', async () => {
     const quick = {
       ...systemClock,

@@ -9,9 +9,10 @@ import {
   type HookOutcome,
   type HookWorld,
 } from './contract.ts';
+import { preToolUse } from './pre-tool-use.ts';
 
 interface Row {
-  /** Loaded when its event happens: start-up is most of what a hook costs. */
+  /** Loaded when its event happens: start-up is most of what a hook costs. PreToolUse comes with the program: it is nearly every event. */
   readonly load: () => Promise<Hook>;
   /** What a crash does. `block`: the call does not happen. `ignore`: nothing depends on the hook. */
   readonly onCrash: 'block' | 'ignore';
@@ -20,7 +21,7 @@ interface Row {
 /** One row for each event; a new hook is a file and a row here, and an entry in `plugin/hooks/hooks.json`. */
 const HOOKS: Readonly<Record<HookEvent, Row>> = {
   PreToolUse: {
-    load: async () => (await import('./pre-tool-use.ts')).preToolUse,
+    load: async () => preToolUse,
     onCrash: 'block',
   },
   SessionStart: {

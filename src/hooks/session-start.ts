@@ -6,6 +6,7 @@ import { isOpen, type LedgerEntry } from '#policy/ledger-lines.ts';
 import { capWords, spendLine } from '#policy/prompt.ts';
 import { settleOpenEntries } from '#policy/settle.ts';
 import type { Hook, HookWorld, HubIdentity } from './contract.ts';
+import { commandLines, oldNameLines, sessionLines } from './what-lives.ts';
 
 const MAX_CHARS = 2000;
 const LIMIT_MS = 1200;
@@ -27,7 +28,8 @@ export const sessionStart: Hook = async (input, world) => {
     ...(isRepeat ? [] : [BACKENDS_LINE]),
     policyLine(world, caps),
     ...money,
-    ...(isRepeat ? [] : GUIDE),
+    ...(isRepeat ? [] : [...(await sessionLines(world)), GUIDE]),
+    ...(isRepeat ? [] : [...(await commandLines(world)), ...oldNameLines(world)]),
   ];
   const additionalContext = lines.join('\n').slice(0, MAX_CHARS);
   const hookSpecificOutput = { hookEventName: 'SessionStart', additionalContext };
@@ -37,9 +39,7 @@ export const sessionStart: Hook = async (input, world) => {
 const BACKENDS_LINE =
   'Sandboxes: local (this machine, free), slurm (a cluster), modal (rented); sandbox_options tells which work here.';
 
-const GUIDE = [
-  'Before machine-learning code: research first, then try small, then run large. Live notebooks keep state; list_sessions shows what is alive.',
-];
+const GUIDE = 'Before machine-learning code: research first, then try small, then run large.';
 
 function identityLine(identity: HubIdentity): string {
   if ('unknown' in identity) {
