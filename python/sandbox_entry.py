@@ -36,7 +36,7 @@ def kernel_environment(spec: dict[str, Any], given: dict[str, str]) -> dict[str,
     env = {name: value for name, value in given.items() if name in exact or name.startswith(beginnings)}
     paths = {name: os.path.abspath(place) for name, place in spec["paths"].items()}
     libraries = [os.path.join(os.path.abspath(spec[name]), "lib") for name in ("workspace", "state")]
-    return {**env, **paths, "PYTHONPATH": os.pathsep.join(libraries)}
+    return {**env, **paths, "PYTHONPATH": os.pathsep.join(libraries), "GLOVEBOX_LIB": libraries[0]}
 
 
 def write_private(file: Path, content: str) -> None:

@@ -128,6 +128,9 @@ def write_kernels(folder: Path) -> None:
     own = kernels / "python3"
     own.mkdir(parents=True)
     prefix = Path(sys.prefix)
+    # A folder that comes later is not seen by a Python that has looked for it.
+    libraries = folder / "libraries"
+    libraries.mkdir(mode=0o700)
     search = [entry for entry in os.environ.get("PATH", "").split(os.pathsep) if entry != str(prefix / "bin")]
     env = {
         "PATH": os.pathsep.join([str(prefix / "bin"), *search]),
@@ -136,12 +139,14 @@ def write_kernels(folder: Path) -> None:
         "JUPYTER_DATA_DIR": "",
         "JUPYTER_PATH": "",
         "JUPYTER_RUNTIME_DIR": "",
-        "PYTHONPATH": write_library(folder),
+        "GLOVEBOX_LIB": str(libraries),
+        "PYTHONPATH": os.pathsep.join([str(libraries), write_library(folder)]),
     }
     if sys.prefix != sys.base_prefix:
         env["VIRTUAL_ENV"] = sys.prefix
     spec = {
-        "argv": [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"],
+        # IPython's history is a database in the home folder, which hangs or breaks on a network disk without working locks.
+        "argv": [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}", "--HistoryManager.hist_file=:memory:"],
         "display_name": f"Python {'.'.join(map(str, sys.version_info[:3]))} ({prefix.name})",
         "language": "python",
         "metadata": {"debugger": True},

@@ -9,6 +9,7 @@ export type { ErrorCode } from '#core/errors.ts';
 export { Sandbox } from '#library/sandbox.ts';
 export { Session } from '#library/session.ts';
 export { CommandFailure } from '#library/exec.ts';
+export { Library } from '#workspace/library.ts';
 export { emitReady } from '#library/emit-ready.ts';
 export { close } from '#library/engine.ts';
 export type * from '#library/contract.ts';

@@ -104,6 +104,7 @@ export interface CliServices {
   readonly projectDir: string;
   readonly sessions: CliSessions;
   readonly sandboxes: CliSandboxes;
+  readonly interfaces: Pick<ToolServices['interfaces'], 'serve' | 'stop' | 'list' | 'describe'>;
   /** Runs a tool of `CliHost.tools` with services of this project. */
   callTool(
     tool: Tool,

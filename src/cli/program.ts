@@ -15,6 +15,7 @@ import { open } from './commands/open.ts';
 import { run } from './commands/run.ts';
 import { protectScriptWords } from './commands/run-script.ts';
 import { sandboxes } from './commands/sandboxes.ts';
+import { serve } from './commands/serve.ts';
 import { sessions } from './commands/sessions.ts';
 import { start } from './commands/start.ts';
 import { status } from './commands/status.ts';
@@ -32,6 +33,7 @@ const COMMANDS: readonly CliCommand[] = [
   status,
   stop,
   logs,
+  serve,
   login,
   open,
   run,

@@ -20,6 +20,7 @@ import { option, type Option } from './option.ts';
 import { POLICY_OPTIONS } from './policy-options.ts';
 import { truthOfWord } from './policy-settings.ts';
 import { SLURM_OPTIONS } from './slurm-options.ts';
+import { WORKSPACE_OPTIONS } from './workspace-options.ts';
 
 const LOOPBACK = /^(127\.|::1$)/;
 const variableName = words(
@@ -88,6 +89,7 @@ const OPTIONS = {
     oldNames: [{ env: 'JLAB_MCP_NOTEBOOK_DIR' }],
     about: 'Folder of notebooks: new ones are made in it. It is made with the first one.',
   }),
+  ...WORKSPACE_OPTIONS,
   'server.root_dir': option({
     kind: folder(),
     default: ({ projectDir }) => projectDir,

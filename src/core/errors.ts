@@ -101,6 +101,11 @@ export const ERROR_CODES = {
     retryable: false,
     about: 'A model could not be loaded into the kernel; the session is there without it.',
   },
+  'kernel/library-failed': {
+    retryable: false,
+    about:
+      'A library of the user could not be installed or imported, or hidden code at the beginning of a session failed.',
+  },
   'kernel/dead': { retryable: false, about: 'The kernel process ended and was not started again.' },
   'kernel/gone': { retryable: false, about: 'Somebody deleted or culled the kernel.' },
   'kernel/unresponsive': {
@@ -133,6 +138,11 @@ export const ERROR_CODES = {
     retryable: false,
     about: 'The sandbox has ended; variables in its kernels are lost.',
   },
+  'sandbox/closed': {
+    retryable: false,
+    about:
+      'Only the functions that a sandbox exposes may be called; it runs no code and shows no files.',
+  },
   'sandbox/start-failed': { retryable: false, about: 'The sandbox could not be started.' },
   'sandbox/stop-failed': {
     retryable: true,
@@ -157,6 +167,18 @@ export const ERROR_CODES = {
   'sandbox/over-budget': {
     retryable: false,
     about: 'It could cost more than allowed, or its price is not known; nothing was started.',
+  },
+  'interface/failed': {
+    retryable: false,
+    about: 'A function that a sandbox exposes raised an error, or refused its arguments.',
+  },
+  'interface/gone': {
+    retryable: false,
+    about: 'An interface of a sandbox does not run, or ended during a call.',
+  },
+  'interface/start-failed': {
+    retryable: false,
+    about: 'A file with exposed functions could not be served.',
   },
   'backend/unknown': { retryable: false, about: 'No back end has that name.' },
   'backend/unavailable': { retryable: false, about: 'The back end cannot work on this machine.' },

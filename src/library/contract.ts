@@ -1,4 +1,5 @@
 /** The words of the library, for programs: what its calls take and give. Everything here is public. */
+import type { Library } from '#workspace/library.ts';
 
 /** Every call takes these. */
 export interface CallOptions {
@@ -80,6 +81,38 @@ export interface StartNotebookOptions extends CallOptions {
   readonly kernel?: string;
   /** Load the models of the sandbox into the kernel. Default: true. */
   readonly preload?: boolean;
+  /** Modules and packages that the notebook can import, each tried once before the kernel starts. */
+  readonly libraries?: readonly Library[];
+  /** Modules that are imported before the first cell, and after each restart. */
+  readonly imports?: readonly string[];
+  /** Python that runs hidden after models and imports, and after each restart. */
+  readonly initCode?: string;
+}
+
+export interface ServeOptions extends CallOptions {
+  /** Default: the name of the file. Lower case letters, digits and underscores. One that is served already is replaced. */
+  readonly name?: string;
+  /** `mcp`: tools of the Glovebox server. `library`: a module for kernels of the sandbox. `prompt`: words. Default: `mcp`. */
+  readonly expose?: 'mcp' | 'library' | 'prompt';
+  /** Agents may do nothing else in this sandbox until the interface is stopped. Default: false. */
+  readonly only?: boolean;
+  /** How long a call may take. Default: 600. */
+  readonly rpcTimeoutSeconds?: number;
+  /** How long the file may take to load, models included. Default: 3600. */
+  readonly startTimeoutSeconds?: number;
+}
+
+export interface ServedInterface {
+  readonly name: string;
+  readonly expose: 'mcp' | 'library' | 'prompt';
+  readonly functions: readonly {
+    readonly name: string;
+    readonly description: string;
+    /** JSON Schema of the arguments. */
+    readonly input: Readonly<Record<string, unknown>>;
+  }[];
+  /** All of it in words, for a prompt. */
+  readonly description: string;
 }
 
 /** One model in the memory of a kernel. A hidden one says `<hidden>` where its name would stand. */

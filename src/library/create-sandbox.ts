@@ -7,7 +7,7 @@ import type { Call } from './call.ts';
 
 export async function createSandbox(config: object, call: Call): Promise<SandboxView> {
   const { engine, wait } = call;
-  const { sandboxes, projectDir, host, admit } = engine;
+  const { sandboxes, projectDir, host } = engine;
   const wanted = await sandboxes.resolve(config);
   await sandboxes.checkOptions(wanted.backend, wanted.options, wanted.names);
   const name = wanted.name ?? `gbx-${newSandboxSuffix()}`;
@@ -18,7 +18,10 @@ export async function createSandbox(config: object, call: Call): Promise<Sandbox
     host.created(made);
   };
   try {
-    const view = await sandboxes.create({ ...wanted, name, projectDir, onRecord, admit }, wait);
+    const view = await sandboxes.create(
+      { ...engine.requestTerms(wait), ...wanted, name, projectDir, onRecord },
+      wait,
+    );
     if (view.status.state === 'ready') return view;
     const { state, detail } = view.status;
     throw new GloveboxError(

@@ -1,11 +1,12 @@
 /** What the library works with: the same services as the tools, opened at the first call that needs them. */
-import type { Admit } from '#sandbox/admission.ts';
-import type { Sandboxes } from '#sandbox/sandboxes.ts';
+import type { Sandboxes, SandboxRequest, SandboxWait } from '#sandbox/sandboxes.ts';
 import type { Sessions } from '#session/sessions.ts';
 import type { SandboxFiles } from '#shell/files.ts';
 import type { Shell } from '#shell/shell.ts';
 import type { Transfer } from '#shell/transfer.ts';
 import { GloveboxError } from '#core/errors.ts';
+import type { Interfaces } from '#workspace/interfaces.ts';
+import type { Workspace } from '#workspace/workspace.ts';
 import type { Progress } from '#sandbox/backend.ts';
 
 /** Whoever runs a set-up script, and is told what it made. */
@@ -20,14 +21,16 @@ export interface Engine {
   /** The user's project on this machine, an absolute path. */
   readonly projectDir: string;
   readonly sandboxes: Sandboxes;
-  /** Asked before a sandbox is started: a program can ask nobody, so the budget decides, or an approval given beforehand. */
-  readonly admit: Admit;
   readonly sessions: Sessions;
   readonly shell: Shell;
   readonly files: SandboxFiles;
   readonly transfer: Transfer;
+  readonly workspace: Workspace;
+  readonly interfaces: Interfaces;
   /** The folder that new notebooks go to. */
   notebookDir(this: void): string;
+  /** What each request for a sandbox carries beside what the program asks for: who answers for it. */
+  requestTerms(this: void, wait: SandboxWait): Partial<SandboxRequest>;
   /** Shows how far a call is, where the caller gave nothing for it. */
   readonly report: (progress: Progress) => void;
   readonly host: ScriptHost;

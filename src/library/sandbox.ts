@@ -8,6 +8,8 @@ import type {
   ExecResult,
   ListOptions,
   SandboxInfo,
+  ServedInterface,
+  ServeOptions,
   SnapshotInfo,
   SnapshotOptions,
   StartNotebookOptions,
@@ -17,8 +19,9 @@ import { endSandbox, type EndedSandbox } from './end-sandbox.ts';
 import { runCommand, runPython } from './exec.ts';
 import { alive, findByName, infoOf, snapshotConfig } from './find-sandbox.ts';
 import type { SandboxConfig } from './sandbox-config.ts';
+import { serveFile } from './serve.ts';
 import type { Session } from './session.ts';
-import { startNotebook } from './start-notebook.ts';
+import { findSessions, startNotebook } from './start-notebook.ts';
 
 const DAY_MS = 24 * 3_600_000;
 
@@ -112,6 +115,28 @@ export class Sandbox implements AsyncDisposable {
    */
   startNotebook(options: StartNotebookOptions): Promise<Session> {
     return inCall(options, (call) => startNotebook(this, options, call));
+  }
+
+  /** Its sessions that live, whoever started them, oldest first. @throws `sandbox/ended`, `server/unreachable`. */
+  sessions(options?: CallOptions): Promise<readonly Session[]> {
+    return inCall(options, (call) => findSessions(this, call));
+  }
+
+  /**
+   * Serves the functions of a Python file that are marked `@expose`, in a process of their own. An agent gets them as tools or as a
+   * module, and nothing else of the file. `docs/workspace.md` describes it.
+   *
+   * @throws `interface/start-failed` with the traceback when the file fails; `path/not-found`, `input/invalid` for the name.
+   */
+  serve(file: string, options: ServeOptions = {}): Promise<ServedInterface> {
+    return inCall(options, (call) => serveFile(this.id, file, options, call));
+  }
+
+  /** Ends what `serve` began. */
+  stopServing(name: string, options?: CallOptions): Promise<void> {
+    return inCall(options, ({ engine, wait }) =>
+      engine.interfaces.stop({ sandboxId: this.id, name }, wait),
+    );
   }
 
   /**

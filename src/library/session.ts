@@ -17,7 +17,7 @@ export interface SessionFacts {
 
 /**
  * A session. It lives in its sandbox, and its notebook in the project: `attach_to_session` takes its id, also when this program has
- * ended. `await using` shuts it down with the block, unless it was handed over with `emitReady`.
+ * ended. `await using` shuts one that `startNotebook` made down with the block, unless it was handed over with `emitReady`.
  */
 export class Session implements AsyncDisposable {
   readonly id: string;
@@ -26,9 +26,11 @@ export class Session implements AsyncDisposable {
   readonly jupyterUrl: string;
   /** What stands in its memory, loaded before it was handed over. */
   readonly models: readonly ModelInfo[];
-  #isOurs = true;
+  #isOurs: boolean;
 
-  constructor(sandbox: Sandbox, facts: SessionFacts) {
+  /** Made by `sandbox.startNotebook` and `sandbox.sessions`. */
+  constructor(sandbox: Sandbox, facts: SessionFacts, isOurs: boolean) {
+    this.#isOurs = isOurs;
     this.id = facts.id;
     this.sandbox = sandbox;
     this.notebookPath = facts.notebookPath;

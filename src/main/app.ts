@@ -16,9 +16,14 @@ import { createSessionRecords } from '#session/records.ts';
 import { DEFAULT_LIMITS, type SessionLimits } from '#session/limits.ts';
 import { Sessions } from '#session/sessions.ts';
 import { createSandboxFiles } from '#shell/files.ts';
+import { reloadModules } from '#shell/reload.ts';
 import { createShell } from '#shell/shell.ts';
+import { createProjectTransfer } from '#shell/project-transfer.ts';
 import { createTransfer } from '#shell/transfer.ts';
 import type { ToolServices } from '#tools/define-tool.ts';
+import { createInterfaceRecords, isClosedSandbox } from '#workspace/interface-records.ts';
+import { createInterfaces } from '#workspace/interfaces.ts';
+import { createWorkspace } from '#workspace/workspace.ts';
 import { createPolicy } from './policy.ts';
 import { locateImageWorker } from './image-assets.ts';
 import { createJobFates } from './job-fates.ts';
@@ -42,6 +47,8 @@ export interface AppOptions {
   readonly log: Log;
   /** Shorter ones for tests. */
   readonly limits?: Partial<SessionLimits>;
+  /** For programs of the experimenter: they may enter sandboxes of which agents may only call functions. */
+  readonly entersClosed?: boolean;
   /** Time as the way to remote services sees it: the age of answers, and pauses. A quick one for tests. */
   readonly webClock?: Clock;
 }
@@ -62,7 +69,15 @@ export interface App {
   close(this: void): Promise<void>;
 }
 
-export function createApp({ config, env, projectDir, log, limits, webClock }: AppOptions): App {
+export function createApp({
+  config,
+  env,
+  projectDir,
+  log,
+  limits,
+  webClock,
+  entersClosed = false,
+}: AppOptions): App {
   const clock = systemClock;
   const dir = config.getOrDefault('dir');
   const web = createWebServices(config, webClock ?? clock, clock);
@@ -81,6 +96,7 @@ export function createApp({ config, env, projectDir, log, limits, webClock }: Ap
     session: policy.recordedSession,
     profiles: () => config.profiles(),
   });
+  const interfaceRecords = createInterfaceRecords(dir, clock, (message) => log.warn(message));
   const notebooks = createNotebooks({ locksDir: path.join(dir, 'locks'), clock, log });
   const sessions = new Sessions({
     dir,
@@ -91,6 +107,7 @@ export function createApp({ config, env, projectDir, log, limits, webClock }: Ap
     clock,
     log,
     inspectSource: () => readPythonFile('inspect_variables.py'),
+    isClosed: async (id) => !entersClosed && isClosedSandbox(interfaceRecords, id),
     recallSource: () => readPythonFile('recall_execution.py'),
     settings: () => ({
       kernelReadyMs: config.get('kernel.ready_s') * 1000,
@@ -112,6 +129,34 @@ export function createApp({ config, env, projectDir, log, limits, webClock }: Ap
       sandboxes,
       shell: createShell({ helpers, source: () => readPythonFile('shell.py') }),
       files: createSandboxFiles({ helpers, clock, source: () => readPythonFile('files.py') }),
+      projectTransfer: createProjectTransfer({
+        helpers,
+        projectDir,
+        clock,
+        source: () => readPythonFile('project_transfer.py'),
+      }),
+      reload: async (sandboxId, files, wait) => {
+        const source = await readPythonFile('reload_modules.py');
+        return reloadModules(sessions, { sandboxId, files, source }, wait);
+      },
+      workspace: createWorkspace({
+        helpers,
+        projectDir,
+        clock,
+        source: readPythonFile,
+        settings: () => ({
+          libraries: config.get('workspace.libraries') ?? [],
+          imports: config.get('workspace.imports') ?? [],
+          initCode: config.get('workspace.init_code'),
+        }),
+      }),
+      interfaces: createInterfaces({
+        helpers,
+        records: interfaceRecords,
+        projectDir,
+        clock,
+        source: readPythonFile,
+      }),
       transfer: createTransfer({ helpers, clock, source: () => readPythonFile('transfer.py') }),
       projectDir,
       images,

@@ -61,6 +61,7 @@ export function createHost(env: Environment, cwd: string): CliHost {
         projectDir,
         sessions: app.services.sessions,
         sandboxes: app.services.sandboxes,
+        interfaces: app.services.interfaces,
         callTool: (tool, input, call) => tool.run(input, { ...app.services, ...call }),
         policy: app.policy,
         close: app.close,

@@ -9,6 +9,8 @@ import { admitWith } from '#tools/sandbox-admission.ts';
 import { createApp } from './app.ts';
 import { scriptHost } from './script-host.ts';
 
+const askNobody = async () => 'unavailable' as const;
+
 /** @throws `config/invalid`. */
 export async function openEngine(): Promise<Engine> {
   const env = readEnvironment();
@@ -19,13 +21,13 @@ export async function openEngine(): Promise<Engine> {
     level: config.getOrDefault('log.debug') ? 'debug' : 'warn',
     file: path.join(config.getOrDefault('log.dir'), 'library.log'),
   });
-  const { services, close } = createApp({ config, env, projectDir, log });
+  const { services, close } = createApp({ config, env, projectDir, log, entersClosed: true });
   const { report, ...host } = scriptHost();
-  const nobody = { ask: async () => 'unavailable' as const, signal: new AbortController().signal };
   return {
     ...services,
     notebookDir: () => services.settings.notebookDir(),
-    admit: admitWith(nobody, services),
+    // A program can ask nobody: the budget decides, or an approval that was given beforehand.
+    requestTerms: ({ signal }) => ({ admit: admitWith({ ask: askNobody, signal }, services) }),
     report,
     host,
     close,

@@ -3,7 +3,7 @@ import { register } from 'node:module';
 import { pathToFileURL } from 'node:url';
 import { isGloveboxError } from '#core/errors.ts';
 import { abandonCalls, callsEnded } from '#library/call.ts';
-import { close } from '#library/engine.ts';
+import { close, engine } from '#library/engine.ts';
 import { systemClock } from '#platform/clock.ts';
 import { belongTo } from './script-host.ts';
 import { createProgressLines } from './script-progress.ts';
@@ -17,14 +17,28 @@ export async function runScript([file = '', ...args]: readonly string[]): Promis
     clock: systemClock,
     write: (line) => void process.stderr.write(`${line}\n`),
   });
+  const created: string[] = [];
+  let isReady = false;
   belongTo({
-    created: (id) => void tell({ created: id }),
-    ready: (line) => tell({ ready: line }),
+    created: (id) => {
+      created.push(id);
+      void tell({ created: id });
+    },
+    ready: (line) => {
+      isReady = true;
+      return tell({ ready: line });
+    },
     report: lines.report,
   });
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, giveUp);
-  // Nobody is left who would end what this script makes.
-  process.on('disconnect', giveUp);
+  // Nobody else is left who would end what this script has made.
+  process.on('disconnect', () => {
+    if (isReady) return;
+    abandonCalls();
+    void callsEnded()
+      .then(() => endAll(created))
+      .finally(() => process.exit(EXIT_INTERRUPTED));
+  });
   process.channel?.unref();
   // Once: what is closed here may keep the process for another moment.
   process.once('beforeExit', () => void close());
@@ -47,6 +61,14 @@ export async function runScript([file = '', ...args]: readonly string[]): Promis
 function giveUp(): void {
   abandonCalls();
   void callsEnded().then(() => process.exit(EXIT_INTERRUPTED));
+}
+
+async function endAll(ids: readonly string[]): Promise<void> {
+  const { sessions, sandboxes } = await engine();
+  for (const id of ids) {
+    await sessions.endAllIn(id);
+    await sandboxes.stop(id, new AbortController().signal);
+  }
 }
 
 /** Resolves when it has left this process. */

@@ -9,12 +9,16 @@ import { VERSION } from '#core/version.ts';
 import { INSTRUCTIONS } from '#mcp/instructions.ts';
 import { watchLifecycle } from '#mcp/lifecycle.ts';
 import { listRootFolders } from '#mcp/roots.ts';
+import { ChangingTools } from '#mcp/changing-tools.ts';
 import { createMcpServer } from '#mcp/server.ts';
 import { serveOverStdio } from '#mcp/stdio.ts';
 import { systemClock } from '#platform/clock.ts';
 import { holdProcess } from '#platform/hold-process.ts';
 import { createLog } from '#platform/log.ts';
+import type { Tool } from '#tools/define-tool.ts';
 import { tools } from '#tools/index.ts';
+import { toolsOfInterfaces } from '#tools/interface-tools.ts';
+import { createInterfaceRecords, interfacesOf } from '#workspace/interface-records.ts';
 import type { App } from './app.ts';
 
 /** Late enough not to get between the handshake and the list of tools, early enough for what an earlier process left. */
@@ -63,6 +67,20 @@ export async function serve(): Promise<void> {
     exit: (code) => process.exit(code),
   });
 
+  /** What is served was often begun before this process: its tools are there from the first list on. */
+  const interfaceTools = async (): Promise<ChangingTools> => {
+    const dir = config.getOrDefault('dir');
+    const records = createInterfaceRecords(dir, systemClock, (text) => log.warn(text));
+    const here = config.getOrDefault('project_dir');
+    const read = async (): Promise<readonly Tool[]> => {
+      const projectDir = loading === undefined ? here : (await loading).services.projectDir;
+      return toolsOfInterfaces(await interfacesOf(records, projectDir));
+    };
+    const changing = new ChangingTools(read);
+    await changing.refresh().catch((error: unknown) => log.info(String(error)));
+    return changing;
+  };
+
   // Its end is decided by the lifecycle, which has things to save when stdin has closed.
   holdProcess();
   const toolsets = config.getOrDefault('tools.toolsets');
@@ -70,7 +88,8 @@ export async function serve(): Promise<void> {
     input: process.stdin,
     output: process.stdout,
     log,
-    createServer: () => {
+    createServer: async () => {
+      const changingTools = await interfaceTools();
       server = createMcpServer(
         tools.filter(({ toolset }) => toolsets?.includes(toolset) ?? true),
         async () => (await loadApp()).services,
@@ -79,6 +98,7 @@ export async function serve(): Promise<void> {
           instructions: INSTRUCTIONS,
           log,
           clock: systemClock,
+          changingTools,
           resources: {
             readStatus: async (signal) => (await loadApp()).readStatus(signal),
             readRun: async (runId, signal) => (await loadApp()).readRun(runId, signal),
@@ -87,7 +107,11 @@ export async function serve(): Promise<void> {
       );
       systemClock.after(SETTLE_MS, () => {
         loadApp()
-          .then((app) => app.reattach(ended.signal))
+          .then(async (app) => {
+            // The project may be another one than the folder this process was started in.
+            await changingTools.refresh();
+            return app.reattach(ended.signal);
+          })
           .catch((error: unknown) => log.info(`not ready yet: ${String(error)}`));
       });
       return server;

@@ -18,8 +18,8 @@ it.each([
     [2, 8],
   ],
   ['two in turn', ['a', 'b', 'a', 'b', 'a', 'b'], [5]],
-  ['five in turn', [...'abcdeabcdeabcde'], [14]],
-  ['six in turn', [...'abcdefabcdefabcdef'], []],
+  ['five in turn', Array.from('abcdeabcdeabcde'), [14]],
+  ['six in turn', Array.from('abcdefabcdefabcdef'), []],
   ['asking again with other answers', ['a1', 'a2', 'a3', 'a4'], []],
   ['twice', ['a', 'a', 'b', 'a', 'a'], []],
 ])('10: %s', (_, calls, told) => expect(at(calls)).toEqual(told));

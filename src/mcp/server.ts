@@ -4,11 +4,13 @@ import {
   McpServer,
   type CallToolResult,
   type InputRequiredResult,
+  type RegisteredTool,
   type ServerContext,
 } from '@modelcontextprotocol/server';
 import type { CallOrigin } from '#tools/authorize.ts';
 import type { Tool, ToolResult, ToolServices } from '#tools/define-tool.ts';
 import { inputSchemaOf } from '#tools/input-schema.ts';
+import type { ChangingTools } from './changing-tools.ts';
 import { createAsk, QuestionPending } from './consent.ts';
 import type { McpClock, McpLog } from './contract.ts';
 import { createLoopGuard, type LoopGuard } from './loop-guard.ts';
@@ -29,6 +31,8 @@ export interface McpServerOptions {
   readonly log: McpLog;
   readonly clock: McpClock;
   readonly resources: ResourceReaders;
+  /** Tools that come and go, besides those that are always there. */
+  readonly changingTools?: ChangingTools;
 }
 
 /** What a client may show as a whole where it would cut other results: `get_run` is how one pages through the rest. */
@@ -50,18 +54,32 @@ export function createMcpServer(
     {
       instructions: options.instructions,
       capabilities: {
-        tools: { listChanged: false },
+        tools: { listChanged: options.changingTools !== undefined },
         resources: { subscribe: true, listChanged: false },
       },
     },
   );
   const notifyChanged = registerResources(server, options.resources, options.log);
   const loops = createLoopGuard();
-  for (const tool of tools) {
+  const { changingTools } = options;
+  const refresh = async (): Promise<void> => {
+    await changingTools?.refresh().catch((error: unknown) => {
+      options.log.info(`the changing tools could not be read: ${String(error)}`);
+    });
+  };
+  const register = (tool: Tool): RegisteredTool =>
     server.registerTool(tool.name, publishedFormOf(tool), (input: unknown, context) =>
-      callTool(tool, input, context, { ...options, server, loadServices, notifyChanged, loops }),
+      callTool(tool, input, context, {
+        ...options,
+        server,
+        loadServices,
+        notifyChanged,
+        loops,
+        refresh,
+      }),
     );
-  }
+  for (const tool of tools) register(tool);
+  changingTools?.attach(tools, register);
   return server;
 }
 
@@ -111,13 +129,15 @@ interface CallSurroundings extends McpServerOptions {
   readonly loadServices: () => Promise<ToolServices>;
   readonly notifyChanged: NotifyChanged;
   readonly loops: LoopGuard;
+  /** Before the answer, so that a client has the new tools when its model goes on. */
+  readonly refresh: () => Promise<void>;
 }
 
 async function callTool(
   tool: Tool,
   input: unknown,
   context: ServerContext,
-  { server, clock, log, loadServices, notifyChanged, loops }: CallSurroundings,
+  { server, clock, log, loadServices, notifyChanged, loops, refresh }: CallSurroundings,
 ): Promise<CallToolResult | InputRequiredResult> {
   const { mcpReq } = context;
   // A call may ask many services at once, each of which listens.
@@ -150,6 +170,7 @@ async function callTool(
     return withLoopLine(renderToolError(error, tool.name, log), loops, tool, input);
   } finally {
     if (!tool.hints.readOnly) notifyChanged(STATUS_URI);
+    await refresh();
     await progress?.finish();
   }
 }

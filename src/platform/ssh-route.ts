@@ -1,4 +1,5 @@
 /** TCP connections through the shared SSH connection to one port of its far side, which heal when the connection was lost. */
+import { createHash } from 'node:crypto';
 import { abandonOn } from '#core/abort.ts';
 import { connectTo, isRefused } from './direct-route.ts';
 import type { HostRoute } from './host.ts';
@@ -11,11 +12,11 @@ export function createSshRoute(
   to: { readonly host: string; readonly port: number },
 ): HostRoute {
   let forward: Promise<SshForward> | undefined;
-  let lastPort: number | undefined;
+  let lastPort = usualPort(settings, to);
 
   const open = (signal?: AbortSignal): Promise<SshForward> => {
     // One attempt for all who want it.
-    forward ??= openForward(settings, to, lastPort === undefined ? {} : { port: lastPort }).then(
+    forward ??= openForward(settings, to, { port: lastPort }).then(
       (opened) => {
         lastPort = opened.port;
         return opened;
@@ -45,4 +46,16 @@ export function createSshRoute(
       forward = undefined;
     },
   };
+}
+
+/** Below those that systems give out by themselves. */
+const PORTS = { lowest: 20_000, count: 12_000 };
+
+/** The same in every process: ssh takes the wish for a forwarding that it has for granted, so that they do not pile up there. */
+function usualPort(
+  { destination }: SshSettings,
+  { host, port }: { readonly host: string; readonly port: number },
+): number {
+  const hash = createHash('sha256').update([destination, host, port].join('\0')).digest();
+  return PORTS.lowest + (hash.readUInt32BE(0) % PORTS.count);
 }

@@ -1,5 +1,6 @@
 /** The words of sessions and runs: their states, what is stored of them, and what a reader is told. */
 import type { CellOutput, KernelSpecMetadata } from '#notebook/contract.ts';
+import type { LoadedModel } from './loaded-models.ts';
 import type { ProcessIdentity } from '#platform/process-identity.ts';
 
 /**
@@ -105,6 +106,16 @@ export interface RunView {
   readonly notices: readonly string[];
 }
 
+/** What a kernel does before anybody uses it. */
+export interface SessionBeginning {
+  /** Modules that are imported into the namespace. */
+  readonly imports: readonly string[];
+  /** Python that runs hidden after models and imports. */
+  readonly initCode?: string;
+  /** Variables for the environment of the kernel. */
+  readonly env?: Readonly<Record<string, string>>;
+}
+
 /** One session on disk: `sessions/<session_id>.json`. Changed only by compare-and-swap. */
 export interface SessionRecord {
   readonly id: string;
@@ -141,6 +152,8 @@ export interface SessionRecord {
   readonly copyPath?: string;
   /** Address of the notebook in JupyterLab, without credentials. */
   readonly browserUrl?: string;
+  /** What each new kernel of the session does first, besides loading models. */
+  readonly beginning?: SessionBeginning;
   /** Set when the session was shut down. */
   readonly endedMs?: number;
   readonly endReason?: string;
@@ -148,6 +161,8 @@ export interface SessionRecord {
   readonly scratch?: boolean;
   /** A scratch kernel for programs of ours: what runs in it is carried on by the next process, and not ended with this one. */
   readonly helper?: boolean;
+  /** What was loaded into its kernel of that generation before anybody used it; `modelsIn` reads it. */
+  readonly models?: { readonly generation: number; readonly loaded: readonly LoadedModel[] };
 }
 
 /** What a reader is told of a session. */

@@ -36,10 +36,17 @@ export class HelperKernels {
   /**
    * A Python kernel of the sandbox that does nothing else: a spare one, or a new one, which takes about a second.
    *
+   * @param forInterface for the functions that a sandbox exposes, which may be called where nothing else may be done
    * @throws `shell/unavailable` where the server has no Python kernel; as `readySandbox`; what keeps a kernel from starting.
    */
-  async lend(sandboxId: string | undefined, wait: SandboxWait): Promise<Loan> {
-    const sandbox = await readySandbox(this.#pool.options, sandboxId, wait);
+  async lend(
+    sandboxId: string | undefined,
+    wait: SandboxWait,
+    forInterface = false,
+  ): Promise<Loan> {
+    const { options } = this.#pool;
+    const places = forInterface ? { ...options, isClosed: async () => false } : options;
+    const sandbox = await readySandbox(places, sandboxId, wait);
     const session =
       (await this.#spareOf(sandbox, wait.signal)) ?? (await this.#start(sandbox, wait.signal));
     let isLent = true;

@@ -4,6 +4,7 @@ import { GloveboxError } from '#core/errors.ts';
 import type { Clock } from '#platform/clock.ts';
 import { isFinal } from './contract.ts';
 import { lossHint } from './loss.ts';
+import { publishedBy } from './published.ts';
 import { pythonCall } from './python-call.ts';
 import type { Session } from './session.ts';
 
@@ -77,12 +78,8 @@ export async function inspectVariables(
     await session.cancelRun(run);
     throw error;
   }
-  const answer = run.collector.outputs.flatMap((output) =>
-    output.output_type === 'display_data' ? [output.data[MIME]] : [],
-  )[0];
-  if (run.state === 'ok' && typeof answer === 'string') {
-    return { found: inspection.parse(JSON.parse(answer)) };
-  }
+  const answer = publishedBy(run, MIME);
+  if (run.state === 'ok' && answer !== undefined) return { found: inspection.parse(answer) };
   if (!isFinal(run.state)) void session.cancelRun(run).catch(() => undefined);
   const why = run.record.explanation ?? run.record.error?.value ?? [...run.notices].join(' ');
   throw new GloveboxError(

@@ -19,6 +19,7 @@ import { followExpiry } from './expiry.ts';
 import { RunJournal } from './journal.ts';
 import { isFree, isSelf, leaseOf } from './lease.ts';
 import { loadLeftRuns } from './recover-runs.ts';
+import { refuseClosed } from './ready-sandbox.ts';
 import { endWhenIdle } from './scratch-kernel.ts';
 import { carryOnOrphans, isOrphan, takeOver } from './take-over.ts';
 import { Session } from './session.ts';
@@ -37,6 +38,11 @@ export interface PoolOptions {
   readonly records: RecordStore<SessionRecord>;
   readonly clock: Clock;
   readonly log: Log;
+  /**
+   * Whether only the exposed functions of a sandbox may be called here. No kernel of it is started, found or attached for anybody
+   * else then.
+   */
+  isClosed(this: void, sandboxId: string): Promise<boolean>;
   /** Read when a session is opened, so that a bad option fails the call that needs it and nothing else. */
   settings(this: void): SessionSettings;
   /** The Python that lists the variables of a kernel. */
@@ -167,6 +173,7 @@ export class SessionPool {
     const known = this.#open.get(sessionId);
     if (known !== undefined && (await this.#inTurn(sessionId, known))) return known;
     const record = await this.record(sessionId);
+    if (record.scratch !== true) await refuseClosed(this.options, record.sandboxId);
     // Another call may have begun to open it meanwhile.
     const opening = this.#open.get(sessionId) ?? this.#attach(record);
     this.#open.set(sessionId, opening);
@@ -264,6 +271,7 @@ export class SessionPool {
     const { records, clock } = this.options;
     const record = await records.read(session.id);
     if (record === undefined || session.record.scratch === true) return true;
+    await refuseClosed(this.options, record.sandboxId);
     // Only ahead of us: what this process itself is about to write is not on disk yet.
     const isAhead = record.generation > session.record.generation;
     const isOther =

@@ -4,6 +4,8 @@ import { GloveboxError } from '#core/errors.ts';
 import { isRecord, type JsonObject } from '#core/json.ts';
 import type { SandboxWait } from '#sandbox/sandboxes.ts';
 import { isFinal } from './contract.ts';
+import { loadedModel } from './loaded-models.ts';
+import { publishedBy } from './published.ts';
 import type { Run } from './run.ts';
 import type { Session } from './session.ts';
 
@@ -15,22 +17,7 @@ const CODE = '__import__("glovebox_models").publish(globals())';
 const LIMIT_MS = 3_600_000;
 
 const answer = z.object({
-  models: z.array(
-    z.object({
-      var_name: z.string(),
-      tokenizer_var: z.string(),
-      id: z.string(),
-      revision: z.string(),
-      class: z.string(),
-      device: z.string(),
-      dtype: z.string(),
-      parameters: z.number(),
-      layers: z.number().nullable(),
-      hidden_size: z.number().nullable(),
-      vocab_size: z.number().nullable(),
-      adapters: z.array(z.string()),
-    }),
-  ),
+  models: z.array(loadedModel),
   gpus: z.array(
     z.object({
       index: z.number(),
@@ -60,11 +47,14 @@ export async function preloadModels(session: Session, wait: SandboxWait): Promis
   // The end of the wait ends no loading.
   await run.wait({ ...wait, report: () => undefined });
   if (!isFinal(run.state)) return { loading: run };
-  const [published] = run.collector.outputs.flatMap((output) =>
-    output.output_type === 'display_data' ? [output.data[MIME]] : [],
-  );
-  if (run.state === 'ok' && typeof published === 'string')
-    return { loaded: answer.parse(JSON.parse(published)) };
+  const published = publishedBy(run, MIME);
+  if (run.state === 'ok' && published !== undefined) {
+    const loaded = answer.parse(published);
+    const { generation } = session.record;
+    // For whoever attaches to the session later.
+    await session.updateRecord({ models: { generation, loaded: loaded.models } });
+    return { loaded };
+  }
   const { error, explanation } = run.record;
   const why = error === undefined ? explanation : `${error.name}: ${error.value}`;
   throw new GloveboxError(

@@ -4,15 +4,16 @@ import type { SandboxView, SandboxWait } from '#sandbox/sandboxes.ts';
 import type { SessionRecord } from './contract.ts';
 import type { PoolOptions } from './pool.ts';
 
-type Places = Pick<PoolOptions, 'sandboxes' | 'projectDir'>;
+type Places = Pick<PoolOptions, 'sandboxes' | 'projectDir' | 'isClosed'>;
 
 /**
  * The named sandbox, or the project's local one, which is started if need be.
  *
- * @throws `sandbox/pending` when it is not ready after the wait: the same call continues. `sandbox/ended`, `server/unreachable`.
+ * @throws `sandbox/pending` when it is not ready after the wait: the same call continues. `sandbox/ended`, `server/unreachable`,
+ *   `sandbox/closed`.
  */
 export async function readySandbox(
-  { sandboxes, projectDir }: Places,
+  { sandboxes, projectDir, isClosed }: Places,
   sandboxId: string | undefined,
   wait: SandboxWait,
 ): Promise<SandboxView> {
@@ -20,8 +21,22 @@ export async function readySandbox(
     sandboxId === undefined
       ? await sandboxes.ensureLocal(projectDir, wait)
       : await sandboxes.wait(sandboxId, wait);
-  if (view.status.state === 'ready') return view;
-  throw notReady(view);
+  if (view.status.state !== 'ready') throw notReady(view);
+  await refuseClosed({ isClosed }, view.id);
+  return view;
+}
+
+/** @throws `sandbox/closed`. */
+export async function refuseClosed(
+  { isClosed }: Pick<PoolOptions, 'isClosed'>,
+  sandboxId: string,
+): Promise<void> {
+  if (!(await isClosed(sandboxId))) return;
+  throw new GloveboxError(
+    'sandbox/closed',
+    `Sandbox ${sandboxId} was handed over with exposed functions only: it runs no other code and shows no files.`,
+    { hint: 'Call its functions, or work in another sandbox.' },
+  );
 }
 
 function notReady({ id, status }: SandboxView): GloveboxError {
@@ -66,7 +81,7 @@ export async function sandboxOfSession(
 
 /** Sandboxes that answer now, and those that may be alive and do not: the named one, or all of the project. Starts nothing. */
 export async function sandboxesToSearch(
-  { sandboxes, projectDir }: Places,
+  { sandboxes, projectDir, isClosed }: Places,
   sandboxId: string | undefined,
   signal: AbortSignal,
 ): Promise<{ readonly ready: readonly SandboxView[]; readonly silent: readonly SandboxView[] }> {
@@ -74,8 +89,10 @@ export async function sandboxesToSearch(
     sandboxId === undefined
       ? await sandboxes.list({ projectDir }, signal)
       : [await sandboxes.get(sandboxId, signal)];
+  const closed = await Promise.all(views.map(({ id }) => isClosed(id)));
+  const open = views.filter((_, index) => closed[index] !== true);
   return {
-    ready: views.filter(({ status }) => status.state === 'ready'),
-    silent: views.filter(({ status }) => ['unreachable', 'unknown'].includes(status.state)),
+    ready: open.filter(({ status }) => status.state === 'ready'),
+    silent: open.filter(({ status }) => ['unreachable', 'unknown'].includes(status.state)),
   };
 }

@@ -4,6 +4,7 @@ import type { Clock } from '#platform/clock.ts';
 import { RecordStore } from '#platform/records.ts';
 import path from 'node:path';
 import type { SessionRecord } from './contract.ts';
+import { loadedModel } from './loaded-models.ts';
 
 const identity = z.looseObject({
   host: z.string(),
@@ -43,6 +44,14 @@ const sessionRecord = z.looseObject({
   endReason: z.string().exactOptional(),
   scratch: z.boolean().exactOptional(),
   helper: z.boolean().exactOptional(),
+  models: z.object({ generation: z.number(), loaded: z.array(loadedModel) }).exactOptional(),
+  beginning: z
+    .object({
+      imports: z.array(z.string()),
+      initCode: z.string().exactOptional(),
+      env: z.record(z.string(), z.string()).exactOptional(),
+    })
+    .exactOptional(),
 });
 
 export function createSessionRecords(

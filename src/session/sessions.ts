@@ -28,6 +28,7 @@ import type { Run } from './run.ts';
 import { runInScratchKernel, sweepScratchKernels, type ScratchRequest } from './scratch-kernel.ts';
 import { listForeignKernels, listSessionViews, type ForeignKernel } from './session-views.ts';
 import type { Session } from './session.ts';
+import { refuseClosed } from './ready-sandbox.ts';
 import { hasModelsToLoad, preloadModels, type Preloaded } from './preload.ts';
 import { startExistingNotebook, startNewNotebook, type StartRequest } from './start-session.ts';
 
@@ -95,12 +96,25 @@ export class Sessions {
     return listSessionViews(this.#pool, includeEnded);
   }
 
+  /** What is on record of the sessions of a sandbox that live, oldest first. */
+  async recordsIn(sandboxId: string): Promise<readonly SessionRecord[]> {
+    const records = await this.#pool.records(false);
+    return records
+      .filter((record) => record.sandboxId === sandboxId)
+      .toSorted((a, b) => a.createdMs - b.createdMs);
+  }
+
   /** Kernels in the project's sandboxes that none of these sessions has. */
   foreignKernels(
     own: readonly SessionView[],
     signal: AbortSignal,
   ): Promise<readonly ForeignKernel[]> {
     return listForeignKernels(this.#pool, own, signal);
+  }
+
+  /** @throws `sandbox/closed` where agents may only call exposed functions. */
+  refuseClosed(sandboxId: string): Promise<void> {
+    return refuseClosed(this.#pool.options, sandboxId);
   }
 
   /** Where a session's kernel runs; undefined for an unknown session. */

@@ -17,10 +17,16 @@ export interface Program {
   source(this: void): Promise<string>;
   /** The type under which it publishes its answer, as JSON. */
   readonly mime: string;
+  /** How long one answer may take. Default: a minute. */
+  readonly limitMs?: number;
 }
 
 /** @throws `kernel/unresponsive`: if it was a change, whether it happened is not known. `cancelled`. */
-export type Ask = (request: Readonly<Record<string, unknown>>) => Promise<unknown>;
+export type Ask = (
+  request: Readonly<Record<string, unknown>>,
+  /** Instead of the caller's, for what must happen although the caller is gone. */
+  signal?: AbortSignal,
+) => Promise<unknown>;
 
 /**
  * Lends a kernel for as long as `work` takes.
@@ -37,7 +43,8 @@ export async function withProgram<T>(
   const loan = await program.helpers.lend(sandboxId, wait);
   try {
     return await work(
-      (request) => askKernel(loan, pythonCall(source, request), program, wait.signal),
+      (request, signal = wait.signal) =>
+        askKernel(loan, pythonCall(source, request), program, signal),
       loan.sandbox.id,
     );
   } finally {
@@ -49,7 +56,7 @@ export async function withProgram<T>(
 async function askKernel(
   { session }: Loan,
   code: string,
-  { mime, clock }: Program,
+  { mime, clock, limitMs = ANSWER_MS }: Program,
   signal: AbortSignal,
 ): Promise<unknown> {
   const { link } = session;
@@ -66,16 +73,16 @@ async function askKernel(
     },
   );
   const stop = new AbortController();
-  const limit = sleep(clock, ANSWER_MS, stop.signal).then(
+  const limit = sleep(clock, limitMs, stop.signal).then(
     () => undefined,
     () => undefined,
   );
   try {
     const reply = await abandonOn(Promise.race([execution.finished, limit]), signal);
-    if (reply === undefined) throw silent(`There was no answer within ${ANSWER_MS / 1000} s`);
+    if (reply === undefined) throw silent(`There was no answer within ${limitMs / 1000} s`);
     if (published === undefined)
       throw silent(
-        `The look at the file ended without an answer (${reply.error?.value ?? reply.status})`,
+        `The look at the sandbox ended without an answer (${reply.error?.value ?? reply.status})`,
       );
     return published;
   } finally {

@@ -71,6 +71,10 @@ export function throwRefusal(answer: unknown, path: string, maxBytes: number): v
         `${message} At most ${renderBytes(maxBytes)} are taken here.`,
         { hint: 'Work on it with sandbox_bash, for instance with head, tail, grep or sed.' },
       );
+    case 'too-many':
+      throw new GloveboxError('input/too-large', message, {
+        hint: 'Pack them into an archive with sandbox_bash, and move that.',
+      });
     case 'exists':
       throw new GloveboxError('file/not-read', `${path} exists, and was not read here before.`, {
         hint: `sandbox_read(path="${path}") first: what is there would be lost.`,

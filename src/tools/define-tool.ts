@@ -9,12 +9,16 @@ import type { JobLocals } from '#hub/jobs/locals.ts';
 import type { Block } from '#notebook/contract.ts';
 import type { ImageRenderer } from '#notebook/render/images.ts';
 import type { Progress } from '#sandbox/backend.ts';
-import type { Sandboxes } from '#sandbox/sandboxes.ts';
+import type { Sandboxes, SandboxWait } from '#sandbox/sandboxes.ts';
 import type { Sessions } from '#session/sessions.ts';
 import type { SandboxFiles } from '#shell/files.ts';
+import type { Reloaded } from '#shell/reload.ts';
 import type { Shell } from '#shell/shell.ts';
 import type { MicroUsd } from '#core/money.ts';
 import type { Subject } from '#policy/contract.ts';
+import type { ProjectTransfer } from '#shell/project-transfer.ts';
+import type { Interfaces } from '#workspace/interfaces.ts';
+import type { Workspace } from '#workspace/workspace.ts';
 import type { Transfer } from '#shell/transfer.ts';
 import type { AskPerson, Authorize, CallOrigin } from './authorize.ts';
 
@@ -28,6 +32,15 @@ export interface ToolServices {
   readonly sandboxes: Sandboxes;
   readonly shell: Shell;
   readonly files: SandboxFiles;
+  readonly projectTransfer: ProjectTransfer;
+  /** Imports Python modules anew in the sessions of a sandbox whose files, by absolute path, were replaced. Never fails. */
+  readonly reload: (
+    sandboxId: string,
+    files: readonly string[],
+    wait: SandboxWait,
+  ) => Promise<readonly Reloaded[]>;
+  readonly workspace: Workspace;
+  readonly interfaces: Interfaces;
   readonly transfer: Transfer;
   /** The user's project on this machine, an absolute path. */
   readonly projectDir: string;
@@ -104,6 +117,10 @@ export interface Tool {
   readonly description: string;
   /** A strict object without a union at its root; every field described, units in names. */
   readonly input: z.ZodObject;
+  /** What is told of the arguments where that is not made from `input`: JSON Schema. */
+  readonly publishedSchema?: JsonObject;
+  /** Of a tool that comes and goes: differs where a call would reach something else. */
+  readonly revision?: string;
   readonly hints: ToolHints;
   /** Part of the daily loop: its schema is in every request of clients that load tools on demand. */
   readonly alwaysLoad: boolean;

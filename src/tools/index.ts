@@ -39,6 +39,7 @@ import { sandboxOptions } from './sandbox/sandbox-options.ts';
 import { sandboxRead } from './sandbox/sandbox-read.ts';
 import { sandboxSnapshot } from './sandbox/sandbox-snapshot.ts';
 import { sandboxStop } from './sandbox/sandbox-stop.ts';
+import { sandboxTransfer } from './sandbox/sandbox-transfer.ts';
 import { sandboxWait } from './sandbox/sandbox-wait.ts';
 import { sandboxWrite } from './sandbox/sandbox-write.ts';
 
@@ -71,6 +72,7 @@ export const tools: readonly Tool[] = [
   sandboxRead,
   sandboxWrite,
   sandboxEdit,
+  sandboxTransfer,
   checkResources,
   ping,
   hfPapers,

@@ -10,6 +10,7 @@ const made = new WeakMap<Tool, JsonSchema>();
 export function inputSchemaOf(tool: Tool): JsonSchema {
   const known = made.get(tool);
   if (known !== undefined) return known;
+  if (tool.publishedSchema !== undefined) return { ...tool.publishedSchema };
   const { $schema: _, ...schema } = z.toJSONSchema(tool.input, {
     io: 'input',
     target: 'draft-2020-12',

@@ -1,6 +1,7 @@
 /** How models that were loaded for an agent are shown. */
 import { renderBytes } from '#core/units.ts';
-import type { LoadedModels, Preloaded } from '#session/preload.ts';
+import type { LoadedModel } from '#session/loaded-models.ts';
+import type { Preloaded } from '#session/preload.ts';
 
 export function preloadLines(preloaded: Preloaded): readonly string[] {
   if ('loading' in preloaded) {
@@ -11,8 +12,7 @@ export function preloadLines(preloaded: Preloaded): readonly string[] {
   const { models, gpus } = preloaded.loaded;
   if (models.length === 0) return [];
   return [
-    'models, loaded already: do not load them again',
-    ...models.map(modelLine),
+    ...modelLines(models),
     ...gpus.map(
       ({ index, name, used_bytes, total_bytes }) =>
         `gpu ${index}: ${name}, ${renderBytes(used_bytes)} of ${renderBytes(total_bytes)} in use`,
@@ -22,7 +22,12 @@ export function preloadLines(preloaded: Preloaded): readonly string[] {
   ];
 }
 
-function modelLine(model: LoadedModels['models'][number]): string {
+export const modelLines = (models: readonly LoadedModel[]): readonly string[] =>
+  models.length === 0
+    ? []
+    : ['models, loaded already: do not load them again', ...models.map(modelLine)];
+
+function modelLine(model: LoadedModel): string {
   const { var_name: name, tokenizer_var: tokenizer, id, revision, adapters } = model;
   const size = `${(model.parameters / 1e6).toFixed(model.parameters < 1e7 ? 1 : 0)} M parameters`;
   const shape = model.layers === null ? [] : [`${model.layers} layers of ${model.hidden_size}`];

@@ -97,7 +97,7 @@ json.dump([os.getcwd(), sys.executable, dict(os.environ), toolkit], open("seen.j
       expect.objectContaining({
         WANDB_API_KEY: 'w',
         https_proxy: 'http://proxy.example.org:3128',
-        PYTHONPATH: '/some/where',
+        PYTHONPATH: expect.stringMatching(/\/libraries\/[^/]+:\/some\/where$/),
         VIRTUAL_ENV: path.dirname(path.dirname(python)),
         PATH: expect.stringMatching(`^${path.dirname(python)}:`),
       }),

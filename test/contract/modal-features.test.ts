@@ -122,7 +122,7 @@ describe.skipIf(withoutCertificate).each([
       HF_HOME: path.join(only().root, 'cache'),
     });
     const allowed =
-      /^(PATH|HOME|LANG|LC_\w+|PYTHON\w+|JPY_\w+|JUPYTER_\w+|MPLBACKEND|TERM|CLICOLOR\w*|FORCE_COLOR|PAGER|GIT_PAGER|PYDEVD_\w+|GREETING|OPENAI_API_KEY|WANDB_API_KEY|HF_HOME|GLOVEBOX_MODELS)$/;
+      /^(PATH|HOME|LANG|LC_\w+|PYTHON\w+|GLOVEBOX_LIB|JPY_\w+|JUPYTER_\w+|MPLBACKEND|TERM|CLICOLOR\w*|FORCE_COLOR|PAGER|GIT_PAGER|PYDEVD_\w+|GREETING|OPENAI_API_KEY|WANDB_API_KEY|HF_HOME|GLOVEBOX_MODELS)$/;
     const others = Object.keys(seen).filter((name) => name !== MARK && !allowed.test(name));
     expect(others).toEqual([]);
   });

@@ -173,6 +173,10 @@ it('holds the programs and what they read, and nothing else', () => {
     expect.arrayContaining([
       'mcp.mjs',
       'cli.mjs',
+      'index.mjs',
+      'index.d.mts',
+      'script.mjs',
+      'script-hooks.mjs',
       'image-worker.mjs',
       'resvg.wasm',
       'webp.wasm',
@@ -182,7 +186,7 @@ it('holds the programs and what they read, and nothing else', () => {
   );
   expect(
     files.filter(
-      (file) => !/^python(\/glovebox_interp)?$|\.(mjs|sh|wasm|ttf|py|typed)$/.test(file),
+      (file) => !/^python(\/glovebox_interp)?$|\.(d\.mts|mjs|sh|wasm|ttf|py|typed)$/.test(file),
     ),
   ).toEqual([]);
 });

@@ -1,5 +1,5 @@
 /** The plugin in a real Claude Code with a scripted model: validated, installed, used, and nothing left behind. */
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -44,10 +44,18 @@ const execute =
     tools: [{ name: tool('execute_code'), input: { session_id: sessionIdIn(request), code } }],
   });
 
+const shell = (command: string): ScriptedTurn => ({
+  tools: [{ name: 'Bash', input: { command, description: 'command line' } }],
+});
+
+const PROBE = '@expose\ndef layers(deep: bool) -> int:\n    return 12 if deep else 1\n';
+
 const USED_TOOLS = [
   tool('start_new_notebook'),
   tool('execute_code'),
   tool('sandbox_create'),
+  tool('list_sessions'),
+  tool('probe__layers'),
   'Bash(glovebox:*)',
 ];
 
@@ -57,7 +65,14 @@ const SCRIPT: readonly ScriptedTurn[] = [
   execute('answer / 0'),
   execute(PLOT),
   { tools: [{ name: tool('sandbox_create'), input: { dry_run: true } }] },
-  { tools: [{ name: 'Bash', input: { command: 'glovebox --version', description: 'version' } }] },
+  shell('glovebox --version'),
+  shell('glovebox serve probe.py'),
+  // Whatever is called next, the server looks what there is, and tells.
+  { tools: [{ name: tool('list_sessions'), input: {} }] },
+  // A model takes longer for its next thought than this one.
+  shell('glovebox serve'),
+  { tools: [{ name: tool('probe__layers'), input: { deep: true } }] },
+  shell('glovebox serve --stop --name probe'),
   { text: 'FINAL' },
 ];
 
@@ -82,6 +97,8 @@ describe.skipIf(isMissing('Claude Code', hasClaude, howToGetClaude))(
 
     beforeAll(async () => {
       makeStateFolder(state);
+      mkdirSync(where.project, { recursive: true });
+      writeFileSync(path.join(where.project, 'probe.py'), PROBE);
       // Only what a user gets, far from the sources and from node_modules.
       const { marketplace } = makeRelease(path.join(folder, 'release'));
       await claude('plugin', 'marketplace', 'add', marketplace);
@@ -178,8 +195,17 @@ describe.skipIf(isMissing('Claude Code', hasClaude, howToGetClaude))(
     });
 
     it('has the command line on the PATH of its shell', () => {
-      const version = toolOutcomes(api.requests.at(-1)?.messages ?? []).at(-1);
+      const [, , , , , version] = toolOutcomes(api.requests.at(-1)?.messages ?? []);
       expect(version).toMatchObject({ isError: false, text: VERSION });
+    });
+
+    it('W10: takes up a function that was exposed meanwhile as a tool, and calls it', () => {
+      const [, , , , , , served, , , called, stopped] = toolOutcomes(
+        api.requests.at(-1)?.messages ?? [],
+      );
+      expect(served).toMatchObject({ isError: false, text: expect.stringContaining('layers') });
+      expect(called).toMatchObject({ isError: false, text: expect.stringContaining('12') });
+      expect(stopped).toMatchObject({ isError: false, text: 'probe has ended.' });
     });
 
     it('keeps the notebook in the project', () => {

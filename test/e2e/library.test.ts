@@ -90,7 +90,7 @@ function lineOf(stdout: string): Line {
 }
 
 describe('glovebox run SCRIPT', () => {
-  it('F3, F8, F9, F12: prints one line, whatever the script prints, and an agent attaches with it', async () => {
+  it('F3, F8, F9, F12, SEC2: prints one line, whatever the script prints, and an agent attaches with it', async () => {
     const { bundle, env } = project();
     const cli = cliOf(bundle, env);
     // What Node itself would not take: an enumeration, and an import of nothing but types.
@@ -105,7 +105,7 @@ describe('glovebox run SCRIPT', () => {
       'a b',
       '--json',
     );
-    expect({ code, stderr }).toMatchObject({ code: 0 });
+    expect(code, stderr).toBe(0);
     const line = lineOf(stdout);
     expect(line.jupyter_url).toMatch(/^http:\/\/127\.0\.0\.1:\d+\/$/);
     for (const text of [
@@ -117,6 +117,11 @@ describe('glovebox run SCRIPT', () => {
     ])
       expect(stderr).toContain(text);
     expect(stderr).toMatch(/^\[\d+ s\] .*server/m);
+
+    const page = (await cli('open', line.session_id, '--print')).stdout.trim();
+    const [, token = 'no token'] = /token=(\w{20,})/.exec(readFileSync(page, 'utf8')) ?? [];
+    expect(token).not.toBe('no token');
+    expect(stdout + stderr).not.toContain(token);
 
     const { client } = await startServer(bundle, { era: 'modern', env });
     const elsewhere = { ...line, jupyter_url: 'http://127.0.0.1:9/' };
@@ -151,6 +156,49 @@ describe('glovebox run SCRIPT', () => {
     }
   });
 
+  it('F11: what was made ends also when the command that runs the script is killed', async () => {
+    const { bundle, env } = project();
+    const cli = cliOf(bundle, env);
+    const running = cli.start('run', 'scripts/failing.ts', 'wait', '{"backend":"local"}');
+    await running.says('made local-');
+    running.kill();
+    await expect
+      .poll(async () => (await cli('status')).code, { timeout: 30_000, interval: 100 })
+      .toBe(4);
+  });
+
+  it('F10: the example with a model on this machine, and an agent that goes on with it', async () => {
+    const { bundle, env } = project();
+    cpSync(path.join(root, 'examples/setup-with-model.ts'), path.join(bundle.project, 'setup.ts'));
+    // Kernels of this machine begin in the folder of their notebook.
+    cpSync(path.join(root, 'test/fixtures/stand-ins'), path.join(bundle.project, 'notebooks'), {
+      recursive: true,
+    });
+    mkdirSync(path.join(bundle.project, 'models/mine'), { recursive: true });
+    writeFileSync(path.join(bundle.project, 'models/mine/model.safetensors'), 'weights');
+    writeFileSync(
+      path.join(bundle.project, 'models/mine/config.json'),
+      '{"architectures":["TinyForCausalLM"],"num_hidden_layers":2,"hidden_size":16}',
+    );
+    writeFileSync(
+      path.join(bundle.project, 'glovebox.toml'),
+      '[sandbox.probe]\nbackend = "local"\nidle_h = 1\n',
+    );
+    const { code, stdout, stderr } = await cliOf(bundle, env)('run', 'setup.ts', './models/mine');
+    expect(code, stderr).toBe(0);
+    const line = lineOf(stdout);
+    expect(line.model_info).toMatchObject([
+      { var_name: 'subject', id: './models/mine', layers: 2 },
+    ]);
+    const { client } = await startServer(bundle, { era: 'modern', env });
+    const attached = await call(client, 'attach_to_session', { ...line });
+    expect(attached.text).toContain('do not load them again\n  subject, subject_tokenizer');
+    const { session_id, sandbox_id } = line;
+    const run = await call(client, 'execute_code', { session_id, code: 'subject.training' });
+    expect(run.text).toContain('False');
+    await call(client, 'sandbox_stop', { sandbox_id });
+  });
+
   it('says what is wrong with a file that is no script, and with one that is not there', async () => {
     const { bundle, env } = project();
     const cli = cliOf(bundle, env);
@@ -179,8 +227,8 @@ describe.skipIf(withoutCertificate)('glovebox run SCRIPT with the fake Modal', (
     const extra = `jupyter_port = ${await freePort()}\nenv = { ${MARK} = "of the fake" }\nfiles = [{ from = "lib", to = "lib" }]\n`;
     writeFileSync(path.join(bundle.project, 'glovebox.toml'), `${profile}${extra}`);
     const cli = cliOf(bundle, env);
-    const { code, stdout, stderr } = await cli('run', 'setup.ts', 'tiny/model');
-    expect({ code, stderr }).toMatchObject({ code: 0 });
+    const { code, stdout, stderr } = await cli('run', 'setup.ts', 'tiny/model', 'T4');
+    expect(code, stderr).toBe(0);
     const line = lineOf(stdout);
     expect(line.jupyter_url).toMatch(/^https:\/\/[^?@]+\/$/);
     expect(line.model_info).toMatchObject([
@@ -198,14 +246,17 @@ describe.skipIf(withoutCertificate)('glovebox run SCRIPT with the fake Modal', (
     ]);
     expect(JSON.stringify(fake.lastRequest('sandboxCreate'))).toContain('"timeoutSecs":7200');
     const { client } = await startServer(bundle, { era: 'modern', env });
-    await call(client, 'attach_to_session', { ...line });
+    const attached = await call(client, 'attach_to_session', { ...line });
+    expect(attached.text).toContain(
+      'do not load them again\n  subject, subject_tokenizer: tiny/model',
+    );
     const { session_id, sandbox_id } = line;
     const run = await call(client, 'execute_code', { session_id, code: 'subject.training' });
     expect(run.text).toContain('False');
 
     // L12, L13: another script knows the id alone, keeps the files, and goes on with them on another machine.
     const again = await cli('run', 'scripts/again.ts', sandbox_id, String(await freePort()));
-    expect({ code: again.code, stderr: again.stderr }).toMatchObject({ code: 0 });
+    expect(again.code, again.stderr).toBe(0);
     const next = lineOf(again.stdout);
     expect(next.model_info).toMatchObject([{ var_name: 'subject' }]);
     expect(fake.alive()).toHaveLength(1);
@@ -214,7 +265,7 @@ describe.skipIf(withoutCertificate)('glovebox run SCRIPT with the fake Modal', (
       session_id: next.session_id,
       code: 'open("notes.txt").read(), subject.training',
     });
-    expect(kept.text).toContain("('sessions: 1', False)");
+    expect(kept.text).toMatch(/'subject .*False.*', False/);
     await call(client, 'sandbox_stop', { sandbox_id: next.sandbox_id });
     expect(fake.alive()).toEqual([]);
   });

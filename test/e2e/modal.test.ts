@@ -63,6 +63,11 @@ async function place(): Promise<Place> {
 describe.skipIf(withoutCertificate)('the built server', () => {
   it('G1, M4: rents a machine with a GPU and a model, runs cells there, and leaves the notebook with its outputs here', async () => {
     const { bundle, fake, env } = await place();
+    writeFileSync(path.join(bundle.project, 'of_mine.py'), 'ANSWER = 42\n');
+    writeFileSync(
+      path.join(bundle.project, 'glovebox.toml'),
+      '[workspace]\nlibraries = ["of_mine.py"]\nimports = ["of_mine"]\n',
+    );
     const { client, stderr } = await startServer(bundle, { era: 'modern', env });
     const options = {
       gpu: 'T4',
@@ -93,6 +98,21 @@ describe.skipIf(withoutCertificate)('the built server', () => {
       'import os\nos.environ["GREETING"], os.path.exists(os.environ["MODEL_MODEL_PATH"])';
     const run = await call(client, 'execute_code', { session_id, code });
     expect(run.text).toContain("('hello from afar', True)");
+    // W2: the same as on this machine.
+    const library = String.raw`place = os.path.join(os.path.dirname(os.environ["GLOVEBOX_LIB"]), "far.bin")
+with open(place, "wb") as file: file.write(bytes(range(256)))
+of_mine.ANSWER`;
+    expect((await call(client, 'execute_code', { session_id, code: library })).text).toContain(
+      '42',
+    );
+    await call(client, 'sandbox_transfer', {
+      sandbox_id,
+      direction: 'pull',
+      local_path: 'near.bin',
+      remote_path: 'far.bin',
+    });
+    const near = readFileSync(path.join(bundle.project, 'near.bin'));
+    expect(near.equals(Buffer.from(Array.from({ length: 256 }, (_, index) => index)))).toBe(true);
     // SEC2, M9: what opens the server is nowhere a kernel or an agent can see it.
     const secrets = Object.entries(sandbox?.environment ?? {}).filter(
       ([name]) => name === 'GLOVEBOX_TOKEN',

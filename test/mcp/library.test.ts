@@ -2,8 +2,9 @@
 import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { engine, provideEngine } from '#library/engine.ts';
+import { provideEngine } from '#library/engine.ts';
 import { Sandbox } from '#library/sandbox.ts';
+import { Library } from '#workspace/library.ts';
 import type { Session } from '#library/session.ts';
 import { createWorld, type World } from '../rigs/app.ts';
 
@@ -19,10 +20,7 @@ function newProgram(): void {
     return {
       ...services,
       notebookDir: () => services.settings.notebookDir(),
-      admit: async ({ backend }) => {
-        expect(backend.id).toBe('local');
-        return { attach: async () => undefined, release: async () => undefined };
-      },
+      requestTerms: () => ({}),
       report: () => undefined,
       host: { created: (id) => void created.push(id), ready: async () => undefined },
       close,
@@ -44,6 +42,28 @@ beforeAll(async () => {
   session = await sandbox.startNotebook({ name: 'probe' });
 }, 240_000);
 afterAll(() => world.end());
+
+describe('a workspace', () => {
+  it('W1, W4: a notebook with a library of source and hidden code, and functions that are exposed', async () => {
+    const library = Library.fromCode('numbers_of_mine', 'PRIMES = [2, 3, 5]\n', 'Some primes.');
+    const begun = await sandbox.startNotebook({
+      name: 'workspace',
+      libraries: [library],
+      imports: ['numbers_of_mine'],
+      initCode: 'total = sum(numbers_of_mine.PRIMES)',
+    });
+    expect((await begun.exec('total')).text).toContain('10');
+    const file = path.join(world.projectDir, 'facts.py');
+    writeFileSync(file, '@expose\ndef layers() -> int:\n    "How deep it is."\n    return 12\n');
+    const served = await sandbox.serve(file, { expose: 'library' });
+    expect(served).toMatchObject({ name: 'facts', functions: [{ name: 'layers' }] });
+    expect(served.description).toContain('facts.layers: How deep it is.');
+    const answer = await begun.exec('import facts\nfacts.layers()');
+    expect(answer.text).toContain('12');
+    await sandbox.stopServing('facts');
+    await begun.shutdown();
+  });
+});
 
 describe('a sandbox', () => {
   it('L11: exec gives back both streams and the exit code, of words and of a line for the shell', async () => {
@@ -252,9 +272,14 @@ describe('a session', () => {
     expect((await found.info()).sessions).toEqual([
       { id: session.id, notebookPath: session.notebookPath },
     ]);
-    const { sessions } = await engine();
-    expect((await sessions.get(session.id)).id).toBe(session.id);
-    expect((await session.exec('x')).text).toContain('6');
+    const [again] = await found.sessions();
+    expect(again).toMatchObject({
+      id: session.id,
+      notebookPath: session.notebookPath,
+      jupyterUrl: session.jupyterUrl,
+      models: [],
+    });
+    expect((await again?.exec('x'))?.text).toContain('6');
   });
 
   it('starts afresh, and ends with its block, while the sandbox lives', async () => {

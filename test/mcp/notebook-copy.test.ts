@@ -194,9 +194,9 @@ it('D12: what a person did last is taken in when the session ends', async () => 
   const { session_id, file, readCopy, editCopy } = await start('end');
   await call(mcp, 'execute_code', { session_id, code: 'a = 1' });
   await expect.poll(async () => sourcesOf(await readCopy()), within).toEqual(['a = 1']);
-  await editCopy((cells) => cells.map((cell) => ({ ...cell, source: 'a = 2' })));
+  await editCopy((cells) => cells.map((cell) => ({ ...cell, source: 'a = 20' })));
   await call(mcp, 'shutdown_session', { session_id });
-  expect(sourcesOf(onDisk(file))).toEqual(['a = 2']);
+  expect(sourcesOf(onDisk(file))).toEqual(['a = 20']);
 });
 
 it("D12: a person's own notebook comes into the project once, under a name that is free", async () => {

@@ -302,6 +302,12 @@ export function fakeHost(world: World): {
       openPage: (id, notebook) => note(`openPage ${id} ${notebook}`, '/pages/x.html'),
       ...sandboxParts,
     },
+    interfaces: {
+      serve: () => Promise.reject(new GloveboxError('internal', 'nothing is served here')),
+      stop: async () => undefined,
+      list: async () => [],
+      describe: ({ name }) => name,
+    },
     sessions: {
       list: (all) => Promise.resolve(sessions.filter(({ state }) => all || state !== 'ended')),
       get: (id) =>

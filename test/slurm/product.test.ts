@@ -112,7 +112,7 @@ describe.skipIf(isSlurmMissing('netns') || sshdIsMissing())('on machines of thei
     const { cli } = await installProduct(cluster, { place: 'login', name: 'commands', env });
     expect((await cli('status')).code).toBe(4);
     const other = await cluster.occupy();
-    const queued = await cli('start', '20');
+    const queued = await cli('start', '20', '--no-wait');
     expect(queued.code).toBe(3);
     expect(queued.stdout).toMatch(
       /state: queued \(SLURM job \d+; waiting in the queue; (Resources|Priority|None)/,
@@ -168,7 +168,10 @@ describe.skipIf(isSlurmMissing('netns') || sshdIsMissing())('on machines of thei
     const other = await cluster.occupy();
     const starting = cli.start('start');
     await starting.says('waiting in the queue');
+    // Long enough for the waiting one to see that it is being stopped, which is no end yet.
+    cluster.hinder('scancel', { slowS: 2.5 });
     expect((await cli('stop')).code).toBe(0);
+    cluster.unhinder('scancel');
     expect((await starting.ended).code).toBe(1);
     await cluster.admin(['scancel', `${other}`]);
 

@@ -123,7 +123,9 @@ describe.skipIf(isSlurmMissing())('a submission', () => {
   describe('S29: a stop works in every state, and leaves no job', () => {
     test('while another process is submitting it', async () => {
       lab.rig.cluster.hinder('sbatch', {
-        script: 'case " $* " in *" --test-only "*) exec "$real" "$@";; esac\nsleep 1',
+        script:
+          'case " $* " in *" --test-only "*) exec "$real" "$@";; esac\n' +
+          'sleep 1; exec "$real" "$@"',
       });
       const caller = lab.newCaller();
       const program = otherProcess(caller.id);
@@ -170,13 +172,16 @@ describe.skipIf(isSlurmMissing())('a submission', () => {
       expect(await lab.rig.jobs()).toEqual([]);
     });
 
-    test('and never of a job that only has the same number', async () => {
+    test('and never of a job that only has the same number, or of an array of the user’s', async () => {
+      const array = ['sbatch', '--parsable', '--array=1-2', '--begin=now+1hour', '--wrap=true'];
+      const { stdout } = await lab.rig.cluster.run([...array, '--output=/dev/null']);
       const caller = lab.newCaller();
       await caller.startAndWait(lab.newBackend());
       const { id } = await lab.jobOf(caller);
       await lab.admin('scontrol', 'update', `jobid=${id}`, 'comment=somebody:else');
       await lab.newBackend().stop(caller.handle(), never());
-      expect(await lab.rig.jobs()).toHaveLength(1);
+      const living = (await lab.rig.jobs()).map((job) => job.id);
+      expect(living).toEqual(expect.arrayContaining([id, Number(stdout)]));
     });
   });
 

@@ -113,6 +113,14 @@ describe.skipIf(isSlurmMissing())('a job', () => {
       'template.json',
     ]);
     expect(await backend.discover?.('/another/project', never())).toEqual([]);
+    // A cluster that does not answer is no error, and is not asked again at once.
+    lab.rig.cluster.hinder('squeue', { slowS: 1000 });
+    const other = lab.newBackend();
+    expect(await other.discover?.('/another/project', never())).toEqual([]);
+    const asked = lab.rig.cluster.calls('squeue').length;
+    expect(await other.discover?.('/another/project', never())).toEqual([]);
+    expect(lab.rig.cluster.calls('squeue')).toHaveLength(asked);
+    lab.rig.cluster.unhinder('squeue');
     await backend.stop(caller.handle(), never());
     expect(await lab.rig.jobs()).toEqual([]);
   });

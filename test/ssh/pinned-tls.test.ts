@@ -92,6 +92,13 @@ describe.skipIf(isOpensslMissing)('a pinned listener', () => {
           return (await readToEnd(socket)).toString();
         };
         expect(await says('first')).toBe('first');
+        // Another process that wants the same takes the forwarding that is there.
+        const other = createSshHost({ destination, configFile, controlFolder, env: process.env });
+        const routes = [host, other].map((each) => each.routeTo({ host: '127.0.0.1', port }));
+        const sockets = await Promise.all(routes.map((route) => route.connect()));
+        const [one, two] = sockets.map((socket) => socket.remotePort);
+        expect(one).toBe(two);
+        for (const socket of sockets) socket.destroy();
         await sshd.kill();
         const socket = await connectTo(near);
         await closed(socket);

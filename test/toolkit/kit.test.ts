@@ -1,9 +1,10 @@
 /** The toolkit of kernels on tiny real models: its Python tests, and what is written about it. */
 import { execFile } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { readKernelFiles } from '#sandbox/kernel-files.ts';
 import { testPython } from '../rigs/python.ts';
 import { isTorchMissing, TORCH_PYTHON } from '../rigs/torch.ts';
@@ -43,7 +44,8 @@ describe.skipIf(isTorchMissing())('K2: on tiny models of each family', () => {
   }, 300_000);
 
   it('the example finds its direction', async () => {
-    const folder = path.join(root, '.cache/torch/tiny-model');
+    const folder = mkdtempSync(path.join(tmpdir(), 'gb-example-'));
+    onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
     await run(TORCH_PYTHON, ['test/toolkit/python/tiny.py', folder], { cwd: root });
     const argv = [path.join(root, 'examples/steering.py'), folder];
     const env = {

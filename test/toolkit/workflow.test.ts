@@ -1,14 +1,23 @@
 /** What the toolkit is for: an agent asks for a machine with a model, steers it, reads it, draws, gives the machine back; the notebook stays. */
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import {
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import type { Client } from '@modelcontextprotocol/client';
 import { startFakeModal } from '../fakes/modal/fake-modal.mjs';
 import { startModelHub } from '../fakes/model-hub.ts';
-import { call, callError, idOf } from '../mcp/call.ts';
+import { call, callError, idOf, type Answer } from '../mcp/call.ts';
 import { prepareForKernels, startServer, unpackBundle } from '../rigs/bundle.ts';
+import { createCli } from '../rigs/cli.ts';
 import { freePort, testCertificate } from '../rigs/modal-backend.ts';
 import { readNotebookFile } from '../rigs/read-notebook-file.ts';
 import { MARK } from '../rigs/reaper.mjs';
@@ -37,16 +46,24 @@ plt.plot([float(read[layer].norm(dim=-1).mean()) for layer in read.layers]); plt
 read[1]
 `.trim();
 
-/** From the new notebook to what stays of it. */
-async function experiment(client: Client, sandbox_id: string, project: string): Promise<void> {
-  const started = await call(client, 'start_new_notebook', {
-    experiment_name: 'steering',
-    sandbox_id,
-  });
-  expect(started.text).toMatch(
-    /\n {2}model, tokenizer: .*\(LlamaForCausalLM, 0\.0 M parameters, float32, cpu, 3 layers of 32\)\ngpu: none/,
-  );
-  const session_id = idOf(started, 'session_id');
+/** A set-up script of a project that installed nothing. */
+const SETUP = `
+import { Sandbox, emitReady } from 'glovebox';
+const sandbox = await Sandbox.create({ backend: 'local', models: [{ id: './models/tiny' }] });
+await emitReady(await sandbox.startNotebook({ name: 'steering' }));
+`;
+
+/** From a notebook with a model to what stays of it. */
+async function experiment(client: Client, opened: Answer, project: string): Promise<void> {
+  await steerAndDraw(client, idOf(opened, 'session_id'));
+  await call(client, 'sandbox_stop', { sandbox_id: idOf(opened, 'sandbox_id') });
+  const file = path.resolve(project, idOf(opened, 'notebook_path'));
+  const outputs = JSON.stringify((await readNotebookFile(file)).map((cell) => cell.outputs));
+  expect(outputs).toContain('image/png');
+  expect(outputs).toContain('(2, 32) [True, True] [True, True] []');
+}
+
+async function steerAndDraw(client: Client, session_id: string): Promise<void> {
   const steered = await call(client, 'execute_code', { session_id, code: STEER });
   // The first token comes out of the prompt, which was not steered.
   expect(steered.text).toContain('(2, 32) [True, True] [True, True] []');
@@ -54,7 +71,7 @@ async function experiment(client: Client, sandbox_id: string, project: string): 
   expect(plotted.images).toHaveLength(1);
   // K8: a tensor is told in brief.
   expect(plotted.text).toMatch(/Tensor \[2, 32\] float32 on cpu: mean/);
-  // F17: what is left open is told.
+  // What is left open is told.
   const left = await call(client, 'execute_code', {
     session_id,
     code: 'left = interp.steer(model, 1, vector); left.__enter__(); None',
@@ -69,12 +86,6 @@ async function experiment(client: Client, sandbox_id: string, project: string): 
     code: 'len(In), any("glovebox_models" in line for line in In[:-1])',
   });
   expect(traces.text).toContain('(6, False)');
-  await call(client, 'sandbox_stop', { sandbox_id });
-  const file = path.resolve(project, idOf(started, 'notebook_path'));
-  const cells = await readNotebookFile(file);
-  const outputs = JSON.stringify(cells.map((cell) => cell.outputs));
-  expect(outputs).toContain('image/png');
-  expect(outputs).toContain('(2, 32) [True, True] [True, True] []');
 }
 
 describe.skipIf(isUnable)('done when: an agent with a model', () => {
@@ -116,29 +127,41 @@ describe.skipIf(isUnable)('done when: an agent with a model', () => {
       jupyter_port: await freePort(),
     };
     const created = await call(client, 'sandbox_create', { backend: 'modal', options });
-    await experiment(client, idOf(created, 'sandbox_id'), bundle.project);
+    const opened = await call(client, 'start_new_notebook', {
+      experiment_name: 'steering',
+      sandbox_id: idOf(created, 'sandbox_id'),
+    });
+    expect(opened.text).toMatch(
+      /\n {2}model, tokenizer: tiny\/llama at \w{12} \(LlamaForCausalLM, 0\.0 M parameters, float32, cpu, 3 layers of 32\)\ngpu: none/,
+    );
+    await experiment(client, opened, bundle.project);
     expect(fake.alive()).toEqual([]);
   }, 120_000);
 
-  it('G7, L4: on this machine, from a folder of the project', async () => {
+  it('G7, L4, F8: on this machine, from a folder of the project, set up by a script', async () => {
     const bundle = unpackBundle();
     mkdirSync(path.join(bundle.project, 'models'));
-    execFileSync('cp', ['-r', weights, path.join(bundle.project, 'models/tiny')]);
+    cpSync(weights, path.join(bundle.project, 'models/tiny'), { recursive: true });
     const env = { ...prepareForKernels(bundle), GLOVEBOX_PYTHON: TORCH_PYTHON };
     const { client } = await startServer(bundle, { era: 'modern', env });
     const wrong = { backend: 'local', options: { models: [{ id: './models/other' }] } };
     expect(await callError(client, 'sandbox_create', wrong)).toMatch(
       /\[path\/not-found\].*no model in \.\/models\/other/,
     );
-    const options = { models: [{ id: './models/tiny' }] };
-    const created = await call(client, 'sandbox_create', { backend: 'local', options });
-    const sandbox_id = idOf(created, 'sandbox_id');
-    const { text } = await call(client, 'start_new_notebook', {
-      experiment_name: 'paths',
-      sandbox_id,
-      preload: false,
+    writeFileSync(path.join(bundle.project, 'setup.ts'), SETUP);
+    const cli = createCli({
+      cwd: bundle.project,
+      env: { PATH: process.env['PATH'] ?? '', HOME: bundle.home, ...env },
+      program: [process.execPath, bundle.file('cli.mjs')],
     });
-    expect(text).not.toContain('models');
-    await experiment(client, sandbox_id, bundle.project);
+    const { code, stdout, stderr } = await cli('run', 'setup.ts');
+    expect({ code, stderr }).toMatchObject({ code: 0 });
+    const line: { sandbox_id: string; session_id: string; model_info: unknown } =
+      JSON.parse(stdout);
+    expect(line.model_info).toMatchObject([
+      { var_name: 'model', id: './models/tiny', class: 'LlamaForCausalLM', layers: 3 },
+    ]);
+    const opened = await call(client, 'attach_to_session', { ...line });
+    await experiment(client, opened, bundle.project);
   }, 120_000);
 });

@@ -23,7 +23,8 @@ export interface ContentsStoreOptions {
 
 /**
  * Jupyter writes without a condition, so between the look at the version and the write there are milliseconds in which somebody else
- * can write unseen. Whoever loads the notebook then finds in it which saves it has seen, as with an editor that saves an older
+ * can write unseen; and a version is size and time of change, whose clock ticks every 4 to 10 ms on Linux, so that another write of as
+ * many bytes in the same tick has the same one. Whoever loads the notebook then finds in it which saves it has seen, as with an editor that saves an older
  * version over ours. Only one process at a time may hold such a store of a notebook.
  */
 export class ContentsStore implements NotebookStore {

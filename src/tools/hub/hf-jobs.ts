@@ -17,22 +17,22 @@ import {
 const input = z.strictObject({
   operation: jobOperation,
   script: wideSource(
-    'run: Python code, URL, path in the project (./train.py), or sandbox:ID:PATH. Runs by uv. Excludes command.',
+    'run: Python code, URL, project path (./train.py), or sandbox:ID:PATH, run by uv. Excludes command.',
   ),
   script_args: wideWords('Arguments of script.'),
   dependencies: wideRequirements('Packages of script, e.g. ["trl","torch>=2.4,<3"].'),
   python: wideText('Python version of script.'),
   command: wideWords('run: program and arguments in image; no shell reads them.'),
-  image: wideText('Docker image, or URL of a Space. Default: uv for script, else python:3.12.'),
+  image: wideText('Docker image, or URL of a Space.'),
   hardware_flavor: wideText('As hardware lists them. Default: cpu-basic.'),
-  timeout: wideTimeLimit('When the Hub ends it: 90s, 30m, 2h, 1h30m. Default: 30m.'),
+  timeout: wideTimeLimit('When the Hub ends it: 90s, 2h, 1h30m. Default: 30m.'),
   env: wideTextMap('Variables; anybody who sees the Job reads them.'),
   secrets: wideTextMap(
     'Secret variables, by name of one here: {"WANDB_API_KEY":"$WANDB_API_KEY"}.',
   ),
   hf_token: wideChoice(
     ['inherit', 'none'],
-    'Whether HF_TOKEN goes in. Default: inherit for the default images and huggingface/*, else none.',
+    'HF_TOKEN. Default: inherit for the default images and huggingface/*.',
   ),
   namespace: wideText('Your account or organisation. Default: yours.'),
   name: wideText('A name to find it by.'),
@@ -46,7 +46,7 @@ const input = z.strictObject({
   }),
   job_id: wideWords('Id, owner/id or URL; inspect: several.'),
   scheduled_job_id: wideText('Id or owner/id.'),
-  schedule: wideText('scheduled run: five fields of cron, or @hourly, @daily, @weekly, @monthly.'),
+  schedule: wideText('scheduled run: five fields of cron, or @daily ...'),
   suspend: wideBoolean('scheduled run: begin suspended.'),
   concurrency: wideBoolean('scheduled run: start it while the one before runs.'),
   all: wideBoolean('ps: ended ones too.'),
@@ -55,7 +55,7 @@ const input = z.strictObject({
   cursor: wideText('ps, logs, wait: goes on, as the answer before says.'),
   tail: wideInt('logs: last lines. Default: 100.', { min: 1, max: 5000 }),
   since: wideText('logs: not before this time, ISO 8601.'),
-  grep: wideText('logs: text or /regex/; matching lines with two around them.'),
+  grep: wideText('logs: text or /regex/.'),
   max_chars: maxChars,
 });
 
@@ -66,7 +66,7 @@ export const hfJobs = defineTool({
   toolset: 'hub',
   title: 'Jobs on the Hugging Face Hub',
   description:
-    'Runs scripts on rented CPUs and GPUs of the Hugging Face Hub (paid by the minute). run starts one, logs and wait follow it, ps, inspect, cancel; hardware: flavors, prices, what fits which model (no token needed); scheduled run/ps/inspect/delete/suspend/resume. What costs or ends something needs the agreement of the user. ' +
+    'Runs scripts on rented hardware of the Hugging Face Hub. run starts one, logs and wait follow it, ps, inspect, cancel; hardware: flavors, prices, what fits which model (no token needed); scheduled run/ps/inspect/delete/suspend/resume. What costs or ends something needs the agreement of the user. ' +
     'Before training: find a working reference first; inspect the dataset; smoke-test in a sandbox, or say why not. Storage is lost at the end: push_to_hub with hub_model_id. Set timeout (2h or more for training). Track with trackio and give its URL. One Job before a batch. ' +
     'Out of memory, in this order: smaller per-device batch with the same effective one; gradient checkpointing; a larger GPU. Never change method, max_length or dataset silently.',
   input,

@@ -3,10 +3,12 @@ import * as z from 'zod';
 import { GloveboxError } from '#core/errors.ts';
 import { resolveNotebookPath } from '#notebook/paths.ts';
 import type { SandboxWait } from '#sandbox/sandboxes.ts';
+import { modelsIn } from '#session/loaded-models.ts';
 import type { Session } from '#session/session.ts';
 import { outline, sessionSummary } from '../answers.ts';
 import { defineTool, type ToolContext } from '../define-tool.ts';
 import { sandboxId, waitS } from '../parameters.ts';
+import { modelLines } from '../render-models.ts';
 import { waitOf } from '../render-run.ts';
 
 export const attachToSession = defineTool({
@@ -40,7 +42,11 @@ export const attachToSession = defineTool({
   async run(input, context) {
     const session = await attach(input, context);
     await session.notebook.refresh();
-    const text = `${sessionSummary(session, 'Attached.')}\ncells:\n${outline(session.notebook.cells())}`;
+    const text = [
+      sessionSummary(session, 'Attached.'),
+      ...modelLines(modelsIn(session.record)),
+      `cells:\n${outline(session.notebook.cells())}`,
+    ].join('\n');
     return {
       blocks: [{ type: 'text', text }],
       meta: {

@@ -5,6 +5,7 @@ import { textResult } from '../define-tool.ts';
 import { waitS } from '../parameters.ts';
 import { checkRestore, continueOnError, restoreAndFollow } from '../render-restore.ts';
 import { joinTexts, waitOf } from '../render-run.ts';
+import { workspaceLines } from '../workspace-answers.ts';
 
 export const restartKernel = defineSessionTool({
   name: 'restart_kernel',
@@ -26,11 +27,13 @@ export const restartKernel = defineSessionTool({
     const { session, sessions } = context;
     checkRestore(input);
     const restarted = await sessions.restart(session, waitOf(input.wait_s, context));
+    const begun = await context.workspace.beginAgain(session, waitOf(input.wait_s, context));
     const said = [
       restarted.isNewKernel
         ? 'The old kernel was not there any more: a new one was started for this session.'
         : 'The kernel was restarted.',
       'All variables, imports and device memory are gone; the notebook and the files are kept.',
+      ...workspaceLines([], begun),
       ...(restarted.lostRunId === undefined
         ? []
         : [`Run ${restarted.lostRunId} was in the kernel and did not finish.`]),

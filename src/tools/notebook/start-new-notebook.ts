@@ -1,10 +1,12 @@
 /** start_new_notebook: a new notebook with a fresh kernel. */
 import * as z from 'zod';
+import type { SandboxWait } from '#sandbox/sandboxes.ts';
 import { sessionSummary } from '../answers.ts';
 import { defineTool, textResult } from '../define-tool.ts';
 import { sandboxId, waitS } from '../parameters.ts';
 import { preloadLines } from '../render-models.ts';
 import { waitOf } from '../render-run.ts';
+import { workspaceLines } from '../workspace-answers.ts';
 
 export const startNewNotebook = defineTool({
   name: 'start_new_notebook',
@@ -37,18 +39,24 @@ export const startNewNotebook = defineTool({
   async run(input, context) {
     const wait = waitOf(input.wait_s, context);
     const started = performance.now();
+    const { workspace } = context;
+    const spec = await workspace.ofProject();
+    const libraries = await workspace.install(spec.libraries, input.sandbox_id, wait);
     const session = await context.sessions.startNew(
       { folder: context.settings.notebookDir(), name: input.experiment_name },
       { sandboxId: input.sandbox_id, kernelName: input.kernel },
       wait,
     );
-    const waitMs = Math.max(0, wait.waitMs - (performance.now() - started));
+    const rest = (): SandboxWait => ({
+      ...wait,
+      waitMs: Math.max(0, wait.waitMs - (performance.now() - started)),
+    });
     const preloaded =
-      input.preload === false
-        ? undefined
-        : await context.sessions.preload(session, { ...wait, waitMs });
+      input.preload === false ? undefined : await context.sessions.preload(session, rest());
     const models = preloaded === undefined ? [] : preloadLines(preloaded);
-    const text = [sessionSummary(session, 'New notebook, fresh kernel.'), ...models].join('\n');
+    const begun = await workspace.begin(session, spec, rest());
+    const summary = sessionSummary(session, 'New notebook, fresh kernel.');
+    const text = [summary, ...models, ...workspaceLines(libraries, begun)].join('\n');
     return textResult(text, {
       session_id: session.id,
       notebook_path: session.record.notebookPath,

@@ -3,12 +3,14 @@ import { copyNotebook } from '#notebook/copy-notebook.ts';
 import { resolveNotebookPath } from '#notebook/paths.ts';
 import * as z from 'zod';
 import type { Session } from '#session/session.ts';
+import type { InstalledLibrary } from '#workspace/install-libraries.ts';
 import { outline, sessionSummary } from '../answers.ts';
 import { defineTool, textResult, type ToolContext } from '../define-tool.ts';
 import { sandboxId, waitS } from '../parameters.ts';
 import { checkRestore, continueOnError, restoreAndFollow } from '../render-restore.ts';
 import { preloadLines } from '../render-models.ts';
 import { joinTexts, waitOf } from '../render-run.ts';
+import { workspaceLines } from '../workspace-answers.ts';
 
 export const startNotebook = defineTool({
   name: 'start_notebook',
@@ -49,7 +51,7 @@ export const startNotebook = defineTool({
       projectDir: context.projectDir,
     });
     const path = input.fork === true ? await copyNotebook(file, '_continued') : file;
-    const { session, headline, isFresh } = await open(path, input, context);
+    const { session, headline, isFresh, libraries } = await open(path, input, context);
     const ignored =
       input.restore === true && !isFresh
         ? ` Nothing was restored, because no kernel was started: ${session.record.loss === null ? 'restore_notebook' : 'restart_kernel(restore=true)'} runs the cells all the same.`
@@ -59,7 +61,14 @@ export const startNotebook = defineTool({
       ? await context.sessions.preload(session, waitOf(input.wait_s, context))
       : undefined;
     const models = preloaded === undefined ? [] : preloadLines(preloaded);
-    const text = [summary, ...models, `cells:\n${outline(session.notebook.cells())}`].join('\n');
+    const begun = isFresh ? await beginIn(session, input.wait_s, context) : undefined;
+    const found = workspaceLines(libraries, begun);
+    const text = [
+      summary,
+      ...models,
+      ...found,
+      `cells:\n${outline(session.notebook.cells())}`,
+    ].join('\n');
     const meta = {
       session_id: session.id,
       notebook_path: session.record.notebookPath,
@@ -73,6 +82,15 @@ export const startNotebook = defineTool({
   },
 });
 
+async function beginIn(
+  session: Session,
+  seconds: number | undefined,
+  context: ToolContext,
+): Promise<string | undefined> {
+  const { workspace } = context;
+  return workspace.begin(session, await workspace.ofProject(), waitOf(seconds, context));
+}
+
 async function open(
   path: string,
   input: {
@@ -81,7 +99,12 @@ async function open(
     readonly wait_s?: number | undefined;
   },
   context: ToolContext,
-): Promise<{ readonly session: Session; readonly headline: string; readonly isFresh: boolean }> {
+): Promise<{
+  readonly session: Session;
+  readonly headline: string;
+  readonly isFresh: boolean;
+  readonly libraries: readonly InstalledLibrary[];
+}> {
   const { sessions, signal } = context;
   const live = await sessions.ofNotebook(path);
   if (live !== undefined) {
@@ -98,7 +121,7 @@ async function open(
       session.record.loss === null
         ? 'The notebook has a live session; its variables are kept.'
         : `The notebook has a session whose kernel is lost: ${session.record.loss.message} Next: restart_kernel(session_id="${session.id}").`;
-    return { session, headline: `${state}${remark}`, isFresh: false };
+    return { session, headline: `${state}${remark}`, isFresh: false, libraries: [] };
   }
   const wait = waitOf(input.wait_s, context);
   const adopted = await sessions.adoptBound(path, input.sandbox_id, wait);
@@ -106,15 +129,19 @@ async function open(
     return {
       session: adopted,
       isFresh: false,
+      libraries: [],
       headline:
         'Jupyter has a kernel for this notebook already, started by somebody else; the session uses it.',
     };
   }
+  const { workspace } = context;
+  const spec = await workspace.ofProject();
+  const libraries = await workspace.install(spec.libraries, input.sandbox_id, wait);
   const session = await sessions.startFor(
     path,
     { sandboxId: input.sandbox_id, kernelName: input.kernel },
     wait,
   );
   const next = 'Run the cells you need with run_cell, or all with restore_notebook.';
-  return { session, headline: `Fresh kernel: no variables. ${next}`, isFresh: true };
+  return { session, headline: `Fresh kernel: no variables. ${next}`, isFresh: true, libraries };
 }

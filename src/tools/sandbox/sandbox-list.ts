@@ -20,15 +20,20 @@ export const sandboxList = defineTool({
     include_ended: z.boolean().optional().describe('Also those that have ended. Default: false.'),
   }),
   hints: { readOnly: true, destructive: false, idempotent: true, openWorld: true },
-  async run(input, { sandboxes, sessions, projectDir, spend, signal }) {
+  async run(input, { sandboxes, sessions, interfaces, projectDir, spend, signal }) {
     if (input.sandbox_id !== undefined) {
       const view = await sandboxes.get(input.sandbox_id, signal);
       const own = (await sessions.list(false)).filter(({ sandboxId }) => sandboxId === view.id);
+      const served = (await interfaces.list()).filter(({ sandboxId }) => sandboxId === view.id);
       const log = await sandboxes.logs(view.id, LOG_LINES, signal);
       return textResult(
         [
           sandboxSummary(view, Date.now()),
           own.length === 0 ? 'sessions: none' : `sessions:\n${own.map(sessionLine).join('\n')}`,
+          ...served.map(
+            ({ name, functions }) =>
+              `interface ${name}: ${functions.map((one) => one.name).join(', ')}`,
+          ),
           ...(log.length === 0 ? [] : ['log:', ...log]),
         ].join('\n'),
         sandboxMeta(view),

@@ -21,7 +21,8 @@ export const sandboxSnapshot = defineTool({
       .describe('Days until it is deleted. Default: 30.'),
   }),
   hints: { readOnly: false, destructive: false, idempotent: false, openWorld: true },
-  async run({ sandbox_id, description, ttl_days = 30 }, { sandboxes, signal }) {
+  async run({ sandbox_id, description, ttl_days = 30 }, { sandboxes, sessions, signal }) {
+    await sessions.refuseClosed(sandbox_id);
     const ttlMs = Math.round(ttl_days * DAY_MS);
     const { snapshotId, expiresMs, remarks } = await sandboxes.snapshot(
       sandbox_id,

@@ -1,5 +1,5 @@
 /** Writes the private files a local Jupyter server reads: configuration with the token, kernels, JupyterLab's settings. */
-import { mkdir, readdir, readFile, rm, symlink } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { ensurePrivateFolder, writeFileAtomic } from '#platform/files.ts';
 import { jupyterConfig, LAB_PAGE_CONFIG } from '#sandbox/jupyter-config.ts';
@@ -68,6 +68,10 @@ export async function writeKernels(
     launcher,
     await readFile(path.join(settings.pythonDir, 'launch_kernel.py'), 'utf8'),
   );
+  // Not beside the server's private files, which kernels have no business to know of.
+  const libraries = path.join(settings.dir, 'libraries', path.basename(files.folder));
+  // A folder that comes later is not seen by a Python that has looked for it.
+  await ensurePrivateFolder(libraries);
   await writeLibrary(path.join(kernels, KERNEL_NAME), settings);
   const modelsFile = path.join(kernels, KERNEL_NAME, 'models.json');
   await writeFileAtomic(modelsFile, JSON.stringify(models.specs));
@@ -77,7 +81,7 @@ export async function writeKernels(
     language: 'python',
     metadata: { debugger: true },
     env: {
-      ...kernelEnvironment(settings, kernel, interpreter),
+      ...kernelEnvironment(settings, kernel, interpreter, libraries),
       ...models.variables,
       ...(models.specs.length > 0 && { GLOVEBOX_MODELS: modelsFile }),
     },
@@ -91,11 +95,14 @@ export async function writeKernels(
 
 /** What `launch_kernel.py` puts on the search path of kernels; a copy, as it is. */
 async function writeLibrary(folder: string, settings: LocalSettings): Promise<void> {
-  for (const [name, text] of Object.entries(await readKernelFiles(settings.pythonDir))) {
+  const files = Object.entries(await readKernelFiles(settings.pythonDir));
+  // Not one by one and synced, as what must not be lost: each start writes them anew.
+  const write = files.map(async ([name, text]) => {
     const file = path.join(folder, 'lib', name);
-    await ensurePrivateFolder(path.dirname(file));
-    await writeFileAtomic(file, text);
-  }
+    await mkdir(path.dirname(file), { recursive: true, mode: 0o700 });
+    await writeFile(file, text, { mode: 0o600 });
+  });
+  await Promise.all(write);
 }
 
 function displayName(kernel: KernelPython, projectDir: string): string {
@@ -112,6 +119,7 @@ function kernelEnvironment(
   settings: LocalSettings,
   kernel: KernelPython,
   interpreter: string,
+  libraries: string,
 ): Record<string, string> {
   const { environment } = settings;
   const folder = path.dirname(interpreter);
@@ -127,6 +135,8 @@ function kernelEnvironment(
     JUPYTER_DATA_DIR: environment['JUPYTER_DATA_DIR'] ?? '',
     JUPYTER_PATH: environment['JUPYTER_PATH'] ?? '',
     JUPYTER_RUNTIME_DIR: '',
+    GLOVEBOX_LIB: libraries,
+    PYTHONPATH: libraries,
   };
   if (kernel.kind === 'managed') return { ...env, VIRTUAL_ENV: prefix, PYTHONNOUSERSITE: '1' };
   if (kernel.python.isVirtual) env['VIRTUAL_ENV'] = prefix;
@@ -135,7 +145,8 @@ function kernelEnvironment(
     env['CONDA_DEFAULT_ENV'] = environment['CONDA_DEFAULT_ENV'] ?? path.basename(prefix);
   }
   // People keep their own modules there; only the server itself must not see them.
-  if (environment['PYTHONPATH'] !== undefined) env['PYTHONPATH'] = environment['PYTHONPATH'];
+  const own = environment['PYTHONPATH'];
+  if (own !== undefined && own !== '') env['PYTHONPATH'] = [libraries, own].join(path.delimiter);
   return env;
 }
 

@@ -29,26 +29,36 @@ const jobNote = z.object({
 export type JobNote = z.output<typeof jobNote>;
 export const JOB_NOTE = 'job.json';
 
-/** @throws nothing but `cancelled`. */
-export async function discoverJobs(
+/** A cluster that did not answer is left alone for so long. */
+const QUIET_MS = 60_000;
+
+export type Discovery = (
   projectDir: string,
-  parts: SlurmParts,
   signal: AbortSignal,
-): Promise<readonly SandboxHandle[]> {
-  const known = await besideUs(projectDir, parts, signal);
-  const limit = new AbortController();
-  const cancelTimer = parts.clock.after(LIMIT_MS, () => limit.abort());
-  try {
-    const either = AbortSignal.any([signal, limit.signal]);
-    return [...known, ...(await abandonOn(onCluster(projectDir, parts, either), either))];
-  } catch (error) {
-    throwIfAborted(signal);
-    // No cluster, no login, no answer: then nothing is known, which is no reason not to list the others.
-    parts.log.debug(`Jobs without a record: ${messageOf(error)}`);
-    return known;
-  } finally {
-    cancelTimer();
-  }
+) => Promise<readonly SandboxHandle[]>;
+
+/** The result throws nothing but `cancelled`. */
+export function createDiscovery(parts: SlurmParts): Discovery {
+  const { clock, log } = parts;
+  let quietUntil = Number.NEGATIVE_INFINITY;
+  return async (projectDir, signal) => {
+    const known = await besideUs(projectDir, parts, signal);
+    if (clock.monotonic() < quietUntil) return known;
+    const limit = new AbortController();
+    const cancelTimer = clock.after(LIMIT_MS, () => limit.abort());
+    try {
+      const either = AbortSignal.any([signal, limit.signal]);
+      return [...known, ...(await abandonOn(onCluster(projectDir, parts, either), either))];
+    } catch (error) {
+      throwIfAborted(signal);
+      // No cluster, no login, no answer: then nothing is known, which is no reason not to list the others.
+      log.debug(`Jobs without a record: ${messageOf(error)}`);
+      quietUntil = clock.monotonic() + QUIET_MS;
+      return known;
+    } finally {
+      cancelTimer();
+    }
+  };
 }
 
 /** The records of the jobs themselves are kept apart from those of sandboxes, and may have survived. */

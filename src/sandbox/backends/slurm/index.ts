@@ -3,7 +3,7 @@ import { abandonOn, throwIfAborted } from '#core/abort.ts';
 import { GloveboxError, isGloveboxError, messageOf } from '#core/errors.ts';
 import { readTextIfExists } from '#platform/files.ts';
 import { defineBackend, type Backend } from '#sandbox/backend.ts';
-import { discoverJobs } from './discover-jobs.ts';
+import { createDiscovery } from './discover-jobs.ts';
 import { readJobLog } from './job-log.ts';
 import { jobState } from './life.ts';
 import { nodeResources } from './node-resources.ts';
@@ -19,6 +19,7 @@ import { endpointAt } from './tunnels.ts';
 /** Does no I/O: settings are read, and the cluster is asked, when something is asked. */
 export function createSlurmBackend(context: SlurmContext): Backend {
   const parts = createParts(context);
+  const discover = createDiscovery(parts);
   return defineBackend({
     id: 'slurm',
     summary: 'A SLURM cluster: a batch job of yours, within its limits, after its queue',
@@ -78,7 +79,7 @@ export function createSlurmBackend(context: SlurmContext): Backend {
 
     async discover(projectDir, signal) {
       throwIfAborted(signal);
-      return discoverJobs(projectDir, parts, signal);
+      return discover(projectDir, signal);
     },
 
     close: () => parts.tunnels.closeAll(),

@@ -1,0 +1,16 @@
+/** What `python/project_transfer.py` answers. */
+import * as z from 'zod';
+
+export const lookAnswer = z.object({
+  real: z.string(),
+  is_folder: z.boolean(),
+  files: z.array(z.object({ name: z.string(), size: z.number(), executable: z.boolean() })),
+  left_out: z.array(z.string()),
+});
+export const hashesAnswer = z.object({ sha256: z.array(z.string().nullable()) });
+export const pieceAnswer = z.object({ data: z.string(), lengths: z.array(z.number()) });
+export const beginAnswer = z.object({
+  real: z.string(),
+  needed: z.array(z.number()),
+  taken: z.array(z.object({ index: z.number(), sha256: z.string() })),
+});
