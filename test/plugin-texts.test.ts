@@ -20,6 +20,11 @@ const FOREIGN = new Set([
   'tokenizer',
   'MODEL_<NAME>_PATH',
   'import glovebox_models; glovebox_models.preload(globals())',
+  // Files of an experiment.
+  'experiments/<name>/',
+  'setup.ts',
+  'task.md',
+  'lib/',
   // Shell and notebook.
   'sbatch',
   'squeue',
@@ -33,8 +38,10 @@ const FOREIGN = new Set([
   'Next:',
   '-1',
   // Arguments of the libraries that training code uses.
+  'disable_tqdm',
   'disable_tqdm=True',
   'logging_strategy="steps"',
+  'logging_first_step',
   'logging_first_step=True',
   'push_to_hub',
   'hub_model_id',
@@ -142,6 +149,20 @@ describe.each(commands)('11.3: $file', (command) => {
   });
 });
 
+/** What is checked, line by line, before a Job is paid for. */
+const CHECKLIST =
+  'reference,dataset,model,method,flavor,timeout,cost,push target,tracking,smoke test'.split(',');
+
+describe.each(commands.filter(({ body }) => body.includes('hf_jobs')))(
+  '11.3: $file',
+  ({ body }) => {
+    it('has a checklist with a line for everything', () => {
+      const lines = [...body.matchAll(/^ {3}(\w+(?: \w+)?) +</gm)].map(([, word = '']) => word);
+      expect(lines).toEqual(CHECKLIST);
+    });
+  },
+);
+
 it('11.3: has every command that is promised', () => {
   expect(commands.map(({ file }) => path.parse(file).name)).toEqual(
     expect.arrayContaining([
@@ -182,6 +203,20 @@ it('no command has the name of a skill: both are called as /glovebox:NAME', () =
   const names = commands.map(({ file }) => path.parse(file).name);
   expect(names.filter((name) => skills.some((skill) => field(skill, 'name') === name))).toEqual([]);
   for (const name of names) expect(pluginParts).toContain(name);
+});
+
+it('P2: its TypeScript is an example, which the compiler checks', () => {
+  const examples = path.resolve(plugin, '../examples');
+  const known = readdirSync(examples)
+    .filter((file) => file.endsWith('.ts'))
+    .map((file) =>
+      readFileSync(path.join(examples, file), 'utf8').replace(/^\/\*\*[\s\S]*?\*\/\n/, ''),
+    );
+  const blocks = [...commands, ...skills].flatMap(({ body }) =>
+    [...body.matchAll(/```ts\n([\s\S]*?)```/g)].map(([, block = '']) => block),
+  );
+  expect(blocks.length).toBeGreaterThan(0);
+  expect(blocks.filter((block) => !known.includes(block))).toEqual([]);
 });
 
 /** Tools that read as well as they write: what they would change is stopped by the server's own gate. */

@@ -14,12 +14,14 @@ const readJson = (file: string): unknown => JSON.parse(readText(file));
 describe('versions', () => {
   const versioned = z.looseObject({ version: z.string() });
 
-  it.each(['package.json', 'package-lock.json', 'plugin/.claude-plugin/plugin.json'])(
-    '%s has the version of src/core/version.ts',
-    (file) => {
-      expect(versioned.parse(readJson(file)).version).toBe(VERSION);
-    },
-  );
+  it.each([
+    'package.json',
+    'package-lock.json',
+    'plugin/.claude-plugin/plugin.json',
+    'plugin/.codex-plugin/plugin.json',
+  ])('%s has the version of src/core/version.ts', (file) => {
+    expect(versioned.parse(readJson(file)).version).toBe(VERSION);
+  });
 
   it('the marketplace leaves the version to the plugin', () => {
     const { plugins } = z
@@ -107,6 +109,12 @@ describe('4.3: options of the plugin', () => {
       ),
     );
   });
+});
+
+it('Codex takes the skills from the plugin and no server: it starts one in its cache, away from the project', () => {
+  const manifest = readJson('plugin/.codex-plugin/plugin.json');
+  expect(manifest).toMatchObject({ skills: './skills', mcpServers: './.codex-plugin/mcp.json' });
+  expect(readJson('plugin/.codex-plugin/mcp.json')).toEqual({ mcpServers: {} });
 });
 
 it('the shell of Claude Code gets the command line from plugin/bin', () => {

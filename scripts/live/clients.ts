@@ -33,6 +33,10 @@ interface LiveClient {
   /** Below `node_modules`. */
   readonly program: string;
   readonly call: ScriptedCall;
+  /** Run first, in the same surroundings. */
+  readonly before?: readonly (readonly string[])[];
+  /** What the model must have been told beside. */
+  readonly told?: string;
   /** Writes its configuration; answers with what to start it with. */
   prepare(where: Surroundings): {
     readonly args: readonly string[];
@@ -49,6 +53,11 @@ const CLIENTS: readonly LiveClient[] = [
     version: '0.169.0',
     program: '.bin/codex',
     call: { namespace: 'mcp__glovebox', name: 'read_notebook', input },
+    before: [
+      ['plugin', 'marketplace', 'add', root],
+      ['plugin', 'add', 'glovebox@glovebox'],
+    ],
+    told: 'glovebox:sandboxes',
     prepare({ home, project, models }) {
       const provider = `{name="fake",base_url="${models.url}/v1",wire_api="responses",requires_openai_auth=false}`;
       write(path.join(home, '.codex/config.toml'), documented('Codex CLI', project));
@@ -156,18 +165,23 @@ async function check(client: LiveClient): Promise<string | undefined> {
     for (const dir of [home, project]) mkdirSync(dir);
     write(path.join(project, 'figure.ipynb'), JSON.stringify(NOTEBOOK));
     const { args, env } = client.prepare({ home, project, models });
-    const { code, output } = await run(program, args, project, {
+    const surroundings = {
       PATH: process.env['PATH'] ?? '',
       HOME: home,
       TERM: 'dumb',
       NO_PROXY: '127.0.0.1,localhost',
       HTTPS_PROXY: 'http://127.0.0.1:9',
       ...env,
-    });
+    };
+    for (const words of client.before ?? []) await run(program, words, project, surroundings);
+    const { code, output } = await run(program, args, project, surroundings);
     const shown = models.seen.find((body) => body.includes(SIGN));
     if (shown === undefined)
       return `the model was never shown the notebook (exit ${code}):\n${output.slice(-2000)}`;
     if (!shown.includes(PIXEL.slice(0, 40))) return 'the model was shown no picture';
+    const { told } = client;
+    if (told !== undefined && !models.seen.some((body) => body.includes(told)))
+      return `the model was told nothing of ${told}`;
     if (!output.includes(LAST_WORDS))
       return `it did not come to its end (exit ${code}):\n${output.slice(-2000)}`;
     return undefined;

@@ -170,7 +170,7 @@ function invalid(key: OptionKey, origin: Origin, complaint: string): GloveboxErr
     const { env, pluginOption } = OPTION_TABLE[key];
     if (pluginOption !== undefined && origin.env === pluginVariable(pluginOption))
       return new GloveboxError('config/invalid', `The plugin option ${pluginOption} ${complaint}`, {
-        hint: `Correct it with "claude plugin configure glovebox@glovebox", or set ${env}.`,
+        hint: `Correct it with "/plugin configure glovebox@glovebox" in Claude Code, or set ${env}.`,
       });
     return new GloveboxError('config/invalid', `${origin.env} ${complaint}`, {
       hint: `Correct or unset ${origin.env}.`,

@@ -208,6 +208,23 @@ describe.skipIf(isMissing('Claude Code', hasClaude, howToGetClaude))(
       expect(stopped).toMatchObject({ isError: false, text: 'probe has ended.' });
     });
 
+    it('11.3: a command reaches the model, and may use the tools that it names without a question', async () => {
+      const other = await startFakeMessagesApi([
+        { tools: [{ name: tool('sandbox_list'), input: { all_projects: true } }] },
+        { text: 'STATUS' },
+      ]);
+      const { stdout } = await runClaude(
+        ['-p', '/glovebox:status', '--output-format', 'stream-json', '--verbose'],
+        { ...where, env: { ...where.env, ANTHROPIC_BASE_URL: other.url } },
+      );
+      await other.close();
+      expect(JSON.stringify(other.requests[0])).toContain('Show the user how things stand');
+      const result = eventsOf(stdout).findLast(({ type }) => type === 'result');
+      expect(result).toMatchObject({ result: 'STATUS', is_error: false, permission_denials: [] });
+      const [listed] = toolOutcomes(other.requests.at(-1)?.messages ?? []);
+      expect(listed).toMatchObject({ isError: false, text: expect.stringContaining('local') });
+    });
+
     it('keeps the notebook in the project', () => {
       expect(readdirSync(path.join(where.project, 'notebooks'))).toEqual([
         expect.stringMatching(/plugin.*\.ipynb$/),

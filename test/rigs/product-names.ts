@@ -53,10 +53,21 @@ export const pluginParts: ReadonlySet<string> = new Set(
   ),
 );
 
-/** What stands in backticks, with what stands in blocks of code line by line. */
+/** What `import ... from "glovebox"` gives, and the calls on it, as the page of the library and its types name them. */
+const libraryText = [
+  'src/index.ts',
+  'src/library/contract.ts',
+  'src/library/sandbox.ts',
+  'src/library/session.ts',
+]
+  .map((file) => readFileSync(path.join(root, file), 'utf8'))
+  .join('\n');
+
+/** What stands in backticks, with what stands in blocks of code line by line. Blocks without a language are forms to fill. */
 export function codeIn(markdown: string): readonly string[] {
-  const blocks = [...markdown.matchAll(/```\w*\n([\s\S]*?)```/g)].flatMap(([, block = '']) =>
-    block.split('\n').filter((line) => line.trim() !== ''),
+  // TypeScript is checked as such.
+  const blocks = [...markdown.matchAll(/```(?!ts\b)\w+\n([\s\S]*?)```/g)].flatMap(
+    ([, block = '']) => block.split('\n').filter((line) => line.trim() !== ''),
   );
   const spans = [...markdown.replaceAll(/```[\s\S]*?```/g, '').matchAll(/`([^`]+)`/g)];
   return [...blocks, ...spans.map(([, span = '']) => span.replaceAll(/\s+/g, ' '))];
@@ -74,6 +85,8 @@ function isKnown(piece: string): boolean {
   if (/^\[?\{/.test(piece)) return keysInText(piece).every(isOurWord);
   const bracketed = /^\[([^\]]+)\]$/.exec(piece)?.[1];
   if (bracketed !== undefined) return isKnownInBrackets(bracketed);
+  const libraryCall = /^(Sandbox|Session|sandbox|session)\.(\w+)$/.exec(piece);
+  if (libraryCall !== null) return new RegExp(`\\b${libraryCall[2] ?? ''}\\(`).test(libraryText);
   if (piece.startsWith('mcp__')) return toolNames.has(piece.replace(PREFIX, ''));
   const part = /^\/?glovebox:([a-z-]+)( .*)?$/.exec(piece)?.[1];
   if (part !== undefined) return pluginParts.has(part);
