@@ -157,7 +157,7 @@ describe.each(commands.filter(({ body }) => body.includes('hf_jobs')))(
   '11.3: $file',
   ({ body }) => {
     it('has a checklist with a line for everything', () => {
-      const lines = [...body.matchAll(/^ {3}(\w+(?: \w+)?) +</gm)].map(([, word = '']) => word);
+      const lines = [...body.matchAll(/^ {3}- (\w+(?: \w+)?): \S/gm)].map(([, word = '']) => word);
       expect(lines).toEqual(CHECKLIST);
     });
   },
@@ -177,27 +177,6 @@ it('11.3: has every command that is promised', () => {
     ]),
   );
 });
-
-it.each(['run-job', 'finetune'])(
-  '11.3: /%s has a line for everything that is checked before money is spent',
-  (name) => {
-    const { body } = readText(`commands/${name}.md`);
-    expect(body).toContain(`\`${PREFIX}hf_jobs\``);
-    const lines = [...body.matchAll(/^ {3}- (\w+(?: \w+)?): \S/gm)].map(([, word = '']) => word);
-    expect(lines).toEqual([
-      'reference',
-      'dataset',
-      'model',
-      'method',
-      'flavor',
-      'timeout',
-      'cost',
-      'push target',
-      'tracking',
-      'smoke test',
-    ]);
-  },
-);
 
 it('no command has the name of a skill: both are called as /glovebox:NAME', () => {
   const names = commands.map(({ file }) => path.parse(file).name);

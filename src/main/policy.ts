@@ -10,7 +10,7 @@ import type { PolicySettings } from '#policy/contract.ts';
 import { createGate, currentSpendLine } from '#policy/gate.ts';
 import { createLedger } from '#policy/ledger.ts';
 import { createReceipts } from '#policy/receipts.ts';
-import { settleOpenEntries, settleSubject } from '#policy/settle.ts';
+import { settleOpenEntries } from '#policy/settle.ts';
 import { settleOpenJobs, type JobFate } from '#policy/settle-jobs.ts';
 import type { LedgerEntry } from '#policy/ledger-lines.ts';
 import { hostSession } from './host-session.ts';
@@ -71,7 +71,6 @@ export function createPolicy({ dir, env, clock, fateOfJob }: PolicyOptions): Pol
         await settleOpen();
         return currentSpendLine(options).catch(() => undefined);
       },
-      settle: (subject, run) => settleSubject(ledger, subject, run).catch(() => undefined),
     },
   };
 }

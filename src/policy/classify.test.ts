@@ -112,6 +112,18 @@ describe('3.2: the table', () => {
     expect(classOf(tool, operation, facts)).toBe(expected),
   );
 
+  it.each([
+    ['mcp__plugin_glovebox_glovebox__vision__classify', 'vision__classify', 'free'],
+    ['mcp__glovebox__hf_jobs', 'hf_jobs', 'deny'],
+    ['mcp__plugin_glovebox_hub__hf_jobs', 'hf_jobs', 'deny'],
+    ['mcp__glovebox____hf_jobs', '__hf_jobs', 'deny'],
+    ['mcp__glovebox____proto__', '__proto__', 'deny'],
+  ])('%s is %s, and without an operation %s', (name, tool, expected) => {
+    const call = normaliseCall(name, {});
+    expect(call?.tool).toBe(tool);
+    expect(call === undefined ? '' : classify(call, {}, SETTINGS).class).toBe(expected);
+  });
+
   it('asks before a SLURM allocation where the user wants it', () =>
     expect(
       classOf('sandbox_create', '', { backend: 'slurm' }, { ...SETTINGS, confirmSlurm: true }),

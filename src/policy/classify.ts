@@ -17,8 +17,12 @@ export function classify(
   return apply(rule, facts, settings);
 }
 
+const EXPOSED_FUNCTION = /^[a-z0-9-]+(_[a-z0-9-]+)*__[a-z0-9_]+$/;
+
 function ruleFor(tool: string, operation: string): Rule | undefined {
   const row = Object.hasOwn(CALL_TABLE, tool) ? CALL_TABLE[tool] : undefined;
+  // A function that code in a sandbox offers as a tool: it runs there, like a cell.
+  if (row === undefined && EXPOSED_FUNCTION.test(tool)) return 'free';
   if (row === undefined || typeof row !== 'object') return row;
   return Object.hasOwn(row.operations, operation) ? row.operations[operation] : undefined;
 }

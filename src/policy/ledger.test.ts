@@ -8,7 +8,7 @@ import { settledCost } from './cost.ts';
 import { createLedger, total, type Ledger } from './ledger.ts';
 import { parseLedger, type Approval, type Reservation } from './ledger-lines.ts';
 import { ledgerFile } from './policy-dir.ts';
-import { settlementOf, settleOpenEntries, settleSubject, type SandboxFate } from './settle.ts';
+import { settlementOf, settleOpenEntries, type SandboxFate } from './settle.ts';
 
 const USD = 1_000_000;
 const FIVE = { session: 5 * USD, day: undefined };
@@ -340,18 +340,6 @@ describe('settling by what is on record', () => {
             }),
           };
     expect(settlementOf(entry, whole, nowMs + afterMin * MINUTE)).toEqual(expected);
-  });
-
-  it('a job is settled by what it ran, once, and others stay', async () => {
-    const job = (id: string) => ({ kind: 'job' as const, id });
-    for (const id of ['j1', 'j2']) await ledger.attach(await spend(3), job(id));
-    await settleSubject(ledger, job('j1'), { hasStarted: true, runningS: 1500 });
-    await settleSubject(ledger, job('j1'), { hasStarted: false, runningS: 0 });
-    await settleSubject(ledger, job('j3'), { hasStarted: true, runningS: 1 });
-    expect((await ledger.entries()).map(({ countsMicroUsd }) => countsMicroUsd)).toEqual([
-      650_000,
-      3 * USD,
-    ]);
   });
 
   it('of two starts of one sandbox the first ended when the second was made', async () => {

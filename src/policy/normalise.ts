@@ -39,12 +39,12 @@ export function normaliseCall(name: unknown, input: unknown): NormalCall | undef
   return { tool, operation, args, argsHash: sha256(text) };
 }
 
-/** `hf_jobs` of `mcp__plugin_glovebox_glovebox__hf_jobs`, and of itself. */
-export function toolName(name: string): string {
-  const trimmed = name.trim();
-  const end = trimmed.lastIndexOf('__');
-  return (end < 0 ? trimmed : trimmed.slice(end + 2)).toLowerCase();
-}
+/** What a host puts before the name of a tool: `mcp__glovebox__`, or the plugin's and the server's name. */
+const HOST_PREFIX = /^mcp__(?:plugin_glovebox_\w+?|glovebox)__/;
+
+/** `hf_jobs` of `mcp__plugin_glovebox_glovebox__hf_jobs`, and of itself. A name may have `__` in it. */
+export const toolName = (name: string): string =>
+  name.trim().replace(HOST_PREFIX, '').toLowerCase();
 
 export const sha256 = (data: string | Uint8Array): string =>
   createHash('sha256').update(data).digest('hex');

@@ -1,6 +1,5 @@
 /** Settles what has ended: looks at every open entry of the ledger, and at the record of the sandbox it pays for. */
 import type { MicroUsd } from '#core/money.ts';
-import type { Subject } from './contract.ts';
 import { settledCost } from './cost.ts';
 import type { Ledger } from './ledger.ts';
 import { isOpen, type LedgerEntry } from './ledger-lines.ts';
@@ -87,19 +86,5 @@ export async function settleOpenEntries(
     const settlement = settlementOf(entry, fate, nowMs);
     if (settlement.kind === 'release') await ledger.release(entry.id);
     if (settlement.kind === 'settle') await ledger.settle(entry.id, settlement.amountMicroUsd);
-  }
-}
-
-/** Settles what was reserved for one thing, by what it ran. Of something that nobody paid for there is nothing to settle. */
-export async function settleSubject(
-  ledger: Ledger,
-  subject: Subject,
-  run: { readonly hasStarted: boolean; readonly runningS: number | undefined },
-): Promise<void> {
-  for (const entry of await ledger.entries()) {
-    const isIt = entry.subject?.kind === subject.kind && entry.subject.id === subject.id;
-    if (!isIt || !isOpen(entry)) continue;
-    const amountMicroUsd = entry.amountMicroUsd ?? 0;
-    await ledger.settle(entry.id, settledCost({ ...entry, amountMicroUsd }, run));
   }
 }

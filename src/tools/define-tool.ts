@@ -15,7 +15,6 @@ import type { SandboxFiles } from '#shell/files.ts';
 import type { Reloaded } from '#shell/reload.ts';
 import type { Shell } from '#shell/shell.ts';
 import type { MicroUsd } from '#core/money.ts';
-import type { Subject } from '#policy/contract.ts';
 import type { ProjectTransfer } from '#shell/project-transfer.ts';
 import type { Interfaces } from '#workspace/interfaces.ts';
 import type { Workspace } from '#workspace/workspace.ts';
@@ -60,11 +59,6 @@ export interface SpendServices {
   line(): Promise<string | undefined>;
   /** The host's session, or this process's own. */
   session(): string;
-  /** The end of a job was seen: what it reserved is settled by what it ran. Idempotent. Never rejects. */
-  settle(
-    subject: Subject,
-    run: { readonly hasStarted: boolean; readonly runningS: number | undefined },
-  ): Promise<void>;
 }
 
 /** Options that tools read. Each is a call, so that a bad value fails the tool that needs it and nothing else. */
