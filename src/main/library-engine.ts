@@ -9,8 +9,6 @@ import { admitWith } from '#tools/sandbox-admission.ts';
 import { createApp } from './app.ts';
 import { scriptHost } from './script-host.ts';
 
-const askNobody = async () => 'unavailable' as const;
-
 /** @throws `config/invalid`. */
 export async function openEngine(): Promise<Engine> {
   const env = readEnvironment();
@@ -26,10 +24,12 @@ export async function openEngine(): Promise<Engine> {
   return {
     ...services,
     notebookDir: () => services.settings.notebookDir(),
-    // A program can ask nobody: the budget decides, or an approval that was given beforehand.
-    requestTerms: ({ signal }) => ({ admit: admitWith({ ask: askNobody, signal }, services) }),
+    requestTerms: ({ signal }) => ({ admit: admitWith({ ask, signal }, services) }),
     report,
     host,
     close,
   };
 }
+
+/** A program can ask nobody: its budget agrees, or an approval that was given before. */
+const ask = async () => 'unavailable' as const;

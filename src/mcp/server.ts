@@ -74,8 +74,8 @@ export function createMcpServer(
         server,
         loadServices,
         notifyChanged,
-        loops,
         refresh,
+        loops,
       }),
     );
   for (const tool of tools) register(tool);
@@ -137,7 +137,7 @@ async function callTool(
   tool: Tool,
   input: unknown,
   context: ServerContext,
-  { server, clock, log, loadServices, notifyChanged, loops, refresh }: CallSurroundings,
+  { server, clock, log, loadServices, notifyChanged, refresh, loops }: CallSurroundings,
 ): Promise<CallToolResult | InputRequiredResult> {
   const { mcpReq } = context;
   // A call may ask many services at once, each of which listens.
