@@ -16,6 +16,7 @@ gc.disable()
 # jsonschema tries this optional checker of IRIs; compiling its grammar takes longer than everything else together.
 sys.modules["rfc3987_syntax"] = None  # type: ignore[assignment]
 
+from jupyter_server.auth.identity import IdentityProvider, PasswordIdentityProvider  # noqa: E402
 from jupyter_server.serverapp import ServerApp  # noqa: E402
 from jupyter_server.services.kernels.kernelmanager import AsyncMappingKernelManager  # noqa: E402
 from jupyter_server.utils import ensure_async  # noqa: E402
@@ -42,11 +43,21 @@ class CarefulKernelManager(AsyncMappingKernelManager):
         IOLoop.current().call_later(5, client.stop_channels)
 
 
+class SandboxIdentityProvider(PasswordIdentityProvider):
+    """Takes its token from a header of its own too, for when a proxy before it wants the Authorization header for itself."""
+
+    def get_token(self, handler: Any) -> str | None:
+        own = handler.request.headers.get("X-Glovebox-Token")
+        # Whoever sends it means it: what else is in the request belongs to others.
+        return own if own is not None else super().get_token(handler)
+
+
 class SandboxServerApp(ServerApp):
     """Is configured as `ServerApp`, with one difference: kernels that do nothing do not keep it alive for ever."""
 
     name = "jupyter-server"
     kernel_manager_class = Type(CarefulKernelManager, klass=AsyncMappingKernelManager)
+    identity_provider_class = Type(SandboxIdentityProvider, klass=IdentityProvider)
     # For servers that are started where nobody of ours watches, as in a batch job.
     ports = Tuple(Int(), Int(), default_value=(0, 0), config=True, help="The range of ports to choose from where `port` is 0.")
     announce_file = Unicode("", config=True, help="Is made when the server listens, with the numbers of its process and port.")

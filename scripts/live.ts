@@ -1,11 +1,13 @@
-/** `npm run live -- NAME`: what only the real services can show. `modal` costs cents and ends what it starts; `hub` only reads; `clients` installs other agents and asks no service. */
+/** `npm run live -- NAME`: what only the real services can show. `modal` and `jobs` cost cents and end what they start; `hub` only reads; `clients` installs other agents and asks no service. */
 import { runClients } from './live/clients.ts';
 import { runHub } from './live/hub.ts';
+import { runJobs } from './live/jobs.ts';
 import { runModal } from './live/modal.ts';
 
 const CHECKS: Readonly<Record<string, (flags: readonly string[]) => Promise<boolean>>> = {
   clients: runClients,
   hub: runHub,
+  jobs: runJobs,
   modal: runModal,
 };
 

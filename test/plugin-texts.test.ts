@@ -157,7 +157,7 @@ describe.each(commands.filter(({ body }) => body.includes('hf_jobs')))(
   '11.3: $file',
   ({ body }) => {
     it('has a checklist with a line for everything', () => {
-      const lines = [...body.matchAll(/^ {3}(\w+(?: \w+)?) +</gm)].map(([, word = '']) => word);
+      const lines = [...body.matchAll(/^ {3}- (\w+(?: \w+)?): \S/gm)].map(([, word = '']) => word);
       expect(lines).toEqual(CHECKLIST);
     });
   },
@@ -166,9 +166,11 @@ describe.each(commands.filter(({ body }) => body.includes('hf_jobs')))(
 it('11.3: has every command that is promised', () => {
   expect(commands.map(({ file }) => path.parse(file).name)).toEqual(
     expect.arrayContaining([
+      'finetune',
       'inspect-dataset',
       'ml-intern',
       'research',
+      'run-job',
       'sandbox',
       'setup',
       'status',

@@ -12,6 +12,7 @@ import {
   wholeNumber,
   words,
 } from './kinds.ts';
+import { JOBS_OPTIONS } from './jobs-options.ts';
 import { LOCAL_OPTIONS } from './local-options.ts';
 import { MODAL_OPTIONS } from './modal-options.ts';
 import { option, type Option } from './option.ts';
@@ -259,6 +260,7 @@ const OPTIONS = {
     from: 'user',
     about: 'File with the Hub token, read when hub.token is not set.',
   }),
+  ...JOBS_OPTIONS,
   'hub.datasets_server': option({
     kind: serviceUrl(),
     default: undefined,

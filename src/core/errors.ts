@@ -231,6 +231,15 @@ export const ERROR_CODES = {
     retryable: true,
     about: 'The service answered with an error or with something that is no answer.',
   },
+  'job/failed': {
+    retryable: false,
+    about: 'A Job ended in another way than by finishing; its last lines are in the text.',
+  },
+  'job/unconfirmed': {
+    retryable: false,
+    about:
+      'A Job was asked for, and nobody can say whether it runs; it must not be asked for again.',
+  },
   'script/failed': {
     retryable: false,
     about: 'A set-up script failed, or ended before it handed over a session.',

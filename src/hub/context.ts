@@ -1,4 +1,5 @@
 /** What every operation on the Hub and on the services of papers gets: the way there, and where "there" is. */
+import type { Clock } from '#platform/clock.ts';
 import type { WebClient } from '#platform/web/contract.ts';
 
 /** Addresses without the slash at their end. All are options, so that a mirror can stand in for each. */
@@ -20,6 +21,8 @@ export interface HubContext {
   readonly scholarTurn: (signal?: AbortSignal) => Promise<void>;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
+  /** For waits that somebody asked for. */
+  readonly clock: Clock;
 }
 
 /** What the tokens are called in texts. */

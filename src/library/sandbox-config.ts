@@ -1,6 +1,6 @@
 /** What `Sandbox.create` takes, made by `npm run gen` from the options of the back ends. Do not edit. */
 
-export type BackendName = 'local' | 'slurm' | 'modal';
+export type BackendName = 'local' | 'slurm' | 'modal' | 'huggingface';
 
 /** What every back end takes. */
 interface CommonConfig {
@@ -260,5 +260,115 @@ export interface ModalConfig extends CommonConfig {
   readonly fromSnapshot?: string | undefined;
 }
 
+/** Hugging Face Jobs: machines with and without GPUs, rented by the minute. */
+export interface HuggingfaceConfig extends CommonConfig {
+  /** Default: the one of the settings, else `local`. */
+  readonly backend?: 'huggingface';
+  /** Hardware by its name on the Hub. Default: cpu-basic, or what gpu says. */
+  readonly flavor?: string | undefined;
+  /** Hardware by its GPU, e.g. A100; the cheapest with gpu_count of them. */
+  readonly gpu?: string | undefined;
+  /** Number of GPUs. Default: 1. */
+  readonly gpuCount?: number | undefined;
+  /** Your account or organisation, which pays. Default: your account. */
+  readonly namespace?: string | undefined;
+  /** Docker image with python3 and pip; what it lacks is installed. Default: python:3.12. */
+  readonly image?: string | undefined;
+  /** Python requirements. */
+  readonly pythonPackages?: readonly string[] | undefined;
+  /** Packages of the kernel: a set (minimal, api, torch) or a list. Default auto: torch with a GPU or models, else api. */
+  readonly kernelPackages?: 'auto' | 'minimal' | 'api' | 'torch' | readonly string[] | undefined;
+  /** Variables of kernels; who sees the Job reads them. */
+  readonly env?: Readonly<Record<string, string>> | undefined;
+  /** Secrets of kernels by name, never by value: {"env":"WANDB_API_KEY"}. */
+  readonly secrets?:
+    | readonly {
+        /** Variable of your environment that holds the value. */
+        readonly env: string;
+        /** Its name inside. Default: the same. */
+        readonly as?: string | undefined;
+      }[]
+    | undefined;
+  /** Models of the Hub, e.g. [{"id":"google/gemma-2-9b-it"}]; mounted read-only, and loaded into the kernel. */
+  readonly models?:
+    | readonly {
+        /** Variable of the kernel. Default: model. */
+        readonly varName?: string | undefined;
+        /** Default: tokenizer, or NAME_tokenizer. */
+        readonly tokenizerVar?: string | undefined;
+        /** Picks the class. Default: from the config file. */
+        readonly task?: 'auto' | 'causal-lm' | 'seq2seq' | 'image-text' | 'encoder' | undefined;
+        readonly dtype?: 'auto' | 'float32' | 'float16' | 'bfloat16' | undefined;
+        readonly deviceMap?: string | undefined;
+        readonly quantization?: '8bit' | '4bit' | undefined;
+        /** Implementation of attention. */
+        readonly attention?: string | undefined;
+        /** Load it into the kernel. Default: true. */
+        readonly preload?: boolean | undefined;
+        readonly paddingSide?: 'left' | 'right' | undefined;
+        /** Repository at the Hub. */
+        readonly id?: string | undefined;
+        /** Where the id stands, as env:NAME or file:path, so that nobody reads it here. */
+        readonly idRef?: string | undefined;
+        /** Branch, tag or commit. Default: main. */
+        readonly revision?: string | undefined;
+        /** Nothing in the sandbox says which model it is. */
+        readonly hidden?: boolean | undefined;
+        /** The id is an adapter on this base; or wrap the model in an untrained adapter. */
+        readonly peft?:
+          | {
+              readonly kind: 'adapter';
+              readonly base: string;
+              readonly baseRevision?: string | undefined;
+            }
+          | {
+              readonly kind: 'empty';
+              readonly adapterName?: string | undefined;
+            }
+          | undefined;
+        /** Further adapters on the same base. */
+        readonly extraAdapters?:
+          | readonly {
+              readonly id: string;
+              readonly revision?: string | undefined;
+              readonly name: string;
+            }[]
+          | undefined;
+        /** Needs a commit as revision. */
+        readonly trustRemoteCode?: boolean | undefined;
+        /** Patterns of files to fetch. Default: safetensors, configs, tokenizer. */
+        readonly files?: readonly string[] | undefined;
+      }[]
+    | undefined;
+  /** Repositories and buckets to mount: {"type":"model","source":"org/name","mount":"/models/name"}. Repositories are read-only. */
+  readonly volumes?:
+    | readonly {
+        readonly type: 'model' | 'dataset' | 'space' | 'bucket';
+        readonly source: string;
+        readonly mount: string;
+        readonly revision?: string | undefined;
+        readonly readOnly?: boolean | undefined;
+      }[]
+    | undefined;
+  /** Own labels of the Job. */
+  readonly labels?: Readonly<Record<string, string>> | undefined;
+  /** Port of Jupyter inside, behind the proxy of the Hub. Default: 8888. */
+  readonly jupyterPort?: number | undefined;
+  /** The Hub ends it after that, whatever runs. Default: 3600. */
+  readonly maxLifetimeSeconds?: number | undefined;
+  /** A kernel that runs nothing for so long ends, and with the last one the sandbox. Default: 1800. */
+  readonly idleTimeoutSeconds?: number | undefined;
+  /** Needed for idle_timeout_seconds = 0. */
+  readonly allowNoIdleLimit?: boolean | undefined;
+  /** How long a Job that runs may take until Jupyter answers. Default: 600. */
+  readonly startTimeoutSeconds?: number | undefined;
+  /** How long to wait for hardware. Default: 1200. */
+  readonly capacityTimeoutSeconds?: number | undefined;
+  /** Do not start it when it could cost more. */
+  readonly maxCostUsd?: number | undefined;
+  /** Leave it running when the start fails, to look into it. */
+  readonly keepOnError?: boolean | undefined;
+}
+
 /** What a sandbox is asked for; unknown names are errors. */
-export type SandboxConfig = LocalConfig | SlurmConfig | ModalConfig;
+export type SandboxConfig = LocalConfig | SlurmConfig | ModalConfig | HuggingfaceConfig;

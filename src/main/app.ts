@@ -7,6 +7,7 @@ import { pageTranscript, renderTranscript } from '#notebook/render/transcript.ts
 import { createNotebooks } from '#notebook/open-notebook.ts';
 import { systemClock, type Clock } from '#platform/clock.ts';
 import type { Log } from '#platform/log.ts';
+import type { HubContext } from '#hub/context.ts';
 import type { CliPolicy } from '#cli/host.ts';
 import type { JsonObject } from '#core/json.ts';
 import { BackendRegistry, type BackendLoader } from '#sandbox/registry.ts';
@@ -26,7 +27,10 @@ import { createInterfaces } from '#workspace/interfaces.ts';
 import { createWorkspace } from '#workspace/workspace.ts';
 import { createPolicy } from './policy.ts';
 import { locateImageWorker } from './image-assets.ts';
+import { createJobFates } from './job-fates.ts';
+import { jobLocals } from './job-locals.ts';
 import { localSettings } from './local-settings.ts';
+import { huggingfaceSettings } from './huggingface-settings.ts';
 import { modalSettings } from './modal-settings.ts';
 import { readPythonFile } from './python-files.ts';
 import { createClusterHosts, createNodeHosts, slurmSettings } from './slurm-settings.ts';
@@ -79,13 +83,15 @@ export function createApp({
 }: AppOptions): App {
   const clock = systemClock;
   const dir = config.getOrDefault('dir');
-  const policy = createPolicy({ dir, env, clock });
   const redactor = createLiveRedactor(config, env, clock);
+  const web = createWebServices(config, webClock ?? clock, { waitClock: clock });
+  const policy = createPolicy({ dir, env, clock, fateOfJob: createJobFates(web.hub) });
   const sandboxes = new Sandboxes({
     registry: new BackendRegistry({
       local: localLoader(config, env, log),
       slurm: slurmLoader(config, env, log),
       modal: modalLoader(config, env, log),
+      huggingface: huggingfaceLoader(config, env, log, web.hub),
     }),
     dir,
     clock,
@@ -159,7 +165,8 @@ export function createApp({
       transfer: createTransfer({ helpers, clock, source: () => readPythonFile('transfer.py') }),
       projectDir,
       images,
-      ...createWebServices(config, webClock ?? clock),
+      ...web,
+      jobs: jobLocals(config, env),
       authorize: policy.authorize,
       spend: policy.spend,
       findSecrets: async (content) => findSecrets(content, await redactor.load()),
@@ -230,6 +237,26 @@ function modalLoader(config: Config, environment: Environment, log: Log): Backen
       clock: systemClock,
       log,
       settings: () => modalSettings(config, environment),
+    });
+  };
+}
+
+function huggingfaceLoader(
+  config: Config,
+  environment: Environment,
+  log: Log,
+  hub: HubContext,
+): BackendLoader {
+  return async () => {
+    const [{ createHuggingfaceBackend }, { createHubJobs }] = await Promise.all([
+      import('../sandbox/backends/huggingface/index.ts'),
+      import('./hub-jobs.ts'),
+    ]);
+    return createHuggingfaceBackend({
+      clock: systemClock,
+      log,
+      settings: () => huggingfaceSettings(config, environment),
+      hub: createHubJobs(hub, config),
     });
   };
 }

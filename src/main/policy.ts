@@ -11,6 +11,8 @@ import { createGate, currentSpendLine } from '#policy/gate.ts';
 import { createLedger } from '#policy/ledger.ts';
 import { createReceipts } from '#policy/receipts.ts';
 import { settleOpenEntries } from '#policy/settle.ts';
+import { settleOpenJobs, type JobFate } from '#policy/settle-jobs.ts';
+import type { LedgerEntry } from '#policy/ledger-lines.ts';
 import { hostSession } from './host-session.ts';
 import { fateOfSandbox } from './sandbox-fate.ts';
 
@@ -23,10 +25,12 @@ export interface PolicyOptions {
   readonly dir: string;
   readonly env: Environment;
   readonly clock: Clock;
+  /** What became of a Job. Never rejects. Without it Jobs stay reserved. */
+  readonly fateOfJob?: (entry: LedgerEntry) => Promise<JobFate>;
 }
 
 /** Reads nothing and makes nothing until it is asked. */
-export function createPolicy({ dir, env, clock }: PolicyOptions): Policy {
+export function createPolicy({ dir, env, clock, fateOfJob }: PolicyOptions): Policy {
   const ledger = createLedger({ dir, clock });
   const approvals = createApprovals({ dir, clock });
   const named = hostSession(env);
@@ -36,6 +40,7 @@ export function createPolicy({ dir, env, clock }: PolicyOptions): Policy {
   const settleOpen = async (): Promise<void> => {
     try {
       await settleOpenEntries(ledger, (id) => fateOfSandbox(dir, id), clock.now());
+      if (fateOfJob !== undefined) await settleOpenJobs(ledger, fateOfJob, clock.now());
     } catch {
       // What cannot be settled now stays reserved, which is never too little.
     }

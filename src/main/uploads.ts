@@ -32,7 +32,7 @@ export function createUploadsOf(
     },
     ...parts,
     version: VERSION,
-    hub: () => createWebServices(config, clock, 'transcripts.token').hub,
+    hub: () => createWebServices(config, clock, { hubTokenOption: 'transcripts.token' }).hub,
     redactor: () => redactor.load(),
   });
 }

@@ -31,15 +31,18 @@ export interface WebServices {
   readonly github: GithubContext;
 }
 
-/**
- * Reads nothing and asks nobody until the first request.
- *
- * @param hubTokenOption the option whose token goes to the Hub, when it is set; for work that the user gave a token of its own
- */
+export interface WebServiceOptions {
+  /** Whose token goes to the Hub, when it is set: for work that the user gave a token of its own. Default `hub.token`. */
+  readonly hubTokenOption?: HubTokenOption;
+  /** The clock of waits between requests; the same by default. */
+  readonly waitClock?: Clock;
+}
+
+/** Reads nothing and asks nobody until the first request. */
 export function createWebServices(
   config: Config,
   clock: Clock,
-  hubTokenOption: HubTokenOption = 'hub.token',
+  { hubTokenOption = 'hub.token', waitClock = clock }: WebServiceOptions = {},
 ): WebServices {
   const hosts = (): HubHosts => ({
     hub: config.get('hub.endpoint'),
@@ -61,7 +64,7 @@ export function createWebServices(
   const pacer = createPacer(clock, SCHOLAR_INTERVAL_MS);
   const now = (): number => clock.now();
   return {
-    hub: { web, hosts, now, scholarTurn: scholarTurn(pacer) },
+    hub: { web, hosts, now, clock: waitClock, scholarTurn: scholarTurn(pacer) },
     github: { web, hosts: githubHosts, now },
   };
 }
@@ -129,7 +132,10 @@ export function credentialRule(
 
 const sameOrigin = (url: URL, base: string): boolean => url.origin === new URL(base).origin;
 
-async function hubToken(config: Config, option: HubTokenOption): Promise<Credential | undefined> {
+export async function hubToken(
+  config: Config,
+  option: HubTokenOption = 'hub.token',
+): Promise<Credential | undefined> {
   const configured =
     secretOf(config, option, 'authorization', 'Bearer ') ??
     secretOf(config, 'hub.token', 'authorization', 'Bearer ');
@@ -139,9 +145,9 @@ async function hubToken(config: Config, option: HubTokenOption): Promise<Credent
   return credential(text, 'authorization', 'Bearer ', `the file ${file}`);
 }
 
-function secretOf(
+export function secretOf(
   config: Config,
-  key: HubTokenOption | 'github.token' | 'papers.semantic_scholar_key',
+  key: HubTokenOption | 'jobs.token' | 'github.token' | 'papers.semantic_scholar_key',
   header: string,
   prefix: string,
 ): Credential | undefined {

@@ -20,8 +20,10 @@ export interface HttpRequest {
   readonly url: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly body?: string | Uint8Array;
-  /** From the call to the last byte of the answer. */
+  /** From the call to the last byte of the answer; with `onChunk`, from the last piece to the next one. */
   readonly timeoutMs: number;
+  /** Given the body of a 2xx answer piece by piece as it comes; nothing of it is kept then. For streams without an end. */
+  readonly onChunk?: (chunk: Buffer) => void;
   /** A longer body ends the request with `http/too-large`. Default: no limit. */
   readonly maxBytes?: number;
   /** Refuses a host name that resolves to an address which is not public. Addresses as such are the caller's to check. */
@@ -73,20 +75,35 @@ export async function httpRequest(request: HttpRequest): Promise<HttpResponse> {
   const stop = new AbortController();
   const limit = { passed: false };
   const onAbort = (): void => stop.abort();
-  const cancelTimer = systemClock.after(request.timeoutMs, () => {
-    limit.passed = true;
-    stop.abort();
-  });
+  const startTimer = (): (() => void) =>
+    systemClock.after(request.timeoutMs, () => {
+      limit.passed = true;
+      stop.abort();
+    });
+  let cancelTimer = startTimer();
+  const { onChunk } = request;
+  const told =
+    onChunk === undefined
+      ? request
+      : {
+          ...request,
+          onChunk: (chunk: Buffer) => {
+            cancelTimer();
+            cancelTimer = startTimer();
+            onChunk(chunk);
+          },
+        };
   request.signal?.addEventListener('abort', onAbort, { once: true });
   try {
     throwIfAborted(request.signal);
     if (request.proxy !== undefined && url.protocol === 'https:') {
       const socket = await openTunnel(request.proxy, url, stop.signal);
-      return await exchange(request, url, { createConnection: () => socket }, stop.signal).answer;
+      return await exchange(told, url, { createConnection: () => socket }, stop.signal).answer;
     }
     const once = request.isPublicOnly === true ? freshPublic : fresh;
     const kept = request.isPublicOnly === true ? reusingPublic : reusing;
-    if (!safe) return await exchange(request, url, once, stop.signal).answer;
+    // What was told piece by piece must not be told again.
+    if (!safe || onChunk !== undefined) return await exchange(told, url, once, stop.signal).answer;
     const first = exchange(request, url, kept, stop.signal);
     return await first.answer.catch((error: unknown) => {
       const raced =
@@ -131,18 +148,27 @@ function exchange(
   const answer = new Promise<HttpResponse>((resolve, reject) => {
     outgoing.on('error', reject);
     outgoing.on('response', (incoming) => {
-      read(incoming, request.maxBytes ?? Infinity).then(resolve, reject);
+      read(incoming, request).then(resolve, reject);
     });
   });
   outgoing.end(body);
   return { outgoing, answer };
 }
 
-async function read(incoming: IncomingMessage, maxBytes: number): Promise<HttpResponse> {
+async function read(
+  incoming: IncomingMessage,
+  { maxBytes = Infinity, onChunk }: Pick<HttpRequest, 'maxBytes' | 'onChunk'>,
+): Promise<HttpResponse> {
   const chunks: Buffer[] = [];
   let size = 0;
+  const { statusCode = 0 } = incoming;
+  const tell = statusCode >= 200 && statusCode < 300 ? onChunk : undefined;
   for await (const chunk of incoming) {
     if (!(chunk instanceof Buffer)) continue;
+    if (tell !== undefined) {
+      tell(chunk);
+      continue;
+    }
     size += chunk.length;
     // Leaving the loop by an error ends the connection.
     if (size > maxBytes)
@@ -155,7 +181,7 @@ async function read(incoming: IncomingMessage, maxBytes: number): Promise<HttpRe
   const bytes = Buffer.concat(chunks);
   const pairs = incoming.rawHeaders;
   return {
-    status: incoming.statusCode ?? 0,
+    status: statusCode,
     // Made when asked for: the class costs 20 ms to load, and most callers read only status and text.
     get headers() {
       const headers = new Headers();

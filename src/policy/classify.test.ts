@@ -6,7 +6,7 @@ import { isRecord } from '#core/json.ts';
 import { CALL_TABLE } from './call-table.ts';
 import { classify, operationsOf } from './classify.ts';
 import type { CallFacts, PolicySettings } from './contract.ts';
-import { normaliseCall } from './normalise.ts';
+import { normaliseCall, normaliseOperation } from './normalise.ts';
 
 const SETTINGS: PolicySettings = {
   autoApprove: false,
@@ -34,7 +34,8 @@ describe('3.2: the table', () => {
     const operation = isRecord(properties) ? properties['operation'] : undefined;
     const named: unknown = isRecord(operation) ? operation['enum'] : undefined;
     if (!Array.isArray(named) || operationsOf(tool.name) === undefined) return;
-    expect(operationsOf(tool.name)?.toSorted()).toEqual(named.map(String).toSorted());
+    const spelled = named.map((word: unknown) => normaliseOperation(String(word)));
+    expect(operationsOf(tool.name)?.toSorted()).toEqual(spelled.toSorted());
   });
 
   it.each(tools.filter(({ hints }) => hints.readOnly))(

@@ -1,7 +1,7 @@
 /** The sandboxes of this machine's user: made, found again, followed and stopped, the same way for every back end. */
 import { abandonOn, throwIfAborted } from '#core/abort.ts';
 import type { EndpointSource } from '#core/endpoint.ts';
-import { GloveboxError, isGloveboxError } from '#core/errors.ts';
+import { GloveboxError, isGloveboxError, messageOf } from '#core/errors.ts';
 import { newUuid } from '#core/ids.ts';
 import { inParallel } from '#core/in-parallel.ts';
 import type { JsonObject } from '#core/json.ts';
@@ -344,7 +344,13 @@ export class Sandboxes {
     const found: SandboxView[] = [];
     for (const backendId of this.backends()) {
       const backend = await this.backend(backendId).catch(() => undefined);
-      const handles = (await backend?.discover?.(realDir, signal)) ?? [];
+      const looking = backend?.discover?.(realDir, signal).catch((error: unknown) => {
+        throwIfAborted(signal);
+        // One that cannot be asked must not hide the others.
+        this.#options.log.warn(`${backendId} cannot be searched: ${messageOf(error)}`);
+        return [];
+      });
+      const handles = (await looking) ?? [];
       for (const handle of handles) {
         if (backend === undefined || (await this.#records.read(handle.id)) !== undefined) continue;
         const fresh = this.#newRecord(backend, handle.id, handle.projectDir, undefined, {});

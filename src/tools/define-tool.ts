@@ -5,6 +5,7 @@ import type { JsonObject } from '#core/json.ts';
 import { didYouMean } from '#core/nearest.ts';
 import type { GithubContext } from '#github/context.ts';
 import type { HubContext } from '#hub/context.ts';
+import type { JobLocals } from '#hub/jobs/locals.ts';
 import type { Block } from '#notebook/contract.ts';
 import type { ImageRenderer } from '#notebook/render/images.ts';
 import type { Progress } from '#sandbox/backend.ts';
@@ -46,6 +47,7 @@ export interface ToolServices {
   readonly settings: ToolSettings;
   readonly images: ImageRenderer;
   readonly hub: HubContext;
+  readonly jobs: JobLocals;
   readonly github: GithubContext;
   /** Asked before anything outside is changed, with every fact about it. */
   readonly authorize: Authorize;

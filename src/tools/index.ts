@@ -6,6 +6,7 @@ import { githubReadFile } from './github/github-read-file.ts';
 import { exploreHfDocs } from './hub/explore-hf-docs.ts';
 import { fetchHfDocs } from './hub/fetch-hf-docs.ts';
 import { findHfApi } from './hub/find-hf-api.ts';
+import { hfJobs } from './hub/hf-jobs.ts';
 import { hfPapers } from './hub/hf-papers.ts';
 import { hfInspectDataset } from './hub/hf-inspect-dataset.ts';
 import { hfRepoFiles } from './hub/hf-repo-files.ts';
@@ -84,4 +85,5 @@ export const tools: readonly Tool[] = [
   hfInspectDataset,
   hfRepoFiles,
   hfRepoGit,
+  hfJobs,
 ];

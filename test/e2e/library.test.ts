@@ -63,6 +63,9 @@ async function fakeModal(bundle: Bundle): Promise<{ fake: FakeModal; env: Variab
     MODAL_SERVER_URL: fake.url,
     MODAL_TOKEN_ID: 'ak-test',
     MODAL_TOKEN_SECRET: 'as-test-secret-of-the-account',
+    // A program can ask nobody.
+    GLOVEBOX_YOLO: '1',
+    GLOVEBOX_BUDGET_USD: '20',
     MODAL_CONFIG_PATH: path.join(bundle.home, 'no-modal.toml'),
     NODE_EXTRA_CA_CERTS: process.env['NODE_EXTRA_CA_CERTS'] ?? '',
     GLOVEBOX_MODAL_ROOT: '.',

@@ -189,7 +189,9 @@ describe('a sandbox', () => {
     const failure = await Sandbox.create(JSON.parse(JSON.stringify(wrong))).catch(String);
     expect(failure).toContain('idleH: ');
     expect(failure).toContain('kernelTransport: ');
-    expect(failure).toContain('gpuCount: the local back end cannot do this; modal can');
+    expect(failure).toContain(
+      'gpuCount: the local back end cannot do this; modal, huggingface can',
+    );
     expect(failure).toContain('nothing: is not an option.');
     expect(await living()).toEqual([sandbox.id]);
   });

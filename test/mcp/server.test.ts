@@ -57,6 +57,7 @@ const noServices = async (): Promise<ToolServices> => ({
   settings: z.custom<ToolServices['settings']>().parse(untouchable),
   images: z.custom<ToolServices['images']>().parse(untouchable),
   hub: z.custom<ToolServices['hub']>().parse(untouchable),
+  jobs: z.custom<ToolServices['jobs']>().parse(untouchable),
   github: z.custom<ToolServices['github']>().parse(untouchable),
   authorize: z.custom<ToolServices['authorize']>().parse(untouchable),
   spend: z.custom<ToolServices['spend']>().parse(untouchable),

@@ -7,6 +7,7 @@ import { OPTION_KEYS, OPTION_TABLE } from '#config/options.ts';
 import { ERROR_CODES } from '#core/errors.ts';
 import { isRecord } from '#core/json.ts';
 import { BACKEND_IDS } from '#sandbox/backend.ts';
+import { huggingfaceOptions } from '#sandbox/backends/huggingface/options.ts';
 import { modalOptions } from '#sandbox/backends/modal/options.ts';
 import { slurmOptions } from '#sandbox/backends/slurm/options.ts';
 import { tools } from '#tools/index.ts';
@@ -23,7 +24,7 @@ const argumentsByTool = new Map(
 );
 /** Options of back ends, also those within others. */
 const backendOptions = new Set(
-  [modalOptions, slurmOptions].flatMap((schema) =>
+  [huggingfaceOptions, modalOptions, slurmOptions].flatMap((schema) =>
     keysIn(z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' })),
   ),
 );

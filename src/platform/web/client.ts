@@ -45,7 +45,7 @@ export function createWebClient(options: WebClientOptions): WebClient {
   ): Promise<RawAnswer> => {
     let waitedMs = 0;
     for (let count = 1; ; count += 1) {
-      const last = count === ATTEMPTS || !isReadOnly(request);
+      const last = count === ATTEMPTS || !isReadOnly(request) || request.onChunk !== undefined;
       let pauseMs = backoffMs(count, random());
       try {
         const answer = await exchange(request, credential, parts, signal);
@@ -107,7 +107,8 @@ export function createWebClient(options: WebClientOptions): WebClient {
       const url = parseUrl(request.url);
       policy.check(url);
       const credential = request.credentials === 'none' ? undefined : await credentialFor(url);
-      if (!isReadOnly(request)) return overTheNetwork(request, credential, signal);
+      if (!isReadOnly(request) || request.onChunk !== undefined)
+        return overTheNetwork(request, credential, signal);
       const key = keyOf(request, credential);
       const { cacheMs } = request;
       return shared.join(

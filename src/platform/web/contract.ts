@@ -40,6 +40,11 @@ export interface WebRequest {
   readonly redirects?: 'same-origin' | 'anywhere' | 'none' | ((url: URL) => boolean);
   /** `none` sends no credential even to its own host. Default `own`. */
   readonly credentials?: 'own' | 'none';
+  /**
+   * Given the body of a 2xx answer piece by piece as it comes, for streams without an end; `timeoutMs` is then how long the stream
+   * may be silent. Such a request is sent once, takes no turn from others, and is neither shared nor stored.
+   */
+  readonly onChunk?: (chunk: Buffer) => void;
   /** Waited for before each attempt: for services that count requests per second. */
   readonly turn?: (signal?: AbortSignal) => Promise<void>;
 }

@@ -84,7 +84,7 @@ async function sendOne(
     headers: {
       'user-agent': userAgent,
       accept: '*/*',
-      ...(!wantsPart && { 'accept-encoding': 'gzip' }),
+      ...(!wantsPart && request.onChunk === undefined && { 'accept-encoding': 'gzip' }),
       ...request.headers,
       ...(credential !== undefined && { [credential.header]: credential.value }),
     },
@@ -94,7 +94,10 @@ async function sendOne(
     isPublicOnly: !policy.isTrusted(url),
     ...(proxy !== undefined && { proxy }),
     ...(signal !== undefined && { signal }),
+    ...(request.onChunk !== undefined && { onChunk: request.onChunk }),
   };
+  // It may last for hours.
+  if (request.onChunk !== undefined) return httpRequest(raw);
   return slots.run(url.origin, () => httpRequest(raw), signal);
 }
 

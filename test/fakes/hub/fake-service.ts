@@ -30,6 +30,8 @@ export interface FakeAnswer {
   readonly gzip?: boolean;
   /** Never answers. */
   readonly hangs?: boolean;
+  /** Writes the body by itself, as long as it likes; the head is sent before. */
+  readonly stream?: (outgoing: ServerResponse) => void;
   /** Sends this many bytes of the body and cuts the connection. */
   readonly cutAfterBytes?: number;
 }
@@ -123,6 +125,11 @@ const matches = (pattern: RegExp, path: string): boolean => pattern.exec(path)?.
 
 function answer(outgoing: ServerResponse, given: FakeAnswer): void {
   if (given.hangs === true) return;
+  if (given.stream !== undefined) {
+    outgoing.writeHead(given.status ?? 200, given.headers);
+    given.stream(outgoing);
+    return;
+  }
   const plain =
     given.bytes !== undefined
       ? Buffer.from(given.bytes)

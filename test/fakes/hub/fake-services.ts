@@ -87,10 +87,19 @@ export async function startFakeServices(): Promise<FakeServices> {
 function leaksOf(request: FakeRequest): string[] {
   const { service, method, path, query, headers, body } = request;
   const inHeaders = JSON.stringify(headers);
-  const elsewhere = `${path}?${query.toString()} ${body.toString('latin1')}`;
+  const elsewhere = `${path}?${query.toString()} ${withoutJobSecrets(request, body.toString('latin1'))}`;
   return Object.entries(OWNERS).flatMap(([secret, owners]) => {
     const isOwner = owners.some((owner) => owner === service);
     const isLeaked = elsewhere.includes(secret) || (!isOwner && inHeaders.includes(secret));
     return isLeaked ? [`${secret} to ${service} with ${method} ${path}`] : [];
   });
+}
+
+/** The secrets of a Job are meant for the Hub, in their own place of the body. */
+function withoutJobSecrets({ service, method, path }: FakeRequest, text: string): string {
+  if (service !== 'hub' || method !== 'POST' || !/^\/api\/(scheduled-)?jobs\/[^/]+$/.test(path))
+    return text;
+  return JSON.stringify(JSON.parse(text), (key: string, value: unknown) =>
+    key === 'secrets' ? undefined : value,
+  );
 }

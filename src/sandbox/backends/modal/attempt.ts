@@ -1,10 +1,10 @@
 /** One start of one sandbox by this process: its claim on the record, and what the steps of the start share. */
 import { GloveboxError } from '#core/errors.ts';
 import type { StartContext } from '#sandbox/backend.ts';
+import type { Layout } from '#sandbox/layout.ts';
 import type { Connection } from './connection.ts';
 import type { ModalOptions } from './options.ts';
 import type { ModalRecord, ModalStore } from './record.ts';
-import type { Layout } from './settings.ts';
 
 export interface Attempt {
   readonly options: ModalOptions;

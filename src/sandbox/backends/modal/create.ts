@@ -4,11 +4,11 @@ import { GloveboxError, isGloveboxError, messageOf } from '#core/errors.ts';
 import { newUuid } from '#core/ids.ts';
 import type { Clock } from '#platform/clock.ts';
 import { sleep } from '#platform/clock.ts';
+import { newNonce } from '#sandbox/server-token.ts';
 import { change, type Attempt } from './attempt.ts';
 import { NEVER, withLimit } from './connection.ts';
 import { endForSure, type Wanted } from './end-for-sure.ts';
 import type { ModalRecord } from './record.ts';
-import { newNonce } from './token.ts';
 
 /** What `ask` is given to put into the request. */
 export interface Request {

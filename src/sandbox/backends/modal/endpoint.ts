@@ -3,9 +3,10 @@ import { GloveboxError, isGloveboxError } from '#core/errors.ts';
 import type { Endpoint } from '#core/endpoint.ts';
 import { httpRequest } from '#platform/http.ts';
 import type { SandboxHandle } from '#sandbox/backend.ts';
+import { deriveToken } from '#sandbox/server-token.ts';
 import type { Connection } from './connection.ts';
 import type { ModalRecord } from './record.ts';
-import { deriveToken, secretOf } from './token.ts';
+import { secretOf } from './token.ts';
 
 /** What is needed to reach one that runs. */
 export interface Address {

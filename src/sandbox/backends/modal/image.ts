@@ -1,29 +1,6 @@
 /** Plans the image of a sandbox as layers of Dockerfile commands, from what rarely changes to what often does. Pure. */
+import { KERNEL_PACKAGES, SERVER_PACKAGES } from '#sandbox/kernel-packages.ts';
 import type { ModalOptions } from './options.ts';
-
-/** What every sandbox needs to be a Jupyter server with a Python kernel. */
-const SERVER = ['jupyterlab>=4.4,<5', 'jupyter_server>=2.15,<3', 'ipykernel>=6.29,<8'];
-
-const BASICS = ['numpy', 'pandas', 'matplotlib'];
-const TORCH = [
-  'torch>=2.6,<3',
-  'transformers>=4.51,<6',
-  'peft>=0.15,<1',
-  'accelerate>=1.6,<2',
-  'safetensors>=0.5,<1',
-  'einops',
-  'datasets',
-  'scikit-learn',
-  'scipy',
-  'seaborn',
-  'plotly',
-];
-
-const KERNEL_SETS: Readonly<Record<'minimal' | 'api' | 'torch', readonly string[]>> = {
-  minimal: [],
-  api: [...BASICS, 'httpx', 'openai>=1.60,<3', 'plotly', 'scikit-learn', 'scipy'],
-  torch: [...BASICS, ...TORCH],
-};
 
 /** A repository at the commit that its `ref` meant when the price was asked. */
 export interface PinnedRepository {
@@ -48,7 +25,7 @@ export function planImage(
   if (repositories.length > 0) system.add('git').add('ca-certificates');
   const layers = [
     system.size === 0 ? [] : aptLayer([...system].toSorted()),
-    [pip(SERVER)],
+    [pip(SERVER_PACKAGES)],
     pipLayer(kernelPackages(options)),
     pipLayer(options.python_packages),
     ...repositories.map(repositoryLayer),
@@ -64,8 +41,8 @@ export const planOnSnapshot = (options: ModalOptions): readonly (readonly string
 export function kernelPackages(options: ModalOptions): readonly string[] {
   const wanted = options.kernel_packages;
   if (typeof wanted !== 'string') return wanted;
-  if (wanted !== 'auto') return KERNEL_SETS[wanted];
-  return KERNEL_SETS[options.gpu !== undefined || options.models.length > 0 ? 'torch' : 'api'];
+  if (wanted !== 'auto') return KERNEL_PACKAGES[wanted];
+  return KERNEL_PACKAGES[options.gpu !== undefined || options.models.length > 0 ? 'torch' : 'api'];
 }
 
 /** The form with brackets runs a program with exactly these words. */

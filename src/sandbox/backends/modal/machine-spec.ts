@@ -1,11 +1,11 @@
 /** Puts together the request for a machine: what it runs, what it sees, and the tags by which it is found again. */
+import { commandFor, serverSpec } from '#sandbox/rented-server.ts';
 import type { Attempt } from './attempt.ts';
-import { commandFor, serverSpec } from './container.ts';
 import type { Request } from './create.ts';
 import { tokenOf } from './endpoint.ts';
 import type { PinnedRepository } from './image.ts';
 import { DEFAULT_CORES, DEFAULT_MEMORY_MIB } from './hardware.ts';
-import { placeOf, type ModelsPlan } from './models/plan.ts';
+import { placeOf, type ModelsPlan } from '#sandbox/models/plan.ts';
 import type { ModalOptions } from './options.ts';
 import { repositoryPaths } from './repositories.ts';
 import type { ModalSdk, SandboxSpec, VolumeMount } from './sdk.ts';

@@ -7,18 +7,19 @@ import path from 'node:path';
 import * as modal from 'modal';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { parseBackendOptions } from '#sandbox/backend.ts';
+import { deriveToken } from '#sandbox/server-token.ts';
 import { ceilingOf, priceOf } from './cost.ts';
 import { findGpu, GPU_KINDS } from './hardware.ts';
 import { baseImageOf, kernelPackages, planImage, type PinnedRepository } from './image.ts';
-import { chooseFiles } from './models/files.ts';
-import { checkMemory, weightBytes } from './models/memory.ts';
-import { volumeName } from './models/plan.ts';
+import { chooseFiles } from '#sandbox/models/files.ts';
+import { volumeName } from '#sandbox/models/plan.ts';
+import { weightBytes } from '#sandbox/models/weight-bytes.ts';
+import { checkMemory } from './models/memory.ts';
 import { gpuNames, modalOptions, type ModalOptions } from './options.ts';
 import { modalOffers } from './offers.ts';
 import { findRef, repositoryPaths } from './repositories.ts';
 import { SDK_VERSION } from './sdk.ts';
 import { packTar } from './tar.ts';
-import { deriveToken } from './token.ts';
 
 const options = (raw: object = {}): ModalOptions => parseBackendOptions('modal', modalOptions, raw);
 const mistakes = (raw: object): string => {
@@ -130,7 +131,7 @@ describe('options', () => {
       'secrets',
       'upload',
       'options',
-      'models/plan',
+      '../../models/plan',
       'models/memory',
     ];
     const code = files.map((file) => readFileSync(path.join(folder, `${file}.ts`), 'utf8'));

@@ -2,7 +2,7 @@
 import * as z from 'zod';
 import { didYouMean } from '#core/nearest.ts';
 import { findGpu, GPU_KINDS, MAX_GPUS } from './hardware.ts';
-import { modelOption } from './models/options.ts';
+import { modelOption } from '#sandbox/models/options.ts';
 
 const environmentName = z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/);
 const requirement = z

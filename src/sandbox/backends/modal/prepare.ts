@@ -1,18 +1,18 @@
 /** Everything that can be found out about a start for nothing: what is missing, what does not fit, what it would cost. */
 import type { Quote } from '#sandbox/backend.ts';
 import { renderBytes } from '#core/units.ts';
+import type { Layout } from '#sandbox/layout.ts';
 import type { Connection } from './connection.ts';
 import { ceilingOf, checkBudget, hardwareWords, priceOf } from './cost.ts';
 import { PRICE_SOURCE } from './hardware.ts';
 import type { PinnedRepository } from './image.ts';
 import { isKnownComplete } from './models/fetch.ts';
 import { checkMemory } from './models/memory.ts';
-import { planModels, type ModelsPlan } from './models/plan.ts';
+import { planModels, type ModelsPlan } from '#sandbox/models/plan.ts';
 import { gpuNames, type ModalOptions } from './options.ts';
 import { pinRepositories } from './repositories.ts';
 import type { ModalSdk } from './sdk.ts';
 import { secretsFor, type SortedSecrets } from './secrets.ts';
-import type { Layout } from './settings.ts';
 import type { TarEntry } from './tar.ts';
 import { secretOf } from './token.ts';
 import { gatherFiles } from './upload.ts';

@@ -5,13 +5,13 @@ import { newUuid } from '#core/ids.ts';
 import { sleep } from '#platform/clock.ts';
 import { currentIdentity, lifeOf } from '#platform/process-identity.ts';
 import type { SandboxStatus, StartContext } from '#sandbox/backend.ts';
+import { layoutBelow, type Layout } from '#sandbox/layout.ts';
 import { change, type Attempt } from './attempt.ts';
 import { bringUp, resume } from './bring-up.ts';
 import { NEVER, type Connection } from './connection.ts';
 import { logTail } from './log.ts';
 import type { ModalOptions } from './options.ts';
 import type { ModalRecord, ModalStore } from './record.ts';
-import { layoutBelow, type Layout } from './settings.ts';
 import { modalState } from './state.ts';
 import { TAG } from './tags.ts';
 

@@ -13,14 +13,14 @@ import {
   writeFileAtomic,
 } from '#platform/files.ts';
 import type { Progress } from '#sandbox/backend.ts';
+import type { Layout } from '#sandbox/layout.ts';
+import { commandFor } from '#sandbox/rented-server.ts';
 import { NEVER, type Connection } from '../connection.ts';
-import { commandFor } from '../container.ts';
 import { endForSure } from '../end-for-sure.ts';
 import { logTail } from '../log.ts';
 import type { ModalSdk } from '../sdk.ts';
-import type { Layout } from '../settings.ts';
 import { ownerTag, TAG } from '../tags.ts';
-import type { WeightsPlan } from './plan.ts';
+import type { WeightsPlan } from '#sandbox/models/plan.ts';
 
 /** A small machine: the network is what takes time. */
 const CORES = 4;

@@ -9,7 +9,7 @@ import { kernelFields, pathVariable } from '#sandbox/model-fields.ts';
 import { createHash } from 'node:crypto';
 import { chooseFiles } from './files.ts';
 import { readModel, type HubAccess, type HubFile } from './hub.ts';
-import { weightBytes } from './memory.ts';
+import { weightBytes } from './weight-bytes.ts';
 import type { ModelOption } from './options.ts';
 
 /** One repository at one commit, on a volume of its own. */

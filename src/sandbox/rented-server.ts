@@ -1,11 +1,11 @@
-/** What runs in the sandbox: the fixed program that is its main process, and the JSON that tells it what to do. */
+/** What runs in a rented machine: the fixed program that is its main process, and the JSON that tells it what to do. */
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { deflateSync } from 'node:zlib';
 import { isRecord, type JsonObject } from '#core/json.ts';
-import { jupyterConfig, LAB_PAGE_CONFIG } from '#sandbox/jupyter-config.ts';
-import { readKernelFiles } from '#sandbox/kernel-files.ts';
-import type { Layout } from './settings.ts';
+import { jupyterConfig, LAB_PAGE_CONFIG } from './jupyter-config.ts';
+import { readKernelFiles } from './kernel-files.ts';
+import type { Layout } from './layout.ts';
 
 /** Unpacks our Python files and becomes one of them. Fixed text: no value of anybody is ever put into it. */
 const UNPACK = `
@@ -19,14 +19,16 @@ for name, text in json.loads(zlib.decompress(base64.b64decode(sys.argv[2]))).ite
 os.execv(sys.executable, [sys.executable, "-I", os.path.join(folder, sys.argv[3])])
 `.trim();
 
-export type Program = 'sandbox_entry.py' | 'fetch_models.py';
+export type Program = 'sandbox_entry.py' | 'job_entry.py' | 'fetch_models.py';
 
+const SERVER_FILES = ['sandbox_entry.py', 'serve.py'];
 const FILES: Readonly<Record<Program, readonly string[]>> = {
-  'sandbox_entry.py': ['sandbox_entry.py', 'serve.py'],
+  'sandbox_entry.py': SERVER_FILES,
+  'job_entry.py': ['job_entry.py', ...SERVER_FILES],
   'fetch_models.py': ['fetch_models.py'],
 };
 
-/** The command of a sandbox whose image holds nothing of ours but a Python. */
+/** The command of a machine whose image holds nothing of ours but a Python. */
 export async function commandFor(
   program: Program,
   { pythonDir, state }: { readonly pythonDir: string; readonly state: string },
@@ -36,7 +38,7 @@ export async function commandFor(
       async (name) => [name, await readFile(path.join(pythonDir, name), 'utf8')] as const,
     ),
   );
-  const ofKernels = program === 'sandbox_entry.py' ? await readKernelFiles(pythonDir) : {};
+  const ofKernels = program === 'fetch_models.py' ? {} : await readKernelFiles(pythonDir);
   const lib = Object.entries(ofKernels).map(([name, text]) => [`lib/${name}`, text] as const);
   const files = JSON.stringify(Object.fromEntries([...texts, ...lib]));
   const packed = deflateSync(files, { level: 9 }).toString('base64');

@@ -1,0 +1,60 @@
+"""Puts what a Jupyter server needs into the container of a Job, and becomes the program that prepares and starts it.
+
+The requirements come as a JSON list in GLOVEBOX_INSTALL; what the image has already is not installed again. The files that mounted
+models must have come with their sizes in GLOVEBOX_WEIGHTS.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+
+def is_there(requirement: str) -> bool:
+    try:
+        from pip._vendor.packaging.requirements import InvalidRequirement, Requirement
+    except ImportError:
+        return False
+    try:
+        wanted = Requirement(requirement)
+    except InvalidRequirement:
+        return False
+    if wanted.url is not None or wanted.extras:
+        return False
+    try:
+        return wanted.specifier.contains(importlib.metadata.version(wanted.name), prereleases=True)
+    except importlib.metadata.PackageNotFoundError:
+        return False
+
+
+def check_weights(folders: dict[str, dict[str, int]]) -> None:
+    """Weights that are not complete end the start here, and not in the middle of an experiment."""
+    for folder, files in folders.items():
+        for name, size in files.items():
+            file = os.path.join(folder, name)
+            found = os.path.getsize(file) if os.path.exists(file) else 0
+            if found != size:
+                raise SystemExit(f"the weights in {folder} are not complete: {name} has {found} bytes instead of {size}")
+
+
+def main() -> None:
+    check_weights(json.loads(os.environ.pop("GLOVEBOX_WEIGHTS", "{}")))
+    missing = [requirement for requirement in json.loads(os.environ.pop("GLOVEBOX_INSTALL")) if not is_there(requirement)]
+    if missing:
+        print(f"glovebox: installing {len(missing)} packages", flush=True)
+        pip = [sys.executable, "-m", "pip", "install", "--no-cache-dir", "--disable-pip-version-check", "--progress-bar", "off"]
+        # What comes from outside must not see what is meant for the server.
+        env = {name: value for name, value in os.environ.items() if name not in ("GLOVEBOX_TOKEN", "GLOVEBOX_SPEC")}
+        code = subprocess.run([*pip, "--", *missing], env=env, check=False).returncode
+        if code != 0:
+            raise SystemExit(f"the packages could not be installed (pip ended with {code}): {' '.join(missing)}")
+    entry = str(Path(__file__).with_name("sandbox_entry.py"))
+    os.execv(sys.executable, [sys.executable, "-I", entry])
+
+
+if __name__ == "__main__":
+    main()

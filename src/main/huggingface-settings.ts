@@ -1,0 +1,18 @@
+/** What the Hugging Face back end is told, from the configuration. */
+import type { Config } from '#config/config.ts';
+import type { Environment } from '#config/environment.ts';
+import type { HuggingfaceSettings } from '../sandbox/backends/huggingface/settings.ts';
+import { locatePythonFiles } from './python-files.ts';
+
+/** @throws `config/invalid` for a bad value. */
+export function huggingfaceSettings(config: Config, environment: Environment): HuggingfaceSettings {
+  return {
+    dir: config.get('dir'),
+    pythonDir: locatePythonFiles(),
+    namespace: config.get('jobs.namespace'),
+    root: config.get('jobs.root'),
+    variables: environment,
+    hubUrl: config.get('hub.endpoint').replace(/\/+$/, ''),
+    proxyToken: config.get('jobs.proxy_token')?.reveal(),
+  };
+}

@@ -1,0 +1,139 @@
+/** How the Jupyter server in a Job is reached, through the proxy of the Hub, and whether it answers. */
+import path from 'node:path';
+import type { Endpoint } from '#core/endpoint.ts';
+import { GloveboxError, isGloveboxError } from '#core/errors.ts';
+import { ensurePrivateFolder, readTextIfExists, writeFileAtomic } from '#platform/files.ts';
+import { httpRequest } from '#platform/http.ts';
+import { sandboxFolder } from '#sandbox/records.ts';
+import type { SandboxHandle } from '#sandbox/backend.ts';
+import { deriveToken } from '#sandbox/server-token.ts';
+import type { HubJob } from './hub-jobs.ts';
+import type { JobRecord } from './record.ts';
+import type { HuggingfaceContext } from './settings.ts';
+
+/** What is needed to find one that runs. */
+export interface Address {
+  readonly namespace: string;
+  readonly jobId: string;
+  readonly nonce: string;
+}
+
+/** From our own record, else from what the caller remembers. */
+export function addressOf(
+  record: JobRecord | undefined,
+  data: SandboxHandle['data'],
+): Address | undefined {
+  const { namespace, jobId, nonce } = record ?? data;
+  if (typeof namespace !== 'string' || typeof jobId !== 'string' || typeof nonce !== 'string')
+    return undefined;
+  return { namespace, jobId, nonce };
+}
+
+/** The header of our own server that carries its token: the proxy wants the usual one for itself. See `python/serve.py`. */
+const TOKEN_HEADER = 'X-Glovebox-Token';
+const TOKEN_FILE = 'server-token';
+
+const tokenFile = ({ settings }: HuggingfaceContext, id: string): string =>
+  path.join(sandboxFolder(settings().dir, id), TOKEN_FILE);
+
+/** Kept beside the record, 0600: when the token of the account is replaced, the sandbox can still be used from here. */
+export async function keepServerToken(
+  id: string,
+  nonce: string,
+  huggingface: HuggingfaceContext,
+): Promise<void> {
+  const file = tokenFile(huggingface, id);
+  await ensurePrivateFolder(path.dirname(file));
+  await writeFileAtomic(file, `${nonce} ${deriveToken(await huggingface.hub.token(), nonce)}`);
+}
+
+async function serverToken(
+  id: string,
+  nonce: string,
+  huggingface: HuggingfaceContext,
+): Promise<string> {
+  const [keptNonce, kept] = (await readTextIfExists(tokenFile(huggingface, id)))?.split(' ') ?? [];
+  return keptNonce === nonce && kept !== undefined
+    ? kept
+    : deriveToken(await huggingface.hub.token(), nonce);
+}
+
+/**
+ * Both gates: the proxy of the Hub wants a token of the Hub, the server behind it its own.
+ *
+ * @throws `server/unreachable` as long as the Hub tells no address, `http/refused` for one that is not where Jobs are.
+ */
+export async function endpointOf(
+  id: string,
+  { nonce }: Pick<Address, 'nonce'>,
+  job: HubJob,
+  huggingface: HuggingfaceContext,
+): Promise<Endpoint> {
+  const [url] = job.exposeUrls;
+  if (url === undefined)
+    throw new GloveboxError(
+      'server/unreachable',
+      `The Hub tells no address of the Job ${job.id} yet.`,
+    );
+  const { proxyToken, hubUrl } = huggingface.settings();
+  const base = checkAddress(url, hubUrl);
+  return {
+    baseUrl: base.href.endsWith('/') ? base.href : `${base.href}/`,
+    headers: {
+      Authorization: `Bearer ${proxyToken ?? (await huggingface.hub.token())}`,
+      [TOKEN_HEADER]: await serverToken(id, nonce, huggingface),
+    },
+  };
+}
+
+/** The headers with another token for the server. */
+export const withToken = ({ headers }: Endpoint, token: string): Endpoint['headers'] => ({
+  ...headers,
+  [TOKEN_HEADER]: token,
+});
+
+const isLoopback = ({ hostname }: URL): boolean =>
+  hostname === 'localhost' || hostname === '[::1]' || /^127\.\d+\.\d+\.\d+$/.test(hostname);
+
+/** The token goes to hosts of Jobs only; with a Hub on this machine, also to ports of this machine. */
+function checkAddress(text: string, hubUrl: string): URL {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  const isOfJobs =
+    url?.protocol === 'https:' &&
+    url.port === '' &&
+    url.username === '' &&
+    url.password === '' &&
+    url.hostname.endsWith('.hf.jobs');
+  const isOfTest = url !== undefined && isLoopback(url) && isLoopback(new URL(hubUrl));
+  if (url !== undefined && (isOfJobs || isOfTest)) return url;
+  throw new GloveboxError(
+    'http/refused',
+    `The Hub names an address of the Job that is not below hf.jobs: nothing was sent to it.`,
+  );
+}
+
+export type Health = 'ours' | 'foreign' | 'silent';
+
+/** Does not count as use of the server; a redirect is not followed. @throws `cancelled`. */
+export async function checkHealth(
+  { baseUrl, headers }: Endpoint,
+  timeoutMs: number,
+  signal: AbortSignal,
+): Promise<Health> {
+  try {
+    const url = `${baseUrl}api/status?no_track_activity=1`;
+    const { status } = await httpRequest({ method: 'GET', url, headers, timeoutMs, signal });
+    if (status === 200) return 'ours';
+    return status >= 500 ? 'silent' : 'foreign';
+  } catch (error) {
+    if (isGloveboxError(error, 'cancelled')) throw error;
+    return 'silent';
+  }
+}
+
+export const ended = (id: string): GloveboxError =>
+  new GloveboxError(
+    'sandbox/ended',
+    `Sandbox ${id} has ended; variables in its kernels are lost.`,
+    { hint: 'sandbox_create starts another one; notebooks are kept in the project.' },
+  );

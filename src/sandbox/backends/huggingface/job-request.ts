@@ -1,0 +1,110 @@
+/** Puts together the request for a Job: what it runs, what it sees, and the labels by which it is found again. */
+import { KERNEL_PACKAGES, SERVER_PACKAGES } from '#sandbox/kernel-packages.ts';
+import { placeOf, type ModelsPlan } from '#sandbox/models/plan.ts';
+import { commandFor, serverSpec } from '#sandbox/rented-server.ts';
+import { deriveToken } from '#sandbox/server-token.ts';
+import type { Attempt } from './attempt.ts';
+import type { HubJobRequest, HubVolume } from './hub-jobs.ts';
+import { LABEL, ownerLabel, projectLabel } from './labels.ts';
+import type { HuggingfaceOptions } from './options.ts';
+import type { Prepared } from './prepare.ts';
+
+/** The server looks once a minute, and whoever ended a kernel may ask for another one. */
+const EMPTY_SERVER_S = 120;
+
+export interface Marks {
+  readonly op: string;
+  readonly nonce: string;
+  readonly deadlineMs: number;
+}
+
+export async function jobRequest(
+  { options, context, huggingface, claimed }: Attempt,
+  { account, flavor, secrets, layout, models }: Prepared,
+  { op, nonce, deadlineMs }: Marks,
+): Promise<HubJobRequest> {
+  const { limits = {}, hub, settings } = huggingface;
+  const { pythonDir } = settings();
+  const spec = serverSpec({
+    layout,
+    idleS: limits.idleS ?? options.idle_timeout_seconds,
+    emptyServerS: limits.emptyServerS ?? EMPTY_SERVER_S,
+    envNames: [...Object.keys(options.env), ...Object.keys(secrets)],
+    paths: models.paths,
+    models: models.kernel,
+    // Whether they are complete is seen by their sizes: nothing of ours is in these folders.
+    weights: [],
+    writable: [],
+  });
+  const volumes = volumesOf(options, models);
+  const token = deriveToken(await hub.token(), nonce);
+  return {
+    command: await commandFor('job_entry.py', { pythonDir, state: layout.state }),
+    arguments: [],
+    environment: {
+      ...options.env,
+      PYTHONUNBUFFERED: '1',
+      GLOVEBOX_SPEC: JSON.stringify(spec),
+      GLOVEBOX_INSTALL: JSON.stringify(packagesOf(options, flavor.gpu !== undefined)),
+      ...(models.weights.length > 0 && { GLOVEBOX_WEIGHTS: JSON.stringify(sizesOf(models)) }),
+    },
+    // What stands in the environment, the command or the labels can be read on the page of the Job.
+    secrets: { ...secrets, GLOVEBOX_TOKEN: token },
+    flavor: flavor.name,
+    dockerImage: options.image,
+    timeoutSeconds: options.max_lifetime_seconds,
+    labels: {
+      ...options.labels,
+      [LABEL.glovebox]: '1',
+      [LABEL.id]: context.id,
+      [LABEL.name]: context.id,
+      [LABEL.owner]: ownerLabel(account),
+      [LABEL.project]: projectLabel(context.projectDir),
+      [LABEL.op]: op,
+      [LABEL.nonce]: nonce,
+      [LABEL.port]: String(layout.port),
+      [LABEL.deadline]: String(deadlineMs),
+      [LABEL.generation]: String(claimed.generation),
+    },
+    ...(volumes.length > 0 && { volumes }),
+    expose: { ports: [layout.port] },
+  };
+}
+
+/** Repositories are read-only anyway; it is said all the same. */
+function volumesOf({ volumes }: HuggingfaceOptions, { weights }: ModelsPlan): readonly HubVolume[] {
+  const own = volumes.map(({ type, source, mount, revision, read_only: readOnly }) => ({
+    type,
+    source,
+    mountPath: mount,
+    ...(revision !== undefined && { revision }),
+    ...(type === 'bucket' ? readOnly !== undefined && { readOnly } : { readOnly: true }),
+  }));
+  const ofModels = weights.map((plan) => ({
+    type: 'model' as const,
+    source: plan.repository,
+    mountPath: placeOf(plan),
+    revision: plan.commit,
+    readOnly: true,
+  }));
+  return [...own, ...ofModels];
+}
+
+/** By folder: what has to be there, in bytes. */
+const sizesOf = ({ weights }: ModelsPlan): Readonly<Record<string, Record<string, number>>> =>
+  Object.fromEntries(
+    weights.map((plan) => [
+      placeOf(plan),
+      Object.fromEntries(plan.files.map(({ name, size }) => [name, size])),
+    ]),
+  );
+
+function packagesOf(
+  { kernel_packages: wanted, python_packages: own, models }: HuggingfaceOptions,
+  hasGpu: boolean,
+): readonly string[] {
+  const byNeed = hasGpu || models.length > 0 ? 'torch' : 'api';
+  const kernel =
+    typeof wanted === 'string' ? KERNEL_PACKAGES[wanted === 'auto' ? byNeed : wanted] : wanted;
+  return [...SERVER_PACKAGES, ...kernel, ...own];
+}

@@ -1,0 +1,164 @@
+/** What a caller may ask of one sandbox in a Job: one schema, which makes the docs, the flags and the error texts. */
+import * as z from 'zod';
+import { modelOption } from '#sandbox/models/options.ts';
+
+const variableName = z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/);
+const requirement = z
+  .string()
+  .regex(/^[A-Za-z0-9][^\n\r]*$/, 'must be a requirement, not an option of pip');
+const labelText = z
+  .string()
+  .regex(/^[A-Za-z0-9_-]{1,100}$/, 'must be letters, digits, - and _, at most 100 of them');
+const seconds = (min: number, max: number) => z.int().min(min).max(max);
+
+const secretOption = z.strictObject({
+  env: variableName.describe('Variable of your environment that holds the value.'),
+  as: variableName.optional().describe('Its name inside. Default: the same.'),
+});
+
+const volumeOption = z.strictObject({
+  type: z.enum(['model', 'dataset', 'space', 'bucket']),
+  source: z.string().regex(/^[\w.-]+(\/[\w.-]+)?$/, 'must be owner/name'),
+  mount: z.string().regex(/^\/[^\0]+$/, 'must be an absolute path'),
+  revision: z
+    .string()
+    .regex(/^[\w./-]+$/)
+    .optional(),
+  read_only: z.boolean().optional(),
+});
+
+export const huggingfaceOptions = z
+  .strictObject({
+    flavor: z
+      .string()
+      .min(1)
+      .optional()
+      .describe('Hardware by its name on the Hub. Default: cpu-basic, or what gpu says.'),
+    gpu: z
+      .string()
+      .min(1)
+      .optional()
+      .describe('Hardware by its GPU, e.g. A100; the cheapest with gpu_count of them.'),
+    gpu_count: z.int().min(1).max(8).default(1).describe('Number of GPUs. Default: 1.'),
+    namespace: z
+      .string()
+      .regex(/^[A-Za-z0-9][\w.-]*$/)
+      .optional()
+      .describe('Your account or organisation, which pays. Default: your account.'),
+    image: z
+      .string()
+      .regex(/^\w[\w./:@-]*$/)
+      .default('python:3.12')
+      .describe(
+        'Docker image with python3 and pip; what it lacks is installed. Default: python:3.12.',
+      ),
+    python_packages: z.array(requirement).default([]).describe('Python requirements.'),
+    kernel_packages: z
+      .union([z.enum(['auto', 'minimal', 'api', 'torch']), z.array(requirement)])
+      .default('auto')
+      .describe(
+        'Packages of the kernel: a set (minimal, api, torch) or a list. Default auto: torch with a GPU or models, else api.',
+      ),
+    env: z
+      .record(variableName, z.string())
+      .default({})
+      .describe('Variables of kernels; who sees the Job reads them.'),
+    secrets: z
+      .array(secretOption)
+      .default([])
+      .describe('Secrets of kernels by name, never by value: {"env":"WANDB_API_KEY"}.'),
+    models: z
+      .array(modelOption)
+      .max(16)
+      .default([])
+      .describe(
+        'Models of the Hub, e.g. [{"id":"google/gemma-2-9b-it"}]; mounted read-only, and loaded into the kernel.',
+      ),
+    volumes: z
+      .array(volumeOption)
+      .default([])
+      .describe(
+        'Repositories and buckets to mount: {"type":"model","source":"org/name","mount":"/models/name"}. Repositories are read-only.',
+      ),
+    labels: z.record(labelText, labelText).default({}).describe('Own labels of the Job.'),
+    jupyter_port: z
+      .int()
+      .min(1)
+      .max(65_535)
+      .default(8888)
+      .describe('Port of Jupyter inside, behind the proxy of the Hub. Default: 8888.'),
+    max_lifetime_seconds: seconds(60, 86_400)
+      .default(3600)
+      .describe('The Hub ends it after that, whatever runs. Default: 3600.'),
+    idle_timeout_seconds: seconds(0, 86_400)
+      .default(1800)
+      .describe(
+        'A kernel that runs nothing for so long ends, and with the last one the sandbox. Default: 1800.',
+      ),
+    allow_no_idle_limit: z
+      .boolean()
+      .default(false)
+      .describe('Needed for idle_timeout_seconds = 0.'),
+    start_timeout_seconds: seconds(10, 3600)
+      .default(600)
+      .describe('How long a Job that runs may take until Jupyter answers. Default: 600.'),
+    capacity_timeout_seconds: seconds(1, 3600)
+      .default(1200)
+      .describe('How long to wait for hardware. Default: 1200.'),
+    max_cost_usd: z
+      .number()
+      .positive()
+      .optional()
+      .describe('Do not start it when it could cost more.'),
+    keep_on_error: z
+      .boolean()
+      .default(false)
+      .describe('Leave it running when the start fails, to look into it.'),
+  })
+  .superRefine((options, context) => {
+    for (const { path, message } of mistakesIn(options))
+      context.addIssue({ code: 'custom', path: [...path], message });
+  });
+export type HuggingfaceOptions = z.output<typeof huggingfaceOptions>;
+
+interface Mistake {
+  readonly path: readonly (string | number)[];
+  readonly message: string;
+}
+
+/** What no single field shows. */
+function mistakesIn(options: HuggingfaceOptions): readonly Mistake[] {
+  const found: Mistake[] = [];
+  const no = (path: Mistake['path'], message: string): void => void found.push({ path, message });
+  const idle = options.idle_timeout_seconds;
+  if (idle === 0 && !options.allow_no_idle_limit)
+    no(['idle_timeout_seconds'], 'is 0, so allow_no_idle_limit must be true');
+  if (idle !== 0 && idle < 60) no(['idle_timeout_seconds'], 'must be 0 or at least 60');
+  if (idle > options.max_lifetime_seconds)
+    no(['idle_timeout_seconds'], 'must not be above max_lifetime_seconds');
+  if (options.flavor !== undefined && options.gpu !== undefined)
+    no(['gpu'], 'names other hardware than flavor: leave one of them out');
+  if (options.gpu === undefined && options.gpu_count > 1) no(['gpu_count'], 'needs gpu');
+  for (const label of Object.keys(options.labels))
+    if (label.startsWith('glovebox') || label === 'name') no(['labels', label], 'is reserved');
+  const secretNames = options.secrets.map(({ env, as }) => as ?? env);
+  for (const name of Object.keys(options.env))
+    if (secretNames.includes(name)) no(['env', name], 'is a secret too');
+  for (const name of [...secretNames, ...Object.keys(options.env)])
+    if (/^GLOVEBOX_(TOKEN|SPEC|INSTALL)$/.test(name)) no(['env', name], 'is reserved');
+  for (const [at, { hidden }] of options.models.entries())
+    if (hidden)
+      no(
+        ['models', at, 'hidden'],
+        'cannot be kept here, where a mount names its repository: use modal',
+      );
+  const variables = options.models.map(({ var_name: name }) => name);
+  for (const [at, name] of variables.entries())
+    if (variables.indexOf(name) !== at)
+      no(['models', at, 'var_name'], `"${name}" is taken by another model`);
+  const mounts = options.volumes.map(({ mount }) => mount.replace(/\/+$/, ''));
+  for (const [at, mount] of mounts.entries())
+    if (mounts.some((other, index) => index !== at && `${mount}/`.startsWith(`${other}/`)))
+      no(['volumes', at, 'mount'], 'lies in another mount');
+  return found;
+}

@@ -1,0 +1,101 @@
+/** Everything that can be found out about a start for nothing: whose it is, what it runs on, what is missing, what it would cost. */
+import { GloveboxError } from '#core/errors.ts';
+import { renderBytes } from '#core/units.ts';
+import type { Quote } from '#sandbox/backend.ts';
+import { layoutBelow, type Layout } from '#sandbox/layout.ts';
+import { planModels, type ModelsPlan } from '#sandbox/models/plan.ts';
+import { ceilingUsd, checkBudget, checkMemory, findFlavor, usdPerHour } from './hardware.ts';
+import type { HubFlavor, HubHardware } from './hub-jobs.ts';
+import type { HuggingfaceOptions } from './options.ts';
+import type { HuggingfaceContext } from './settings.ts';
+
+export interface Prepared {
+  /** Of the person. */
+  readonly account: string;
+  readonly namespace: string;
+  readonly hardware: HubHardware;
+  readonly flavor: HubFlavor;
+  readonly secrets: Readonly<Record<string, string>>;
+  readonly layout: Layout;
+  readonly models: ModelsPlan;
+}
+
+/** @throws the first thing that would make the start fail. */
+export async function prepare(
+  options: HuggingfaceOptions,
+  huggingface: HuggingfaceContext,
+  projectDir: string,
+  signal: AbortSignal,
+): Promise<Prepared> {
+  const { hub, settings } = huggingface;
+  const { namespace: configured, variables, hubUrl, root } = settings();
+  const secrets: Record<string, string> = {};
+  for (const { env, as } of options.secrets) {
+    const value = variables[env];
+    if (value === undefined || value === '')
+      throw new GloveboxError('config/invalid', `The secret ${env} is not set.`, {
+        hint: `Set the variable ${env} where Glovebox runs, or leave it out of secrets.`,
+      });
+    secrets[as ?? env] = value;
+  }
+  const account = await hub.account(signal);
+  const wanted = options.namespace ?? configured ?? account.name;
+  const known = [account.name, ...account.organisations];
+  const namespace = known.find((name) => name.toLowerCase() === wanted.toLowerCase());
+  if (namespace === undefined)
+    throw new GloveboxError('config/invalid', `The namespace ${wanted} is none of yours.`, {
+      hint: `Yours are: ${known.join(', ')}.`,
+    });
+  const hardware = await hub.hardware(signal);
+  const flavor = findFlavor(options, hardware);
+  checkBudget(options, flavor, hardware.isLive);
+  const layout = (await huggingface.layout?.()) ?? layoutBelow(root, options.jupyter_port);
+  const models = await planModels(options.models, {
+    access: { url: hubUrl, token: await hub.token() },
+    modelsDir: layout.models,
+    projectDir,
+    variables,
+    // Nothing is hidden here, so no name is made from it.
+    secret: '',
+    signal,
+  });
+  checkMemory(models.loadedBytes, flavor, hardware);
+  return { account: account.name, namespace, hardware, flavor, secrets, layout, models };
+}
+
+/** The same, for who asks before it is started. */
+export async function quoteJob(
+  options: HuggingfaceOptions,
+  huggingface: HuggingfaceContext,
+  { projectDir, signal }: { readonly projectDir: string; readonly signal: AbortSignal },
+): Promise<Quote> {
+  const prepared = await prepare(options, huggingface, projectDir, signal);
+  const { namespace, hardware, flavor, secrets, models } = prepared;
+  const { max_lifetime_seconds: lifetimeS, idle_timeout_seconds: idleS } = options;
+  const perHour = usdPerHour(flavor);
+  const idle =
+    idleS === 0 ? 'never for idleness' : `when its kernels have run nothing for ${idleS} s`;
+  return {
+    ...(perHour !== undefined && {
+      usdPerHour: perHour,
+      ceilingUsd: ceilingUsd(perHour, lifetimeS),
+      priceSource: hardware.source,
+    }),
+    limitS: lifetimeS,
+    hardware: [flavor.name, flavor.machine].filter((words) => words !== '').join(': '),
+    isPriceFresh: hardware.isLive,
+    account: namespace,
+    remarks: [
+      `the Hub ends it after ${lifetimeS} s, and ${idle}`,
+      'the price holds the fee of the open port, as it was published',
+      ...models.weights.map(
+        ({ label, totalBytes }) =>
+          `${label}: ${renderBytes(totalBytes)}, mounted from the Hub and read when it is loaded`,
+      ),
+      ...(Object.keys(secrets).length > 0
+        ? ['kernels see secrets and may reach every address']
+        : []),
+      ...(hardware.isLive ? [] : ['the Hub does not tell prices now: they are for display only']),
+    ],
+  };
+}

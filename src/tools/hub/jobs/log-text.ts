@@ -1,0 +1,75 @@
+/** Makes the log of a Job readable: what uv installs is one line, what was asked for is found, and the middle goes first. */
+import { stripVTControlCharacters } from 'node:util';
+import { GloveboxError } from '#core/errors.ts';
+import type { LogLine } from '#hub/jobs/job-logs.ts';
+import { headAndTail } from '#shell/head-and-tail.ts';
+
+const CONTEXT_LINES = 2;
+/** Longer lines are cut before a pattern sees them. */
+const MAX_LINE_CHARS = 4000;
+const MAX_LINES = 20_000;
+const TROUBLE = /error|failed|no solution|conflict|warning/i;
+
+/** Keeps the newest lines of a log, and counts the others. */
+export class LogLines {
+  readonly lines: string[] = [];
+  dropped = 0;
+  readonly #sinceMs: number;
+
+  /** @throws GloveboxError `input/invalid` for a time that is none. */
+  constructor(since?: string) {
+    this.#sinceMs = since === undefined ? Number.NEGATIVE_INFINITY : Date.parse(since);
+    if (!Number.isNaN(this.#sinceMs)) return;
+    throw new GloveboxError('input/invalid', `since: "${since}" is no time.`, {
+      hint: 'write it as 2026-01-31T12:00:00Z.',
+    });
+  }
+
+  add({ text, timestamp }: LogLine): void {
+    if (Date.parse(timestamp) < this.#sinceMs) return;
+    this.lines.push(stripVTControlCharacters(text).slice(0, MAX_LINE_CHARS));
+    if (this.lines.length <= MAX_LINES) return;
+    this.lines.shift();
+    this.dropped += 1;
+  }
+}
+
+/** Everything before uv's `Installed 12 packages` in one line, unless something went wrong there. */
+export function foldInstallation(lines: readonly string[]): readonly string[] {
+  const end = lines.findIndex((line) => /^Installed \d+ packages? in /.test(line));
+  const before = lines.slice(0, end);
+  if (end < 1 || before.some((line) => TROUBLE.test(line))) return lines;
+  return [`[${before.length} lines of uv left out] ${lines[end]}`, ...lines.slice(end + 1)];
+}
+
+/** Lines that hold the text, or match `/regex/flags`, with those around them; gaps are marked. */
+export function grepLines(lines: readonly string[], pattern: string): readonly string[] {
+  const isMatch = matcherOf(pattern);
+  const shown = new Set<number>();
+  for (const [at, line] of lines.entries())
+    if (isMatch(line))
+      for (let near = at - CONTEXT_LINES; near <= at + CONTEXT_LINES; near += 1) shown.add(near);
+  const kept = [...shown].filter((at) => at >= 0 && at < lines.length).toSorted((a, b) => a - b);
+  return kept.flatMap((at, index) => {
+    const isGap = index > 0 && kept[index - 1] !== at - 1;
+    return isGap ? ['--', lines[at] ?? ''] : [lines[at] ?? ''];
+  });
+}
+
+function matcherOf(pattern: string): (line: string) => boolean {
+  const [, source, flags] = /^\/(.+)\/([imsu]*)$/s.exec(pattern) ?? [];
+  if (source === undefined) return (line) => line.includes(pattern);
+  try {
+    const regex = new RegExp(source, flags);
+    return (line) => regex.test(line);
+  } catch (error) {
+    throw new GloveboxError('input/invalid', `grep: ${pattern} is no regular expression.`, {
+      hint: 'leave the slashes out to search for plain text.',
+      cause: error,
+    });
+  }
+}
+
+/** Within the budget: the beginning, and for more of it the end. */
+export const cutLog = (lines: readonly string[], chars: number): string =>
+  headAndTail(lines.join('\n'), chars).text;

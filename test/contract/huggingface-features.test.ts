@@ -1,0 +1,294 @@
+/** What a sandbox in a Job is asked for is what it gets: requests, two gates, labels that prove nothing, limits, prices. */
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { LABEL } from '#sandbox/backends/huggingface/labels.ts';
+import type { FakeJob } from '../fakes/hub/fake-job.ts';
+import { startFakeService } from '../fakes/hub/fake-service.ts';
+import {
+  JOB_TOKEN,
+  makeHuggingfaceRig,
+  SMALL_JOB,
+  type HuggingfaceRig,
+} from '../rigs/huggingface-backend.ts';
+import { freePort } from '../rigs/free-port.ts';
+import { startRawKernel } from '../rigs/raw-kernel.ts';
+import { ask, Caller, failureOf, never } from './contract-rig.ts';
+
+let rig: HuggingfaceRig;
+beforeEach(async () => {
+  rig = await makeHuggingfaceRig();
+});
+afterEach(() => rig.dispose());
+
+function callerWith(options: object = {}, id?: string): Caller {
+  const rigOfCaller = {
+    projectDir: rig.projectDir,
+    options: { ...SMALL_JOB, ...options },
+    countAtEngine: async () => rig.fake.alive().length,
+  };
+  return new Caller(rigOfCaller, id);
+}
+
+const only = (): FakeJob => rig.fake.alive()[0] ?? expect.fail('nothing runs');
+const quote = (options: object) =>
+  rig.newBackend().quote?.(options, { projectDir: rig.projectDir, signal: never() }) ??
+  expect.fail('no quote');
+
+test('33, 34: asks for an open port, a limit and labels; tokens are secrets; a cell runs through both gates', async () => {
+  const caller = callerWith({
+    max_lifetime_seconds: 1800,
+    volumes: [{ type: 'dataset', source: 'org/data', mount: '/data/x' }],
+  });
+  await caller.startAndWait(rig.newBackend());
+  const job = only();
+  const { body, labels } = job;
+  const [port] = body.expose?.ports ?? [];
+  expect(body).toMatchObject({
+    timeoutSeconds: 1800,
+    flavor: 'cpu-basic',
+    dockerImage: 'python:3.12',
+    volumes: [{ type: 'dataset', source: 'org/data', mountPath: '/data/x', readOnly: true }],
+  });
+  expect(labels).toMatchObject({
+    glovebox: '1',
+    name: caller.id,
+    [LABEL.id]: caller.id,
+    [LABEL.owner]: expect.stringMatching(/^[0-9a-f]{16}$/),
+    [LABEL.nonce]: expect.stringMatching(/^[0-9a-f]{32}$/),
+    [LABEL.port]: String(port),
+  });
+  const { GLOVEBOX_TOKEN: token = '', ...others } = body.secrets ?? {};
+  expect(token).toMatch(/^[0-9a-f]{64}$/);
+  expect(others).toEqual({});
+  const told = JSON.stringify([{ ...body, secrets: undefined }, labels]);
+  for (const secret of [token, JOB_TOKEN]) expect(told).not.toContain(secret);
+
+  const endpoint = await rig.newBackend().endpoint(caller.handle(), never());
+  const kernel = await startRawKernel(endpoint, 'test.ipynb');
+  const code = 'import json, os\njson.dump(dict(os.environ), open("env.json", "w"))';
+  expect(await kernel.execute(code)).toBe('ok');
+  await kernel.leave();
+  const seen = readFileSync(path.join(job.root, 'workspace/env.json'), 'utf8');
+  for (const secret of [token, JOB_TOKEN]) expect(seen).not.toContain(secret);
+  const [proxy] = job.proxies;
+  expect(proxy?.seen.every(({ authorization }) => authorization === `Bearer ${JOB_TOKEN}`)).toBe(
+    true,
+  );
+  expect(proxy?.paths.filter((at) => at.includes('token='))).toEqual([]);
+  // The Hub token alone opens nothing.
+  const bearer = { ...endpoint, headers: { Authorization: `Bearer ${JOB_TOKEN}` } };
+  expect((await ask(bearer, 'GET', 'api/status')).status).toBe(403);
+
+  const foreign = await startFakeService('foreign');
+  if (proxy !== undefined) proxy.redirectTo = `${foreign.url}/api/status`;
+  expect(await rig.newBackend().state(caller.handle(), never())).toMatchObject({
+    state: 'unreachable',
+  });
+  expect(foreign.requests).toEqual([]);
+  await foreign.close();
+});
+
+test('35: a machine with the Hub token alone finds it and uses it; forged labels are not believed and learn no token', async () => {
+  const caller = callerWith();
+  await caller.startAndWait(rig.newBackend());
+  const real = only();
+  const always200 =
+    'import http.server, sys\nclass H(http.server.BaseHTTPRequestHandler):\n def do_GET(self):\n  print(dict(self.headers), flush=True); self.send_response(200); self.end_headers()\nhttp.server.HTTPServer(("127.0.0.1", int(sys.argv[1])), H).serve_forever()';
+  const forged: FakeJob[] = [];
+  for (const initiator of ['me', 'somebody']) {
+    const port = await freePort();
+    const answer = await fetch(`${rig.hub.url}/api/jobs/me`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${JOB_TOKEN}` },
+      body: JSON.stringify({
+        command: ['python3', '-c', always200, String(port)],
+        arguments: [],
+        environment: {},
+        flavor: 'cpu-basic',
+        timeoutSeconds: 60,
+        labels: { ...real.labels, [LABEL.id]: 'local-forged-000000000001' },
+        expose: { ports: [port] },
+      }),
+    });
+    expect(answer.status).toBe(200);
+    const job = rig.fake.newest();
+    job.initiator = initiator;
+    forged.push(job);
+    await expect
+      .poll(async () => {
+        const url = job.exposeUrls[0] ?? '';
+        const headers = { authorization: `Bearer ${JOB_TOKEN}` };
+        return (await fetch(url, { headers }).catch(() => undefined))?.status;
+      })
+      .toBe(200);
+  }
+  const backend = (await rig.newMachine())();
+  const found = await backend.discover?.(rig.projectDir, never());
+  expect(found?.map(({ id }) => id)).toEqual([caller.id]);
+  const [handle] = found ?? [];
+  if (handle === undefined) return expect.fail('not found');
+  expect(await backend.state(handle, never())).toMatchObject({ state: 'ready' });
+  const endpoint = await backend.endpoint(handle, never());
+  expect((await ask(endpoint, 'GET', 'api/status')).status).toBe(200);
+  const token = real.body.secrets?.['GLOVEBOX_TOKEN'] ?? '';
+  for (const job of forged) expect(JSON.stringify(job.log)).not.toContain(token);
+  await backend.stop(handle, never());
+  expect(real.stage).toBe('CANCELED');
+  return undefined;
+});
+
+test('H9: a model is mounted at its commit, checked, and named to kernels; half of one ends the start', async () => {
+  const commit = 'c'.repeat(40);
+  rig.hub.on('GET', /\/api\/models\/tiny\/model\/revision\/main/, () => ({
+    json: {
+      sha: commit,
+      siblings: [
+        { rfilename: 'config.json', size: 2, blobId: 'b1' },
+        { rfilename: 'model.safetensors', size: 8, lfs: { sha256: 'ab', size: 8 } },
+      ],
+      safetensors: { parameters: { F32: 2 } },
+    },
+  }));
+  const folder = path.join(rig.projectDir, 'weights');
+  mkdirSync(folder);
+  writeFileSync(path.join(folder, 'config.json'), '{}');
+  writeFileSync(path.join(folder, 'model.safetensors'), '12345678');
+  rig.fake.volumes.set('model:tiny/model', folder);
+  const models = [{ id: 'tiny/model', preload: false }];
+  const caller = callerWith({ models });
+  await caller.startAndWait(rig.newBackend());
+  const job = only();
+  expect(job.body.volumes).toEqual([
+    {
+      type: 'model',
+      source: 'tiny/model',
+      mountPath: `models/tiny--model/${commit}`,
+      revision: commit,
+      readOnly: true,
+    },
+  ]);
+  const endpoint = await rig.newBackend().endpoint(caller.handle(), never());
+  const kernel = await startRawKernel(endpoint, 'test.ipynb');
+  const code = 'import os\nassert os.listdir(os.environ["MODEL_MODEL_PATH"])';
+  expect(await kernel.execute(code)).toBe('ok');
+  await kernel.leave();
+  writeFileSync(path.join(folder, 'model.safetensors'), '1234');
+  const half = callerWith({ models }, 'local-half-000000000001');
+  const failure = await failureOf(half.start(rig.newBackend()));
+  expect(failure.message).toContain('model.safetensors has 4 bytes instead of 8');
+  const hidden = { models: [{ id: 'tiny/model', hidden: true }] };
+  expect((await failureOf(quote(hidden))).message).toContain('use modal');
+});
+
+describe('36, 37: ends and stages', () => {
+  test('a server that nobody uses ends itself, and with it the Job', async () => {
+    const caller = callerWith();
+    const backend = rig.newBackend({}, { limits: { idleS: 60, emptyServerS: 1 } });
+    await caller.startAndWait(backend);
+    const ended = await caller.waitFor(rig.newBackend(), 'ended');
+    expect(ended.end).toMatchObject({ cause: 'idle' });
+    expect(rig.fake.newest().stage).toBe('COMPLETED');
+  });
+
+  test('a Job that gets no hardware is cancelled at the limit', async () => {
+    rig.fake.isStalled = true;
+    const caller = callerWith({ capacity_timeout_seconds: 1 });
+    const failure = await failureOf(caller.start(rig.newBackend()));
+    expect(failure.code).toBe('sandbox/no-capacity');
+    expect(rig.fake.newest().stage).toBe('CANCELED');
+    expect(caller.reports.map(({ message }) => message)).toContain(
+      'waiting for cpu-basic (job0001)',
+    );
+  });
+
+  test('an unknown stage is waited through; an end before the first answer fails at once, with the log', async () => {
+    rig.fake.isStalled = true;
+    const caller = callerWith();
+    const starting = caller.start(rig.newBackend());
+    await expect.poll(() => rig.fake.alive().length).toBe(1);
+    const job = only();
+    job.stage = 'PULLING_IMAGE';
+    const said = (): string => caller.reports.map(({ message }) => message).join('\n');
+    await expect.poll(said, { timeout: 5000 }).toContain('(PULLING_IMAGE)');
+    job.start();
+    expect((await starting).state).toBe('ready');
+    const failing = callerWith({}, 'local-failing-000000000001');
+    rig.fake.isStalled = false;
+    const failure = await failureOf(failing.start(rig.newFailingBackend()));
+    expect(failure.code).toBe('sandbox/start-failed');
+    expect(failure.message).toContain('ended as ERROR: Job failed with exit code: 1');
+    expect(failure.message).toContain('the server is broken on purpose');
+  });
+
+  test('M13: a lost answer makes no second Job, and one that cannot be seen to end is told as such', async () => {
+    rig.fake.losesReply = true;
+    const caller = callerWith();
+    expect((await caller.startAndWait(rig.newBackend())).state).toBe('ready');
+    expect(rig.fake.jobs.size).toBe(1);
+    rig.fake.ignoresCancel = true;
+    const backend = rig.newBackend({}, { limits: { endMs: 300 } });
+    const failure = await failureOf(backend.stop(caller.handle(), never()));
+    expect(failure).toMatchObject({
+      code: 'sandbox/stop-failed',
+      message: expect.stringMatching(
+        /me\/job0001 could not be seen to end and may cost \$0\.02 per hour/,
+      ),
+    });
+    expect((await backend.state(caller.handle(), never())).state).toBe('stopping');
+    rig.fake.ignoresCancel = false;
+    await rig.newBackend().stop(caller.handle(), never());
+    expect(rig.fake.alive()).toEqual([]);
+  });
+});
+
+describe('38, H15, H16: hardware', () => {
+  test('is what the Hub lists now, with its price and the fee of the port', async () => {
+    rig.fake.hardware = [
+      ...rig.fake.hardware,
+      {
+        name: 'b300x2',
+        cpu: '64 vCPU',
+        ram: '500 GB',
+        accelerator: { type: 'gpu', model: 'B300', quantity: '2', vram: '576 GB' },
+        unitCostMicroUSD: 200_000,
+        unitLabel: 'minute',
+      },
+    ];
+    const offers = await rig.newBackend().offers(never());
+    expect(offers.find(({ name }) => name === 'b300x2')).toMatchObject({
+      usdPerHour: 12.01,
+      gpus: [{ name: 'B300', count: 2, memoryMiB: 288 * 1024 }],
+    });
+    const told = await quote({ gpu: 'B300', gpu_count: 2, max_lifetime_seconds: 7200 });
+    expect(told.usdPerHour).toBeCloseTo(12.01);
+    expect(told.ceilingUsd).toBeCloseTo(24.02);
+    expect(told).toMatchObject({ limitS: 7200, isPriceFresh: true, account: 'me' });
+    expect((await quote({ gpu: 'a100' })).hardware).toContain('a100-large');
+    expect((await quote({ gpu: 'A100', gpu_count: 8 })).hardware).toContain('a100x8');
+  });
+
+  test('that is not there, costs too much, or whose price nobody tells is refused before anything is asked for', async () => {
+    const refused = async (options: object) => failureOf(quote(options));
+    expect(await refused({ gpu: 'A100', gpu_count: 4 })).toMatchObject({
+      code: 'config/invalid',
+      message: expect.stringMatching(/nothing with 4 x A100[^]*a100x8 \(\$20\.01\/h\)/),
+    });
+    expect((await refused({ flavor: 'a10g-larg' })).message).toContain('Did you mean "a10g-large"');
+    expect(await refused({ flavor: 'a10g-large', max_cost_usd: 1 })).toMatchObject({
+      code: 'sandbox/over-budget',
+      hint: expect.stringContaining('at most 2340'),
+    });
+    expect((await refused({ secrets: [{ env: 'NOT_SET' }] })).message).toContain('NOT_SET');
+    expect((await refused({ namespace: 'others' })).hint).toContain('me, org');
+    expect((await refused({ flavor: 'a', gpu: 'b' })).code).toBe('config/invalid');
+    expect(rig.fake.jobs.size).toBe(0);
+    rig.hub.fail(/\/api\/jobs\/hardware/, { status: 500 }, 99);
+    const other = (await rig.newMachine())();
+    const rough = await other.quote?.(
+      { flavor: 'h200' },
+      { projectDir: rig.projectDir, signal: never() },
+    );
+    expect(rough).toMatchObject({ isPriceFresh: false });
+  });
+});
