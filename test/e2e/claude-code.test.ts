@@ -199,6 +199,15 @@ describe.skipIf(isMissing('Claude Code', hasClaude, howToGetClaude))(
       expect(version).toMatchObject({ isError: false, text: VERSION });
     });
 
+    it('W10: takes up a function that was exposed meanwhile as a tool, and calls it', () => {
+      const [, , , , , , served, , , called, stopped] = toolOutcomes(
+        api.requests.at(-1)?.messages ?? [],
+      );
+      expect(served).toMatchObject({ isError: false, text: expect.stringContaining('layers') });
+      expect(called).toMatchObject({ isError: false, text: expect.stringContaining('12') });
+      expect(stopped).toMatchObject({ isError: false, text: 'probe has ended.' });
+    });
+
     it('11.3: a command reaches the model, and may use the tools that it names without a question', async () => {
       const other = await startFakeMessagesApi([
         { tools: [{ name: tool('sandbox_list'), input: { all_projects: true } }] },
@@ -214,15 +223,6 @@ describe.skipIf(isMissing('Claude Code', hasClaude, howToGetClaude))(
       expect(result).toMatchObject({ result: 'STATUS', is_error: false, permission_denials: [] });
       const [listed] = toolOutcomes(other.requests.at(-1)?.messages ?? []);
       expect(listed).toMatchObject({ isError: false, text: expect.stringContaining('local') });
-    });
-
-    it('W10: takes up a function that was exposed meanwhile as a tool, and calls it', () => {
-      const [, , , , , , served, , , called, stopped] = toolOutcomes(
-        api.requests.at(-1)?.messages ?? [],
-      );
-      expect(served).toMatchObject({ isError: false, text: expect.stringContaining('layers') });
-      expect(called).toMatchObject({ isError: false, text: expect.stringContaining('12') });
-      expect(stopped).toMatchObject({ isError: false, text: 'probe has ended.' });
     });
 
     it('keeps the notebook in the project', () => {
