@@ -20,7 +20,7 @@ const types = defineConfig({
   format: 'esm',
   platform: 'node',
   dts: { emitDtsOnly: true, oxc: true },
-  deps: { neverBundle: [/^#(?!core|library)/] },
+  deps: { neverBundle: [/^#(?!core|library|workspace\/library)/] },
   clean: false,
   logLevel: 'warn',
 });

@@ -1,4 +1,5 @@
 /** The process of a set-up script: loads TypeScript, gives the script the library, and tells `glovebox run` what comes of it. */
+import { readFile } from 'node:fs/promises';
 import { register } from 'node:module';
 import { pathToFileURL } from 'node:url';
 import { isGloveboxError } from '#core/errors.ts';
@@ -51,11 +52,24 @@ export async function runScript([file = '', ...args]: readonly string[]): Promis
   try {
     await import(pathToFileURL(file).href);
   } catch (error) {
-    process.stderr.write(`${renderError(error)}\n`);
     await close();
-    process.exit(1);
+    if (!(error instanceof SyntaxError)) {
+      process.stderr.write(`${renderError(error)}\n`);
+      process.exit(1);
+    }
+    if (await usesUsing(file))
+      process.stderr.write(
+        `Node ${process.versions.node} does not know "using", which Node 24 does. Call terminate() in a finally block.\n`,
+      );
+    // As nobody's: Node then shows the line of the source, which it tells nobody else.
+    process.nextTick(() => {
+      throw error;
+    });
   }
 }
+
+const usesUsing = async (file: string): Promise<boolean> =>
+  /^\s*(await\s+)?using\s+\w+\s*=/m.test(await readFile(file, 'utf8').catch(() => ''));
 
 /** Calls of the library that are under way end, and what they were making with them; then the process does. */
 function giveUp(): void {
@@ -84,9 +98,9 @@ function tell(message: ScriptMessage): Promise<void> {
 }
 
 function renderError(error: unknown): string {
-  if (!isGloveboxError(error))
-    return error instanceof Error ? (error.stack ?? error.message) : String(error);
-  const where = (error.stack ?? '').split('\n').filter((line) => /^\s+at /.test(line));
+  const stack = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  if (!isGloveboxError(error)) return stack;
+  const where = stack.split('\n').filter((line) => /^\s+at /.test(line));
   const next = error.hint === undefined ? [] : [`  next: ${error.hint}`];
   return [`${error.code}: ${error.message}`, ...next, ...where].join('\n');
 }

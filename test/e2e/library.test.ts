@@ -205,6 +205,11 @@ describe('glovebox run SCRIPT', () => {
       stdout: '',
       stderr: expect.stringMatching(/broken\.ts.*\(1:10\)/s),
     });
+    writeFileSync(path.join(bundle.project, 'newer.ts'), 'await using x = nothing();\n');
+    const newer = await cli('run', 'newer.ts');
+    expect(newer.stderr).toMatch(
+      /Node 2[02]\..* does not know "using"[\s\S]*newer\.ts:1|ReferenceError: nothing/,
+    );
     expect(await cli('run', 'nothing.ts')).toMatchObject({
       code: 1,
       stderr: expect.stringContaining('nothing.ts'),
