@@ -8,6 +8,7 @@ export const JOBS_OPTIONS = {
     default: undefined,
     defaultText: 'the Hub token',
     env: 'GLOVEBOX_JOB_TOKEN',
+    pluginOption: 'job_token',
     from: 'user',
     about: 'Token that goes into Jobs as HF_TOKEN; a fine-grained one is recommended.',
   }),

@@ -79,16 +79,26 @@ describe('11.1: variables', () => {
     expect((await loadConfig({ env, cwd: '/', projectDir: '/' })).get('backend')).toBeUndefined();
   });
 
+  it('takes a budget out of the options of the plugin, under the name that hooks and the server get', () => {
+    const option = { CLAUDE_PLUGIN_OPTION_BUDGET_USD: '3' };
+    expect(readPolicySettings(option).sessionCap).toBe(3_000_000);
+    expect(readPolicySettings({ ...option, GLOVEBOX_BUDGET_USD: '1' }).sessionCap).toBe(1_000_000);
+    expect(readPolicySettings({ CLAUDE_PLUGIN_OPTION_BUDGET_USD: '' }).sessionCap).toBeUndefined();
+    expect(readPolicySettings({ CLAUDE_PLUGIN_OPTION_BUDGET_DAY_USD: 'much' }).dayCap).toBe(0);
+  });
+
   it('has the same names as the table of options, which no file may set', () => {
     const rows = Object.entries(OPTION_TABLE).filter(([key]) => key.startsWith('policy.'));
-    const names = rows.map(([, { env, oldNames = [], from }]) => [
+    const names = rows.map(([, { env, oldNames = [], pluginOption, from }]) => [
       env,
       oldNames.map((old) => old.env),
+      pluginOption,
       from,
     ]);
-    const wanted = Object.values(POLICY_VARIABLES).map(({ env, old }) => [
-      env,
-      old === undefined ? [] : [old],
+    const wanted = Object.values(POLICY_VARIABLES).map((row) => [
+      row.env,
+      row.old === undefined ? [] : [row.old],
+      'plugin' in row ? row.plugin : undefined,
       'outside',
     ]);
     expect(names).toEqual(wanted);

@@ -1,12 +1,13 @@
 /** Reads how policy is set from the environment. Loads nothing: hooks, the server and the command line all read it here. */
 import { MICRO_PER_USD, parseUsd, type MicroUsd } from '#core/money.ts';
 import { variable, type Environment } from './environment.ts';
+import { pluginVariable } from './option.ts';
 
 /** The names, of which the first that is set counts. Only the environment may set them: a file of the project is not the user. */
 export const POLICY_VARIABLES = {
   autoApprove: { env: 'GLOVEBOX_YOLO', old: 'ML_INTERN_YOLO' },
-  sessionCap: { env: 'GLOVEBOX_BUDGET_USD', old: undefined },
-  dayCap: { env: 'GLOVEBOX_BUDGET_DAY_USD', old: undefined },
+  sessionCap: { env: 'GLOVEBOX_BUDGET_USD', old: undefined, plugin: 'budget_usd' },
+  dayCap: { env: 'GLOVEBOX_BUDGET_DAY_USD', old: undefined, plugin: 'budget_day_usd' },
   confirmCpuJobs: { env: 'GLOVEBOX_CONFIRM_CPU_JOBS', old: 'ML_INTERN_CONFIRM_CPU_JOBS' },
   confirmSlurm: { env: 'GLOVEBOX_CONFIRM_SLURM', old: undefined },
 } as const;
@@ -29,8 +30,9 @@ const DEFAULT_DAY_CAP: MicroUsd = 20 * MICRO_PER_USD;
  */
 export function readPolicySettings(env: Environment): PolicyFromEnvironment {
   const text = (name: keyof typeof POLICY_VARIABLES): string | undefined => {
-    const { env: current, old } = POLICY_VARIABLES[name];
-    return variable(env, current) ?? (old === undefined ? undefined : variable(env, old));
+    const row = POLICY_VARIABLES[name];
+    const names = [row.env, ...('plugin' in row ? [pluginVariable(row.plugin)] : []), row.old];
+    return names.flatMap((each) => (each === undefined ? [] : (variable(env, each) ?? [])))[0];
   };
   const autoApprove = truthOf(text('autoApprove'), false) ?? false;
   const cap = (
