@@ -227,6 +227,7 @@ describe.skipIf(withoutCertificate)('on record', () => {
       backend: 'modal' as const,
       projectDir: rig.projectDir,
       options: { ...MARKED, start_timeout_seconds: 10, cache_volume: false },
+      admit: async () => ({ attach: async () => {}, release: async () => {} }),
     };
     const wait = { waitMs: 50_000, signal: never(), report: () => undefined };
     expect((await failureOf(sandboxes.create(request, wait))).code).toBe('sandbox/stop-failed');
