@@ -215,20 +215,19 @@ describe('2.4, 14.12: arguments', () => {
     },
   );
 
-  it.each(fields.filter(({ type }) => type === 'array'))(
-    '$tool.name $field takes the spellings of a list',
-    (field) => {
-      for (const spelling of ['a, b', '["a","b"]', ['a', 'b']])
-        expect(parse(field, spelling)).toEqual({ value: ['a', 'b'] });
-      expect(parse(field, ' ')).toEqual({ value: undefined });
-      for (const bad of [5, [1], '[broken'])
-        expect(parse(field, bad).error).toContain('a list of texts');
-    },
-  );
+  // Those of hf_jobs are words of a command line, ports and mounts: each has a grammar of its own, and its own tests.
+  const lists = fields.filter(({ tool, type }) => type === 'array' && tool.name !== 'hf_jobs');
+  it.each(lists)('$tool.name $field takes the spellings of a list', (field) => {
+    for (const spelling of ['a, b', '["a","b"]', ['a', 'b']])
+      expect(parse(field, spelling)).toEqual({ value: ['a', 'b'] });
+    expect(parse(field, ' ')).toEqual({ value: undefined });
+    for (const bad of [5, [1], '[broken'])
+      expect(parse(field, bad).error).toContain('a list of texts');
+  });
 
   it('finds all of them', () => {
     const count = (type: string) => fields.filter((field) => field.type === type).length;
-    expect([count('integer'), count('boolean'), count('array')]).toEqual([22, 6, 3]);
+    expect([count('integer'), count('boolean'), lists.length]).toEqual([26, 10, 3]);
   });
 
   it('names the nearest field for one that it does not know', async () => {
