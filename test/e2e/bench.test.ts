@@ -26,6 +26,9 @@ const ROWS: readonly (readonly [string, 'floor' | 'no floor'])[] = [
   ['tools/list, all tools', 'no floor'],
   ['tools/list, the tools that are always loaded', 'no floor'],
   ['restart after kill -9, until get_run shows a finished run', 'floor'],
+  ['redaction, 10 MB of source code', 'no floor'],
+  ['redaction, one line of 5 MB', 'no floor'],
+  ['redaction, a transcript of 10 MB', 'no floor'],
 ];
 
 /** Without SLURM the first two say so, and have nothing to compare. */
