@@ -16,13 +16,17 @@ gc.disable()
 # jsonschema tries this optional checker of IRIs; compiling its grammar takes longer than everything else together.
 sys.modules["rfc3987_syntax"] = None  # type: ignore[assignment]
 
-from jupyter_server.auth.identity import IdentityProvider, PasswordIdentityProvider  # noqa: E402
 from jupyter_server.serverapp import ServerApp  # noqa: E402
 from jupyter_server.services.kernels.kernelmanager import AsyncMappingKernelManager  # noqa: E402
 from jupyter_server.utils import ensure_async  # noqa: E402
 from tornado.ioloop import IOLoop, PeriodicCallback  # noqa: E402
 from tornado.netutil import bind_sockets  # noqa: E402
 from traitlets import Int, Tuple, Type, Unicode  # noqa: E402
+
+try:
+    from jupyter_server.auth import identity
+except ImportError:  # Servers before 2.0 take their token in the usual ways only; they stand behind no proxy that wants those for itself.
+    identity = None  # type: ignore[assignment]
 
 
 class CarefulKernelManager(AsyncMappingKernelManager):
@@ -43,13 +47,15 @@ class CarefulKernelManager(AsyncMappingKernelManager):
         IOLoop.current().call_later(5, client.stop_channels)
 
 
-class SandboxIdentityProvider(PasswordIdentityProvider):
-    """Takes its token from a header of its own too, for when a proxy before it wants the Authorization header for itself."""
+if identity is not None:
 
-    def get_token(self, handler: Any) -> str | None:
-        own = handler.request.headers.get("X-Glovebox-Token")
-        # Whoever sends it means it: what else is in the request belongs to others.
-        return own if own is not None else super().get_token(handler)
+    class SandboxIdentityProvider(identity.PasswordIdentityProvider):
+        """Takes its token from a header of its own too, for when a proxy before it wants the Authorization header for itself."""
+
+        def get_token(self, handler: Any) -> str | None:
+            own = handler.request.headers.get("X-Glovebox-Token")
+            # Whoever sends it means it: what else is in the request belongs to others.
+            return own if own is not None else super().get_token(handler)
 
 
 class SandboxServerApp(ServerApp):
@@ -57,7 +63,8 @@ class SandboxServerApp(ServerApp):
 
     name = "jupyter-server"
     kernel_manager_class = Type(CarefulKernelManager, klass=AsyncMappingKernelManager)
-    identity_provider_class = Type(SandboxIdentityProvider, klass=IdentityProvider)
+    if identity is not None:
+        identity_provider_class = Type(SandboxIdentityProvider, klass=identity.IdentityProvider)
     # For servers that are started where nobody of ours watches, as in a batch job.
     ports = Tuple(Int(), Int(), default_value=(0, 0), config=True, help="The range of ports to choose from where `port` is 0.")
     announce_file = Unicode("", config=True, help="Is made when the server listens, with the numbers of its process and port.")

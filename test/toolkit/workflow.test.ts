@@ -116,6 +116,9 @@ describe.skipIf(isUnable)('done when: an agent with a model', () => {
       MODAL_TOKEN_SECRET: 'as-test-secret-of-the-account',
       MODAL_CONFIG_PATH: path.join(bundle.home, 'no-modal.toml'),
       NODE_EXTRA_CA_CERTS: process.env['NODE_EXTRA_CA_CERTS'] ?? '',
+      // This client cannot ask anybody.
+      GLOVEBOX_YOLO: '1',
+      GLOVEBOX_BUDGET_USD: '20',
       GLOVEBOX_MODAL_ROOT: '.',
       HF_ENDPOINT: hub.url,
     };
