@@ -17,9 +17,25 @@ export const toolTokens: Measure = {
   },
 };
 
-const tokensOf = (measure: string, listed: readonly object[], most: number): Finding => ({
-  measure,
-  unit: 'tokens',
-  bar: { of: 'median', most },
-  ours: [JSON.stringify(listed).length / CHARS_PER_TOKEN],
-});
+interface Listed {
+  readonly name: string;
+  readonly title?: string | undefined;
+  readonly description?: string | undefined;
+  readonly inputSchema: object;
+}
+
+/** Of what clients hand on to a model, at most; the hints are for themselves. */
+const tokensOf = (measure: string, listed: readonly Listed[], most: number): Finding => {
+  const read = listed.map(({ name, title, description, inputSchema }) => ({
+    name,
+    title,
+    description,
+    inputSchema,
+  }));
+  return {
+    measure,
+    unit: 'tokens',
+    bar: { of: 'median', most },
+    ours: [JSON.stringify(read).length / CHARS_PER_TOKEN],
+  };
+};
