@@ -102,7 +102,6 @@ describe.skipIf(isMissing('Chromium', hasChromium, howToGetChromium))('in one no
     // Nobody calls anything: the servers see it by themselves.
     await expect.poll(sources, { timeout: 20_000 }).toEqual(all);
     const answer = await call(first, 'execute_code', { session_id, code: 'print("after")' });
-    expect(answer.text).toMatch(/older version of the notebook/);
 
     // Now the person takes what is on disk, sees all of it, deletes a cell, and that stays so.
     await runInBrowser(page, 'print("not", "kept")', 'not kept');
@@ -113,8 +112,10 @@ describe.skipIf(isMissing('Chromium', hasChromium, howToGetChromium))('in one no
     await page.keyboard.press('d');
     await page.keyboard.press('d');
     await saveInBrowser(page, 'Overwrite');
-    await call(second, 'add_markdown', { session_id, markdown: 'the end' });
+    const end = await call(second, 'add_markdown', { session_id, markdown: 'the end' });
     await call(first, 'add_markdown', { session_id, markdown: 'really' });
+    // Either server may have been the one that repaired the file, and that one tells its own agent.
+    expect(`${answer.text}\n${end.text}`).toMatch(/older version of the notebook/);
     expect(await sources()).toEqual([...all, 'the end', 'really'].toSorted());
     for (const { source, outputs } of await readNotebookFile(file)) {
       const [, agent, number] = /^print\("a", (\d), (\d)\)$/.exec(source) ?? [];
