@@ -11,6 +11,8 @@ export interface HubTarget {
   readonly what: string;
   /** The page of it, where access to what is gated is asked for. */
   readonly page?: string;
+  /** Who answered, when it is not the Hub itself. */
+  readonly who?: string;
   /** The right that a token needs for it. Default `read`. */
   readonly scope?: 'read' | 'write';
 }
@@ -29,7 +31,7 @@ export function hubFailure(
   target: HubTarget,
 ): GloveboxError {
   const { code, text, hint } = explain(hub, response, target);
-  const message = `${text}\nThe Hub answered ${response.status}: ${reasonOf(response)}`;
+  const message = `${text}\n${capital(target.who ?? 'the Hub')} answered ${response.status}: ${reasonOf(response)}`;
   return new GloveboxError(code, message, hint === undefined ? {} : { hint });
 }
 
@@ -119,7 +121,7 @@ function explainStatus(
     default:
       return {
         code: 'remote/failed',
-        text: `The Hub failed at ${what}.`,
+        text: `${capital(target.who ?? 'the Hub')} failed at ${what}.`,
         hint: 'try again in a minute; https://status.huggingface.co tells of outages.',
       };
   }

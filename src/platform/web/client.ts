@@ -49,7 +49,7 @@ export function createWebClient(options: WebClientOptions): WebClient {
       let pauseMs = backoffMs(count, random());
       try {
         const answer = await exchange(request, credential, parts, signal);
-        if (last || !isTransient(answer.status)) return answer;
+        if (last || !isTransient(answer)) return answer;
         // No answer to "when" is followed by a guess; an answer is followed, or not waited for at all.
         pauseMs = waitHintMs(answer.headers, clock.now()) ?? pauseMs;
         if (waitedMs + pauseMs > MAX_WAIT_MS) return answer;
@@ -91,8 +91,8 @@ export function createWebClient(options: WebClientOptions): WebClient {
         await cache.save(key, { ...known, storedMs: clock.now() });
         return fromCache(known, 'revalidated', 0, source);
       }
-      if (isUsable && isTransient(answer.status)) return fromCache(known, 'stale', ageMs, source);
-      if (answer.status === 200 || answer.status === 404)
+      if (isUsable && isTransient(answer)) return fromCache(known, 'stale', ageMs, source);
+      if (answer.status === 200 || answer.status === 206 || answer.status === 404)
         await cache.save(key, toStored(answer, clock.now()));
       return toResponse(answer);
     } catch (error) {
