@@ -147,7 +147,6 @@ describe('2.2: the token of the Hub', () => {
     fail(404, { 'x-error-code': 'RevisionNotFound', 'x-error-message': 'Invalid rev id: x' });
     expect(await ask(5)).toMatch(/^\[remote\/not-found\].*\n.*404: Invalid rev id: x/);
     fail(501);
-    world.services.hub.fail(/.*/, { status: 501 }, 2);
     expect(await ask(6)).toMatch(/^\[remote\/unsupported\]/);
     world.services.hub.fail(/.*/, { status: 429, headers: { ratelimit: '"api";r=0;t=240' } }, 3);
     expect(await ask(7)).toMatch(
