@@ -108,16 +108,29 @@ function explainStatus(
       return {
         code: 'remote/conflict',
         text: `${capital(what)} was changed or made by somebody else.`,
+        hint: 'look at it again, and make the change anew if it still fits.',
       };
     case 413:
-      return { code: 'http/too-large', text: `${capital(what)} is too large for the Hub.` };
+      return {
+        code: 'http/too-large',
+        text: `${capital(what)} is too large for the Hub.`,
+        hint: "send less at once; Hugging Face's own program uploads what is large: hf upload.",
+      };
     case 400:
     case 422:
-      return { code: 'input/invalid', text: `The Hub does not accept the request for ${what}.` };
+      return {
+        code: 'input/invalid',
+        text: `${capital(target.who ?? 'the Hub')} does not accept the request for ${what}.`,
+        hint: 'correct what the reason above names.',
+      };
     case 429:
       return limited(hub, response, sent, source === undefined);
     case 501:
-      return { code: 'remote/unsupported', text: `The Hub does not offer ${what}.` };
+      return {
+        code: 'remote/unsupported',
+        text: `${capital(target.who ?? 'the Hub')} does not offer ${what}.`,
+        hint: `it is ${hub.hosts().hub} that was asked; a mirror may lack what huggingface.co has.`,
+      };
     default:
       return {
         code: 'remote/failed',

@@ -134,14 +134,28 @@ export function addDataset(services: FakeServices, dataset: FakeDataset): void {
     truncated: Object.keys(cut).length > 0,
     num_rows_total: rows.length,
   });
-  services.viewer.on('GET', /\/([a-z-]+)/, (request) => {
-    const asked = request.query.get('dataset');
-    if (asked !== null && asked === oldName) return viewerError(404, 'RenamedDatasetError');
-    if (asked !== id) return viewerError(404, 'ResponseNotFound');
+  if (oldName !== undefined)
+    viewedIn(services).set(oldName, () => viewerError(404, 'RenamedDatasetError'));
+  viewedIn(services).set(id, (request) => {
     const answer = answers[request.match[0] ?? ''];
     if (answer === undefined) throw new Error(`the viewer has no ${request.path}`);
     return dataset.viewer ?? { json: answer(request) };
   });
+}
+
+const viewed = new WeakMap<FakeServices, Map<string, (request: FakeRequest) => FakeAnswer>>();
+
+/** What the viewer knows, by id: one viewer for all datasets of a test. */
+function viewedIn(services: FakeServices): Map<string, (request: FakeRequest) => FakeAnswer> {
+  const known = viewed.get(services);
+  if (known !== undefined) return known;
+  const made = new Map<string, (request: FakeRequest) => FakeAnswer>();
+  viewed.set(services, made);
+  services.viewer.on('GET', /\/([a-z-]+)/, (request) => {
+    const answer = made.get(request.query.get('dataset') ?? '');
+    return answer === undefined ? viewerError(404, 'ResponseNotFound') : answer(request);
+  });
+  return made;
 }
 
 /** As storage answers a request for a part. */
