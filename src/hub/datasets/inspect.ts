@@ -239,18 +239,20 @@ function conclude(found: {
   };
 }
 
-/** The column whose conversations tell most: whole ones, then answers, then what is only asked. */
+const TELLING = ['messages', 'conversations', 'chosen', 'completion'];
+
+/** How late a column is looked at: whole conversations first, then answers, and what is only asked last. */
+function tells(column: string): number {
+  const at = TELLING.indexOf(column);
+  return column === 'prompt' ? TELLING.length + 1 : at < 0 ? TELLING.length : at;
+}
+
+/** The conversations of the column that tells most. */
 function chatOf(
   types: ReadonlyMap<string, FeatureType>,
   rows: readonly Row[],
 ): ChatLook | undefined {
-  const rank = (column: string): number =>
-    ['messages', 'conversations', 'chosen', 'completion'].indexOf(column);
-  const order = [...types].toSorted(
-    ([a], [b]) =>
-      Number(a === 'prompt') - Number(b === 'prompt') ||
-      (rank(a) < 0 ? 9 : rank(a)) - (rank(b) < 0 ? 9 : rank(b)),
-  );
+  const order = [...types].toSorted(([a], [b]) => tells(a) - tells(b));
   for (const [column, type] of order) {
     if (!isText(type) && !isDialogue(type)) continue;
     const read = isText(type) ? messagesInText : messagesIn;

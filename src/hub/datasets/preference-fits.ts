@@ -210,8 +210,10 @@ function balanceOf({ rows, frequencies }: Columns): string {
   const whole = frequencies?.get('label') ?? [];
   if (whole.length > 0) return ` Balance of label: ${counts(whole)}.`;
   const found = new Map<string, number>();
-  for (const { label } of rows)
-    if (label !== undefined) found.set(String(label), (found.get(String(label)) ?? 0) + 1);
+  for (const { label } of rows) {
+    const value = JSON.stringify(label);
+    if (label !== undefined) found.set(value, (found.get(value) ?? 0) + 1);
+  }
   return found.size === 0
     ? ''
     : ` Balance of label in ${rows.length} sampled rows: ${counts([...found])}.`;

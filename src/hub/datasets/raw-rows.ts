@@ -116,10 +116,11 @@ function jsonRow(line: string): readonly Row[] {
 export function jsonArrayRows(text: string): readonly Row[] {
   const rows: Row[] = [];
   const start = text.indexOf('[');
+  if (start < 0) return rows;
   let depth = 0;
   let begin = -1;
   let isInText = false;
-  for (let at = start + 1; start >= 0 && at < text.length; at += 1) {
+  for (let at = start + 1; at < text.length; at += 1) {
     const character = text[at];
     if (isInText) {
       if (character === '\\') at += 1;
