@@ -5,7 +5,7 @@ import { beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import type { Backend, SandboxStatus } from '#sandbox/backend.ts';
 import { ask, never, type Caller } from '../contract/contract-rig.ts';
 import { echo, startByteServer } from '../rigs/byte-servers.ts';
-import { isSlurmMissing } from '../rigs/slurm/slurm.ts';
+import { isSlurmMissing } from '../rigs/slurm/requirement.ts';
 import { expectEnd, seen, useLab } from './lab.ts';
 
 describe.skipIf(isSlurmMissing())('a job', () => {

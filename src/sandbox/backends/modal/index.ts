@@ -9,7 +9,7 @@ import { modalOffers } from './offers.ts';
 import { modalOptions } from './options.ts';
 import { quoteModal } from './prepare.ts';
 import { modalResources } from './resources.ts';
-import type { Listed } from './sdk.ts';
+import type { Listed } from './sdk-specs.ts';
 import type { ModalContext } from './settings.ts';
 import { layoutFor, startModal } from './start.ts';
 import { snapshotModal } from './snapshot.ts';

@@ -8,7 +8,8 @@ import { DEFAULT_CORES, DEFAULT_MEMORY_MIB } from './hardware.ts';
 import { placeOf, type ModelsPlan } from '#sandbox/models/plan.ts';
 import type { ModalOptions } from './options.ts';
 import { repositoryPaths } from './repositories.ts';
-import type { ModalSdk, SandboxSpec, VolumeMount } from './sdk.ts';
+import type { SandboxSpec, VolumeMount } from './sdk-specs.ts';
+import type { ModalSdk } from './sdk.ts';
 import type { SortedSecrets } from './secrets.ts';
 import { ownerTag, projectTag, TAG } from './tags.ts';
 
