@@ -2,7 +2,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { LABEL } from '#sandbox/backends/huggingface/labels.ts';
+import { MARK as LABEL } from '#sandbox/rented/marks.ts';
 import type { FakeJob } from '../fakes/hub/fake-job.ts';
 import { startFakeService } from '../fakes/hub/fake-service.ts';
 import {

@@ -20,7 +20,7 @@ import { removeShortLivedFiles } from './remove-files.ts';
 import { runtimeDirFor } from './runtime-dir.ts';
 import { writeKernels } from './server-config.ts';
 import { logTail } from './server-log.ts';
-import { serverFiles, ServerStore, type ServerRecord } from './server-record.ts';
+import { serverFiles, serverStore, type ServerRecord, type ServerStore } from './server-record.ts';
 import { LOG_LINES, serverState } from './server-state.ts';
 import type { LocalContext, LocalOptions, LocalSettings } from './settings.ts';
 
@@ -38,18 +38,20 @@ export async function startServer(
   const settings = local.settings();
   refusePublicAddress(settings.bindIp);
   const rootDir = await realFolder(settings.serverRootDir ?? projectDir);
-  const store = new ServerStore(settings.dir, id, local.clock);
+  const store = serverStore(settings.dir, id, local.clock);
   for (;;) {
     const alive = await followLiving(store, context, local);
     if (alive !== undefined) {
       await context.remember({ rootDir: (await store.read())?.rootDir ?? rootDir });
       return alive;
     }
-    const claim = newUuid();
-    const claimed = await claimStart(store, {
-      claim,
+    const claimed = await store.claim({
       projectDir,
       rootDir,
+      phase: 'preparing',
+      generation: 1,
+      claim: newUuid(),
+      starter: currentIdentity(),
       startedMs: local.clock.now(),
     });
     if (claimed === undefined) continue;
@@ -94,25 +96,6 @@ async function followLiving(
       message: status.state === 'preparing' ? 'another process is starting it' : status.state,
     });
     await sleep(clock, 100, signal);
-  }
-}
-
-/** Writes the record of a new start, unless somebody else was faster. */
-async function claimStart(
-  store: ServerStore,
-  start: Pick<ServerRecord, 'claim' | 'projectDir' | 'rootDir' | 'startedMs'>,
-): Promise<ServerRecord | undefined> {
-  const fresh = { ...start, phase: 'preparing' as const, starter: currentIdentity() };
-  try {
-    if ((await store.read()) === undefined) return await store.create({ ...fresh, generation: 1 });
-    const next = await store.update((current) =>
-      current.phase === 'ended' ? { ...fresh, generation: current.generation + 1 } : current,
-    );
-    return next.claim === start.claim ? next : undefined;
-  } catch (error) {
-    if (isGloveboxError(error, 'record/exists') || isGloveboxError(error, 'record/missing'))
-      return undefined;
-    throw error;
   }
 }
 

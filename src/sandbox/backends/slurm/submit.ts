@@ -50,7 +50,7 @@ export async function submit(
   context.report({ message: `submitting to ${prepared.host.name}` });
   throwIfAborted(signal);
   const submittingMs = parts.clock.now();
-  await changeClaimed(store, claimed, (current) => ({ ...current, submittingMs }));
+  await store.changeAs(claimed.claim, (current) => ({ ...current, submittingMs }));
   // From here on nobody gives up: the answer decides whether there is a job.
   const submitting = sendOnce(prepared, parts, store, claimed);
   const job = await abandonOn(submitting, signal);
@@ -95,7 +95,7 @@ async function prepare(
     host.writeFile(`${jobDir}/nonce`, `${nonce}\n`, { signal }),
     host.writeFile(`${jobDir}/${JOB_NOTE}`, JSON.stringify(note), { signal }),
   ]);
-  await changeClaimed(store, claimed, (current) => ({
+  await store.changeAs(claimed.claim, (current) => ({
     ...current,
     hostName: host.name,
     loginHost,
@@ -298,16 +298,4 @@ async function noteSubmitted(
   const cluster = sent.cluster === undefined ? [] : ['-M', sent.cluster];
   await schedulerCommand(host, ['scancel', ...cluster, sent.id], { signal });
   throw new GloveboxError('cancelled', 'The sandbox was stopped while it was being submitted.');
-}
-
-/** @throws `cancelled` when somebody stopped the sandbox, or started it anew, meanwhile. */
-async function changeClaimed(
-  store: JobStore,
-  claimed: JobRecord,
-  how: (current: JobRecord) => JobRecord,
-): Promise<JobRecord> {
-  return store.update((current) => {
-    if (current.claim === claimed.claim) return how(current);
-    throw new GloveboxError('cancelled', 'The sandbox was stopped while it was starting.');
-  });
 }

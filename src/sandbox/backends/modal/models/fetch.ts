@@ -15,11 +15,12 @@ import {
 import type { Progress } from '#sandbox/backend.ts';
 import type { Layout } from '#sandbox/layout.ts';
 import { commandFor } from '#sandbox/rented-server.ts';
-import { NEVER, type Connection } from '../connection.ts';
-import { endForSure } from '../end-for-sure.ts';
-import { logTail } from '../log.ts';
+import { endForSure } from '#sandbox/rented/end-for-sure.ts';
+import { logTail } from '#sandbox/rented/log-tail.ts';
+import { MARK, ownerMark } from '#sandbox/rented/marks.ts';
+import { NEVER } from '#sandbox/rented/start.ts';
+import type { Connection } from '../connection.ts';
 import type { ModalSdk } from '../sdk.ts';
-import { ownerTag, TAG } from '../tags.ts';
 import type { WeightsPlan } from '#sandbox/models/plan.ts';
 
 /** A small machine: the network is what takes time. */
@@ -100,10 +101,10 @@ async function download(plan: WeightsPlan, context: FetchContext): Promise<void>
           state: layout.state,
         }),
         tags: {
-          [TAG.glovebox]: '1',
-          [TAG.owner]: ownerTag(sdk.identity),
-          [TAG.op]: op,
-          [TAG.deadline]: String(clock.now() + LIMIT_MS),
+          [MARK.glovebox]: '1',
+          [MARK.owner]: ownerMark(sdk.identity),
+          [MARK.op]: op,
+          [MARK.deadline]: String(clock.now() + LIMIT_MS),
         },
         timeoutMs: LIMIT_MS,
         cpu: CORES,
@@ -122,7 +123,8 @@ async function download(plan: WeightsPlan, context: FetchContext): Promise<void>
     await untilDone(plan, modalId, context);
   } catch (error) {
     if (isGloveboxError(error, 'sandbox/name-taken')) throw error;
-    await endForSure({ op, modalId }, { sdk, clock, signal: NEVER });
+    const made = modalId === undefined ? {} : { machineId: modalId };
+    await endForSure({ op, ...made }, connection.provider, NEVER);
     throw error;
   }
 }
@@ -160,7 +162,7 @@ async function fetchFailed(
   connection: Connection,
   signal: AbortSignal,
 ): Promise<GloveboxError> {
-  const tail = await logTail(modalId, connection, signal);
+  const tail = await logTail({ id: modalId }, connection.provider, signal);
   const words = tail.filter((line) => !line.startsWith('{'));
   return new GloveboxError(
     'sandbox/weights-failed',
