@@ -21,6 +21,9 @@ import type { SessionOptions } from './session-options.ts';
 import { viewOf } from './session-view.ts';
 import { finishRun } from './finish-run.ts';
 
+/** When an answer has left. */
+const SOON_MS = 10;
+
 export interface ExecuteOptions {
   readonly code: string;
   readonly position?: Position;
@@ -256,7 +259,7 @@ export class Session {
   createRun(record: RunRecord): Run {
     const run: Run = new Run({
       record,
-      files: this.#options.journal.open(record.id),
+      files: this.#options.journal.open(record),
       clock: this.#options.clock,
       maxOutputBytes: this.#options.settings.maxOutputBytes,
       ...(this.#options.notebook !== undefined && { notebookPath: this.#options.notebook.path }),
@@ -397,7 +400,9 @@ export class Session {
   }
 
   async #onEnd(run: Run, outcome: Outcome): Promise<void> {
-    await finishRun({ run, outcome, outputs: this.outputs, clock: this.#options.clock });
+    const { clock, journal } = this.#options;
+    await finishRun({ run, outcome, outputs: this.outputs, clock });
+    clock.after(SOON_MS, () => journal.prepare(), { background: true });
   }
 
   #onLateOutput(run: Run, message: KernelMessage): void {

@@ -290,5 +290,6 @@ export class Sessions {
       }),
       this.#pool.cleanedUp(),
     ]);
+    this.#pool.journal.close();
   }
 }
