@@ -14,7 +14,7 @@ import {
   findEnvironmentWith,
   SERVER_REQUIREMENTS,
 } from './managed-environment.ts';
-import { planLocalModels } from './models.ts';
+import { fetchLocalWeights, planLocalModels } from './models.ts';
 import { hasModule } from './probe-python.ts';
 import { removeShortLivedFiles } from './remove-files.ts';
 import { runtimeDirFor } from './runtime-dir.ts';
@@ -108,11 +108,10 @@ async function bringUp(
   const { id, projectDir, signal } = context;
   const files = serverFiles(settings.dir, id);
   const kernel = await findKernelPython(options, settings, projectDir, signal);
-  const models = await planLocalModels(options.models ?? [], {
-    projectDir,
-    homeDir: settings.environment['HOME'] ?? '',
-  });
+  const models = await planLocalModels(options.models ?? [], settings, { projectDir, signal });
   const serverPython = await findServerPython(kernel, options, settings, local, context);
+  const { report } = context;
+  await fetchLocalWeights(models, settings, { python: serverPython, signal, report });
   await writeKernels(files, settings, { kernel, serverPython, projectDir, models });
   context.report({ message: 'starting the Jupyter server' });
   const launched = await launchServer({

@@ -11,6 +11,7 @@ import { findNodePython } from './find-python.ts';
 import { findSubmitted } from './find-submitted.ts';
 import { loadJobScript } from './job-script.ts';
 import type { SlurmOptions } from './options.ts';
+import { MODELS_FILE, prepareModels } from './models.ts';
 import { parseSubmitted, parseTestOnly, type Submitted } from './parse-sbatch.ts';
 import { folderOnCluster, type SlurmParts } from './parts.ts';
 import type { JobRecord, JobStore } from './record.ts';
@@ -67,11 +68,12 @@ export async function submit(
 
 async function prepare(
   options: SlurmOptions,
-  { id, projectDir, signal, report }: StartContext,
+  context: StartContext,
   parts: SlurmParts,
   store: JobStore,
   claimed: JobRecord,
 ): Promise<Prepared> {
+  const { id, projectDir, signal, report } = context;
   const settings = parts.settings();
   report({ message: 'checking what is asked for' });
   const host = await abandonOn(parts.host(), signal);
@@ -82,6 +84,7 @@ async function prepare(
   const python = await findNodePython(host, request, projectDir, signal);
   const tunnel = await chooseTunnel(host, settings, signal);
   await testOnly(host, request, parts, report, signal);
+  const models = await prepareModels(options.models ?? [], host, settings, context);
   const jobsDir = await folderOnCluster(host, settings.jobsDir, signal);
   const { nonce, generation } = claimed;
   const jobDir = `${jobsDir}/${id}-${nonce}`;
@@ -94,6 +97,9 @@ async function prepare(
     host.writeFile(scriptFile, script.text, { mode: 0o700, signal }),
     host.writeFile(`${jobDir}/nonce`, `${nonce}\n`, { signal }),
     host.writeFile(`${jobDir}/${JOB_NOTE}`, JSON.stringify(note), { signal }),
+    models === undefined
+      ? undefined
+      : host.writeFile(`${jobDir}/${MODELS_FILE}`, JSON.stringify(models), { signal }),
   ]);
   await store.changeAs(claimed.claim, (current) => ({
     ...current,

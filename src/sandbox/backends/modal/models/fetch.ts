@@ -3,7 +3,6 @@ import { createHash } from 'node:crypto';
 import path from 'node:path';
 import { GloveboxError, isGloveboxError, messageOf } from '#core/errors.ts';
 import { newUuid } from '#core/ids.ts';
-import { isRecord } from '#core/json.ts';
 import { renderBytes } from '#core/units.ts';
 import { sleep } from '#platform/clock.ts';
 import {
@@ -21,6 +20,7 @@ import { MARK, ownerMark } from '#sandbox/rented/marks.ts';
 import { NEVER } from '#sandbox/rented/start.ts';
 import type { Connection } from '../connection.ts';
 import type { ModalSdk } from '../sdk.ts';
+import { fetchProgress, fetchSpec, lineReader } from '#sandbox/models/fetch-lines.ts';
 import type { WeightsPlan } from '#sandbox/models/plan.ts';
 
 /** A small machine: the network is what takes time. */
@@ -79,15 +79,7 @@ async function download(plan: WeightsPlan, context: FetchContext): Promise<void>
   const { connection, sdk, layout, hubUrl, secrets, signal, report } = context;
   const { clock } = connection;
   const op = newUuid();
-  const spec = {
-    hub: hubUrl,
-    repository: plan.repository,
-    commit: plan.commit,
-    mount: plan.mount,
-    folder: plan.folder,
-    is_hidden: plan.isHidden,
-    files: plan.files,
-  };
+  const spec = fetchSpec(plan, hubUrl);
   const image = await sdk.buildImage({ base: IMAGE, layers: [] }, signal, () => undefined);
   let modalId: string | undefined;
   try {
@@ -138,7 +130,7 @@ async function untilDone(
   const stop = new AbortController();
   // Progress is for people: when its stream breaks, the end is seen all the same.
   const lines = lineReader((line) => {
-    const progress = toProgress(line, plan);
+    const progress = fetchProgress(line, plan);
     if (progress !== undefined) report(progress);
   });
   const following = sdk.follow(modalId, stop.signal, lines).catch(() => undefined);
@@ -169,28 +161,6 @@ async function fetchFailed(
     [`The weights of ${label} could not be fetched (exit code ${code}).`, ...words].join('\n'),
     { hint: 'Start the sandbox again: it goes on where this one ended. No GPU was rented.' },
   );
-}
-
-function toProgress(line: string, { label, totalBytes }: WeightsPlan): Progress | undefined {
-  if (!line.startsWith('{')) return undefined;
-  try {
-    const told: unknown = JSON.parse(line);
-    const done: unknown = isRecord(told) ? told['done'] : undefined;
-    if (typeof done !== 'number') return undefined;
-    const message = `fetching ${label}: ${renderBytes(done)} of ${renderBytes(totalBytes)}`;
-    return { message, done, total: totalBytes };
-  } catch {
-    return undefined;
-  }
-}
-
-function lineReader(onLine: (line: string) => void): (text: string) => void {
-  let rest = '';
-  return (text) => {
-    const lines = `${rest}${text}`.split('\n');
-    rest = lines.pop() ?? '';
-    for (const line of lines) onLine(line);
-  };
 }
 
 /** Only saves a look: the sandbox itself refuses to start on weights that are not complete. */
