@@ -126,21 +126,6 @@ it('creates files and folders, and overwrites only what was read and is unchange
   expect(readdirSync(world.projectDir).filter((name) => name.startsWith('.glovebox-'))).toEqual([]);
 });
 
-it('10: does not take a failed read for a read, and edits only what is as it was read', async () => {
-  const mcp = await clientOf();
-  await callError(mcp, 'sandbox_read', { path: 'later.txt' });
-  writeFileSync(inProject('later.txt'), 'theirs\n');
-  await call(mcp, 'sandbox_read', { path: 'later.txt', offset: 99 });
-  const edit = { path: 'later.txt', old_str: 'theirs', new_str: 'mine' };
-  const write = { path: 'later.txt', content: 'mine' };
-  expect(await callError(mcp, 'sandbox_write', write)).toContain('[file/not-read]');
-  expect(await callError(mcp, 'sandbox_edit', edit)).toContain('[file/not-read]');
-  await call(mcp, 'sandbox_read', { path: 'later.txt' });
-  writeFileSync(inProject('later.txt'), 'theirs, changed\n');
-  expect(await callError(mcp, 'sandbox_edit', edit)).toContain('[file/changed]');
-  expect(textOf('later.txt')).toBe('theirs, changed\n');
-});
-
 it('keeps mode and links of a file', async () => {
   const mcp = await clientOf();
   writeFileSync(inProject('run.sh'), '#!/bin/sh\necho a\n');
