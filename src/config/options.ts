@@ -121,6 +121,14 @@ const OPTIONS = {
     oldNames: [{ env: 'JLAB_MCP_PYTHON' }],
     about: 'Python interpreter of kernels.',
   }),
+  'models.dir': option({
+    kind: folder(),
+    default: undefined,
+    defaultText: 'models in dir',
+    env: 'GLOVEBOX_MODELS_DIR',
+    from: 'outside',
+    about: 'Folder on this machine for weights of models, which all local sandboxes share.',
+  }),
   'python.packages': option({
     kind: list(requirement),
     default: ['numpy', 'pandas', 'matplotlib'],

@@ -24,7 +24,7 @@ function newRun(): Run {
   const record = newRunRecord({ code: 'obj?', insertedCell: false }, session, clock.now());
   return new Run({
     record: { ...record, msgId: newUuid() },
-    files: new RunJournal(dir).open(record.id),
+    files: new RunJournal(dir).open(record),
     clock,
     maxOutputBytes: 1e6,
     cellIndex: () => undefined,

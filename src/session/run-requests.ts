@@ -101,7 +101,7 @@ export class RunRequests {
     const { journal, clock, maxOutputBytes, notebook, queue } = this.#options;
     const run: Run = new Run({
       record,
-      files: journal.open(record.id),
+      files: journal.open(record),
       clock,
       maxOutputBytes,
       ...(notebook !== undefined && { notebookPath: notebook.path }),

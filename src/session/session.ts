@@ -21,6 +21,9 @@ import type { Run } from './run.ts';
 import type { SessionOptions } from './session-options.ts';
 import { viewOf } from './session-view.ts';
 
+/** When an answer has left. */
+const SOON_MS = 10;
+
 export class Session {
   readonly queue: RunQueue;
   readonly outputs: OutputKeeper;
@@ -58,7 +61,10 @@ export class Session {
       onMessage: (run, message) => this.receive(run, message),
       onInputRequest: (run, request) => inputs.ask(run, request),
       onReply: (run, reply) => outputs.onReply(run, reply.executionCount),
-      onEnd: (run, outcome) => finishRun({ run, outcome, outputs, clock }),
+      async onEnd(run, outcome) {
+        await finishRun({ run, outcome, outputs, clock });
+        clock.after(SOON_MS, () => journal.prepare(), { background: true });
+      },
     });
     this.queue = queue;
     const { maxOutputBytes } = settings;

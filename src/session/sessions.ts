@@ -308,5 +308,6 @@ export class Sessions {
       }),
       this.#pool.cleanedUp(),
     ]);
+    this.#pool.journal.close();
   }
 }

@@ -121,10 +121,8 @@ describe('options', () => {
   it('L1: every option is read by some file of the back end', () => {
     const folder = import.meta.dirname;
     const files = [
-      'bring-up',
       'prepare',
       'machine-spec',
-      'create',
       'start',
       'cost',
       'image',

@@ -1,12 +1,22 @@
 /** Gives work a limit of its own, beside that of its caller. */
 import { GloveboxError } from '#core/errors.ts';
-import type { Clock } from '#platform/clock.ts';
+import type { Clock } from './clock.ts';
 
-/** @throws `timeout` when the limit was what ended it. */
+export interface Limit {
+  readonly clock: Clock;
+  readonly limitMs: number;
+  readonly signal: AbortSignal;
+  /** Who is waited for, as a text begins: `Modal`, `The Hub`. */
+  readonly who: string;
+}
+
+/**
+ * Gives `work` a signal that also fires after `limitMs`.
+ *
+ * @throws `timeout` when the limit was what ended it.
+ */
 export async function withLimit<T>(
-  clock: Clock,
-  limitMs: number,
-  signal: AbortSignal,
+  { clock, limitMs, signal, who }: Limit,
   work: (limited: AbortSignal) => Promise<T>,
 ): Promise<T> {
   const stop = new AbortController();
@@ -18,7 +28,7 @@ export async function withLimit<T>(
     return await work(stop.signal);
   } catch (error) {
     if (!stop.signal.aborted || signal.aborted) throw error;
-    throw new GloveboxError('timeout', `The Hub did not answer within ${limitMs / 1000} s.`, {
+    throw new GloveboxError('timeout', `${who} did not answer within ${limitMs / 1000} s.`, {
       cause: error,
     });
   } finally {
