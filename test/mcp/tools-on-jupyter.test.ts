@@ -8,6 +8,7 @@ import { isRecord } from '#core/json.ts';
 import type { App } from '#main/app.ts';
 import { tools } from '#tools/index.ts';
 import { createWorld, type World } from '../rigs/app.ts';
+import { readNotebookFile } from '../rigs/read-notebook-file.ts';
 import { call, callError, idOf } from './call.ts';
 import { connect } from './harness.ts';
 
@@ -101,6 +102,27 @@ it('T4, X78, X79: edits, runs, moves and deletes cells by id, by index and from 
   await call(mcp, 'delete_cell', { session_id, cells: [1] });
   expect((await call(mcp, 'execute_scratch', { session_id, code: 'a' })).text).toContain('2');
   expect(sourcesIn(file)).toEqual(['a = 2']);
+});
+
+it('C19, X9: what a thread prints afterwards is in the cell it came from, and the next answer tells of it', async () => {
+  const mcp = await clientOf(app);
+  const { session_id, file } = await newNotebook(mcp, 'late');
+  const gate = `${file}.gate`;
+  const code = `import os, threading, time
+def tell():
+    while not os.path.exists(${JSON.stringify(gate)}): time.sleep(0.02)
+    print("from the thread", flush=True)
+threading.Thread(target=tell).start()`;
+  await call(mcp, 'execute_code', { session_id, code });
+  writeFileSync(gate, '');
+  const outputs = async (): Promise<string> =>
+    JSON.stringify((await readNotebookFile(file)).map((cell) => cell.outputs));
+  await expect.poll(outputs, { timeout: 30_000 }).toContain('from the thread');
+  const next = await call(mcp, 'execute_code', { session_id, code: '"next"' });
+  expect(next.text).toContain('late output of cell 0');
+  expect(next.text).toContain('from the thread');
+  const after = await call(mcp, 'execute_code', { session_id, code: '"after"' });
+  expect(after.text).not.toContain('from the thread');
 });
 
 it('stops several cells at the first that fails and says what was not run', async () => {
