@@ -41,6 +41,11 @@ export const storeAnswer = stored;
 
 export type ReadAnswer = z.output<typeof readAnswer>;
 export type TextWindow = z.output<typeof text>;
+
+/** Whether something of a text was shown, or there is nothing to show: a window behind its end shows nothing of it. */
+export const isSeen = (answer: ReadAnswer): answer is TextWindow =>
+  'lines' in answer && (answer.lines.length > 0 || answer.total_lines === 0);
+
 export type StoredFile = z.output<typeof stored>;
 
 const refused = z.object({

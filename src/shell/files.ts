@@ -10,6 +10,7 @@ import { withProgram } from './ask-kernel.ts';
 import { editText, type EditRequest } from './edit-text.ts';
 import {
   changed,
+  isSeen,
   loadAnswer,
   notFound,
   readAnswer,
@@ -108,7 +109,7 @@ class FilesOverKernels implements SandboxFiles {
         max_bytes: MAX_READ_BYTES,
       };
       const answer = readAnswer.parse(await ask(request, MAX_READ_BYTES));
-      if ('sha256' in answer) this.#remember(sandboxId, answer);
+      if (isSeen(answer)) this.#remember(sandboxId, answer);
       return answer;
     });
   }

@@ -115,10 +115,18 @@ it('creates files and folders, and overwrites only what was read and is unchange
   writeFileSync(inProject('theirs.txt'), 'theirs');
   const unread = await callError(mcp, 'sandbox_write', { path: 'theirs.txt', content: 'mine' });
   expect(unread).toContain('[file/not-read]');
+  // A look behind its end has shown nothing of it.
+  await call(mcp, 'sandbox_read', { path: 'theirs.txt', offset: 9 });
+  expect(await callError(mcp, 'sandbox_write', { path: 'theirs.txt', content: 'mine' })).toContain(
+    '[file/not-read]',
+  );
   await call(mcp, 'sandbox_read', { path: 'theirs.txt' });
   writeFileSync(inProject('theirs.txt'), 'changed');
+  await call(mcp, 'sandbox_read', { path: 'theirs.txt', offset: 9 });
   const stale = await callError(mcp, 'sandbox_write', { path: 'theirs.txt', content: 'mine' });
   expect(stale).toContain('[file/changed]');
+  const edit = { path: 'theirs.txt', old_str: 'theirs', new_str: 'mine' };
+  expect(await callError(mcp, 'sandbox_edit', edit)).toContain('[file/changed]');
   expect(textOf('theirs.txt')).toBe('changed');
   await call(mcp, 'sandbox_read', { path: 'theirs.txt' });
   await call(mcp, 'sandbox_write', { path: 'theirs.txt', content: 'mine' });
