@@ -89,6 +89,7 @@ export type CliSandboxes = Pick<
   | 'stop'
   | 'logs'
   | 'openPage'
+  | 'openPort'
 >;
 
 /** What commands use of policy. */

@@ -17,6 +17,7 @@ import { DEFAULT_LIMITS, type SessionLimits } from '#session/limits.ts';
 import { Sessions } from '#session/sessions.ts';
 import { createSandboxFiles } from '#shell/files.ts';
 import { reloadModules } from '#shell/reload.ts';
+import { createBringHome } from '#shell/outputs.ts';
 import { createShell } from '#shell/shell.ts';
 import { createProjectTransfer } from '#shell/project-transfer.ts';
 import { findSecrets } from '#policy/redaction/find-secrets.ts';
@@ -98,6 +99,7 @@ export function createApp({
     log,
     defaultBackend: () => config.get('backend') ?? 'local',
     session: policy.recordedSession,
+    beforeStop: (id, signal) => bringHome(id, signal),
     profiles: () => config.profiles(),
   });
   const interfaceRecords = createInterfaceRecords(dir, clock, (message) => log.warn(message));
@@ -111,8 +113,11 @@ export function createApp({
     clock,
     log,
     inspectSource: () => readPythonFile('inspect_variables.py'),
-    isClosed: async (id) => !entersClosed && isClosedSandbox(interfaceRecords, id),
+    isClosed: async (id) =>
+      !entersClosed &&
+      ((await sandboxes.modeOf(id)) === 'scoped' || (await isClosedSandbox(interfaceRecords, id))),
     recallSource: () => readPythonFile('recall_execution.py'),
+    bringHome: (id, signal) => bringHome(id, signal),
     settings: () => ({
       kernelReadyMs: config.get('kernel.ready_s') * 1000,
       maxOutputBytes: config.get('output.cell_mb') * MIB,
@@ -123,6 +128,19 @@ export function createApp({
     }),
   });
   const { helpers } = sessions;
+  const projectTransfer = createProjectTransfer({
+    helpers,
+    projectDir,
+    clock,
+    source: () => readPythonFile('transfer.py'),
+  });
+  const bringHome = createBringHome({
+    sandboxes,
+    transfer: projectTransfer,
+    projectDir,
+    clock,
+    exists: (id, place, signal) => sessions.hasFile(id, place, signal),
+  });
   const images = createImageRenderer({ ...locateImageWorker(), clock });
   return {
     config,
@@ -134,12 +152,7 @@ export function createApp({
       sandboxes,
       shell: createShell({ helpers, source: () => readPythonFile('shell.py') }),
       files: createSandboxFiles({ helpers, clock, source: () => readPythonFile('files.py') }),
-      projectTransfer: createProjectTransfer({
-        helpers,
-        projectDir,
-        clock,
-        source: () => readPythonFile('project_transfer.py'),
-      }),
+      projectTransfer,
       reload: async (sandboxId, files, wait) => {
         const source = await readPythonFile('reload_modules.py');
         return reloadModules(sessions, { sandboxId, files, source }, wait);

@@ -23,7 +23,14 @@ import {
   replaced,
   without,
 } from './edits.ts';
-import { chunksOf, hasIds, withKernel, type NotebookDocument, type SaveMark } from './format.ts';
+import {
+  chunksOf,
+  hasIds,
+  withKernel,
+  withSandbox,
+  type NotebookDocument,
+  type SaveMark,
+} from './format.ts';
 import { loadNotebook, type LoadedNotebook } from './load-notebook.ts';
 import { merge, type Conflict } from './merge.ts';
 import { Pending } from './pending.ts';
@@ -198,6 +205,14 @@ export class LiveNotebook implements OpenNotebook {
     this.#document = document;
     this.#changes += 1;
     this.#pending.kernel = change;
+  }
+
+  setSandbox(sandbox: Readonly<Record<string, unknown>>): void {
+    const document = withSandbox(this.#document, sandbox);
+    if (document === this.#document) return;
+    this.#document = document;
+    this.#changes += 1;
+    this.#pending.sandbox = sandbox;
   }
 
   /** One after the other, so that edits are made in the order in which they were asked for. */

@@ -115,7 +115,7 @@ describe('browser page', () => {
   test('is private, escapes what is in a name, and is one per notebook', async () => {
     const pages = path.join(folder, 'pages');
     const name = 'a "b" & <c>/d?e#f.ipynb';
-    const page = await writeBrowserPage(pages, endpoint, name);
+    const page = await writeBrowserPage(pages, endpoint, labPath(name));
     expect((await stat(page)).mode & 0o777).toBe(0o600);
     expect((await stat(pages)).mode & 0o777).toBe(0o700);
     expect(page).not.toContain('abc123');
@@ -125,7 +125,7 @@ describe('browser page', () => {
       'http://127.0.0.1:8888/prefix/lab/tree/a%20%22b%22%20%26%20%3Cc%3E/d%3Fe%23f.ipynb?token=abc123',
     );
     expect(html).toContain('no-referrer');
-    expect(await writeBrowserPage(pages, endpoint, name)).toBe(page);
+    expect(await writeBrowserPage(pages, endpoint, labPath(name))).toBe(page);
     expect(labPath('')).toBe('lab');
   });
 

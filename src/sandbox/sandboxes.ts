@@ -1,6 +1,6 @@
 /** The sandboxes of this machine's user: made, found again, followed and stopped, the same way for every back end. */
 import { abandonOn, throwIfAborted } from '#core/abort.ts';
-import type { EndpointSource } from '#core/endpoint.ts';
+import type { Endpoint, EndpointSource } from '#core/endpoint.ts';
 import { GloveboxError, isGloveboxError, messageOf } from '#core/errors.ts';
 import { newUuid } from '#core/ids.ts';
 import { inParallel } from '#core/in-parallel.ts';
@@ -13,9 +13,10 @@ import { currentIdentity, lifeOf } from '#platform/process-identity.ts';
 import type { RecordStore } from '#platform/records.ts';
 import { admitted, type Admission, type Admit } from './admission.ts';
 import type { Backend, BackendId, Resources, Snapshot } from './backend.ts';
-import { writeBrowserPage } from './browser-page.ts';
+import { labPath, writeBrowserPage } from './browser-page.ts';
 import { checkForBackend } from './check-for-backend.ts';
 import type { Names } from './check-options.ts';
+import { modeOf, type SandboxMode } from './common-options.ts';
 import {
   sandboxFolder,
   sandboxRecords,
@@ -24,6 +25,7 @@ import {
   type SandboxRecord,
 } from './records.ts';
 import { Follower, isOnItsWay, type SandboxWait } from './follow.ts';
+import { portPath } from './jupyter-config.ts';
 import type { BackendRegistry } from './registry.ts';
 import { resolveConfig, type Profile, type WantedSandbox } from './sandbox-config.ts';
 import { newSandboxId, onThisHost, projectSandboxId, realProjectDir } from './sandbox-ids.ts';
@@ -43,6 +45,8 @@ export interface SandboxesOptions {
   readonly defaultBackend: () => BackendId;
   /** The host's session, which is put on record: whoever ends the sandbox of another one is asked. */
   readonly session?: (() => string) | undefined;
+  /** Called before one that was ready is ended. What it says is part of the answer. Never fails, and is bounded in time. */
+  readonly beforeStop?: (id: string, signal: AbortSignal) => Promise<readonly string[]>;
   /** `[sandbox.NAME]` of the files `glovebox.toml`, by name. */
   readonly profiles?: () => ReadonlyMap<string, Profile>;
 }
@@ -236,7 +240,8 @@ export class Sandboxes {
     const before = await this.#read(id);
     if (before.state === 'ended' && !before.isStarting) return this.#views.look(before, signal);
     const backend = await this.backend(before.backend);
-    const { clock } = this.#options;
+    const { clock, beforeStop } = this.#options;
+    const notes = before.state === 'ready' ? ((await beforeStop?.(id, signal)) ?? []) : [];
     const claim = newUuid();
     const stopping = await this.#records.update(id, (current) => ({
       ...current,
@@ -257,7 +262,7 @@ export class Sandboxes {
         ? withStatus(current, { id, state: 'ended', generation: current.generation, end })
         : current,
     );
-    return this.#views.look(ended, signal);
+    return { ...(await this.#views.look(ended, signal)), notes };
   }
 
   /** The last lines of its log, oldest first. */
@@ -289,6 +294,11 @@ export class Sandboxes {
   /** What it was asked for with; asks nobody. @throws `sandbox/unknown`. */
   async optionsOf(id: string): Promise<JsonObject> {
     return (await this.#read(id)).options;
+  }
+
+  /** What it was asked for with, as `optionsOf`; `notebook` for an unknown one. Asks nobody. */
+  async modeOf(id: string): Promise<SandboxMode> {
+    return modeOf((await this.#records.read(id))?.options ?? {});
   }
 
   /** Keeps its file system, and on this machine what it is. @throws `backend/unavailable` where that is not possible. */
@@ -335,7 +345,31 @@ export class Sandboxes {
    */
   async openPage(id: string, notebookPath: string, signal: AbortSignal): Promise<string> {
     const endpoint = await this.endpointSource(id)(signal);
-    return writeBrowserPage(this.#pagesFolder(id), endpoint, notebookPath);
+    return writeBrowserPage(this.#pagesFolder(id), endpoint, labPath(notebookPath));
+  }
+
+  /** As `openPage`, for a port inside. @throws `config/invalid` for one that it was not started with. */
+  async openPort(id: string, port: number, signal: AbortSignal): Promise<string> {
+    await this.#refusePort(id, port);
+    const endpoint = await this.endpointSource(id)(signal);
+    return writeBrowserPage(this.#pagesFolder(id), endpoint, portPath(port));
+  }
+
+  /** Where a port inside is reached, with what has to be sent there: it holds secrets. @throws as `openPort`. */
+  async portEndpoint(id: string, port: number, signal: AbortSignal): Promise<Endpoint> {
+    await this.#refusePort(id, port);
+    const { baseUrl, headers } = await this.endpointSource(id)(signal);
+    return { baseUrl: new URL(portPath(port), baseUrl).href, headers };
+  }
+
+  async #refusePort(id: string, port: number): Promise<void> {
+    const { ports } = (await this.#read(id)).options;
+    if (Array.isArray(ports) && ports.includes(port)) return;
+    throw new GloveboxError(
+      'config/invalid',
+      `Sandbox ${id} was not started with ports = [${port}], so nothing leads there.`,
+      { hint: `Start a sandbox with the option ports: [${port}].` },
+    );
   }
 
   /** Puts sandboxes on record that run for this project and that no record names, as after a loss of records. */

@@ -49,6 +49,8 @@ export interface PoolOptions {
   inspectSource(this: void): Promise<string>;
   /** The Python that tells how the last execution of a kernel ended. */
   recallSource(this: void): Promise<string>;
+  /** Fetches what was written for keeps in a sandbox that will end soon; says what it did. Never fails. */
+  bringHome?(this: void, sandboxId: string, signal: AbortSignal): Promise<readonly string[]>;
 }
 
 export class SessionPool {
@@ -91,7 +93,7 @@ export class SessionPool {
 
   /** A session object for a record; neither connected nor known to the pool. */
   build(record: SessionRecord, notebook: OpenNotebook | undefined): Session {
-    const { sandboxes, records, clock, log } = this.options;
+    const { sandboxes, records, clock, log, bringHome } = this.options;
     const settings = this.options.settings();
     const session = new Session({
       record,
@@ -112,6 +114,8 @@ export class SessionPool {
         deadlineMs: () => sandboxes.deadlineMs(record.sandboxId),
         isOpen: async () => (await this.peek(record.id)) === session,
         onExpire: settings.onExpire,
+        bringHome: async () =>
+          (await bringHome?.(record.sandboxId, new AbortController().signal)) ?? [],
       });
     }
     return session;

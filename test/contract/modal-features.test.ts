@@ -202,10 +202,16 @@ describe.skipIf(withoutCertificate).each([
 
 describe.skipIf(withoutCertificate)('the end', () => {
   test("M17: the time limit is Modal's own, and what it ended is said to have been ended by it", async () => {
-    const caller = callerWith({ max_lifetime_seconds: 600, idle_timeout_seconds: 60 });
+    const caller = callerWith({
+      max_lifetime_seconds: 600,
+      idle_timeout_seconds: 60,
+      provider_options: { idle_timeout_seconds: 90 },
+    });
     const backend = rig.newBackend();
     await caller.startAndWait(backend);
-    expect(only().request).toMatchObject({ definition: { timeoutSecs: 600 } });
+    expect(only().request).toMatchObject({
+      definition: { timeoutSecs: 600, idleTimeoutSecs: 90 },
+    });
     only().kill(ResultStatus.TIMEOUT);
     expect(await backend.state(caller.handle(), never())).toMatchObject({
       state: 'ended',

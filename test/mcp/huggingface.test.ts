@@ -1,4 +1,5 @@
 /** An agent on Hugging Face: a notebook in a Job that survives the server, Jobs within a budget, and no token where it does not belong. */
+import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
 import { tools } from '#tools/index.ts';
@@ -52,7 +53,7 @@ async function startLab(budgetUsd: string): Promise<Lab> {
 }
 
 it('H7, H12: a notebook lives in a Job, and goes on when the server is another one', async () => {
-  const { hub, fake, newClient } = await startLab('1');
+  const { hub, fake, world, newClient } = await startLab('1');
   const options = {
     kernel_packages: 'minimal',
     env: { [MARK]: 'of the fake' },
@@ -79,8 +80,15 @@ it('H7, H12: a notebook lives in a Job, and goes on when the server is another o
     expect(text).not.toContain(secret);
     expect(text).not.toContain(TOKEN);
   }
+  const keep =
+    'import os\nos.makedirs("outputs/deep", exist_ok=True)\nopen("outputs/deep/result.txt", "w").write("kept")';
+  await call(other, 'execute_code', { session_id, code: keep });
   const stopped = await call(other, 'sandbox_stop', { sandbox_id });
   expect(stopped.text).toContain('ended: stopped');
+  // N8: what was written for keeps is in the project.
+  expect(stopped.text).toContain(`brought home: outputs/${sandbox_id} (1 files, 4 B`);
+  const kept = path.join(world.projectDir, 'outputs', sandbox_id, 'deep/result.txt');
+  expect(readFileSync(kept, 'utf8')).toBe('kept');
   expect(fake.alive()).toEqual([]);
   const bodies = hub.requests.map(({ body, path: at }) => `${at} ${body.toString('utf8')}`);
   expect(bodies.filter((text) => text.includes(TOKEN))).toEqual([]);

@@ -42,6 +42,8 @@ export interface SandboxSpec {
   readonly command: readonly string[];
   readonly tags: Readonly<Record<string, string>>;
   readonly timeoutMs: number;
+  /** Modal's own idea of idleness, which knows nothing of kernels. */
+  readonly idleTimeoutS?: number | undefined;
   readonly gpu?: string | undefined;
   readonly cpu?: number | undefined;
   readonly cpuLimit?: number | undefined;
@@ -192,6 +194,7 @@ export class ModalSdk {
         secrets,
         env: { ...spec.env },
         ...defined({
+          idleTimeoutMs: spec.idleTimeoutS === undefined ? undefined : spec.idleTimeoutS * 1000,
           gpu: spec.gpu,
           cpu: spec.cpu,
           cpuLimit: spec.cpuLimit,

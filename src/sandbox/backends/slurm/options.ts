@@ -1,5 +1,6 @@
 /** What a caller may ask of one SLURM sandbox; everything is optional and falls back to the settings. */
 import * as z from 'zod';
+import { commonOptions } from '#sandbox/common-options.ts';
 import {
   constraintValue,
   extraArgument,
@@ -22,6 +23,7 @@ const time = z
   .optional();
 
 export const slurmOptions = z.strictObject({
+  ...commonOptions,
   partition: partitionValue
     .optional()
     .describe(
