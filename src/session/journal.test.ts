@@ -45,7 +45,7 @@ async function idsOf(journal: RunJournal, runId: string): Promise<readonly strin
 
 it('nothing is on disk before the first record, then one private file', () => {
   const dir = newFolder();
-  const files = new RunJournal(dir).open('r-a-b');
+  const files = new RunJournal(dir).open({ id: 'r-a-b' });
   expect(readdirSync(dir)).toEqual([]);
   files.save(newRecord('r-a-b'));
   files.append(output('1'));
@@ -56,7 +56,7 @@ it('nothing is on disk before the first record, then one private file', () => {
 
 it('the last word about a run holds, and a change leaves the rest as it was', async () => {
   const journal = new RunJournal(newFolder());
-  const files = journal.open('r-a-b');
+  const files = journal.open({ id: 'r-a-b' });
   const record = newRecord('r-a-b', { state: 'sending', saved: false, code: 'print(1)' });
   files.save(record);
   files.append(output('1'));
@@ -73,14 +73,14 @@ it('the last word about a run holds, and a change leaves the rest as it was', as
 it('a half line, of a process that died while it wrote, costs that line only', async () => {
   const dir = newFolder();
   const journal = new RunJournal(dir);
-  const first = journal.open('r-a-b');
+  const first = journal.open({ id: 'r-a-b' });
   first.save(newRecord('r-a-b', { state: 'running', saved: false }));
   first.append(output('1'));
   first.close();
   const file = path.join(dir, 'runs/r-a-b.jsonl');
   appendFileSync(file, '{"run":{"state":"ok","sav');
   expect(await journal.read('r-a-b')).toMatchObject({ state: 'running', saved: false });
-  const second = journal.open('r-a-b');
+  const second = journal.open({ id: 'r-a-b', sentMs: 1 });
   second.append(output('2'));
   second.save(newRecord('r-a-b', { state: 'lost' }));
   second.close();
@@ -91,12 +91,12 @@ it('a half line, of a process that died while it wrote, costs that line only', a
 it('much output goes into a second file, in order, also when another process carries on', async () => {
   const dir = newFolder();
   const journal = new RunJournal(dir);
-  const first = journal.open('r-a-b');
+  const first = journal.open({ id: 'r-a-b' });
   first.save(newRecord('r-a-b', { state: 'running', saved: false }));
   for (const id of ['1', '2', '3']) first.append(output(id, 'x'.repeat(40_000)));
   first.append(output('4'));
   first.close();
-  const second = journal.open('r-a-b');
+  const second = journal.open({ id: 'r-a-b', sentMs: 1 });
   second.append(output('5'));
   second.save(newRecord('r-a-b'));
   second.close();
@@ -108,7 +108,7 @@ it('much output goes into a second file, in order, also when another process car
 it('a damaged record is told as such, an unknown run too', async () => {
   const dir = newFolder();
   const journal = new RunJournal(dir);
-  journal.open('r-a-b').save(newRecord('r-a-b'));
+  journal.open({ id: 'r-a-b' }).save(newRecord('r-a-b'));
   appendFileSync(path.join(dir, 'runs/r-a-b.jsonl'), '{"run":{"state":"dancing"}}\n');
   await expect(journal.read('r-a-b')).rejects.toMatchObject({ code: 'record/damaged' });
   await expect(journal.read('r-a-c')).rejects.toMatchObject({ code: 'run/unknown' });
@@ -119,7 +119,7 @@ it('R5: old runs of any session are swept with all their files, but those that m
   const dir = newFolder();
   const journal = new RunJournal(dir);
   const add = (id: string, change: Partial<RunRecord>): void => {
-    const files = journal.open(id);
+    const files = journal.open({ id });
     files.save(newRecord(id, change));
     files.append(output('1', 'x'.repeat(100_000)));
     files.close();

@@ -122,9 +122,11 @@ export class RunJournal {
   }
 
   /** The files of a run, new or to be carried on after its owner has gone. Makes nothing yet. */
-  open(runId: string): RunFiles {
-    const overflow = this.#overflowFile(runId);
-    return new RunFiles(this.#file(runId), overflow, existsSync(overflow) ? 0 : INLINE_BYTES);
+  open({ id, sentMs }: Pick<RunRecord, 'id' | 'sentMs'>): RunFiles {
+    const overflow = this.#overflowFile(id);
+    // One that was never sent has no outputs yet.
+    const isFull = sentMs !== undefined && existsSync(overflow);
+    return new RunFiles(this.#file(id), overflow, isFull ? 0 : INLINE_BYTES);
   }
 
   /** @throws `run/unknown`, `record/damaged`. */

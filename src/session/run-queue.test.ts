@@ -73,7 +73,7 @@ function newRun(code: string, group?: string): Run {
   };
   return new Run({
     record,
-    files: new RunJournal(dir).open(record.id),
+    files: new RunJournal(dir).open(record),
     clock: systemClock,
     maxOutputBytes: 1e6,
     cellIndex: () => undefined,

@@ -256,7 +256,7 @@ export class Session {
   createRun(record: RunRecord): Run {
     const run: Run = new Run({
       record,
-      files: this.#options.journal.open(record.id),
+      files: this.#options.journal.open(record),
       clock: this.#options.clock,
       maxOutputBytes: this.#options.settings.maxOutputBytes,
       ...(this.#options.notebook !== undefined && { notebookPath: this.#options.notebook.path }),
