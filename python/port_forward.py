@@ -41,8 +41,13 @@ class PortHandler(JupyterHandler, WebSocketHandler):
         self.ports = frozenset(ports)
 
     def check_xsrf_cookie(self) -> None:
-        """The program behind knows no mark of Jupyter's pages, so what a cookie alone allows must come from a page of this server."""
-        if self.token_authenticated or self.request.headers.get("Sec-Fetch-Site") == "same-origin":
+        """The program behind knows no mark of Jupyter's pages: `refuse_other_sites` is asked instead, when it is known who asks."""
+
+    def refuse_other_sites(self) -> None:
+        """What a cookie alone allows must come from a page of this server."""
+        if self.request.method in ("GET", "HEAD", "OPTIONS") or self.token_authenticated:
+            return
+        if self.request.headers.get("Sec-Fetch-Site") == "same-origin":
             return
         if "Sec-Fetch-Site" not in self.request.headers and self.request.headers.get("Origin") and self.check_origin():
             return
@@ -53,13 +58,14 @@ class PortHandler(JupyterHandler, WebSocketHandler):
         port = int(number)
         if port not in self.ports:
             raise web.HTTPError(404, f"Port {port} was not asked for when this sandbox was started.")
+        self.refuse_other_sites()
         if path is None:
             self.redirect(self.request.path + "/")
             return
-        # The token may stand in the query, as after the private page that signs a person in.
-        query = [(name, value) for name, value in httputil.parse_qs_bytes(self.request.query, keep_blank_values=True).items() if name != "token"]
-        pairs = [(name, one.decode("latin1")) for name, values in query for one in values]
-        target = httputil.url_concat(f"{HOST}:{port}{path}", pairs)
+        # As it was written, and not as it was read. The token may stand in the query, as after the private page that signs a person in.
+        place = self.request.path[len(self.prefix(port)) :]
+        query = "&".join(part for part in self.request.query.split("&") if part and not part.startswith("token="))
+        target = f"{HOST}:{port}{place}" + (f"?{query}" if query else "")
         if self.request.headers.get("Upgrade", "").lower() == "websocket":
             await self.bridge(port, f"ws://{target}")
         else:

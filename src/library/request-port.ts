@@ -11,7 +11,7 @@ export async function requestPort(
   { path = '/', method = 'GET', headers = {}, body, timeoutSeconds }: PortRequestOptions,
   { engine, signal }: Call,
 ): Promise<PortResponse> {
-  const endpoint = await engine.sandboxes.portEndpoint(sandboxId, port, signal);
+  const endpoint = await engine.sandboxes.waysIn.portEndpoint(sandboxId, port, signal);
   return httpRequest({
     method,
     url: new URL(path.replace(/^\/+/, ''), endpoint.baseUrl).href,

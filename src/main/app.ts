@@ -37,6 +37,7 @@ import { readPythonFile } from './python-files.ts';
 import { createClusterHosts, createNodeHosts, slurmSettings } from './slurm-settings.ts';
 import { readStatus } from './status.ts';
 import { createLiveRedactor, type LiveRedactor } from './redaction.ts';
+import { secretsOfSandbox } from './secrets-of-sandbox.ts';
 import { createWebServices } from './web-services.ts';
 
 const MIB = 1024 * 1024;
@@ -118,6 +119,7 @@ export function createApp({
       ((await sandboxes.modeOf(id)) === 'scoped' || (await isClosedSandbox(interfaceRecords, id))),
     recallSource: () => readPythonFile('recall_execution.py'),
     bringHome: (id, signal) => bringHome(id, signal),
+    secretsOf: async (id) => secretsOfSandbox(await sandboxes.optionsOf(id), config, env),
     settings: () => ({
       kernelReadyMs: config.get('kernel.ready_s') * 1000,
       maxOutputBytes: config.get('output.cell_mb') * MIB,

@@ -118,7 +118,7 @@ describe('mistakes', () => {
     );
     const nowhere = FIELDS.split(/\s+/).filter((field) => !everywhere.has(field));
     const asked = Object.fromEntries(nowhere.map((field) => [field, 1]));
-    const failure = String(await checkForBackend(registry, 'modal', asked).catch(String));
+    const failure = await checkForBackend(registry, 'modal', asked).catch(String);
     for (const field of nowhere) expect(failure).toContain(`${field}: no back end has this: `);
     expect(nowhere).toEqual(['rpcPort', 'codeServer', 'codeServerPort']);
     const elsewhere = await checkForBackend(registry, 'slurm', { ports: [80] }).catch(String);

@@ -1,11 +1,10 @@
 /** The sandboxes of this machine's user: made, found again, followed and stopped, the same way for every back end. */
 import { abandonOn, throwIfAborted } from '#core/abort.ts';
-import type { Endpoint, EndpointSource } from '#core/endpoint.ts';
+import type { EndpointSource } from '#core/endpoint.ts';
 import { GloveboxError, isGloveboxError, messageOf } from '#core/errors.ts';
 import { newUuid } from '#core/ids.ts';
 import { inParallel } from '#core/in-parallel.ts';
 import type { JsonObject } from '#core/json.ts';
-import { rm } from 'node:fs/promises';
 import path from 'node:path';
 import { sleep, type Clock } from '#platform/clock.ts';
 import type { Log } from '#platform/log.ts';
@@ -13,25 +12,18 @@ import { currentIdentity, lifeOf } from '#platform/process-identity.ts';
 import type { RecordStore } from '#platform/records.ts';
 import { admitted, type Admission, type Admit } from './admission.ts';
 import type { Backend, BackendId, Resources, Snapshot } from './backend.ts';
-import { labPath, writeBrowserPage } from './browser-page.ts';
 import { checkForBackend } from './check-for-backend.ts';
 import type { Names } from './check-options.ts';
 import { modeOf, type SandboxMode } from './common-options.ts';
-import {
-  sandboxFolder,
-  sandboxRecords,
-  toHandle,
-  withStatus,
-  type SandboxRecord,
-} from './records.ts';
+import { sandboxRecords, toHandle, withStatus, type SandboxRecord } from './records.ts';
 import { Follower, isOnItsWay, type SandboxWait } from './follow.ts';
-import { portPath } from './jupyter-config.ts';
 import type { BackendRegistry } from './registry.ts';
 import { resolveConfig, type Profile, type WantedSandbox } from './sandbox-config.ts';
 import { newSandboxId, onThisHost, projectSandboxId, realProjectDir } from './sandbox-ids.ts';
 import { keepFiles, readSnapshot } from './snapshots.ts';
 import { Starts } from './starts.ts';
 import { isAbandoned, isCarriedOn, rootDirOf, Views, type SandboxView } from './views.ts';
+import { WaysIn } from './ways-in.ts';
 
 export type { SandboxWait } from './follow.ts';
 export type { SandboxView } from './views.ts';
@@ -85,6 +77,8 @@ export class Sandboxes {
   readonly #starts: Starts;
   readonly #views: Views;
   readonly #follower: Follower;
+  /** For browsers and programs. */
+  readonly waysIn: WaysIn;
 
   constructor(options: SandboxesOptions) {
     this.#options = options;
@@ -95,6 +89,11 @@ export class Sandboxes {
     this.#starts = starts;
     const views = new Views({ registry, records, starts, clock, log });
     this.#views = views;
+    this.waysIn = new WaysIn({
+      dir,
+      endpointSource: (id) => this.endpointSource(id),
+      optionsOf: (id) => this.optionsOf(id),
+    });
     this.#follower = new Follower({ starts, views, clock, read: (id) => this.#read(id) });
   }
 
@@ -251,7 +250,7 @@ export class Sandboxes {
     }));
     await this.#starts.cancel(id);
     await backend.stop(toHandle(stopping), signal);
-    await rm(this.#pagesFolder(id), { recursive: true, force: true });
+    await this.waysIn.forget(id);
     const end = {
       cause: 'stopped' as const,
       message: 'It was stopped on request.',
@@ -337,39 +336,6 @@ export class Sandboxes {
   /** The folder on this machine that the server's root is, or undefined when it sees another file system. */
   async serverRootDir(id: string): Promise<string | undefined> {
     return rootDirOf(await this.#read(id));
-  }
-
-  /**
-   * Writes the private page that opens a notebook in JupyterLab in a browser, and returns the page's path. Only the page holds
-   * the token. `notebookPath` is relative to the server's root; empty for JupyterLab itself.
-   */
-  async openPage(id: string, notebookPath: string, signal: AbortSignal): Promise<string> {
-    const endpoint = await this.endpointSource(id)(signal);
-    return writeBrowserPage(this.#pagesFolder(id), endpoint, labPath(notebookPath));
-  }
-
-  /** As `openPage`, for a port inside. @throws `config/invalid` for one that it was not started with. */
-  async openPort(id: string, port: number, signal: AbortSignal): Promise<string> {
-    await this.#refusePort(id, port);
-    const endpoint = await this.endpointSource(id)(signal);
-    return writeBrowserPage(this.#pagesFolder(id), endpoint, portPath(port));
-  }
-
-  /** Where a port inside is reached, with what has to be sent there: it holds secrets. @throws as `openPort`. */
-  async portEndpoint(id: string, port: number, signal: AbortSignal): Promise<Endpoint> {
-    await this.#refusePort(id, port);
-    const { baseUrl, headers } = await this.endpointSource(id)(signal);
-    return { baseUrl: new URL(portPath(port), baseUrl).href, headers };
-  }
-
-  async #refusePort(id: string, port: number): Promise<void> {
-    const { ports } = (await this.#read(id)).options;
-    if (Array.isArray(ports) && ports.includes(port)) return;
-    throw new GloveboxError(
-      'config/invalid',
-      `Sandbox ${id} was not started with ports = [${port}], so nothing leads there.`,
-      { hint: `Start a sandbox with the option ports: [${port}].` },
-    );
   }
 
   /** Puts sandboxes on record that run for this project and that no record names, as after a loss of records. */
@@ -489,10 +455,6 @@ export class Sandboxes {
       };
     });
     return claimed.claim === claim ? claimed : undefined;
-  }
-
-  #pagesFolder(id: string): string {
-    return path.join(sandboxFolder(this.#options.dir, id), 'pages');
   }
 
   async #read(id: string): Promise<SandboxRecord> {

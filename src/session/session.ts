@@ -12,6 +12,7 @@ import { LateOutput } from './late-output.ts';
 import { lossHint, type Loss } from './loss.ts';
 import { findCell, OutputKeeper } from './output-keeper.ts';
 import { checkCode, isRunnable, newRunRecord, type NewRun } from './new-run.ts';
+import { OutputMask, type SecretForms } from './output-mask.ts';
 import { RecentRuns } from './recent-runs.ts';
 import type { Restore } from './restore.ts';
 import { RunQueue, type Outcome } from './run-queue.ts';
@@ -40,6 +41,8 @@ export class Session {
   #notices: string[] = [];
   readonly #recent = new RecentRuns();
   readonly #late: LateOutput;
+  /** Known from the first connection on. */
+  #secrets: SecretForms | undefined;
 
   constructor(options: SessionOptions) {
     this.#options = options;
@@ -141,6 +144,7 @@ export class Session {
     isPatient?: () => boolean,
   ): Promise<void> {
     const { clock, log, server, settings, sandboxStatus } = this.#options;
+    this.#secrets ??= await this.#options.secrets?.();
     const link = new KernelLink({
       server,
       kernelId: this.#record.kernelId,
@@ -262,6 +266,7 @@ export class Session {
       ...(this.#options.notebook !== undefined && { notebookPath: this.#options.notebook.path }),
       cellIndex: () => this.#cellIndex(record.cellId),
       queuePosition: () => this.queue.position(run),
+      mask: () => this.#secrets && new OutputMask(this.#secrets),
     });
     return run;
   }

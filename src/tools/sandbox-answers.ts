@@ -33,8 +33,8 @@ export function sandboxSummary(view: SandboxView, nowMs: number): string {
 }
 
 /** Those that are reached through its server, while it has one. */
-const portsOf = ({ options, status }: SandboxView): readonly unknown[] =>
-  status.state === 'ready' && Array.isArray(options['ports']) ? options['ports'] : [];
+const portsOf = ({ options, status }: SandboxView): readonly string[] =>
+  status.state === 'ready' && Array.isArray(options['ports']) ? options['ports'].map(String) : [];
 
 export const sandboxMeta = (view: SandboxView) =>
   ({ sandbox_id: view.id, backend: view.backend, state: view.status.state }) as const;

@@ -1,6 +1,14 @@
 /** SEC4: a rented machine that starts as root gives its rights away before the server, and so every kernel, is there. */
 import { spawnSync } from 'node:child_process';
-import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
+import {
+  chmodSync,
+  copyFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { expect, it } from 'vitest';
@@ -11,7 +19,7 @@ import { isMissing } from '../rigs/require.ts';
 const notRoot = isMissing('The rights of root', process.getuid?.() === 0, 'Run the tests as root.');
 /** Is everywhere, may do nothing, and stands for the user that a container gets. */
 const NOBODY = 65_534;
-const entry = path.resolve(import.meta.dirname, '../../python/sandbox_entry.py');
+const pythonDir = path.resolve(import.meta.dirname, '../../python');
 
 /** Where the program would become the server, it tells what that would be. */
 const INSTEAD_OF_SERVING = `
@@ -42,6 +50,10 @@ it.skipIf(notRoot)(
         user: { name: 'nobody', uid: NOBODY, home: path.join(root, 'home') },
       };
       mkdirSync(layout.cache);
+      // As it is unpacked in a machine, beside what kernels import.
+      const entry = path.join(root, 'files/sandbox_entry.py');
+      mkdirSync(path.join(root, 'files/lib'), { recursive: true });
+      copyFileSync(path.join(pythonDir, 'sandbox_entry.py'), entry);
       const spec = serverSpec({
         layout,
         idleS: 60,

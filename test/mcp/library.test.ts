@@ -272,8 +272,8 @@ describe('a sandbox for commands, with a port', () => {
     const config = { backend: 'local', name: 'shell', mode: 'shell', ports: [port] } as const;
     shell = await Sandbox.create({ ...config, rpcTimeoutSeconds: 5 });
     writeFileSync(path.join(world.projectDir, 'behind.py'), BEHIND);
-    const python = String((await shell.execPython('import sys; print(sys.executable)')).stdout);
-    const command = `setsid ${python.trim()} behind.py ${port} >behind.log 2>&1 & until grep -q up behind.log; do sleep 0.05; done`;
+    const { stdout } = await shell.execPython('import sys; print(sys.executable)');
+    const command = `setsid ${stdout.trim()} behind.py ${port} >behind.log 2>&1 & until grep -q up behind.log; do sleep 0.05; done`;
     expect((await shell.exec(command)).exitCode).toBe(0);
   }, 120_000);
   afterAll(async () => {
@@ -324,7 +324,7 @@ describe('a sandbox for commands, with a port', () => {
       headers,
     });
     const echoed = new Promise<string>((resolve, reject) => {
-      socket.on('message', (data) => resolve(String(data)));
+      socket.on('message', (data: Buffer) => resolve(data.toString('utf8')));
       socket.on('error', reject);
     });
     socket.on('open', () => socket.send('over and'));
@@ -412,9 +412,9 @@ describe('a session', () => {
 
   it('L14: is saved when its sandbox is terminated, which may be said twice', async () => {
     await session.exec('print("last words")');
-    expect(await sandbox.terminate()).toEqual({ notebooks: [session.notebookPath] });
+    expect(await sandbox.terminate()).toEqual({ notebooks: [session.notebookPath], notes: [] });
     expect(readFileSync(session.notebookPath, 'utf8')).toContain('last words');
-    expect(await sandbox.terminate()).toEqual({ notebooks: [] });
+    expect(await sandbox.terminate()).toEqual({ notebooks: [], notes: [] });
     expect(await living()).toEqual([]);
     await expect(session.exec('1')).rejects.toMatchObject({ code: 'session/ended' });
   });

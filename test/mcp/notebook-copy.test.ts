@@ -123,8 +123,7 @@ it('N2, acceptance 46, 47: a large notebook is written while a cell prints, and 
   const { session_id, file, copy, readCopy } = await start('large');
   await call(mcp, 'execute_code', { session_id, code: 'print("x" * 79 * 1000)' });
   const big = `# ${'lorem ipsum '.repeat(170_000)}`;
-  const noted = await call(mcp, 'add_markdown', { session_id, markdown: big });
-  expect(noted.text).toContain(file);
+  await call(mcp, 'add_markdown', { session_id, markdown: big });
   expect(sourcesOf(onDisk(file))).toContain(big);
   await expect.poll(async () => sourcesOf(await readCopy()), within).toContain(big);
   const asked: string[] = [];
@@ -143,7 +142,8 @@ it('N2, acceptance 46, 47: a large notebook is written while a cell prints, and 
     // While it prints, the file has the beginning.
     await expect.poll(() => outputsOf(onDisk(file)), within).toContain('\n5\n');
     await run;
-    expect(outputsOf(onDisk(file))).toContain('\n399\n');
+    // A big one is written a moment later.
+    await expect.poll(() => outputsOf(onDisk(file)), within).toContain('\n399\n');
     await expect
       .poll(() => asked.filter((one) => one.startsWith('PUT')).length, within)
       .not.toBe(0);

@@ -297,10 +297,12 @@ export function fakeHost(world: World): {
         ),
       get: async (id) => find(id),
       wait: async (id, { waitMs }) => note(`wait ${id} ${waitMs}`, find(id)),
-      openPort: async (id, port) => note(`openPort ${id} ${port}`, '/pages/port.html'),
       stop: async (id) => note(`stop ${id}`, find(id)),
       logs: async (id, lines) => note(`logs ${id} ${lines}`, ['one', 'two']),
-      openPage: (id, notebook) => note(`openPage ${id} ${notebook}`, '/pages/x.html'),
+      waysIn: {
+        openPage: (id, notebook) => note(`openPage ${id} ${notebook}`, '/pages/x.html'),
+        openPort: (id, port) => note(`openPort ${id} ${port}`, '/pages/port.html'),
+      },
       ...sandboxParts,
     },
     interfaces: {

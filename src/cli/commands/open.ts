@@ -30,10 +30,11 @@ export const open: CliCommand = {
       return EXIT.nothing;
     }
     const { sandboxId, notebook } = target;
+    const { waysIn } = services.sandboxes;
     const page =
       port === undefined
-        ? await services.sandboxes.openPage(sandboxId, notebook, context.signal)
-        : await services.sandboxes.openPort(sandboxId, port, context.signal);
+        ? await waysIn.openPage(sandboxId, notebook, context.signal)
+        : await waysIn.openPort(sandboxId, port, context.signal);
     const opened = !print && !context.json && (await context.host.openInBrowser(page));
     if (context.json) context.printJson({ page, sandbox_id: target.sandboxId });
     else if (opened) context.say(`Opened ${page}`);

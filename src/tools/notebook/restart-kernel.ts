@@ -4,6 +4,7 @@ import { defineSessionTool } from '../define-session-tool.ts';
 import { textResult } from '../define-tool.ts';
 import { waitS } from '../parameters.ts';
 import { checkRestore, continueOnError, restoreAndFollow } from '../render-restore.ts';
+import { preloadLines } from '../render-models.ts';
 import { joinTexts, waitOf } from '../render-run.ts';
 import { workspaceLines } from '../workspace-answers.ts';
 
@@ -12,13 +13,11 @@ export const restartKernel = defineSessionTool({
   toolset: 'notebook',
   title: 'Restart the kernel',
   description:
-    'Gives the session a new kernel process: ALL VARIABLES ARE LOST, notebook and files stay. Works for dead, deleted and hung kernels too, by starting a new one. ' +
-    'A run in flight ends as lost. Afterwards run the cells you need with run_cell, or let restore=true run them all.',
+    'Gives the session a new kernel process: ALL VARIABLES ARE LOST, notebook and files stay. Works for dead, deleted and hung kernels too. ' +
+    'A run in flight ends as lost. Models of the sandbox are loaded again. Then run the cells you need with run_cell, or all with restore=true.',
   input: {
-    restore: z
-      .boolean()
-      .optional()
-      .describe('Run all code cells afterwards, as restore_notebook does. Default: false.'),
+    restore: z.boolean().optional().describe('Run all code cells afterwards. Default: false.'),
+    preload: z.boolean().optional().describe('Load the models. Default: true.'),
     continue_on_error: continueOnError,
     wait_s: waitS,
   },
@@ -27,12 +26,17 @@ export const restartKernel = defineSessionTool({
     const { session, sessions } = context;
     checkRestore(input);
     const restarted = await sessions.restart(session, waitOf(input.wait_s, context));
+    const preloaded =
+      input.preload === false
+        ? undefined
+        : await sessions.preload(session, waitOf(input.wait_s, context));
     const begun = await context.workspace.beginAgain(session, waitOf(input.wait_s, context));
     const said = [
       restarted.isNewKernel
         ? 'The old kernel was not there any more: a new one was started for this session.'
         : 'The kernel was restarted.',
       'All variables, imports and device memory are gone; the notebook and the files are kept.',
+      ...(preloaded === undefined ? [] : preloadLines(preloaded)),
       ...workspaceLines([], begun),
       ...(restarted.lostRunId === undefined
         ? []
