@@ -22,6 +22,9 @@ import type { SessionOptions } from './session-options.ts';
 import { viewOf } from './session-view.ts';
 import { finishRun } from './finish-run.ts';
 
+/** When an answer has left. */
+const SOON_MS = 10;
+
 export interface ExecuteOptions {
   readonly code: string;
   readonly position?: Position;
@@ -402,7 +405,9 @@ export class Session {
   }
 
   async #onEnd(run: Run, outcome: Outcome): Promise<void> {
-    await finishRun({ run, outcome, outputs: this.outputs, clock: this.#options.clock });
+    const { clock, journal } = this.#options;
+    await finishRun({ run, outcome, outputs: this.outputs, clock });
+    clock.after(SOON_MS, () => journal.prepare(), { background: true });
   }
 
   #onLateOutput(run: Run, message: KernelMessage): void {

@@ -307,5 +307,6 @@ export class Sessions {
       }),
       this.#pool.cleanedUp(),
     ]);
+    this.#pool.journal.close();
   }
 }
