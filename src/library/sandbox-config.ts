@@ -54,7 +54,7 @@ export interface LocalConfig extends CommonConfig {
   /** Hours without contact, with all kernels idle, after which the server ends itself; 0 is never. Default: GLOVEBOX_LOCAL_IDLE_H. */
   readonly idleH?: number | undefined;
   /** Models that are loaded into new kernels, e.g. [{"id":"./models/mine"}]; the kernel needs torch and transformers. */
-  readonly models?: readonly ModelConfig[] | undefined;
+  readonly models?: readonly LocalModelConfig[] | undefined;
   /** How kernels talk to their server. ipc (default) is private to the user; tcp is for kernels that know nothing else, and lets every user of this machine read their output. */
   readonly kernelTransport?: 'ipc' | 'tcp' | undefined;
 }
@@ -132,15 +132,15 @@ export interface ModalConfig extends RentedConfig {
   /** Variables of kernels. */
   readonly env?: Readonly<Record<string, string>> | undefined;
   /** Secrets by name, never by value: {"env":"HF_TOKEN"}; scope says who sees them (build, download, setup, kernel). Default scope: download for HF_TOKEN, else setup. */
-  readonly secrets?: readonly SecretConfig[] | undefined;
+  readonly secrets?: readonly ModalSecretConfig[] | undefined;
   /** Models of the Hugging Face Hub, e.g. [{"id":"google/gemma-2-9b-it"}]; weights are fetched once and kept on a volume. */
-  readonly models?: readonly ModalModelConfig[] | undefined;
+  readonly models?: readonly ModelConfig[] | undefined;
   /** Git repositories put into the workspace. */
   readonly repos?: readonly RepoConfig[] | undefined;
   /** Files and folders of the project that are uploaded. */
   readonly files?: readonly FileConfig[] | undefined;
   /** Modal volumes to mount. */
-  readonly volumes?: readonly VolumeConfig[] | undefined;
+  readonly volumes?: readonly ModalVolumeConfig[] | undefined;
   /** Keep what cells download from the Hub on a volume. Default: true. */
   readonly cacheVolume?: boolean | undefined;
   /** Port of Jupyter inside, behind the tunnel. Default: 8888. */
@@ -162,7 +162,7 @@ export interface ModalConfig extends RentedConfig {
   /** Keep its file system when it ends (experimental at Modal). */
   readonly snapshotOnExit?: boolean | undefined;
   /** What Modal alone has, passed on as it is: {"idle_timeout_seconds":3600}. */
-  readonly providerOptions?: ProviderOptionConfig | undefined;
+  readonly providerOptions?: ModalProviderOptionConfig | undefined;
   /** Start from this snapshot instead of building an image. */
   readonly fromSnapshot?: string | undefined;
 }
@@ -182,15 +182,15 @@ export interface HuggingfaceConfig extends RentedConfig {
   /** Variables of kernels; who sees the Job reads them. */
   readonly env?: Readonly<Record<string, string>> | undefined;
   /** Secrets of kernels by name, never by value: {"env":"WANDB_API_KEY"}. */
-  readonly secrets?: readonly HuggingfaceSecretConfig[] | undefined;
+  readonly secrets?: readonly SecretConfig[] | undefined;
   /** Models of the Hub, e.g. [{"id":"google/gemma-2-9b-it"}]; mounted read-only, and loaded into the kernel. */
-  readonly models?: readonly HuggingfaceModelConfig[] | undefined;
+  readonly models?: readonly ModelConfig[] | undefined;
   /** Repositories and buckets to mount: {"type":"model","source":"org/name","mount":"/models/name"}. Repositories are read-only. */
-  readonly volumes?: readonly HuggingfaceVolumeConfig[] | undefined;
+  readonly volumes?: readonly VolumeConfig[] | undefined;
   /** Own labels of the Job. */
   readonly labels?: Readonly<Record<string, string>> | undefined;
   /** What the Hub alone has, passed on as it is: {"resource_group_id":"..."}. */
-  readonly providerOptions?: HuggingfaceProviderOptionConfig | undefined;
+  readonly providerOptions?: ProviderOptionConfig | undefined;
   /** Port of Jupyter inside, behind the proxy of the Hub. Default: 8888. */
   readonly jupyterPort?: number | undefined;
   /** The Hub ends it after that, whatever runs. Default: 3600. */
@@ -201,37 +201,11 @@ export interface HuggingfaceConfig extends RentedConfig {
   readonly capacityTimeoutSeconds?: number | undefined;
 }
 
-export interface ModelConfig {
-  /** Variable of the kernel. Default: model. */
-  readonly varName?: string | undefined;
-  /** Default: tokenizer, or NAME_tokenizer. */
-  readonly tokenizerVar?: string | undefined;
-  /** Picks the class. Default: from the config file. */
-  readonly task?: 'auto' | 'causal-lm' | 'seq2seq' | 'image-text' | 'encoder' | undefined;
-  readonly dtype?: 'auto' | 'float32' | 'float16' | 'bfloat16' | undefined;
-  readonly deviceMap?: string | undefined;
-  readonly quantization?: '8bit' | '4bit' | undefined;
-  /** Implementation of attention. */
-  readonly attention?: string | undefined;
-  /** Load it into the kernel. Default: true. */
-  readonly preload?: boolean | undefined;
-  readonly paddingSide?: 'left' | 'right' | undefined;
-  /** A folder with weights, beginning with /, ./ or ~/ (relative ones count from the project), or a repository of the Hub, which the kernel fetches into your own cache. */
-  readonly id: string;
-  /** Branch, tag or commit of a repository. Default: main. */
-  readonly revision?: string | undefined;
-}
-
 export interface SecretConfig {
   /** Variable of your environment that holds the value. */
-  readonly env?: string | undefined;
+  readonly env: string;
   /** Its name inside. Default: the same. */
   readonly as?: string | undefined;
-  /** Name of a secret that is stored at Modal, instead of env. */
-  readonly provider?: string | undefined;
-  /** The variables in that secret. */
-  readonly keys?: readonly string[] | undefined;
-  readonly scope?: readonly ('build' | 'download' | 'setup' | 'kernel')[] | undefined;
 }
 
 export interface AdapterPeftConfig {
@@ -251,7 +225,7 @@ export interface ExtraAdapterConfig {
   readonly name: string;
 }
 
-export interface ModalModelConfig {
+export interface ModelConfig {
   /** Variable of the kernel. Default: model. */
   readonly varName?: string | undefined;
   /** Default: tokenizer, or NAME_tokenizer. */
@@ -282,6 +256,31 @@ export interface ModalModelConfig {
   readonly trustRemoteCode?: boolean | undefined;
   /** Patterns of files to fetch. Default: safetensors, configs, tokenizer. */
   readonly files?: readonly string[] | undefined;
+}
+
+export interface VolumeConfig {
+  readonly type: 'model' | 'dataset' | 'space' | 'bucket';
+  readonly source: string;
+  readonly mount: string;
+  readonly revision?: string | undefined;
+  readonly readOnly?: boolean | undefined;
+}
+
+export interface ProviderOptionConfig {
+  /** Resource group of the organisation that the Job belongs to. */
+  readonly resourceGroupId?: string | undefined;
+}
+
+export interface ModalSecretConfig {
+  /** Variable of your environment that holds the value. */
+  readonly env?: string | undefined;
+  /** Its name inside. Default: the same. */
+  readonly as?: string | undefined;
+  /** Name of a secret that is stored at Modal, instead of env. */
+  readonly provider?: string | undefined;
+  /** The variables in that secret. */
+  readonly keys?: readonly string[] | undefined;
+  readonly scope?: readonly ('build' | 'download' | 'setup' | 'kernel')[] | undefined;
 }
 
 export interface RepoConfig {
@@ -302,7 +301,7 @@ export interface FileConfig {
   readonly to: string;
 }
 
-export interface VolumeConfig {
+export interface ModalVolumeConfig {
   readonly name: string;
   readonly mount: string;
   readonly readOnly?: boolean | undefined;
@@ -314,19 +313,12 @@ export interface NetworkConfig {
   readonly cidrs?: readonly string[] | undefined;
 }
 
-export interface ProviderOptionConfig {
+export interface ModalProviderOptionConfig {
   /** Modal ends it when nothing was connected for so long: open connections count as use, and a cell that runs without one does not. */
   readonly idleTimeoutSeconds?: number | undefined;
 }
 
-export interface HuggingfaceSecretConfig {
-  /** Variable of your environment that holds the value. */
-  readonly env: string;
-  /** Its name inside. Default: the same. */
-  readonly as?: string | undefined;
-}
-
-export interface HuggingfaceModelConfig {
+export interface LocalModelConfig {
   /** Variable of the kernel. Default: model. */
   readonly varName?: string | undefined;
   /** Default: tokenizer, or NAME_tokenizer. */
@@ -341,33 +333,8 @@ export interface HuggingfaceModelConfig {
   /** Load it into the kernel. Default: true. */
   readonly preload?: boolean | undefined;
   readonly paddingSide?: 'left' | 'right' | undefined;
-  /** Repository at the Hub. */
-  readonly id?: string | undefined;
-  /** Where the id stands, as env:NAME or file:path, so that nobody reads it here. */
-  readonly idRef?: string | undefined;
-  /** Branch, tag or commit. Default: main. */
+  /** A folder with weights, beginning with /, ./ or ~/ (relative ones count from the project), or a repository of the Hub, which the kernel fetches into your own cache. */
+  readonly id: string;
+  /** Branch, tag or commit of a repository. Default: main. */
   readonly revision?: string | undefined;
-  /** Nothing in the sandbox says which model it is. */
-  readonly hidden?: boolean | undefined;
-  /** The id is an adapter on this base; or wrap the model in an untrained adapter. */
-  readonly peft?: AdapterPeftConfig | EmptyPeftConfig | undefined;
-  /** Further adapters on the same base. */
-  readonly extraAdapters?: readonly ExtraAdapterConfig[] | undefined;
-  /** Needs a commit as revision. */
-  readonly trustRemoteCode?: boolean | undefined;
-  /** Patterns of files to fetch. Default: safetensors, configs, tokenizer. */
-  readonly files?: readonly string[] | undefined;
-}
-
-export interface HuggingfaceVolumeConfig {
-  readonly type: 'model' | 'dataset' | 'space' | 'bucket';
-  readonly source: string;
-  readonly mount: string;
-  readonly revision?: string | undefined;
-  readonly readOnly?: boolean | undefined;
-}
-
-export interface HuggingfaceProviderOptionConfig {
-  /** Resource group of the organisation that the Job belongs to. */
-  readonly resourceGroupId?: string | undefined;
 }
