@@ -36,6 +36,7 @@ class PortHandler(JupyterHandler, WebSocketHandler):
 
     SUPPORTED_METHODS = METHODS
     behind: Optional[WebSocketClientConnection] = None
+    is_gone = False
 
     def initialize(self, ports: List[int]) -> None:
         self.ports = frozenset(ports)
@@ -103,6 +104,9 @@ class PortHandler(JupyterHandler, WebSocketHandler):
                 self.take_headers(port, answer)
 
         def on_data(data: bytes) -> None:
+            # The only way to end a stream that has no end of its own.
+            if self.is_gone:
+                raise ConnectionResetError("nobody takes the answer any more")
             self.write(data)
             self.flush()
 
@@ -122,11 +126,15 @@ class PortHandler(JupyterHandler, WebSocketHandler):
         try:
             await AsyncHTTPClient(force_instance=True).fetch(request, raise_error=False)
         except OSError as error:
-            if self._headers_written:
-                raise
+            if self._headers_written or self.is_gone:
+                return
             raise web.HTTPError(502, f"Nothing answers on port {port} of the sandbox ({error}).") from None
         if not self._finished:
             self.finish()
+
+    def on_connection_close(self) -> None:
+        super().on_connection_close()
+        self.is_gone = True
 
     def take_headers(self, port: int, answer: httputil.HTTPHeaders) -> None:
         self.clear_header("Content-Type")
