@@ -1,5 +1,6 @@
 /** restart_kernel: a new process for the same session. */
 import * as z from 'zod';
+import type { Preloaded } from '#session/preload.ts';
 import { defineSessionTool } from '../define-session-tool.ts';
 import { textResult } from '../define-tool.ts';
 import { waitS } from '../parameters.ts';
@@ -25,19 +26,19 @@ export const restartKernel = defineSessionTool({
   async run(input, context) {
     const { session, sessions } = context;
     checkRestore(input);
-    const restarted = await sessions.restart(session, waitOf(input.wait_s, context));
-    const preloaded =
-      input.preload === false
-        ? undefined
-        : await sessions.preload(session, waitOf(input.wait_s, context));
-    const begun = await context.workspace.beginAgain(session, waitOf(input.wait_s, context));
+    const wait = waitOf(input.wait_s, context);
+    let preloaded: Preloaded | undefined;
+    const restarted = await sessions.restart(session, wait, async () => {
+      if (input.preload !== false) preloaded = await sessions.preload(session, wait);
+      return context.workspace.beginAgain(session, wait);
+    });
     const said = [
       restarted.isNewKernel
         ? 'The old kernel was not there any more: a new one was started for this session.'
         : 'The kernel was restarted.',
       'All variables, imports and device memory are gone; the notebook and the files are kept.',
       ...(preloaded === undefined ? [] : preloadLines(preloaded)),
-      ...workspaceLines([], begun),
+      ...workspaceLines([], restarted.begun),
       ...(restarted.lostRunId === undefined
         ? []
         : [`Run ${restarted.lostRunId} was in the kernel and did not finish.`]),

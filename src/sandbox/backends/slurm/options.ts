@@ -1,6 +1,7 @@
 /** What a caller may ask of one SLURM sandbox; everything is optional and falls back to the settings. */
 import * as z from 'zod';
 import { commonOptions } from '#sandbox/common-options.ts';
+import { ownModelOption } from '#sandbox/models/options.ts';
 import {
   constraintValue,
   extraArgument,
@@ -24,6 +25,13 @@ const time = z
 
 export const slurmOptions = z.strictObject({
   ...commonOptions,
+  models: z
+    .array(ownModelOption)
+    .max(16)
+    .optional()
+    .describe(
+      'Models that are loaded into new kernels, e.g. [{"id":"google/gemma-2-9b-it"}]; weights are fetched once, into GLOVEBOX_SLURM_MODELS_DIR. The kernel needs torch and transformers.',
+    ),
   partition: partitionValue
     .optional()
     .describe(
