@@ -220,9 +220,10 @@ describe.skipIf(withoutCertificate)('the end', () => {
   });
 
   test('M16: an idle kernel ends, with a client connected and status asked all the while; then the server, the process and the sandbox', async () => {
-    const backend = rig.newBackend({}, { limits: { idleS: 3, emptyServerS: 1 } });
+    const backend = rig.newBackend({}, { limits: { idleS: 5, emptyServerS: 4 } });
     const caller = callerWith({});
     await caller.startAndWait(backend);
+    // On a slow machine the first kernel is a while in coming.
     const endpoint = await backend.endpoint(caller.handle(), never());
     const kernel = await startRawKernel(endpoint, 'idle.ipynb');
     // A running cell is never taken for idleness, however silent it is, and even when the server has not seen it begin.
