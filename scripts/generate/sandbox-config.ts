@@ -20,29 +20,37 @@ const COMMON = [
   },
 ];
 
+const isRented = ({ id, sharesHost }: Backend): boolean => !sharesHost && id !== 'slurm';
+
 /** `src/library/sandbox-config.ts`: what back ends share is written once, and what lies in a list or an object has a name. */
 export function renderConfigTypes(backends: readonly Backend[]): string {
   const shapes = new Shapes();
-  // From the back: those that rent come last, and mean the same by most names.
-  const all = backends
-    .toReversed()
-    .map((backend) => ({
-      backend,
-      fields: fieldsOf(schemaOf(backend), shapes, capital(backend.id)),
-    }))
-    .toReversed();
+  // The first one of a shape gives it its name: those that rent mean the same by most of them.
+  const inOrder = [
+    ...backends.filter(isRented).toReversed(),
+    ...backends.filter((backend) => !isRented(backend)),
+  ];
+  const fieldsOfBackend = new Map(
+    inOrder.map((backend) => [
+      backend.id,
+      fieldsOf(schemaOf(backend), shapes, capital(backend.id)),
+    ]),
+  );
+  const all = backends.map((backend) => ({
+    backend,
+    fields: fieldsOfBackend.get(backend.id) ?? [],
+  }));
   const inAll = sharedBy(all.map(({ fields }) => fields));
-  const rented = all.filter(({ backend }) => !backend.sharesHost && backend.id !== 'slurm');
+  const rented = all.filter(({ backend }) => isRented(backend));
   const inRented = sharedBy(rented.map(({ fields }) => fields)).filter(
     (shared) => !inAll.includes(shared),
   );
-  const interfaces = all.map(({ backend, fields }) => {
-    const isRented = rented.some((other) => other.backend === backend);
-    const inherited = [...inAll, ...(isRented ? inRented : [])];
+  const interfaces = all.map(({ backend, fields: own }) => {
+    const inherited = [...inAll, ...(isRented(backend) ? inRented : [])];
     return renderInterface({
       about: `${backend.summary}.`,
       name: typeName(backend.id),
-      base: isRented ? 'RentedConfig' : 'CommonConfig',
+      base: isRented(backend) ? 'RentedConfig' : 'CommonConfig',
       fields: [
         renderField({
           name: 'backend',
@@ -50,7 +58,7 @@ export function renderConfigTypes(backends: readonly Backend[]): string {
           about: 'Default: the one of the settings, else `local`.',
           isNeeded: false,
         }).replace(' | undefined', ''),
-        ...fields.filter((own) => !inherited.includes(own)),
+        ...own.filter((field) => !inherited.includes(field)),
       ],
     });
   });
@@ -148,10 +156,12 @@ class Shapes {
 
   /** @param wanted its name, unless another shape has that; then the owner stands before it */
   name(wanted: string, owner: string, fields: readonly string[]): string {
+    for (const [name, known] of this.#bodies)
+      if (name.endsWith(wanted) && known.join() === fields.join()) return name;
     for (const name of [wanted, `${owner}${wanted}`]) {
-      const known = this.#bodies.get(name);
-      if (known === undefined) this.#bodies.set(name, fields);
-      if (known === undefined || known.join() === fields.join()) return name;
+      if (this.#bodies.has(name)) continue;
+      this.#bodies.set(name, fields);
+      return name;
     }
     throw new Error(`two shapes of ${owner} have the name ${wanted}`);
   }
