@@ -99,17 +99,18 @@ def give_to(uid: int, folder: Path) -> None:
                 os.lchown(name, uid, uid)
 
 
-def drop_rights(name: str, uid: int, folders: list[Path], env: dict[str, str]) -> None:
+def drop_rights(user: dict[str, Any], folders: list[Path], env: dict[str, str]) -> None:
     """From root to a user without rights, who owns the workspace. Does nothing for anybody else."""
     if os.geteuid() != 0:
         return
+    name, uid = user["name"], user["uid"]
     try:
         pwd.getpwuid(uid)
     except KeyError:
         # Programs ask for the name of the user; without the tool that makes one, the number alone does.
         if shutil.which("useradd"):
             subprocess.run(["useradd", "--uid", str(uid), "--create-home", "--shell", "/bin/bash", name], check=False)
-    home = Path("/home") / name
+    home = Path(user.get("home", f"/home/{name}"))
     home.mkdir(parents=True, exist_ok=True)
     for folder in [home, *folders]:
         give_to(uid, folder)
@@ -134,7 +135,7 @@ def main() -> None:
     server = write_files(spec, token, home, env)
     writable = [Path(os.path.abspath(place)) for place in spec["writable"]]
     if spec.get("user") is not None:
-        drop_rights(spec["user"]["name"], spec["user"]["uid"], [workspace, home, *writable], env)
+        drop_rights(spec["user"], [workspace, home, *writable], env)
     os.chdir(workspace)
     say(f"Python {sys.version.split()[0]}, user {os.geteuid()}, server on port {spec['config']['ServerApp']['port']}")
     serve = str(Path(__file__).with_name("serve.py"))

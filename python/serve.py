@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import importlib.util
 import os
 import random
 import signal
@@ -21,7 +22,7 @@ from jupyter_server.services.kernels.kernelmanager import AsyncMappingKernelMana
 from jupyter_server.utils import ensure_async  # noqa: E402
 from tornado.ioloop import IOLoop, PeriodicCallback  # noqa: E402
 from tornado.netutil import bind_sockets  # noqa: E402
-from traitlets import Int, Tuple, Type, Unicode  # noqa: E402
+from traitlets import Int, List, Tuple, Type, Unicode  # noqa: E402
 
 try:
     from jupyter_server.auth import identity
@@ -68,6 +69,7 @@ class SandboxServerApp(ServerApp):
     # For servers that are started where nobody of ours watches, as in a batch job.
     ports = Tuple(Int(), Int(), default_value=(0, 0), config=True, help="The range of ports to choose from where `port` is 0.")
     announce_file = Unicode("", config=True, help="Is made when the server listens, with the numbers of its process and port.")
+    forward_ports = List(Int(), config=True, help="Ports of this machine that are reached through the server: see port_forward.py.")
     token_file = Unicode("", config=True, help="Is made anew, with the token, at the signal USR2.")
 
     @property
@@ -119,6 +121,16 @@ class SandboxServerApp(ServerApp):
         with os.fdopen(descriptor, "w") as file:
             file.write(provider.token)
         os.rename(f"{self.token_file}.part", self.token_file)
+
+    def init_webapp(self) -> None:
+        super().init_webapp()
+        if self.forward_ports:
+            # Isolated as this program runs, its folder is no place for imports.
+            place = os.path.join(os.path.dirname(os.path.abspath(__file__)), "port_forward.py")
+            spec = importlib.util.spec_from_file_location("port_forward", place)
+            module = importlib.util.module_from_spec(spec)
+            spec.loader.exec_module(module)
+            self.web_app.add_handlers(".*$", module.routes(self.base_url, list(self.forward_ports)))
 
     def initialize(self, *args: Any, **kwargs: Any) -> None:
         super().initialize(*args, **kwargs)

@@ -1,6 +1,6 @@
-"""Moves files between a caller outside and this machine, in pieces: lists what there is, gives pieces, takes pieces.
+"""Moves files and folders in and out of a sandbox in pieces: what arrives is gathered beside its place and put there when it is whole.
 
-Runs inside a kernel, by `exec` in a namespace of its own, for Python 3.8 and later.
+Runs inside a kernel, by `exec` in a namespace of its own, for Python 3.8 and later. Nothing is kept between two requests.
 """
 
 from __future__ import annotations
@@ -10,14 +10,16 @@ import errno
 import hashlib
 import json
 import os
+import shutil
 import stat
+import time
 import zlib
-from typing import Any, Dict, Iterator, List, Tuple
+from typing import Any, Dict, List, Optional
 
 MIME = "application/vnd.glovebox.transfer+json"
-# Of a transfer that was given up; removed by the next one into the same folder.
-PART = ".glovebox-part-"
-NEAR = 200
+STAGE = ".glovebox-transfer-"
+STALE_S = 24 * 3600
+CHUNK = 1024 * 1024
 
 
 class Refused(Exception):
@@ -31,116 +33,155 @@ def real_path(path: str) -> str:
     return os.path.realpath(os.path.expanduser(path))
 
 
+def below(folder: str, name: str) -> str:
+    """A file of a folder, by the name it has in a list from outside; the folder itself for the empty name."""
+    place = os.path.normpath(os.path.join(folder, name))
+    if place != folder and not place.startswith(os.path.join(folder, "")):
+        raise Refused("denied", f"{name} leads out of {folder}.")
+    return place
+
+
+def hash_of(path: str) -> Optional[str]:
+    digest = hashlib.sha256()
+    try:
+        with open(path, "rb") as file:
+            for data in iter(lambda: file.read(CHUNK), b""):
+                digest.update(data)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    return digest.hexdigest()
+
+
+def look(asked: Dict[str, Any]) -> Dict[str, Any]:
+    """What is there to be fetched: one file, or all regular files below a folder."""
+    path = real_path(asked["path"])
+    try:
+        found = os.stat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        raise Refused("not-found", f"{path} does not exist.", near=names_near(path)) from None
+    if stat.S_ISREG(found.st_mode):
+        return {"real": path, "is_folder": False, "files": [entry("", found)], "folders": [], "left_out": []}
+    if not stat.S_ISDIR(found.st_mode):
+        raise Refused("not-regular", f"{path} is a device, a pipe or a socket.")
+    files: List[Dict[str, Any]] = []
+    kept: List[str] = []
+    left_out: List[str] = []
+    for folder, folders, names in os.walk(path):
+        inside = os.path.relpath(folder, path)
+        prefix = "" if inside == "." else inside.replace(os.sep, "/") + "/"
+        for name in [name for name in folders if name in asked["left_out"] or os.path.islink(os.path.join(folder, name))]:
+            folders.remove(name)
+            left_out.append(prefix + name)
+        folders.sort()
+        kept.extend(prefix + name for name in folders)
+        for name in sorted(names):
+            status = os.lstat(os.path.join(folder, name))
+            if not stat.S_ISREG(status.st_mode):
+                left_out.append(prefix + name)
+                continue
+            files.append(entry(prefix + name, status))
+            if len(files) > asked["max_files"]:
+                raise Refused("too-many", f"{path} has more than {asked['max_files']} files.")
+    return {"real": path, "is_folder": True, "files": files, "folders": kept, "left_out": left_out[:100]}
+
+
+def entry(name: str, found: os.stat_result) -> Dict[str, Any]:
+    return {"name": name, "size": found.st_size, "executable": bool(found.st_mode & stat.S_IXUSR)}
+
+
 def names_near(path: str) -> List[str]:
     try:
-        return sorted(os.listdir(os.path.dirname(path)))[:NEAR]
+        return sorted(os.listdir(os.path.dirname(path)))[:200]
     except OSError:
         return []
 
 
-def status_of(path: str) -> os.stat_result:
-    try:
-        return os.stat(path)
-    except (FileNotFoundError, NotADirectoryError):
-        raise Refused("not-found", f"{path} does not exist.", near=names_near(path)) from None
-
-
-def walk(top: str) -> Iterator[Tuple[str, os.stat_result]]:
-    """Regular files and folders below a folder. Links are not followed, since they may lead anywhere."""
-    for folder, folders, files in os.walk(top):
-        folders.sort()
-        for name in [*folders, *sorted(files)]:
-            path = os.path.join(folder, name)
-            found = os.lstat(path)
-            if stat.S_ISDIR(found.st_mode) or stat.S_ISREG(found.st_mode):
-                yield path, found
-
-
-def entry(path: str, top: str, found: os.stat_result) -> Dict[str, Any]:
-    return {
-        "path": os.path.relpath(path, top).replace(os.sep, "/"),
-        "folder": stat.S_ISDIR(found.st_mode),
-        "size": 0 if stat.S_ISDIR(found.st_mode) else found.st_size,
-        "executable": bool(found.st_mode & 0o100) and stat.S_ISREG(found.st_mode),
-    }
-
-
-def survey(asked: Dict[str, Any]) -> Dict[str, Any]:
-    path = real_path(asked["path"])
-    found = status_of(path)
-    if stat.S_ISREG(found.st_mode):
-        return {"real": path, "folder": False, "entries": [{**entry(path, path, found), "path": ""}]}
-    if not stat.S_ISDIR(found.st_mode):
-        raise Refused("not-regular", f"{path} is a device, a pipe or a socket.")
-    entries = [entry(inner, path, status) for inner, status in walk(path)]
-    if len(entries) > asked["max_entries"]:
-        raise Refused("too-many", f"{path} holds {len(entries)} files and folders.")
-    return {"real": path, "folder": True, "entries": entries}
-
-
-def give(asked: Dict[str, Any]) -> Dict[str, Any]:
-    """Pieces of files, each with the hash of the whole where it is the last one."""
-    pieces = []
-    for wanted in asked["pieces"]:
-        path = real_path(wanted["path"])
-        with open(path, "rb") as file:
-            file.seek(wanted["offset"])
-            pieces.append(base64.b64encode(zlib.compress(file.read(wanted["length"]), 1)).decode("ascii"))
-    return {"pieces": pieces}
-
-
-def target_of(path: str) -> str:
-    target = real_path(path)
-    if os.path.isdir(target):
-        raise Refused("is-folder", f"{target} is a folder.")
-    if os.path.exists(target) and not os.path.isfile(target):
-        raise Refused("not-regular", f"{target} is a device, a pipe or a socket.")
-    return target
-
-
-def take(asked: Dict[str, Any]) -> Dict[str, Any]:
-    """Each piece goes to its place in a file beside the target; the last one puts that in the place of the target."""
-    taken = []
+def read(asked: Dict[str, Any]) -> Dict[str, Any]:
+    """Parts of files, one after the other; a file that has become shorter gives less."""
+    parts = []
     for piece in asked["pieces"]:
-        target = target_of(piece["path"])
-        folder = os.path.dirname(target)
-        os.makedirs(folder, exist_ok=True)
-        part = os.path.join(folder, PART + piece["id"])
-        data = zlib.decompress(base64.b64decode(piece["data"]))
-        mode = 0o777 if piece["executable"] else 0o666
-        handle = os.open(part, os.O_CREAT | os.O_WRONLY | getattr(os, "O_BINARY", 0), mode)
-        with os.fdopen(handle, "wb") as file:
+        with open(below(asked["path"], piece["name"]), "rb") as file:
             file.seek(piece["offset"])
-            file.write(data)
-        if "sha256" in piece:
-            finish(part, target, piece)
-        taken.append(target)
-    return {"taken": taken}
+            parts.append(file.read(piece["length"]))
+    data = base64.b64encode(zlib.compress(b"".join(parts), 1)).decode("ascii")
+    return {"data": data, "lengths": [len(part) for part in parts]}
 
 
-def finish(part: str, target: str, piece: Dict[str, Any]) -> None:
-    digest = hashlib.sha256()
-    with open(part, "rb") as file:
-        for data in iter(lambda: file.read(1024 * 1024), b""):
-            digest.update(data)
-    if digest.hexdigest() != piece["sha256"]:
-        os.unlink(part)
-        raise Refused("damaged", f"What arrived for {target} is not what was sent.")
-    if os.path.exists(target) and not piece["executable"]:
-        os.chmod(part, stat.S_IMODE(os.stat(target).st_mode))
-    os.replace(part, target)
+def hashes(asked: Dict[str, Any]) -> Dict[str, Any]:
+    return {"sha256": [hash_of(below(asked["path"], name)) for name in asked["names"]]}
 
 
-def drop(asked: Dict[str, Any]) -> Dict[str, Any]:
-    """Removes what a transfer that was given up has left."""
-    for path in asked["paths"]:
-        part = os.path.join(os.path.dirname(real_path(path)), PART + asked["id"])
-        if os.path.exists(part):
-            os.unlink(part)
+def begin(asked: Dict[str, Any]) -> Dict[str, Any]:
+    """Where the files will go, which of them are not there yet, and which would replace something else.
+
+    `name`, of a single file, says what it is called in a folder that is there; without it the place is meant to the letter.
+    """
+    path = real_path(asked["path"])
+    name = asked.get("name")
+    if name is not None and (asked["path"].endswith("/") or os.path.isdir(path)):
+        path = real_path(os.path.join(path, name))
+    if os.path.lexists(path) and os.path.isdir(path) != asked["is_folder"]:
+        kind = "folder" if os.path.isdir(path) else "file"
+        raise Refused("not-regular", f"{path} is there already, as a {kind}.")
+    if os.path.exists(path) and not os.path.isdir(path) and not os.path.isfile(path):
+        raise Refused("not-regular", f"{path} is a device, a pipe or a socket.")
+    needed = []
+    taken = []
+    for index, file in enumerate(asked["files"]):
+        place = below(path, file["name"])
+        if os.path.isdir(place):
+            raise Refused("not-regular", f"{place} is there already, as a folder.")
+        found = hash_of(place)
+        if found == file["sha256"]:
+            continue
+        needed.append(index)
+        if found is not None:
+            taken.append({"index": index, "sha256": found})
+    # Beside a file, and in a folder that is there: the one above may be closed to this user.
+    beside = path if os.path.isdir(path) else os.path.dirname(path)
+    return {"real": path, "stage": os.path.join(beside, STAGE + asked["id"]), "needed": needed, "taken": taken}
+
+
+def write(asked: Dict[str, Any]) -> Dict[str, Any]:
+    stage = asked["stage"]
+    if asked["first"]:
+        os.makedirs(os.path.dirname(stage), exist_ok=True)
+        forget_stale(os.path.dirname(stage))
+        os.mkdir(stage, 0o700)
+    data = memoryview(zlib.decompress(base64.b64decode(asked["data"])))
+    at = 0
+    for piece in asked["pieces"]:
+        with open(os.path.join(stage, str(piece["index"])), "ab") as file:
+            if file.tell() != piece["offset"]:
+                raise Refused("failed", f"a piece at {piece['offset']} came when {file.tell()} bytes were there")
+            file.write(data[at : at + piece["length"]])
+        at += piece["length"]
+    return {}
+
+
+def commit(asked: Dict[str, Any]) -> Dict[str, Any]:
+    """All files are there and right before the first one is put into its place."""
+    stage = asked["stage"]
+    for file in asked["files"]:
+        if hash_of(os.path.join(stage, str(file["index"]))) != file["sha256"]:
+            raise Refused("failed", f"{file['name'] or asked['path']} did not arrive as it was sent; nothing was replaced")
+        if hash_of(below(asked["path"], file["name"])) != file["replaces"]:
+            raise Refused("changed", below(asked["path"], file["name"]))
+    mask = os.umask(0)
+    os.umask(mask)
+    for file in asked["files"]:
+        place = below(asked["path"], file["name"])
+        source = os.path.join(stage, str(file["index"]))
+        os.makedirs(os.path.dirname(place), exist_ok=True)
+        before = stat.S_IMODE(os.stat(place).st_mode) if file["replaces"] else 0o666 & ~mask
+        os.chmod(source, before | (0o111 & ~mask if file["executable"] else 0))
+        os.replace(source, place)
+    shutil.rmtree(stage, ignore_errors=True)
     return {}
 
 
 def folders(asked: Dict[str, Any]) -> Dict[str, Any]:
+    """Makes those that are not there."""
     for path in asked["paths"]:
         place = real_path(path)
         if os.path.exists(place) and not os.path.isdir(place):
@@ -149,7 +190,29 @@ def folders(asked: Dict[str, Any]) -> Dict[str, Any]:
     return {}
 
 
-OPERATIONS = {"survey": survey, "give": give, "take": take, "drop": drop, "folders": folders}
+def abort(asked: Dict[str, Any]) -> Dict[str, Any]:
+    shutil.rmtree(asked["stage"], ignore_errors=True)
+    return {}
+
+
+def forget_stale(folder: str) -> None:
+    """What a transfer left whose caller died."""
+    for name in os.listdir(folder):
+        place = os.path.join(folder, name)
+        if name.startswith(STAGE) and time.time() - os.lstat(place).st_mtime > STALE_S:
+            shutil.rmtree(place, ignore_errors=True)
+
+
+OPERATIONS = {
+    "look": look,
+    "read": read,
+    "hashes": hashes,
+    "begin": begin,
+    "write": write,
+    "commit": commit,
+    "abort": abort,
+    "folders": folders,
+}
 KINDS = {errno.EACCES: "denied", errno.EPERM: "denied", errno.EROFS: "denied", errno.ENOSPC: "full", errno.EDQUOT: "full"}
 
 
@@ -158,8 +221,6 @@ def answer(asked: Dict[str, Any]) -> Dict[str, Any]:
         return OPERATIONS[asked["operation"]](asked)
     except Refused as refusal:
         return {"refused": refusal.kind, "message": str(refusal), **refusal.facts}
-    except FileNotFoundError as error:
-        return {"refused": "not-found", "message": str(error), "near": []}
     except OSError as error:
         return {"refused": KINDS.get(error.errno or 0, "failed"), "message": str(error)}
 

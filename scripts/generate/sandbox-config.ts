@@ -20,33 +20,68 @@ const COMMON = [
   },
 ];
 
-/** `src/library/sandbox-config.ts`. */
+const isRented = ({ id, sharesHost }: Backend): boolean => !sharesHost && id !== 'slurm';
+
+/** `src/library/sandbox-config.ts`: what back ends share is written once, and what lies in a list or an object has a name. */
 export function renderConfigTypes(backends: readonly Backend[]): string {
-  const interfaces = backends.map((backend) => {
-    const fields = fieldsOf(schemaOf(backend), '  ');
-    return [
-      `/** ${backend.summary}. */`,
-      `export interface ${typeName(backend.id)} extends CommonConfig {`,
-      `  /** Default: the one of the settings, else \`local\`. */`,
-      `  readonly backend?: '${backend.id}';`,
-      ...fields,
-      '}',
-    ].join('\n');
+  const shapes = new Shapes();
+  // The first one of a shape gives it its name: those that rent mean the same by most of them.
+  const inOrder = [
+    ...backends.filter(isRented).toReversed(),
+    ...backends.filter((backend) => !isRented(backend)),
+  ];
+  const fieldsOfBackend = new Map(
+    inOrder.map((backend) => [
+      backend.id,
+      fieldsOf(schemaOf(backend), shapes, capital(backend.id)),
+    ]),
+  );
+  const all = backends.map((backend) => ({
+    backend,
+    fields: fieldsOfBackend.get(backend.id) ?? [],
+  }));
+  const inAll = sharedBy(all.map(({ fields }) => fields));
+  const rented = all.filter(({ backend }) => isRented(backend));
+  const inRented = sharedBy(rented.map(({ fields }) => fields)).filter(
+    (shared) => !inAll.includes(shared),
+  );
+  const interfaces = all.map(({ backend, fields: own }) => {
+    const inherited = [...inAll, ...(isRented(backend) ? inRented : [])];
+    return renderInterface({
+      about: `${backend.summary}.`,
+      name: typeName(backend.id),
+      base: isRented(backend) ? 'RentedConfig' : 'CommonConfig',
+      fields: [
+        renderField({
+          name: 'backend',
+          type: `'${backend.id}'`,
+          about: 'Default: the one of the settings, else `local`.',
+          isNeeded: false,
+        }).replace(' | undefined', ''),
+        ...own.filter((field) => !inherited.includes(field)),
+      ],
+    });
   });
   return [
     '/** What `Sandbox.create` takes, made by `npm run gen` from the options of the back ends. Do not edit. */',
     `export type BackendName = ${backends.map(({ id }) => `'${id}'`).join(' | ')};`,
     [
-      '/** What every back end takes. */',
-      'interface CommonConfig {',
-      ...COMMON.flatMap(({ name, type, about }) => field('  ', name, type, about)),
-      '}',
-    ].join('\n'),
-    ...interfaces,
-    [
       '/** What a sandbox is asked for; unknown names are errors. */',
       `export type SandboxConfig = ${backends.map(({ id }) => typeName(id)).join(' | ')};`,
     ].join('\n'),
+    renderInterface({
+      about: 'What every back end takes.',
+      name: 'CommonConfig',
+      fields: [...COMMON.map((field) => renderField({ ...field, isNeeded: false })), ...inAll],
+    }),
+    renderInterface({
+      about: 'What every back end takes that rents machines.',
+      name: 'RentedConfig',
+      base: 'CommonConfig',
+      fields: inRented,
+    }),
+    ...interfaces,
+    ...shapes.render(),
   ].join('\n\n');
 }
 
@@ -60,7 +95,7 @@ export function renderConfigReference(
     const rows = Object.entries(properties).map(([name, schema]) => [
       `\`${name}\``,
       programName(name) === name ? '' : `\`${programName(name)}\``,
-      typeOf(recordOf(schema), '').replaceAll(/\s+/g, ' '),
+      inlineType(recordOf(schema)),
       textOf(recordOf(schema)['description']),
     ]);
     return [
@@ -82,53 +117,102 @@ export function renderConfigReference(
 const schemaOf = ({ optionsSchema }: Backend): Schema =>
   recordOf(z.toJSONSchema(optionsSchema, { io: 'input', unrepresentable: 'any' }));
 
-const typeName = (id: string): string => `${id.slice(0, 1).toUpperCase()}${id.slice(1)}Config`;
+const capital = (word: string): string => `${word.slice(0, 1).toUpperCase()}${word.slice(1)}`;
+const typeName = (id: string): string => `${capital(id)}Config`;
 
-function fieldsOf(schema: Schema, indent: string): readonly string[] {
+interface Field {
+  readonly name: string;
+  readonly type: string;
+  readonly about: string;
+  readonly isNeeded: boolean;
+}
+
+interface Interface {
+  readonly about?: string;
+  readonly name: string;
+  readonly base?: string;
+  readonly fields: readonly string[];
+}
+
+function renderInterface({ about, name, base, fields }: Interface): string {
+  const comment = about === undefined ? '' : `/** ${about} */\n`;
+  const inherits = base === undefined ? '' : ` extends ${base}`;
+  return [`${comment}export interface ${name}${inherits} {`, ...fields, '}'].join('\n');
+}
+
+function renderField({ name, type, about, isNeeded }: Field): string {
+  const comment = about === '' ? '' : `  /** ${about.replaceAll('*/', '* /')} */\n`;
+  const missing = isNeeded ? '' : ' | undefined';
+  return `${comment}  readonly ${name}${isNeeded ? '' : '?'}: ${type}${missing};`;
+}
+
+/** Those that are the same in every list, to the letter. */
+const sharedBy = ([first = [], ...others]: readonly (readonly string[])[]): readonly string[] =>
+  first.filter((field) => others.every((fields) => fields.includes(field)));
+
+/** The interfaces of what lies inside: the same one where two back ends mean the same. */
+class Shapes {
+  readonly #bodies = new Map<string, readonly string[]>();
+
+  /** @param wanted its name, unless another shape has that; then the owner stands before it */
+  name(wanted: string, owner: string, fields: readonly string[]): string {
+    for (const [name, known] of this.#bodies)
+      if (name.endsWith(wanted) && known.join() === fields.join()) return name;
+    for (const name of [wanted, `${owner}${wanted}`]) {
+      if (this.#bodies.has(name)) continue;
+      this.#bodies.set(name, fields);
+      return name;
+    }
+    throw new Error(`two shapes of ${owner} have the name ${wanted}`);
+  }
+
+  render(): readonly string[] {
+    return [...this.#bodies].map(([name, fields]) => renderInterface({ name, fields }));
+  }
+}
+
+function fieldsOf(schema: Schema, shapes: Shapes, owner: string): readonly string[] {
   const needed = Array.isArray(schema['required']) ? schema['required'] : [];
-  return Object.entries(recordOf(schema['properties'])).flatMap(([name, raw]) => {
+  return Object.entries(recordOf(schema['properties'])).map(([name, raw]) => {
     const inner = recordOf(raw);
-    const isNeeded = needed.includes(name);
-    return field(
-      indent,
-      programName(name),
-      typeOf(inner, indent),
-      textOf(inner['description']),
-      isNeeded,
-    );
+    return renderField({
+      name: programName(name),
+      type: typeOf(inner, (object) => nameOf(object, programName(name), shapes, owner)),
+      about: textOf(inner['description']),
+      isNeeded: needed.includes(name),
+    });
   });
 }
 
-function field(
-  indent: string,
-  name: string,
-  type: string,
-  about: string,
-  isNeeded = false,
-): readonly string[] {
-  const comment = about === '' ? [] : [`${indent}/** ${about.replaceAll('*/', '* /')} */`];
-  const missing = isNeeded ? '' : ' | undefined';
-  return [...comment, `${indent}readonly ${name}${isNeeded ? '' : '?'}: ${type}${missing};`];
+/** `models` has elements of the type `ModelConfig`; one of several is called after what tells it from the others. */
+function nameOf(schema: Schema, property: string, shapes: Shapes, owner: string): string {
+  const kind = Object.values(recordOf(schema['properties']))
+    .map((inner) => recordOf(inner)['const'])
+    .find((value) => typeof value === 'string');
+  const word = capital(property.replace(/s$/, ''));
+  const wanted = `${typeof kind === 'string' ? capital(kind) : ''}${word}Config`;
+  return shapes.name(wanted, owner, fieldsOf(schema, shapes, owner));
 }
 
-function typeOf(schema: Schema, indent: string): string {
+/** @param nameObject how an object with named fields is written */
+function typeOf(schema: Schema, nameObject: (object: Schema) => string): string {
   if (Array.isArray(schema['enum']))
     return schema['enum'].map((value) => literal(value)).join(' | ');
   if ('const' in schema) return literal(schema['const']);
   for (const key of ['anyOf', 'oneOf']) {
     const branches = schema[key];
     if (!Array.isArray(branches)) continue;
-    return [...new Set(branches.map((branch) => typeOf(recordOf(branch), indent)))].join(' | ');
+    return [...new Set(branches.map((branch) => typeOf(recordOf(branch), nameObject)))].join(' | ');
   }
   switch (schema['type']) {
     case 'array': {
-      const item = typeOf(recordOf(schema['items']), indent);
+      const item = typeOf(recordOf(schema['items']), nameObject);
       return `readonly ${/[ |{]/.test(item) ? `(${item})` : item}[]`;
     }
     case 'object': {
-      if (!isRecord(schema['properties']))
-        return `Readonly<Record<string, ${typeOf(recordOf(schema['additionalProperties']), indent)}>>`;
-      return ['{', ...fieldsOf(schema, `${indent}  `), `${indent}}`].join('\n');
+      if (isRecord(schema['properties'])) return nameObject(schema);
+      const value = typeOf(recordOf(schema['additionalProperties']), nameObject);
+      return `Readonly<Record<string, ${value}>>`;
     }
     case 'integer':
     case 'number':
@@ -140,6 +224,18 @@ function typeOf(schema: Schema, indent: string): string {
     default:
       return 'unknown';
   }
+}
+
+/** In a table, where there is no room for names. */
+function inlineType(schema: Schema): string {
+  return typeOf(schema, (object) => {
+    const needed = Array.isArray(object['required']) ? object['required'] : [];
+    const fields = Object.entries(recordOf(object['properties'])).map(([name, inner]) => {
+      const mark = needed.includes(name) ? '' : '?';
+      return `${programName(name)}${mark}: ${inlineType(recordOf(inner))}`;
+    });
+    return `{ ${fields.join('; ')} }`;
+  });
 }
 
 const literal = (value: unknown): string =>

@@ -88,8 +88,7 @@ export type CliSandboxes = Pick<
   | 'wait'
   | 'stop'
   | 'logs'
-  | 'openPage'
->;
+> & { readonly waysIn: Pick<Sandboxes['waysIn'], 'openPage' | 'openPort'> };
 
 /** What commands use of policy. */
 export interface CliPolicy extends Pick<ToolServices, 'authorize' | 'spend'> {

@@ -143,6 +143,10 @@ export const ERROR_CODES = {
     about:
       'Only the functions that a sandbox exposes may be called; it runs no code and shows no files.',
   },
+  'sandbox/no-notebooks': {
+    retryable: false,
+    about: 'The sandbox was started for commands and files only.',
+  },
   'sandbox/start-failed': { retryable: false, about: 'The sandbox could not be started.' },
   'sandbox/stop-failed': {
     retryable: true,

@@ -74,6 +74,25 @@ export interface ExecResult {
   readonly timedOut: boolean;
 }
 
+export interface PortRequestOptions extends CallOptions {
+  /** With its query. Default: `/`. */
+  readonly path?: string;
+  /** Default: GET. */
+  readonly method?: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: string | Uint8Array;
+  /** Default: 60. */
+  readonly timeoutSeconds?: number;
+}
+
+/** Whatever was answered: 4xx and 5xx are answers too. */
+export interface PortResponse {
+  readonly status: number;
+  readonly headers: Headers;
+  readonly bytes: Buffer;
+  readonly text: string;
+}
+
 export interface StartNotebookOptions extends CallOptions {
   /** Names the file: `<name>.ipynb` in the folder of notebooks. An existing file is never overwritten. */
   readonly name: string;
@@ -96,7 +115,7 @@ export interface ServeOptions extends CallOptions {
   readonly expose?: 'mcp' | 'library' | 'prompt';
   /** Agents may do nothing else in this sandbox until the interface is stopped. Default: false. */
   readonly only?: boolean;
-  /** How long a call may take. Default: 600. */
+  /** How long a call may take. Default: `rpcTimeoutSeconds` of the sandbox, else 600. */
   readonly rpcTimeoutSeconds?: number;
   /** How long the file may take to load, models included. Default: 3600. */
   readonly startTimeoutSeconds?: number;

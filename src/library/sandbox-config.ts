@@ -2,18 +2,51 @@
 
 export type BackendName = 'local' | 'slurm' | 'modal' | 'huggingface';
 
+/** What a sandbox is asked for; unknown names are errors. */
+export type SandboxConfig = LocalConfig | SlurmConfig | ModalConfig | HuggingfaceConfig;
+
 /** What every back end takes. */
-interface CommonConfig {
+export interface CommonConfig {
   /** A name of your own, unique among the sandboxes that live: letters, digits, dots, underscores, hyphens, at most 63. Default: one is made. */
   readonly name?: string | undefined;
   /** Options from [sandbox.NAME] of a glovebox.toml; those that stand beside it win. */
   readonly profile?: string | undefined;
+  /** notebook: everything; shell: commands and files, no notebooks; scoped: agents may call exposed functions and do nothing else. Default: notebook. */
+  readonly mode?: 'notebook' | 'shell' | 'scoped' | undefined;
+  /** Folder of the workspace whose files are brought into the project when the sandbox is stopped and before its time limit, where the sandbox has a file system of its own. Default: outputs; null is none. */
+  readonly outputs?: string | null | undefined;
+  /** How long the models may take to load into a kernel. Default: 3600. */
+  readonly preloadTimeoutSeconds?: number | undefined;
+  /** How long a call of an exposed function may take. Default: 600. */
+  readonly rpcTimeoutSeconds?: number | undefined;
+}
+
+/** What every back end takes that rents machines. */
+export interface RentedConfig extends CommonConfig {
+  /** Ports inside that are reached through the server, below glovebox/ports/PORT/ and with its credentials only: [7860] for a demo. Default: none. */
+  readonly ports?: readonly number[] | undefined;
+  /** Number of GPUs. Default: 1. */
+  readonly gpuCount?: number | undefined;
+  /** Python requirements. */
+  readonly pythonPackages?: readonly string[] | undefined;
+  /** Packages of the kernel: a set (minimal, api, torch) or a list. Default auto: torch with a GPU or models, else api; minimal with mode shell. */
+  readonly kernelPackages?: 'auto' | 'minimal' | 'api' | 'torch' | readonly string[] | undefined;
+  /** A kernel that runs nothing for so long ends, and with the last one the sandbox. Default: 1800. */
+  readonly idleTimeoutSeconds?: number | undefined;
+  /** Needed for idle_timeout_seconds = 0. */
+  readonly allowNoIdleLimit?: boolean | undefined;
+  /** Do not start it when it could cost more. */
+  readonly maxCostUsd?: number | undefined;
+  /** Leave it running when the start fails, to look into it. */
+  readonly keepOnError?: boolean | undefined;
 }
 
 /** This machine, as your own user: free, at once, without isolation. */
 export interface LocalConfig extends CommonConfig {
   /** Default: the one of the settings, else `local`. */
   readonly backend?: 'local';
+  /** Ports inside that are reached through the server, below glovebox/ports/PORT/ and with its credentials only: [7860] for a demo. Default: none. */
+  readonly ports?: readonly number[] | undefined;
   /** Python interpreter of kernels, as a path or a name on the PATH; "managed" is Glovebox's own environment. Default: GLOVEBOX_PYTHON, the .venv of the project, the active environment, else managed. */
   readonly python?: string | undefined;
   /** Packages of the managed environment, such as pandas>=2. Default: GLOVEBOX_PACKAGES. */
@@ -21,56 +54,7 @@ export interface LocalConfig extends CommonConfig {
   /** Hours without contact, with all kernels idle, after which the server ends itself; 0 is never. Default: GLOVEBOX_LOCAL_IDLE_H. */
   readonly idleH?: number | undefined;
   /** Models that are loaded into new kernels, e.g. [{"id":"./models/mine"}]; weights of the Hub are fetched once. The kernel needs torch and transformers. */
-  readonly models?:
-    | readonly {
-        /** Variable of the kernel. Default: model. */
-        readonly varName?: string | undefined;
-        /** Default: tokenizer, or NAME_tokenizer. */
-        readonly tokenizerVar?: string | undefined;
-        /** Picks the class. Default: from the config file. */
-        readonly task?: 'auto' | 'causal-lm' | 'seq2seq' | 'image-text' | 'encoder' | undefined;
-        readonly dtype?: 'auto' | 'float32' | 'float16' | 'bfloat16' | undefined;
-        readonly deviceMap?: string | undefined;
-        readonly quantization?: '8bit' | '4bit' | undefined;
-        /** Implementation of attention. */
-        readonly attention?: string | undefined;
-        /** Load it into the kernel. Default: true. */
-        readonly preload?: boolean | undefined;
-        readonly paddingSide?: 'left' | 'right' | undefined;
-        /** A folder with weights, beginning with /, ./ or ~/ (relative ones count from the project), or a repository of the Hub, whose weights are fetched once. */
-        readonly id?: string | undefined;
-        /** Where the id stands, as env:NAME or file:path, so that nobody reads it here. */
-        readonly idRef?: string | undefined;
-        /** Branch, tag or commit. Default: main. */
-        readonly revision?: string | undefined;
-        /** Nothing in the sandbox says which model it is. */
-        readonly hidden?: boolean | undefined;
-        /** The id is an adapter on this base; or wrap the model in an untrained adapter. */
-        readonly peft?:
-          | {
-              readonly kind: 'adapter';
-              readonly base: string;
-              readonly baseRevision?: string | undefined;
-            }
-          | {
-              readonly kind: 'empty';
-              readonly adapterName?: string | undefined;
-            }
-          | undefined;
-        /** Further adapters on the same base. */
-        readonly extraAdapters?:
-          | readonly {
-              readonly id: string;
-              readonly revision?: string | undefined;
-              readonly name: string;
-            }[]
-          | undefined;
-        /** Needs a commit as revision. */
-        readonly trustRemoteCode?: boolean | undefined;
-        /** Patterns of files to fetch. Default: safetensors, configs, tokenizer. */
-        readonly files?: readonly string[] | undefined;
-      }[]
-    | undefined;
+  readonly models?: readonly LocalModelConfig[] | undefined;
   /** How kernels talk to their server. ipc (default) is private to the user; tcp is for kernels that know nothing else, and lets every user of this machine read their output. */
   readonly kernelTransport?: 'ipc' | 'tcp' | undefined;
 }
@@ -80,56 +64,7 @@ export interface SlurmConfig extends CommonConfig {
   /** Default: the one of the settings, else `local`. */
   readonly backend?: 'slurm';
   /** Models that are loaded into new kernels, e.g. [{"id":"google/gemma-2-9b-it"}]; weights are fetched once, into GLOVEBOX_SLURM_MODELS_DIR. The kernel needs torch and transformers. */
-  readonly models?:
-    | readonly {
-        /** Variable of the kernel. Default: model. */
-        readonly varName?: string | undefined;
-        /** Default: tokenizer, or NAME_tokenizer. */
-        readonly tokenizerVar?: string | undefined;
-        /** Picks the class. Default: from the config file. */
-        readonly task?: 'auto' | 'causal-lm' | 'seq2seq' | 'image-text' | 'encoder' | undefined;
-        readonly dtype?: 'auto' | 'float32' | 'float16' | 'bfloat16' | undefined;
-        readonly deviceMap?: string | undefined;
-        readonly quantization?: '8bit' | '4bit' | undefined;
-        /** Implementation of attention. */
-        readonly attention?: string | undefined;
-        /** Load it into the kernel. Default: true. */
-        readonly preload?: boolean | undefined;
-        readonly paddingSide?: 'left' | 'right' | undefined;
-        /** A folder with weights, beginning with /, ./ or ~/ (relative ones count from the project), or a repository of the Hub, whose weights are fetched once. */
-        readonly id?: string | undefined;
-        /** Where the id stands, as env:NAME or file:path, so that nobody reads it here. */
-        readonly idRef?: string | undefined;
-        /** Branch, tag or commit. Default: main. */
-        readonly revision?: string | undefined;
-        /** Nothing in the sandbox says which model it is. */
-        readonly hidden?: boolean | undefined;
-        /** The id is an adapter on this base; or wrap the model in an untrained adapter. */
-        readonly peft?:
-          | {
-              readonly kind: 'adapter';
-              readonly base: string;
-              readonly baseRevision?: string | undefined;
-            }
-          | {
-              readonly kind: 'empty';
-              readonly adapterName?: string | undefined;
-            }
-          | undefined;
-        /** Further adapters on the same base. */
-        readonly extraAdapters?:
-          | readonly {
-              readonly id: string;
-              readonly revision?: string | undefined;
-              readonly name: string;
-            }[]
-          | undefined;
-        /** Needs a commit as revision. */
-        readonly trustRemoteCode?: boolean | undefined;
-        /** Patterns of files to fetch. Default: safetensors, configs, tokenizer. */
-        readonly files?: readonly string[] | undefined;
-      }[]
-    | undefined;
+  readonly models?: readonly LocalModelConfig[] | undefined;
   /** Partition, as listed above; several separated by commas. Default: GLOVEBOX_SLURM_PARTITION, else the default of the cluster. To keep a choice for the project, write it below [slurm] in glovebox.toml. */
   readonly partition?: string | undefined;
   /** Generic resources: gpu:1, gpu:a100:2, or none. Default: GLOVEBOX_SLURM_GRES, else gpu:1 where the partition has GPUs. */
@@ -171,13 +106,11 @@ export interface SlurmConfig extends CommonConfig {
 }
 
 /** Modal: machines with and without GPUs, rented by the second. */
-export interface ModalConfig extends CommonConfig {
+export interface ModalConfig extends RentedConfig {
   /** Default: the one of the settings, else `local`. */
   readonly backend?: 'modal';
   /** GPU, or several in order of preference. Default: none. A100 means the one with 40 GB. */
   readonly gpu?: string | readonly string[] | undefined;
-  /** Number of GPUs. Default: 1. */
-  readonly gpuCount?: number | undefined;
   /** Physical cores. Default: 2. */
   readonly cpu?: number | undefined;
   /** Most cores it may use. */
@@ -196,123 +129,26 @@ export interface ModalConfig extends CommonConfig {
   readonly baseImage?: string | undefined;
   /** Debian packages. */
   readonly systemPackages?: readonly string[] | undefined;
-  /** Python requirements. */
-  readonly pythonPackages?: readonly string[] | undefined;
-  /** Packages of the kernel: a set (minimal, api, torch) or a list. Default auto: torch with a GPU or models, else api. */
-  readonly kernelPackages?: 'auto' | 'minimal' | 'api' | 'torch' | readonly string[] | undefined;
   /** Commands run while the image is built, each a list of words. */
   readonly setupCommands?: readonly (readonly string[])[] | undefined;
   /** Variables of kernels. */
   readonly env?: Readonly<Record<string, string>> | undefined;
   /** Secrets by name, never by value: {"env":"HF_TOKEN"}; scope says who sees them (build, download, setup, kernel). Default scope: download for HF_TOKEN, else setup. */
-  readonly secrets?:
-    | readonly {
-        /** Variable of your environment that holds the value. */
-        readonly env?: string | undefined;
-        /** Its name inside. Default: the same. */
-        readonly as?: string | undefined;
-        /** Name of a secret that is stored at Modal, instead of env. */
-        readonly provider?: string | undefined;
-        /** The variables in that secret. */
-        readonly keys?: readonly string[] | undefined;
-        readonly scope?: readonly ('build' | 'download' | 'setup' | 'kernel')[] | undefined;
-      }[]
-    | undefined;
+  readonly secrets?: readonly ModalSecretConfig[] | undefined;
   /** Models of the Hugging Face Hub, e.g. [{"id":"google/gemma-2-9b-it"}]; weights are fetched once and kept on a volume. */
-  readonly models?:
-    | readonly {
-        /** Variable of the kernel. Default: model. */
-        readonly varName?: string | undefined;
-        /** Default: tokenizer, or NAME_tokenizer. */
-        readonly tokenizerVar?: string | undefined;
-        /** Picks the class. Default: from the config file. */
-        readonly task?: 'auto' | 'causal-lm' | 'seq2seq' | 'image-text' | 'encoder' | undefined;
-        readonly dtype?: 'auto' | 'float32' | 'float16' | 'bfloat16' | undefined;
-        readonly deviceMap?: string | undefined;
-        readonly quantization?: '8bit' | '4bit' | undefined;
-        /** Implementation of attention. */
-        readonly attention?: string | undefined;
-        /** Load it into the kernel. Default: true. */
-        readonly preload?: boolean | undefined;
-        readonly paddingSide?: 'left' | 'right' | undefined;
-        /** Repository at the Hub. */
-        readonly id?: string | undefined;
-        /** Where the id stands, as env:NAME or file:path, so that nobody reads it here. */
-        readonly idRef?: string | undefined;
-        /** Branch, tag or commit. Default: main. */
-        readonly revision?: string | undefined;
-        /** Nothing in the sandbox says which model it is. */
-        readonly hidden?: boolean | undefined;
-        /** The id is an adapter on this base; or wrap the model in an untrained adapter. */
-        readonly peft?:
-          | {
-              readonly kind: 'adapter';
-              readonly base: string;
-              readonly baseRevision?: string | undefined;
-            }
-          | {
-              readonly kind: 'empty';
-              readonly adapterName?: string | undefined;
-            }
-          | undefined;
-        /** Further adapters on the same base. */
-        readonly extraAdapters?:
-          | readonly {
-              readonly id: string;
-              readonly revision?: string | undefined;
-              readonly name: string;
-            }[]
-          | undefined;
-        /** Needs a commit as revision. */
-        readonly trustRemoteCode?: boolean | undefined;
-        /** Patterns of files to fetch. Default: safetensors, configs, tokenizer. */
-        readonly files?: readonly string[] | undefined;
-      }[]
-    | undefined;
+  readonly models?: readonly ModelConfig[] | undefined;
   /** Git repositories put into the workspace. */
-  readonly repos?:
-    | readonly {
-        /** https address, or owner/name at GitHub; it must be public. */
-        readonly url: string;
-        /** Branch, tag or commit. Default: HEAD. */
-        readonly ref?: string | undefined;
-        /** Where it goes, below the workspace. */
-        readonly path?: string | undefined;
-        /** Command run in it afterwards, e.g. ["pip","install","-e","."]. */
-        readonly install?: readonly string[] | undefined;
-      }[]
-    | undefined;
+  readonly repos?: readonly RepoConfig[] | undefined;
   /** Files and folders of the project that are uploaded. */
-  readonly files?:
-    | readonly {
-        /** File or folder on this machine, below the project. */
-        readonly from: string;
-        /** Where it goes, below the workspace. */
-        readonly to: string;
-      }[]
-    | undefined;
+  readonly files?: readonly FileConfig[] | undefined;
   /** Modal volumes to mount. */
-  readonly volumes?:
-    | readonly {
-        readonly name: string;
-        readonly mount: string;
-        readonly readOnly?: boolean | undefined;
-        readonly subPath?: string | undefined;
-      }[]
-    | undefined;
+  readonly volumes?: readonly ModalVolumeConfig[] | undefined;
   /** Keep what cells download from the Hub on a volume. Default: true. */
   readonly cacheVolume?: boolean | undefined;
   /** Port of Jupyter inside, behind the tunnel. Default: 8888. */
   readonly jupyterPort?: number | undefined;
   /** What kernels may reach: open, none, or {"domains":[...]} / {"cidrs":[...]}. */
-  readonly network?:
-    | 'open'
-    | 'none'
-    | {
-        readonly domains?: readonly string[] | undefined;
-        readonly cidrs?: readonly string[] | undefined;
-      }
-    | undefined;
+  readonly network?: 'open' | 'none' | NetworkConfig | undefined;
   /** Addresses that may reach it. Default: all, with the token. */
   readonly inboundCidrs?: readonly string[] | undefined;
   /** Allow Docker inside (experimental at Modal). */
@@ -321,133 +157,198 @@ export interface ModalConfig extends CommonConfig {
   readonly tags?: Readonly<Record<string, string>> | undefined;
   /** Modal ends it after that, whatever runs. Default: 3600. */
   readonly maxLifetimeSeconds?: number | undefined;
-  /** A kernel that runs nothing for so long ends, and with the last one the sandbox. Default: 1800. */
-  readonly idleTimeoutSeconds?: number | undefined;
-  /** Needed for idle_timeout_seconds = 0. */
-  readonly allowNoIdleLimit?: boolean | undefined;
   /** How long machine and Jupyter may take. Default: 300. */
   readonly startTimeoutSeconds?: number | undefined;
   /** How long to wait for a GPU. Default: 1200. */
   readonly capacityTimeoutSeconds?: number | undefined;
-  /** Do not start it when it could cost more. */
-  readonly maxCostUsd?: number | undefined;
-  /** Leave it running when the start fails, to look into it. */
-  readonly keepOnError?: boolean | undefined;
   /** Keep its file system when it ends (experimental at Modal). */
   readonly snapshotOnExit?: boolean | undefined;
+  /** What Modal alone has, passed on as it is: {"idle_timeout_seconds":3600}. */
+  readonly providerOptions?: ModalProviderOptionConfig | undefined;
   /** Start from this snapshot instead of building an image. */
   readonly fromSnapshot?: string | undefined;
 }
 
 /** Hugging Face Jobs: machines with and without GPUs, rented by the minute. */
-export interface HuggingfaceConfig extends CommonConfig {
+export interface HuggingfaceConfig extends RentedConfig {
   /** Default: the one of the settings, else `local`. */
   readonly backend?: 'huggingface';
   /** Hardware by its name on the Hub. Default: cpu-basic, or what gpu says. */
   readonly flavor?: string | undefined;
   /** Hardware by its GPU, e.g. A100; the cheapest with gpu_count of them. */
   readonly gpu?: string | undefined;
-  /** Number of GPUs. Default: 1. */
-  readonly gpuCount?: number | undefined;
   /** Your account or organisation, which pays. Default: your account. */
   readonly namespace?: string | undefined;
   /** Docker image with python3 and pip; what it lacks is installed. Default: python:3.12. */
   readonly image?: string | undefined;
-  /** Python requirements. */
-  readonly pythonPackages?: readonly string[] | undefined;
-  /** Packages of the kernel: a set (minimal, api, torch) or a list. Default auto: torch with a GPU or models, else api. */
-  readonly kernelPackages?: 'auto' | 'minimal' | 'api' | 'torch' | readonly string[] | undefined;
   /** Variables of kernels; who sees the Job reads them. */
   readonly env?: Readonly<Record<string, string>> | undefined;
   /** Secrets of kernels by name, never by value: {"env":"WANDB_API_KEY"}. */
-  readonly secrets?:
-    | readonly {
-        /** Variable of your environment that holds the value. */
-        readonly env: string;
-        /** Its name inside. Default: the same. */
-        readonly as?: string | undefined;
-      }[]
-    | undefined;
+  readonly secrets?: readonly SecretConfig[] | undefined;
   /** Models of the Hub, e.g. [{"id":"google/gemma-2-9b-it"}]; mounted read-only, and loaded into the kernel. */
-  readonly models?:
-    | readonly {
-        /** Variable of the kernel. Default: model. */
-        readonly varName?: string | undefined;
-        /** Default: tokenizer, or NAME_tokenizer. */
-        readonly tokenizerVar?: string | undefined;
-        /** Picks the class. Default: from the config file. */
-        readonly task?: 'auto' | 'causal-lm' | 'seq2seq' | 'image-text' | 'encoder' | undefined;
-        readonly dtype?: 'auto' | 'float32' | 'float16' | 'bfloat16' | undefined;
-        readonly deviceMap?: string | undefined;
-        readonly quantization?: '8bit' | '4bit' | undefined;
-        /** Implementation of attention. */
-        readonly attention?: string | undefined;
-        /** Load it into the kernel. Default: true. */
-        readonly preload?: boolean | undefined;
-        readonly paddingSide?: 'left' | 'right' | undefined;
-        /** Repository at the Hub. */
-        readonly id?: string | undefined;
-        /** Where the id stands, as env:NAME or file:path, so that nobody reads it here. */
-        readonly idRef?: string | undefined;
-        /** Branch, tag or commit. Default: main. */
-        readonly revision?: string | undefined;
-        /** Nothing in the sandbox says which model it is. */
-        readonly hidden?: boolean | undefined;
-        /** The id is an adapter on this base; or wrap the model in an untrained adapter. */
-        readonly peft?:
-          | {
-              readonly kind: 'adapter';
-              readonly base: string;
-              readonly baseRevision?: string | undefined;
-            }
-          | {
-              readonly kind: 'empty';
-              readonly adapterName?: string | undefined;
-            }
-          | undefined;
-        /** Further adapters on the same base. */
-        readonly extraAdapters?:
-          | readonly {
-              readonly id: string;
-              readonly revision?: string | undefined;
-              readonly name: string;
-            }[]
-          | undefined;
-        /** Needs a commit as revision. */
-        readonly trustRemoteCode?: boolean | undefined;
-        /** Patterns of files to fetch. Default: safetensors, configs, tokenizer. */
-        readonly files?: readonly string[] | undefined;
-      }[]
-    | undefined;
+  readonly models?: readonly ModelConfig[] | undefined;
   /** Repositories and buckets to mount: {"type":"model","source":"org/name","mount":"/models/name"}. Repositories are read-only. */
-  readonly volumes?:
-    | readonly {
-        readonly type: 'model' | 'dataset' | 'space' | 'bucket';
-        readonly source: string;
-        readonly mount: string;
-        readonly revision?: string | undefined;
-        readonly readOnly?: boolean | undefined;
-      }[]
-    | undefined;
+  readonly volumes?: readonly VolumeConfig[] | undefined;
   /** Own labels of the Job. */
   readonly labels?: Readonly<Record<string, string>> | undefined;
+  /** What the Hub alone has, passed on as it is: {"resource_group_id":"..."}. */
+  readonly providerOptions?: ProviderOptionConfig | undefined;
   /** Port of Jupyter inside, behind the proxy of the Hub. Default: 8888. */
   readonly jupyterPort?: number | undefined;
   /** The Hub ends it after that, whatever runs. Default: 3600. */
   readonly maxLifetimeSeconds?: number | undefined;
-  /** A kernel that runs nothing for so long ends, and with the last one the sandbox. Default: 1800. */
-  readonly idleTimeoutSeconds?: number | undefined;
-  /** Needed for idle_timeout_seconds = 0. */
-  readonly allowNoIdleLimit?: boolean | undefined;
   /** How long a Job that runs may take until Jupyter answers. Default: 600. */
   readonly startTimeoutSeconds?: number | undefined;
   /** How long to wait for hardware. Default: 1200. */
   readonly capacityTimeoutSeconds?: number | undefined;
-  /** Do not start it when it could cost more. */
-  readonly maxCostUsd?: number | undefined;
-  /** Leave it running when the start fails, to look into it. */
-  readonly keepOnError?: boolean | undefined;
 }
 
-/** What a sandbox is asked for; unknown names are errors. */
-export type SandboxConfig = LocalConfig | SlurmConfig | ModalConfig | HuggingfaceConfig;
+export interface SecretConfig {
+  /** Variable of your environment that holds the value. */
+  readonly env: string;
+  /** Its name inside. Default: the same. */
+  readonly as?: string | undefined;
+}
+
+export interface AdapterPeftConfig {
+  readonly kind: 'adapter';
+  readonly base: string;
+  readonly baseRevision?: string | undefined;
+}
+
+export interface EmptyPeftConfig {
+  readonly kind: 'empty';
+  readonly adapterName?: string | undefined;
+}
+
+export interface ExtraAdapterConfig {
+  readonly id: string;
+  readonly revision?: string | undefined;
+  readonly name: string;
+}
+
+export interface ModelConfig {
+  /** Variable of the kernel. Default: model. */
+  readonly varName?: string | undefined;
+  /** Default: tokenizer, or NAME_tokenizer. */
+  readonly tokenizerVar?: string | undefined;
+  /** Picks the class. Default: from the config file. */
+  readonly task?: 'auto' | 'causal-lm' | 'seq2seq' | 'image-text' | 'encoder' | undefined;
+  readonly dtype?: 'auto' | 'float32' | 'float16' | 'bfloat16' | undefined;
+  readonly deviceMap?: string | undefined;
+  readonly quantization?: '8bit' | '4bit' | undefined;
+  /** Implementation of attention. */
+  readonly attention?: string | undefined;
+  /** Load it into the kernel. Default: true. */
+  readonly preload?: boolean | undefined;
+  readonly paddingSide?: 'left' | 'right' | undefined;
+  /** Repository at the Hub. */
+  readonly id?: string | undefined;
+  /** Where the id stands, as env:NAME or file:path, so that nobody reads it here. */
+  readonly idRef?: string | undefined;
+  /** Branch, tag or commit. Default: main. */
+  readonly revision?: string | undefined;
+  /** Nothing in the sandbox says which model it is. */
+  readonly hidden?: boolean | undefined;
+  /** The id is an adapter on this base; or wrap the model in an untrained adapter. */
+  readonly peft?: AdapterPeftConfig | EmptyPeftConfig | undefined;
+  /** Further adapters on the same base. */
+  readonly extraAdapters?: readonly ExtraAdapterConfig[] | undefined;
+  /** Needs a commit as revision. */
+  readonly trustRemoteCode?: boolean | undefined;
+  /** Patterns of files to fetch. Default: safetensors, configs, tokenizer. */
+  readonly files?: readonly string[] | undefined;
+}
+
+export interface VolumeConfig {
+  readonly type: 'model' | 'dataset' | 'space' | 'bucket';
+  readonly source: string;
+  readonly mount: string;
+  readonly revision?: string | undefined;
+  readonly readOnly?: boolean | undefined;
+}
+
+export interface ProviderOptionConfig {
+  /** Resource group of the organisation that the Job belongs to. */
+  readonly resourceGroupId?: string | undefined;
+}
+
+export interface ModalSecretConfig {
+  /** Variable of your environment that holds the value. */
+  readonly env?: string | undefined;
+  /** Its name inside. Default: the same. */
+  readonly as?: string | undefined;
+  /** Name of a secret that is stored at Modal, instead of env. */
+  readonly provider?: string | undefined;
+  /** The variables in that secret. */
+  readonly keys?: readonly string[] | undefined;
+  readonly scope?: readonly ('build' | 'download' | 'setup' | 'kernel')[] | undefined;
+}
+
+export interface RepoConfig {
+  /** https address, or owner/name at GitHub; it must be public. */
+  readonly url: string;
+  /** Branch, tag or commit. Default: HEAD. */
+  readonly ref?: string | undefined;
+  /** Where it goes, below the workspace. */
+  readonly path?: string | undefined;
+  /** Command run in it afterwards, e.g. ["pip","install","-e","."]. */
+  readonly install?: readonly string[] | undefined;
+}
+
+export interface FileConfig {
+  /** File or folder on this machine, below the project. */
+  readonly from: string;
+  /** Where it goes, below the workspace. */
+  readonly to: string;
+}
+
+export interface ModalVolumeConfig {
+  readonly name: string;
+  readonly mount: string;
+  readonly readOnly?: boolean | undefined;
+  readonly subPath?: string | undefined;
+}
+
+export interface NetworkConfig {
+  readonly domains?: readonly string[] | undefined;
+  readonly cidrs?: readonly string[] | undefined;
+}
+
+export interface ModalProviderOptionConfig {
+  /** Modal ends it when nothing was connected for so long: open connections count as use, and a cell that runs without one does not. */
+  readonly idleTimeoutSeconds?: number | undefined;
+}
+
+export interface LocalModelConfig {
+  /** Variable of the kernel. Default: model. */
+  readonly varName?: string | undefined;
+  /** Default: tokenizer, or NAME_tokenizer. */
+  readonly tokenizerVar?: string | undefined;
+  /** Picks the class. Default: from the config file. */
+  readonly task?: 'auto' | 'causal-lm' | 'seq2seq' | 'image-text' | 'encoder' | undefined;
+  readonly dtype?: 'auto' | 'float32' | 'float16' | 'bfloat16' | undefined;
+  readonly deviceMap?: string | undefined;
+  readonly quantization?: '8bit' | '4bit' | undefined;
+  /** Implementation of attention. */
+  readonly attention?: string | undefined;
+  /** Load it into the kernel. Default: true. */
+  readonly preload?: boolean | undefined;
+  readonly paddingSide?: 'left' | 'right' | undefined;
+  /** A folder with weights, beginning with /, ./ or ~/ (relative ones count from the project), or a repository of the Hub, whose weights are fetched once. */
+  readonly id?: string | undefined;
+  /** Where the id stands, as env:NAME or file:path, so that nobody reads it here. */
+  readonly idRef?: string | undefined;
+  /** Branch, tag or commit. Default: main. */
+  readonly revision?: string | undefined;
+  /** Nothing in the sandbox says which model it is. */
+  readonly hidden?: boolean | undefined;
+  /** The id is an adapter on this base; or wrap the model in an untrained adapter. */
+  readonly peft?: AdapterPeftConfig | EmptyPeftConfig | undefined;
+  /** Further adapters on the same base. */
+  readonly extraAdapters?: readonly ExtraAdapterConfig[] | undefined;
+  /** Needs a commit as revision. */
+  readonly trustRemoteCode?: boolean | undefined;
+  /** Patterns of files to fetch. Default: safetensors, configs, tokenizer. */
+  readonly files?: readonly string[] | undefined;
+}

@@ -7,6 +7,8 @@ import type {
   ExecOptions,
   ExecResult,
   ListOptions,
+  PortRequestOptions,
+  PortResponse,
   SandboxInfo,
   ServedInterface,
   ServeOptions,
@@ -19,6 +21,7 @@ import { endSandbox, type EndedSandbox } from './end-sandbox.ts';
 import { runCommand, runPython } from './exec.ts';
 import { alive, findByName, infoOf, snapshotConfig } from './find-sandbox.ts';
 import type { SandboxConfig } from './sandbox-config.ts';
+import { requestPort } from './request-port.ts';
 import { serveFile } from './serve.ts';
 import type { Session } from './session.ts';
 import { findSessions, startNotebook } from './start-notebook.ts';
@@ -205,6 +208,16 @@ export class Sandbox implements AsyncDisposable {
     return inCall(options, ({ engine, wait }) =>
       engine.transfer.makeFolder({ sandboxId: this.id, path }, wait),
     );
+  }
+
+  /**
+   * One HTTP request to a port inside, of those that the config names. It goes through the sandbox's server, with its credentials;
+   * nobody else reaches the port.
+   *
+   * @throws `config/invalid` for a port that the config does not name; `http/failed`, `timeout`; `sandbox/ended`.
+   */
+  request(port: number, options: PortRequestOptions = {}): Promise<PortResponse> {
+    return inCall(options, (call) => requestPort(this.id, port, options, call));
   }
 
   /** Keeps its file system beyond its end. Volumes, memory, variables and loaded models are not in it. @throws `backend/unavailable`. */

@@ -17,6 +17,7 @@ import { DEFAULT_LIMITS, type SessionLimits } from '#session/limits.ts';
 import { Sessions } from '#session/sessions.ts';
 import { createSandboxFiles } from '#shell/files.ts';
 import { reloadModules } from '#shell/reload.ts';
+import { createBringHome } from '#shell/outputs.ts';
 import { createShell } from '#shell/shell.ts';
 import { createProjectTransfer } from '#shell/project-transfer.ts';
 import { findSecrets } from '#policy/redaction/find-secrets.ts';
@@ -36,6 +37,7 @@ import { readPythonFile } from './python-files.ts';
 import { createClusterHosts, createNodeHosts, slurmSettings } from './slurm-settings.ts';
 import { readStatus } from './status.ts';
 import { createLiveRedactor, type LiveRedactor } from './redaction.ts';
+import { secretsOfSandbox } from './secrets-of-sandbox.ts';
 import { createWebServices } from './web-services.ts';
 
 const MIB = 1024 * 1024;
@@ -98,6 +100,7 @@ export function createApp({
     log,
     defaultBackend: () => config.get('backend') ?? 'local',
     session: policy.recordedSession,
+    beforeStop: (id, signal) => bringHome(id, signal),
     profiles: () => config.profiles(),
   });
   const interfaceRecords = createInterfaceRecords(dir, clock, (message) => log.warn(message));
@@ -111,8 +114,12 @@ export function createApp({
     clock,
     log,
     inspectSource: () => readPythonFile('inspect_variables.py'),
-    isClosed: async (id) => !entersClosed && isClosedSandbox(interfaceRecords, id),
+    isClosed: async (id) =>
+      !entersClosed &&
+      ((await sandboxes.modeOf(id)) === 'scoped' || (await isClosedSandbox(interfaceRecords, id))),
     recallSource: () => readPythonFile('recall_execution.py'),
+    bringHome: (id, signal) => bringHome(id, signal),
+    secretsOf: async (id) => secretsOfSandbox(await sandboxes.optionsOf(id), config, env),
     settings: () => ({
       kernelReadyMs: config.get('kernel.ready_s') * 1000,
       maxOutputBytes: config.get('output.cell_mb') * MIB,
@@ -123,6 +130,19 @@ export function createApp({
     }),
   });
   const { helpers } = sessions;
+  const projectTransfer = createProjectTransfer({
+    helpers,
+    projectDir,
+    clock,
+    source: () => readPythonFile('transfer.py'),
+  });
+  const bringHome = createBringHome({
+    sandboxes,
+    transfer: projectTransfer,
+    projectDir,
+    clock,
+    exists: (id, place, signal) => sessions.hasFile(id, place, signal),
+  });
   const images = createImageRenderer({ ...locateImageWorker(), clock });
   return {
     config,
@@ -134,12 +154,7 @@ export function createApp({
       sandboxes,
       shell: createShell({ helpers, source: () => readPythonFile('shell.py') }),
       files: createSandboxFiles({ helpers, clock, source: () => readPythonFile('files.py') }),
-      projectTransfer: createProjectTransfer({
-        helpers,
-        projectDir,
-        clock,
-        source: () => readPythonFile('project_transfer.py'),
-      }),
+      projectTransfer,
       reload: async (sandboxId, files, wait) => {
         const source = await readPythonFile('reload_modules.py');
         return reloadModules(sessions, { sandboxId, files, source }, wait);

@@ -117,6 +117,8 @@ export interface OpenNotebook {
     languageInfo: Readonly<Record<string, unknown>> | undefined,
     options?: { readonly replace?: boolean },
   ): void;
+  /** Says in the metadata where its kernel runs (L3): JSON without secrets, in `metadata.glovebox.sandbox`. */
+  setSandbox(sandbox: Readonly<Record<string, unknown>>): void;
   /** Resolves when everything up to now is on disk. @throws `notebook/save-failed`; the changes stay in memory and are tried again. */
   flush(): Promise<SaveReport>;
   /**

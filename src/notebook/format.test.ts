@@ -8,6 +8,8 @@ import {
   newNotebook,
   parseNotebook,
   withKernel,
+  withSandbox,
+  withSaves,
   type NotebookDocument,
 } from './format.ts';
 import type { CellChanges } from './stored-cell.ts';
@@ -290,6 +292,25 @@ describe('a new notebook', () => {
     expect(textOf(newNotebook(kernel))).toBe(
       '{\n "cells": [],\n "metadata": {\n  "kernelspec": {\n   "display_name": "Python 3",\n   "language": "python",\n   "name": "python3"\n  }\n },\n "nbformat": 4,\n "nbformat_minor": 5\n}\n',
     );
+  });
+});
+
+describe('L3: the sandbox of a notebook', () => {
+  const text = notebook(CODE, '"metadata":{"y":1.0},"nbformat":4,"nbformat_minor":5');
+
+  it('stands beside the marks of saves, and neither takes the other away', () => {
+    const there = withSandbox(parse(text), { id: 'modal-x' });
+    const saved = withSaves(there, [{ writer: '0123abcd', count: 3 }]);
+    const moved = withSandbox(parse(textOf(saved)), { id: 'local-y' });
+    expect(JSON.parse(textOf(moved)).metadata).toEqual({
+      y: 1,
+      glovebox: { sandbox: { id: 'local-y' }, saves: ['0123abcd 3'] },
+    });
+    expect(parse(textOf(moved))).toMatchObject({
+      sandbox: { id: 'local-y' },
+      saves: [{ writer: '0123abcd', count: 3 }],
+    });
+    expect(withSandbox(moved, { id: 'local-y' })).toBe(moved);
   });
 });
 

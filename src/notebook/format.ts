@@ -30,6 +30,8 @@ export interface NotebookDocument {
   readonly cells: readonly StoredCell[];
   readonly kernelspec: Readonly<Record<string, unknown>> | undefined;
   readonly languageInfo: Readonly<Record<string, unknown>> | undefined;
+  /** Where its kernel runs or ran (`metadata.glovebox.sandbox`). */
+  readonly sandbox: Readonly<Record<string, unknown>> | undefined;
   /** Which saves of which writers the file contains, the latest writer first (`metadata.glovebox.saves`). */
   readonly saves: readonly SaveMark[];
   /** How many cells got a new id when the file was read, because theirs was missing, invalid or a duplicate. */
@@ -111,6 +113,7 @@ function parse(
     cells,
     kernelspec: recordIn(metadata, 'kernelspec'),
     languageInfo: recordIn(metadata, 'language_info'),
+    sandbox: recordIn(recordIn(metadata, OWN_KEY) ?? {}, 'sandbox'),
     saves: savesIn(metadata),
     repairedIds: repaired,
   };
@@ -290,10 +293,33 @@ export function withSaves(
   document: NotebookDocument,
   saves: readonly SaveMark[],
 ): NotebookDocument {
-  const value = { saves: saves.map(({ writer, count }) => `${writer} ${count}`) };
-  const frame = withMetadata(document, document.frame, OWN_KEY, value);
-  return { ...document, frame, saves };
+  const changed = { ...document, saves };
+  return {
+    ...changed,
+    frame: withMetadata(document, document.frame, OWN_KEY, ownMetadata(changed)),
+  };
 }
+
+/** The same document when it says so already. */
+export function withSandbox(
+  document: NotebookDocument,
+  sandbox: Readonly<Record<string, unknown>>,
+): NotebookDocument {
+  if (isDeepStrictEqual(document.sandbox, sandbox)) return document;
+  const changed = { ...document, sandbox };
+  return {
+    ...changed,
+    frame: withMetadata(document, document.frame, OWN_KEY, ownMetadata(changed)),
+  };
+}
+
+const ownMetadata = ({
+  sandbox,
+  saves,
+}: Pick<NotebookDocument, 'sandbox' | 'saves'>): Readonly<Record<string, unknown>> => ({
+  ...(sandbox !== undefined && { sandbox }),
+  ...(saves.length > 0 && { saves: saves.map(({ writer, count }) => `${writer} ${count}`) }),
+});
 
 function withMetadata(
   { format: { json } }: NotebookDocument,

@@ -123,6 +123,10 @@ export class LiveNotebook implements OpenNotebook {
     this.#copy.setKernel(...change);
   }
 
+  setSandbox(sandbox: Readonly<Record<string, unknown>>): void {
+    this.#copy.setSandbox(sandbox);
+  }
+
   refresh(): Promise<void> {
     return this.#file.refresh();
   }

@@ -1,5 +1,5 @@
 /** Puts what was changed here into a notebook that was changed on disk meanwhile, by cell id, so that nobody's work is lost. */
-import { hasIds, withKernel, type NotebookDocument } from './format.ts';
+import { hasIds, withKernel, withSandbox, type NotebookDocument } from './format.ts';
 import { Pending } from './pending.ts';
 import type { Unseen } from './save-history.ts';
 import { StoredCell } from './stored-cell.ts';
@@ -68,6 +68,10 @@ class Merge {
     if (pending.kernel !== undefined) {
       document = withKernel(document, pending.kernel);
       this.#left.kernel = pending.kernel;
+    }
+    if (pending.sandbox !== undefined) {
+      document = withSandbox(document, pending.sandbox);
+      this.#left.sandbox = pending.sandbox;
     }
     return { document, pending: this.#left, conflicts: this.#conflicts, notices: this.#notices };
   }

@@ -105,15 +105,17 @@ it('both sides edit different cells at once', () => {
   expect(record.cell(ours).source).toBe('ours');
 });
 
-it('of a cell that both edited the version of the person stays, and the reader gets both', () => {
+it('N4, acceptance 48: of a cell that both edited both versions stay, and a notice names the files', () => {
   const a = add(record, 'a');
   sync();
   record.setSource(a, 'of the agent');
   copy.setSource(a, 'of the person');
   const [, told] = sync();
-  expect(told).toContain('of the agent');
-  expect(told).toContain('of the person');
-  expect(sources(record)).toBe('of the person');
+  expect(told).toContain(`edited in ${record.path} and in ${copy.path} at the same time`);
+  expect(told).toContain(`as cell ${record.cell(1).id}`);
+  expect(record.cell(a).source).toBe('of the person');
+  expect(sources(record)).toBe('of the person of the agent');
+  expect(sync()).toEqual([]);
 });
 
 it('a cell that one side deleted and the other edited stays', () => {

@@ -13,9 +13,9 @@ type Base = ReadonlyMap<string, PairBase['cells'][number]>;
 
 /**
  * Edits both in memory; the caller saves them. Like a merge with the disk, with two differences: both sides are changed, and of a
- * cell whose source both changed the copy's version stays on both, because a person wrote it who is told of nothing, while the
- * sentence about it tells the reader of the record both versions. Outputs that both changed are the record's, which gets all that
- * the kernel says.
+ * cell whose source both changed the copy's version stays where it is, because a person wrote it who is told of nothing, and the
+ * record's version stands below it as a cell of its own, in both. Outputs that both changed are the record's, which gets all that the
+ * kernel says.
  *
  * @param base undefined when nothing is known of an earlier time: cells that only one side has are then taken as new
  */
@@ -96,12 +96,8 @@ class Sync {
     const { id } = ours.view;
     if (ours.code !== theirs.code) {
       if (base?.code === theirs.code) return take(this.#copy, ours.view);
-      if (base?.code !== ours.code) {
-        this.#notices.push(
-          `Cell ${id} was edited here and in the sandbox's copy at the same time. The copy's version stays:\n${theirs.view.source}\nThe version that was here:\n${ours.view.source}`,
-        );
-      }
       this.#changed += 1;
+      if (base?.code !== ours.code) this.#keepBoth(ours.view);
       take(this.#record, theirs.view);
     } else if (ours.outputs !== theirs.outputs) {
       const isTheirs = base !== undefined && base.outputs === ours.outputs;
@@ -109,6 +105,17 @@ class Sync {
       const [target, { view }] = isTheirs ? [this.#record, theirs] : [this.#copy, ours];
       target.setOutputs(id, view.outputs, view.executionCount);
     }
+  }
+
+  /** Ours moves into a new cell below the one that will be theirs (N4). */
+  #keepBoth({ id, type, source, metadata }: CellView): void {
+    if (source.trim() === '') return;
+    const below: Position = { at: 'after', cell: id };
+    const kept = this.#record.insertCell({ type, source, metadata }, below);
+    this.#copy.insertCell({ id: kept.id, type, source, metadata }, below);
+    this.#notices.push(
+      `Cell ${id} was edited in ${this.#record.path} and in ${this.#copy.path} at the same time. It has the version of the copy now; the other one was kept below it, as cell ${kept.id}, and was not run.`,
+    );
   }
 
   #isOnlyTheirOrderNew(): boolean {

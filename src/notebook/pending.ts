@@ -11,11 +11,12 @@ export class Pending {
   /** Cells with new outputs. */
   readonly outputs = new Set<string>();
   kernel: KernelChange | undefined;
+  sandbox: Readonly<Record<string, unknown>> | undefined;
 
   get isEmpty(): boolean {
-    const { inserted, moved, deleted, sources, outputs, kernel } = this;
+    const { inserted, moved, deleted, sources, outputs, kernel, sandbox } = this;
     const count = inserted.size + moved.size + deleted.size + sources.size + outputs.size;
-    return count === 0 && kernel === undefined;
+    return count === 0 && kernel === undefined && sandbox === undefined;
   }
 
   /** Whether something about that cell was changed. */
@@ -50,6 +51,7 @@ export class Pending {
     for (const [id, before] of later.sources) this.setSource(id, before);
     for (const [id, source] of later.deleted) this.delete(id, source);
     this.kernel = mergeKernel(this.kernel, later.kernel);
+    this.sandbox = later.sandbox ?? this.sandbox;
   }
 }
 

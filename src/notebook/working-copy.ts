@@ -20,7 +20,7 @@ import {
   replaced,
   without,
 } from './edits.ts';
-import { hasIds, withKernel, type NotebookDocument } from './format.ts';
+import { hasIds, withKernel, withSandbox, type NotebookDocument } from './format.ts';
 import { Pending } from './pending.ts';
 import { StoredCell } from './stored-cell.ts';
 
@@ -163,6 +163,14 @@ export class WorkingCopy {
     this.#document = document;
     this.#changes += 1;
     this.#pending.kernel = change;
+  }
+
+  setSandbox(sandbox: Readonly<Record<string, unknown>>): void {
+    const document = withSandbox(this.#document, sandbox);
+    if (document === this.#document) return;
+    this.#document = document;
+    this.#changes += 1;
+    this.#pending.sandbox = sandbox;
   }
 
   #newName(type: StoredCell['type'], source: string, isTaken: (name: string) => boolean): string {

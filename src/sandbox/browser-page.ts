@@ -1,4 +1,4 @@
-/** Writes the private page that takes a person's browser to JupyterLab with the token, which is shown nowhere else. */
+/** Writes the private page that takes a person's browser to a Jupyter server with the token, which is shown nowhere else. */
 import { createHash } from 'node:crypto';
 import path from 'node:path';
 import type { Endpoint } from '#core/endpoint.ts';
@@ -6,16 +6,16 @@ import { GloveboxError } from '#core/errors.ts';
 import { ensurePrivateFolder, writeFileAtomic } from '#platform/files.ts';
 
 /**
- * Makes a page in `folder` (0700, the page 0600) that redirects to the notebook and returns the page's path. The same notebook
+ * Makes a page in `folder` (0700, the page 0600) that redirects to a place of the server and returns the page's path. The same place
  * gets the same page, so opening it often leaves one file.
  *
- * @param notebookPath relative to the server's root; empty for JupyterLab itself.
+ * @param place below the base address, as `labPath` or `portPath` gives it.
  * @throws `server/refused` when the server takes no Jupyter token, so no browser can log in.
  */
 export async function writeBrowserPage(
   folder: string,
   endpoint: Endpoint,
-  notebookPath: string,
+  place: string,
 ): Promise<string> {
   const token = /^token (\S+)$/i.exec(endpoint.headers['Authorization'] ?? '')?.[1];
   if (token === undefined) {
@@ -24,10 +24,10 @@ export async function writeBrowserPage(
       'This sandbox cannot be opened in a browser: its server takes no token.',
     );
   }
-  const url = new URL(labPath(notebookPath), endpoint.baseUrl);
+  const url = new URL(place, endpoint.baseUrl);
   url.searchParams.set('token', token);
   await ensurePrivateFolder(folder);
-  const name = createHash('sha256').update(notebookPath).digest('hex').slice(0, 12);
+  const name = createHash('sha256').update(place).digest('hex').slice(0, 12);
   const file = path.join(folder, `${name}.html`);
   await writeFileAtomic(file, page(url.href), { durable: false });
   return file;
@@ -47,9 +47,9 @@ function page(url: string): string {
     <meta charset="utf-8">
     <meta name="referrer" content="no-referrer">
     <meta http-equiv="refresh" content="0; url=${escaped}">
-    <title>Opening JupyterLab</title>
+    <title>Opening</title>
   </head>
-  <body><a href="${escaped}">Open JupyterLab</a></body>
+  <body><a href="${escaped}">Open it</a></body>
 </html>
 `;
 }

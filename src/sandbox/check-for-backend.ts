@@ -6,6 +6,15 @@ import { checkOptions, refusal, type Mistake, type Names } from './check-options
 import type { BackendRegistry } from './registry.ts';
 import { programName } from './spelling.ts';
 
+/** What people know from elsewhere, and what there is instead. By the names of programs. */
+const NOWHERE: Readonly<Record<string, string>> = {
+  codeServer: 'JupyterLab in the browser edits files; an editor of your own goes behind ports',
+  codeServerPort: 'an editor of your own goes behind ports',
+  rpcPort: 'exposed functions choose a port of their own, which nobody outside reaches',
+  asRoot: 'kernels of a rented machine never run as root; systemPackages and setupCommands do',
+  executionMode: 'it is called mode',
+};
+
 /** @throws `config/invalid`, `backend/unknown`, `backend/unavailable`. */
 export async function checkForBackend(
   registry: BackendRegistry,
@@ -35,7 +44,9 @@ async function explain(
     others.map(async (other) => ((await hasOption(registry, other, unknown)) ? [other] : [])),
   );
   const able = having.flat();
-  if (able.length === 0) return mistake;
+  const why = NOWHERE[programName(unknown)];
+  if (able.length === 0)
+    return why === undefined ? mistake : { ...mistake, message: `no back end has this: ${why}` };
   return {
     ...mistake,
     message: `the ${id} back end cannot do this; ${able.join(', ')} can`,

@@ -4,17 +4,36 @@ import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type * as z from 'zod';
 import { localOptions } from './backends/local/settings.ts';
+import { huggingfaceOptions } from './backends/huggingface/options.ts';
 import { modalOptions } from './backends/modal/options.ts';
 import { slurmOptions } from './backends/slurm/options.ts';
 import { defineBackend, type Backend, type BackendId } from './backend.ts';
 import { checkForBackend } from './check-for-backend.ts';
 import { checkOptions } from './check-options.ts';
+import {
+  callLimitMs,
+  commonOptions,
+  hasModelsToLoad,
+  modeOf,
+  outputsOf,
+  preloadLimitMs,
+} from './common-options.ts';
+import { publicConfig } from './public-config.ts';
 import { BackendRegistry } from './registry.ts';
 import { resolveConfig } from './sandbox-config.ts';
 import { inProgramNames, programName, respell } from './spelling.ts';
 
-const SCHEMAS = { local: localOptions, slurm: slurmOptions, modal: modalOptions };
+const SCHEMAS = {
+  local: localOptions,
+  slurm: slurmOptions,
+  modal: modalOptions,
+  huggingface: huggingfaceOptions,
+};
 const backends = Object.entries(SCHEMAS);
+
+/** What people expect of a config, whichever back end it is for. */
+const FIELDS =
+  'tags mode gpu gpuCount cpu memoryMiB cpuLimit memoryLimitMiB region cloud pythonVersion baseImage pythonPackages systemPackages kernelPackages setupCommands env secrets models repos files volumes cacheVolume outputs ports jupyterPort rpcPort codeServer codeServerPort docker network inboundCidrs maxLifetimeSeconds idleTimeoutSeconds allowNoIdleLimit startTimeoutSeconds capacityTimeoutSeconds rpcTimeoutSeconds preloadTimeoutSeconds maxCostUsd providerOptions';
 
 const mistakes = (schema: z.ZodObject, raw: unknown): readonly string[] =>
   (checkOptions(schema, raw).mistakes ?? []).map(
@@ -42,6 +61,7 @@ const registry = new BackendRegistry({
   local: async () => backendOf('local', localOptions),
   slurm: async () => backendOf('slurm', slurmOptions),
   modal: async () => backendOf('modal', modalOptions),
+  huggingface: async () => backendOf('huggingface', huggingfaceOptions),
 });
 
 describe('mistakes', () => {
@@ -87,9 +107,24 @@ describe('mistakes', () => {
       qos: 'high',
       x: 1,
     }).catch(String);
-    expect(failure).toContain('gpu: the local back end cannot do this; modal can');
+    expect(failure).toContain('gpu: the local back end cannot do this; modal, huggingface can');
     expect(failure).toContain('qos: the local back end cannot do this; slurm can');
     expect(failure).toContain('x: is not an option.');
+  });
+
+  it('G3, acceptance 13: every field of a config is one of some back end, or is told why of none', async () => {
+    const everywhere = new Set(
+      Object.values(SCHEMAS).flatMap(({ shape }) => Object.keys(shape).map(programName)),
+    );
+    const nowhere = FIELDS.split(/\s+/).filter((field) => !everywhere.has(field));
+    const asked = Object.fromEntries(nowhere.map((field) => [field, 1]));
+    const failure = await checkForBackend(registry, 'modal', asked).catch(String);
+    for (const field of nowhere) expect(failure).toContain(`${field}: no back end has this: `);
+    expect(nowhere).toEqual(['rpcPort', 'codeServer', 'codeServerPort']);
+    const elsewhere = await checkForBackend(registry, 'slurm', { ports: [80] }).catch(String);
+    expect(elsewhere).toContain(
+      'ports: the slurm back end cannot do this; local, modal, huggingface can',
+    );
   });
 });
 
@@ -162,12 +197,59 @@ describe('options', () => {
       .map((file) => readFileSync(path.join(import.meta.dirname, 'backends', id, file), 'utf8'))
       .join('\n');
 
-  it.each(backends)('L1: of %s are all read by its code', (id, schema) => {
+  it.each(backends)('L1: of %s are all read by its code, or by what lies above', (id, schema) => {
     const code = used(id);
     const unread = Object.keys(schema.shape).filter(
-      (name) => !new RegExp(`\\b${name}\\b`).test(code),
+      (name) => !(name in commonOptions) && !new RegExp(`\\b${name}\\b`).test(code),
     );
     // It is an agreement to something else, and does its work where options are checked.
     expect(unread.filter((name) => name !== 'allow_no_idle_limit')).toEqual([]);
+  });
+
+  it.each([
+    ['mode', 'modeOf', 'session/ready-sandbox.ts'],
+    ['mode', 'modeOf', 'sandbox/sandboxes.ts'],
+    ['outputs', 'outputsOf', 'shell/outputs.ts'],
+    ['preload_timeout_seconds', 'preloadLimitMs', 'session/sessions.ts'],
+    ['rpc_timeout_seconds', 'callLimitMs', 'workspace/interfaces.ts'],
+  ])('L1: %s of every back end is read, with %s, by %s', (name, reader, file) => {
+    expect(Object.keys(commonOptions)).toContain(name);
+    const text = readFileSync(path.join(import.meta.dirname, '..', file), 'utf8');
+    expect(text).toMatch(new RegExp(`${reader}\\(`));
+  });
+
+  it('have their defaults where nobody says anything', () => {
+    expect([modeOf({}), outputsOf({}), preloadLimitMs({}), callLimitMs({})]).toEqual([
+      'notebook',
+      'outputs',
+      3_600_000,
+      600_000,
+    ]);
+    expect(outputsOf({ outputs: null })).toBeUndefined();
+    expect(mistakes(localOptions, { outputs: '../up', ports: [80, 80] })).toEqual([
+      'outputs: must be a folder of the workspace',
+      'ports: names a port twice',
+    ]);
+    const models = [{ id: './m' }];
+    expect(hasModelsToLoad({ models })).toBe(true);
+    expect(hasModelsToLoad({ models, mode: 'shell' })).toBe(false);
+  });
+
+  it('L3, SEC11: are told without values of variables and without hidden models', () => {
+    const hidden = { id: 'lab/covert', hidden: true, var_name: 'subject', revision: 'abc' };
+    const told = publicConfig({
+      gpu: 'T4',
+      env: { PASSWORD: 'hunter2' },
+      models: [hidden, { id_ref: 'env:M', var_name: 'other' }, { id: 'gpt2', hidden: false }],
+    });
+    expect(told).toEqual({
+      gpu: 'T4',
+      env: ['PASSWORD'],
+      models: [
+        { id: '<hidden>', var_name: 'subject' },
+        { id: '<hidden>', var_name: 'other' },
+        { id: 'gpt2', hidden: false },
+      ],
+    });
   });
 });

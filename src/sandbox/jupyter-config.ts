@@ -13,12 +13,16 @@ export interface JupyterSettings {
   /** A person's theme and shortcuts of JupyterLab, for all sandboxes of the machine. */
   readonly labDir: string;
   readonly workspacesDir: string;
+  /** Ports of its machine that are reached through it, with its credentials: `portPath` says where. Default: none. */
+  readonly forwardPorts?: readonly number[];
 }
 
 /** For a private JSON file: it holds the token. Classes that a version of Jupyter does not know are accepted by it. */
 export function jupyterConfig(settings: JupyterSettings): JsonObject {
   const { listen, token, rootDir, idleMs, transport, allowRoot, labDir, workspacesDir } = settings;
+  const { forwardPorts = [] } = settings;
   return {
+    ...(forwardPorts.length > 0 && { SandboxServerApp: { forward_ports: [...forwardPorts] } }),
     ServerApp: {
       ...listen,
       port_retries: 0,
@@ -65,6 +69,9 @@ export function jupyterConfig(settings: JupyterSettings): JsonObject {
     },
   };
 }
+
+/** Where a forwarded port is, below the base address of the server. */
+export const portPath = (port: number): string => `glovebox/ports/${port}/`;
 
 /** For `labconfig/page_config.json` in the server's configuration folder. */
 export const LAB_PAGE_CONFIG: JsonObject = {

@@ -11,7 +11,7 @@ export interface Layout {
   readonly ip: string;
   readonly port: number;
   /** Who runs Jupyter and kernels when the container starts as root; absent: nobody else. */
-  readonly user?: { readonly name: string; readonly uid: number };
+  readonly user?: { readonly name: string; readonly uid: number; readonly home?: string };
 }
 
 /** Whose container it is; files of kernels belong to this user. */

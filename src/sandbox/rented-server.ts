@@ -21,7 +21,7 @@ os.execv(sys.executable, [sys.executable, "-I", os.path.join(folder, sys.argv[3]
 
 export type Program = 'sandbox_entry.py' | 'job_entry.py' | 'fetch_models.py';
 
-const SERVER_FILES = ['sandbox_entry.py', 'serve.py'];
+const SERVER_FILES = ['sandbox_entry.py', 'serve.py', 'port_forward.py'];
 const FILES: Readonly<Record<Program, readonly string[]>> = {
   'sandbox_entry.py': SERVER_FILES,
   'job_entry.py': ['job_entry.py', ...SERVER_FILES],
@@ -61,6 +61,8 @@ export interface ServerSpec {
   readonly weights: readonly string[];
   /** Places that the user of the kernels must be able to write. */
   readonly writable: readonly string[];
+  /** Ports inside that are reached through the server. */
+  readonly forwardPorts?: readonly number[] | undefined;
 }
 
 /** For `python/sandbox_entry.py`. Holds no secret. */
@@ -82,7 +84,7 @@ export function serverSpec(spec: ServerSpec): JsonObject {
 }
 
 /** As everywhere, but for what makes a machine that costs money end by itself. */
-function rentedServer({ layout, idleS, emptyServerS }: ServerSpec): JsonObject {
+function rentedServer({ layout, idleS, emptyServerS, forwardPorts = [] }: ServerSpec): JsonObject {
   const { ip, port } = layout;
   const base = jupyterConfig({
     listen: { ip, port },
@@ -94,6 +96,7 @@ function rentedServer({ layout, idleS, emptyServerS }: ServerSpec): JsonObject {
     workspacesDir: '',
     idleMs: idleS === 0 ? 0 : emptyServerS * 1000,
     transport: 'ipc',
+    forwardPorts,
   });
   return {
     ...base,

@@ -2,13 +2,16 @@
 import { mkdtemp, readFile, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { inflateSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import * as z from 'zod';
 import type { JsonObject } from '#core/json.ts';
 import { defineBackend, type Backend } from './backend.ts';
 import { labPath, writeBrowserPage } from './browser-page.ts';
 import { jupyterConfig } from './jupyter-config.ts';
+import { layoutBelow } from './layout.ts';
 import { BackendRegistry } from './registry.ts';
+import { commandFor, serverSpec } from './rented-server.ts';
 import { newSandboxId, onThisHost, projectSandboxId } from './sandbox-ids.ts';
 
 const RECORD_ID = /^[A-Za-z0-9][A-Za-z0-9._-]{0,199}$/;
@@ -131,7 +134,7 @@ describe('browser page', () => {
   test('is private, escapes what is in a name, and is one per notebook', async () => {
     const pages = path.join(folder, 'pages');
     const name = 'a "b" & <c>/d?e#f.ipynb';
-    const page = await writeBrowserPage(pages, endpoint, name);
+    const page = await writeBrowserPage(pages, endpoint, labPath(name));
     expect((await stat(page)).mode & 0o777).toBe(0o600);
     expect((await stat(pages)).mode & 0o777).toBe(0o700);
     expect(page).not.toContain('abc123');
@@ -141,7 +144,7 @@ describe('browser page', () => {
       'http://127.0.0.1:8888/prefix/lab/tree/a%20%22b%22%20%26%20%3Cc%3E/d%3Fe%23f.ipynb?token=abc123',
     );
     expect(html).toContain('no-referrer');
-    expect(await writeBrowserPage(pages, endpoint, name)).toBe(page);
+    expect(await writeBrowserPage(pages, endpoint, labPath(name))).toBe(page);
     expect(labPath('')).toBe('lab');
   });
 
@@ -151,4 +154,20 @@ describe('browser page', () => {
       code: 'server/refused',
     });
   });
+});
+
+test('ports are told to the server of a rented machine, and the program that serves them travels along', async () => {
+  const layout = layoutBelow('/', 8888);
+  const base = { layout, idleS: 60, emptyServerS: 60, envNames: [], paths: {} };
+  const none = { models: [], weights: [], writable: [] };
+  expect(serverSpec({ ...base, ...none, forwardPorts: [7860] })).toMatchObject({
+    config: { SandboxServerApp: { forward_ports: [7860] } },
+  });
+  expect(JSON.stringify(serverSpec({ ...base, ...none }))).not.toContain('forward_ports');
+  const pythonDir = path.resolve(import.meta.dirname, '../../python');
+  const [, , , , , packed = ''] = await commandFor('sandbox_entry.py', { pythonDir, state: '/s' });
+  const files = inflateSync(Buffer.from(packed, 'base64')).toString('utf8');
+  expect(Object.keys(JSON.parse(files))).toContain('port_forward.py');
+  // With the variables it has to fit into what providers take.
+  expect(packed.length).toBeLessThan(48 * 1024);
 });

@@ -4,20 +4,18 @@ import type { EndpointSource } from '#core/endpoint.ts';
 import { GloveboxError } from '#core/errors.ts';
 import { inParallel } from '#core/in-parallel.ts';
 import type { JsonObject } from '#core/json.ts';
-import { rm } from 'node:fs/promises';
-import path from 'node:path';
 import type { Clock } from '#platform/clock.ts';
 import type { Log } from '#platform/log.ts';
 import type { RecordStore } from '#platform/records.ts';
 import { adoptFound } from './adopt-found.ts';
 import type { Backend, BackendId, Resources, Snapshot } from './backend.ts';
-import { writeBrowserPage } from './browser-page.ts';
 import { checkForBackend } from './check-for-backend.ts';
 import type { Names } from './check-options.ts';
+import { modeOf, type SandboxMode } from './common-options.ts';
 import { Creation, type SandboxRequest } from './creation.ts';
 import { Follower, type SandboxWait } from './follow.ts';
 import { RecordBook } from './record-book.ts';
-import { sandboxFolder, sandboxRecords, toHandle, type SandboxRecord } from './records.ts';
+import { sandboxRecords, toHandle, type SandboxRecord } from './records.ts';
 import type { BackendRegistry } from './registry.ts';
 import { resolveConfig, type Profile, type WantedSandbox } from './sandbox-config.ts';
 import { realProjectDir } from './sandbox-ids.ts';
@@ -25,6 +23,7 @@ import { keepFiles, readSnapshot } from './snapshots.ts';
 import { Starts } from './starts.ts';
 import { stopSandbox } from './stop-sandbox.ts';
 import { isAbandoned, rootDirOf, Views, type SandboxView } from './views.ts';
+import { WaysIn } from './ways-in.ts';
 
 export type { SandboxRequest } from './creation.ts';
 export type { SandboxWait } from './follow.ts';
@@ -39,6 +38,8 @@ export interface SandboxesOptions {
   readonly defaultBackend: () => BackendId;
   /** The host's session, which is put on record: whoever ends the sandbox of another one is asked. */
   readonly session?: (() => string) | undefined;
+  /** Called before one that was ready is ended. What it says is part of the answer. Never fails, and is bounded in time. */
+  readonly beforeStop?: (id: string, signal: AbortSignal) => Promise<readonly string[]>;
   /** `[sandbox.NAME]` of the files `glovebox.toml`, by name. */
   readonly profiles?: () => ReadonlyMap<string, Profile>;
 }
@@ -57,6 +58,8 @@ export class Sandboxes {
   readonly #views: Views;
   readonly #follower: Follower;
   readonly #creation: Creation;
+  /** For browsers and programs. */
+  readonly waysIn: WaysIn;
 
   constructor(options: SandboxesOptions) {
     this.#options = options;
@@ -72,6 +75,11 @@ export class Sandboxes {
     this.#views = views;
     this.#follower = follower;
     this.#creation = new Creation({ registry, book, starts, views, follower, clock });
+    this.waysIn = new WaysIn({
+      dir,
+      endpointSource: (id) => this.endpointSource(id),
+      optionsOf: (id) => this.optionsOf(id),
+    });
   }
 
   backends(): readonly BackendId[] {
@@ -182,10 +190,12 @@ export class Sandboxes {
     const before = await this.#book.read(id);
     if (before.state === 'ended' && !before.isStarting) return this.#views.look(before, signal);
     const backend = await this.backend(before.backend);
-    const [records, starts, { clock }] = [this.#records, this.#starts, this.#options];
+    const { clock, beforeStop } = this.#options;
+    const notes = before.state === 'ready' ? ((await beforeStop?.(id, signal)) ?? []) : [];
+    const [records, starts] = [this.#records, this.#starts];
     const ended = await stopSandbox(id, { backend, records, starts, clock }, signal);
-    await rm(this.#pagesFolder(id), { recursive: true, force: true });
-    return this.#views.look(ended, signal);
+    await this.waysIn.forget(id);
+    return { ...(await this.#views.look(ended, signal)), notes };
   }
 
   /** The last lines of its log, oldest first. */
@@ -217,6 +227,11 @@ export class Sandboxes {
   /** What it was asked for with; asks nobody. @throws `sandbox/unknown`. */
   async optionsOf(id: string): Promise<JsonObject> {
     return (await this.#book.read(id)).options;
+  }
+
+  /** What it was asked for with, as `optionsOf`; `notebook` for an unknown one. Asks nobody. */
+  async modeOf(id: string): Promise<SandboxMode> {
+    return modeOf((await this.#records.read(id))?.options ?? {});
   }
 
   /** Keeps its file system, and on this machine what it is. @throws `backend/unavailable` where that is not possible. */
@@ -257,15 +272,6 @@ export class Sandboxes {
     return rootDirOf(await this.#book.read(id));
   }
 
-  /**
-   * Writes the private page that opens a notebook in JupyterLab in a browser, and returns the page's path. Only the page holds
-   * the token. `notebookPath` is relative to the server's root; empty for JupyterLab itself.
-   */
-  async openPage(id: string, notebookPath: string, signal: AbortSignal): Promise<string> {
-    const endpoint = await this.endpointSource(id)(signal);
-    return writeBrowserPage(this.#pagesFolder(id), endpoint, notebookPath);
-  }
-
   /** Puts sandboxes on record that run for this project and that no record names, as after a loss of records. */
   async adopt(projectDir: string, signal: AbortSignal): Promise<readonly SandboxView[]> {
     const realDir = await realProjectDir(projectDir);
@@ -278,9 +284,5 @@ export class Sandboxes {
   close(): void {
     this.#starts.close();
     this.#options.registry.close();
-  }
-
-  #pagesFolder(id: string): string {
-    return path.join(sandboxFolder(this.#options.dir, id), 'pages');
   }
 }

@@ -27,6 +27,8 @@ export interface SandboxView {
   readonly serverRootDir?: string;
   /** Names of options that were asked for in vain, because the sandbox lives already with other values. */
   readonly ignoredOptions?: readonly string[];
+  /** Sentences about what was done with it just now. */
+  readonly notes?: readonly string[];
 }
 
 export interface ViewsOptions {

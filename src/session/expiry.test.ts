@@ -13,6 +13,7 @@ describe('S14, X130: a session in a sandbox with a time limit', () => {
   let told: string[];
   let ran: string[];
   let saved: number;
+  let brought: string[];
   let state: 'idle' | 'busy';
   let isOpen: boolean;
   let deadline: number | undefined;
@@ -21,6 +22,7 @@ describe('S14, X130: a session in a sandbox with a time limit', () => {
     told = [];
     ran = [];
     saved = 0;
+    brought = [];
     state = 'idle';
     isOpen = true;
     deadline = clock.now() + 60 * MINUTE_MS;
@@ -46,6 +48,7 @@ describe('S14, X130: a session in a sandbox with a time limit', () => {
       deadlineMs: async () => deadline,
       isOpen: async () => isOpen,
       onExpire,
+      bringHome: async () => brought,
     });
     await settle();
   };
@@ -78,6 +81,15 @@ describe('S14, X130: a session in a sandbox with a time limit', () => {
     await pass(45);
     await pass(10);
     expect([saved, ran]).toEqual([1, ['save()']]);
+  });
+
+  test('N8: and what was written for keeps is brought home', async () => {
+    brought = ['brought home: outputs/slurm-x'];
+    await begin();
+    await pass(45);
+    expect(told.join()).not.toContain('brought home');
+    await pass(10);
+    expect(told).toContain('brought home: outputs/slurm-x');
   });
 
   test('a busy kernel is left alone', async () => {

@@ -30,6 +30,8 @@ export interface ExpiryOptions {
   deadlineMs(): Promise<number | undefined>;
   /** Whether this process still has the session open. */
   isOpen(): Promise<boolean>;
+  /** Fetches what was written for keeps, and says so. Never fails. */
+  bringHome?(): Promise<readonly string[]>;
   /** Code to run in an idle kernel at the second notice, e.g. to save a model. */
   readonly onExpire?: string | undefined;
 }
@@ -62,6 +64,7 @@ export function followExpiry(session: ExpirySession, options: ExpiryOptions): vo
     if (mark !== SAVE_AT_MS) return;
     await session.flush();
     await session.notebook.flush();
+    for (const note of (await options.bringHome?.()) ?? []) session.notify(note);
     if (options.onExpire === undefined || session.view().state !== 'idle') return;
     session.scratch(options.onExpire);
     session.notify('The code of GLOVEBOX_ON_EXPIRE was sent to the kernel, which was idle.');

@@ -16,6 +16,7 @@ export async function finishRun(options: {
 }): Promise<void> {
   const { run, outcome, outputs, clock } = options;
   if (outcome.kind === 'replied') takePayload(run, outcome.reply);
+  run.endOutput();
   noteLostOutput(run, outcome);
   const ending: Partial<RunRecord> = {
     ...(outcome.kind === 'replied' ? endingOf(run, outcome.reply) : settledEnding(outcome)),
@@ -60,7 +61,9 @@ function endingOf(run: Run, reply: ExecuteReply): Partial<RunRecord> {
   return {
     state: stateOf(run, reply),
     executionCount: reply.executionCount,
-    ...(error !== undefined && { error: { name: error.name, value: error.value.slice(0, 2000) } }),
+    ...(error !== undefined && {
+      error: { name: error.name, value: run.masked(error.value).slice(0, 2000) },
+    }),
     ...(reply.status === 'aborted' && {
       explanation:
         'The kernel dropped the request because code before it, of another client, ended in an error. Nothing of it was executed.',

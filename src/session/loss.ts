@@ -59,8 +59,9 @@ export function serverGone(status: SandboxStatus, atMs: number): Loss {
 }
 
 /** The hint that goes with every loss. */
-export function lossHint(record: SessionRecord): string {
-  return `restart_kernel(session_id="${record.id}") starts a new kernel for the same notebook; then run the cells you need.`;
+export function lossHint({ id, models }: SessionRecord): string {
+  const withModels = models === undefined ? '' : ' and loads the models into it again';
+  return `restart_kernel(session_id="${id}") starts a new kernel for the same notebook${withModels}; then run the cells you need.`;
 }
 
 /** For a server that does not answer while nothing proves that it is gone. */

@@ -19,6 +19,7 @@ import { followExpiry } from './expiry.ts';
 import { RunJournal } from './journal.ts';
 import { isFree, isSelf, leaseOf } from './lease.ts';
 import { loadLeftRuns } from './recover-runs.ts';
+import type { SecretForms } from './output-mask.ts';
 import { refuseClosed } from './ready-sandbox.ts';
 import { endWhenIdle } from './scratch-kernel.ts';
 import { carryOnOrphans, isOrphan, takeOver } from './take-over.ts';
@@ -49,6 +50,10 @@ export interface PoolOptions {
   inspectSource(this: void): Promise<string>;
   /** The Python that tells how the last execution of a kernel ended. */
   recallSource(this: void): Promise<string>;
+  /** Secrets that its kernels may know: they are taken out of all output. */
+  secretsOf?(this: void, sandboxId: string): Promise<SecretForms | undefined>;
+  /** Fetches what was written for keeps in a sandbox that will end soon; says what it did. Never fails. */
+  bringHome?(this: void, sandboxId: string, signal: AbortSignal): Promise<readonly string[]>;
 }
 
 export class SessionPool {
@@ -91,7 +96,7 @@ export class SessionPool {
 
   /** A session object for a record; neither connected nor known to the pool. */
   build(record: SessionRecord, notebook: OpenNotebook | undefined): Session {
-    const { sandboxes, records, clock, log } = this.options;
+    const { sandboxes, records, clock, log, bringHome, secretsOf } = this.options;
     const settings = this.options.settings();
     const session = new Session({
       record,
@@ -103,6 +108,7 @@ export class SessionPool {
       settings,
       sandboxStatus: async (signal) => (await sandboxes.get(record.sandboxId, signal)).status,
       recallSource: this.options.recallSource,
+      secrets: () => Promise.resolve(secretsOf?.(record.sandboxId)),
       updateRecord: (change) => records.update(record.id, (current) => ({ ...current, ...change })),
     });
     if (notebook !== undefined) {
@@ -112,6 +118,8 @@ export class SessionPool {
         deadlineMs: () => sandboxes.deadlineMs(record.sandboxId),
         isOpen: async () => (await this.peek(record.id)) === session,
         onExpire: settings.onExpire,
+        bringHome: async () =>
+          (await bringHome?.(record.sandboxId, new AbortController().signal)) ?? [],
       });
     }
     return session;

@@ -1,7 +1,6 @@
 /** Loads the models of a sandbox into a new kernel, as a run that leaves no cell, no number and no history, before anybody uses it. */
 import * as z from 'zod';
 import { GloveboxError } from '#core/errors.ts';
-import { isRecord, type JsonObject } from '#core/json.ts';
 import type { SandboxWait } from '#sandbox/sandboxes.ts';
 import { isFinal } from './contract.ts';
 import { loadedModel } from './loaded-models.ts';
@@ -13,8 +12,6 @@ import type { Session } from './session.ts';
 const MIME = 'application/vnd.glovebox.models+json';
 /** One statement, the same for everybody: which models there are stands in a file of the sandbox. */
 const CODE = '__import__("glovebox_models").publish(globals())';
-/** Loading is bounded by the life of the sandbox; this is for one whose loader hangs. */
-const LIMIT_MS = 3_600_000;
 
 const answer = z.object({
   models: z.array(loadedModel),
@@ -32,17 +29,16 @@ export type LoadedModels = z.output<typeof answer>;
 /** What was loaded, or the run that is still loading it; code that is sent meanwhile waits for it. */
 export type Preloaded = { readonly loaded: LoadedModels } | { readonly loading: Run };
 
-/** Whether a sandbox was asked for with models that belong into its kernels. */
-export function hasModelsToLoad(options: JsonObject): boolean {
-  const { models } = options;
-  return (
-    Array.isArray(models) && models.some((model) => isRecord(model) && model['preload'] !== false)
-  );
-}
-
-/** @throws `kernel/preload-failed` with the Python error; the session stays, without the models. */
-export async function preloadModels(session: Session, wait: SandboxWait): Promise<Preloaded> {
-  const run = session.scratch(CODE, LIMIT_MS, true);
+/**
+ * @param limitMs when a loader that hangs is interrupted
+ * @throws `kernel/preload-failed` with the Python error; the session stays, without the models.
+ */
+export async function preloadModels(
+  session: Session,
+  limitMs: number,
+  wait: SandboxWait,
+): Promise<Preloaded> {
+  const run = session.scratch(CODE, limitMs, true);
   wait.report({ message: 'loading models into the kernel' });
   // The end of the wait ends no loading.
   await run.wait({ ...wait, report: () => undefined });

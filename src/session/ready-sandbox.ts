@@ -1,5 +1,6 @@
 /** Finds a sandbox to work in, ready, or says in the caller's terms why there is none. */
 import { GloveboxError } from '#core/errors.ts';
+import { modeOf } from '#sandbox/common-options.ts';
 import type { SandboxView, SandboxWait } from '#sandbox/sandboxes.ts';
 import type { SessionRecord } from './contract.ts';
 import type { PoolOptions } from './pool.ts';
@@ -36,6 +37,16 @@ export async function refuseClosed(
     'sandbox/closed',
     `Sandbox ${sandboxId} was handed over with exposed functions only: it runs no other code and shows no files.`,
     { hint: 'Call its functions, or work in another sandbox.' },
+  );
+}
+
+/** @throws `sandbox/no-notebooks`. */
+export function refuseWithoutNotebooks({ id, options }: SandboxView): void {
+  if (modeOf(options) !== 'shell') return;
+  throw new GloveboxError(
+    'sandbox/no-notebooks',
+    `Sandbox ${id} was started with mode = "shell": it runs commands and keeps files, and has no notebooks.`,
+    { hint: 'sandbox_bash works in it; for notebooks start a sandbox without that mode.' },
   );
 }
 

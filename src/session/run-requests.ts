@@ -7,6 +7,7 @@ import type { RunJournal } from './journal.ts';
 import type { LiveRecord } from './live-record.ts';
 import { checkCode, isRunnable, newRunRecord, type NewRun } from './new-run.ts';
 import { findCell, type OutputKeeper } from './output-keeper.ts';
+import type { OutputMask } from './output-mask.ts';
 import type { RecentRuns } from './recent-runs.ts';
 import { interruptAfter } from './run-limit.ts';
 import type { RunQueue } from './run-queue.ts';
@@ -32,6 +33,8 @@ export interface RunRequestsOptions {
   readonly maxOutputBytes: number;
   /** Stops a run whose time is over. Never throws. */
   readonly interrupt: (run: Run) => void;
+  /** For the output of one run; asked when the first comes. */
+  readonly mask: () => OutputMask | undefined;
 }
 
 export class RunRequests {
@@ -107,6 +110,7 @@ export class RunRequests {
       ...(notebook !== undefined && { notebookPath: notebook.path }),
       cellIndex: () => this.cellIndex(record.cellId),
       queuePosition: () => queue.position(run),
+      mask: this.#options.mask,
     });
     return run;
   }

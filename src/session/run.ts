@@ -10,6 +10,7 @@ import { cancelled } from '#core/abort.ts';
 import { messageOf } from '#core/errors.ts';
 import { isFinal, type RunRecord, type RunState, type RunView } from './contract.ts';
 import type { RunFiles, StoredMessage } from './journal.ts';
+import type { OutputMask } from './output-mask.ts';
 
 /** Output reaches the journal with the next turn of the event loop: what this process has taken in, the server keeps for nobody. */
 const FLUSH_MS = 0;
@@ -34,6 +35,8 @@ export interface RunOptions {
   readonly maxOutputBytes: number;
   /** Beside which the rest is put; without it the rest is in the journal only. */
   readonly notebookPath?: string;
+  /** Asked when the first output comes. */
+  readonly mask?: () => OutputMask | undefined;
   /** Where the cell is now; undefined when it has vanished or there is none. */
   cellIndex(): number | undefined;
   queuePosition(): number;
@@ -62,6 +65,7 @@ export class Run {
   #sentAt: number | undefined;
   #endedAt: number | undefined;
   readonly #spill: CellSpill | undefined;
+  #ownMask: OutputMask | undefined;
   #lastText = '';
 
   constructor(options: RunOptions) {
@@ -180,17 +184,53 @@ export class Run {
     };
     // Only a run that was carried over from another process has to expect a message twice.
     if (this.#seen.size > 0 && this.#seen.has(stored.id)) return false;
+    const kept = this.#masked(stored);
+    for (const each of kept) this.#keep(each);
+    if (kept.length > 0) this.#flushSoon();
+    return kept.length > 0;
+  }
+
+  /** Before the run is said to have ended: what was held back of its output, since it might have become a secret. */
+  endOutput(): void {
+    for (const each of this.#heldBack()) this.#keep(each);
+  }
+
+  /** A text of the kernel that is no message. */
+  masked(text: string): string {
+    return this.#mask()?.text(text) ?? text;
+  }
+
+  /** Without secrets; nothing yet where a stream ends in what may become one. */
+  #masked(stored: StoredMessage): readonly StoredMessage[] {
+    const mask = this.#mask();
+    if (mask === undefined) return [stored];
+    const { name, text } = stored.content;
+    if (stored.type !== 'stream' || typeof name !== 'string' || typeof text !== 'string')
+      return [...this.#heldBack(), { ...stored, content: mask.content(stored.content) }];
+    const shown = mask.stream(name, text);
+    const now = shown === '' ? [] : [{ ...stored, content: { ...stored.content, text: shown } }];
+    // Nothing more is waited for when it has ended.
+    return this.isFinal ? [...now, ...this.#heldBack()] : now;
+  }
+
+  #heldBack(): readonly StoredMessage[] {
+    const rest = this.#mask()?.rest() ?? [];
+    return rest.map((content) => ({ id: newUuid(), type: 'stream', content }));
+  }
+
+  #mask(): OutputMask | undefined {
+    this.#ownMask ??= this.#options.mask?.();
+    return this.#ownMask;
+  }
+
+  #keep(stored: StoredMessage): void {
     this.#take(stored);
     this.#append(stored);
-    this.#flushSoon();
-    return true;
   }
 
   /** Takes in an output that the kernel gave in its reply and not as a message of its own. */
   receiveLocal(type: string, content: Readonly<Record<string, unknown>>): void {
-    const stored = { id: newUuid(), type, content };
-    this.#take(stored);
-    this.#append(stored);
+    for (const each of this.#masked({ id: newUuid(), type, content })) this.#keep(each);
   }
 
   #append(stored: StoredMessage): void {

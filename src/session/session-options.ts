@@ -7,6 +7,7 @@ import type { SandboxStatus } from '#sandbox/backend.ts';
 import type { SessionRecord } from './contract.ts';
 import type { RunJournal } from './journal.ts';
 import type { SessionLimits } from './limits.ts';
+import type { SecretForms } from './output-mask.ts';
 
 export interface SessionSettings {
   readonly kernelReadyMs: number;
@@ -31,6 +32,8 @@ export interface SessionOptions {
   /** The Python that tells how the last execution of a kernel ended; without it nothing is recalled. */
   readonly recallSource?: (() => Promise<string>) | undefined;
   readonly sandboxStatus: (signal: AbortSignal) => Promise<SandboxStatus>;
+  /** Of its sandbox, as far as they are known here; read before the first output. */
+  readonly secrets?: (() => Promise<SecretForms | undefined>) | undefined;
   /** Changes the record on disk and answers it as it is then. */
   updateRecord(change: Partial<SessionRecord>): Promise<SessionRecord>;
 }

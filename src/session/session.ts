@@ -12,6 +12,7 @@ import { LateOutput } from './late-output.ts';
 import { DEFAULT_LIMITS, type SessionLimits } from './limits.ts';
 import { LiveRecord } from './live-record.ts';
 import { OutputKeeper } from './output-keeper.ts';
+import { OutputMask, type SecretForms } from './output-mask.ts';
 import { RecentRuns } from './recent-runs.ts';
 import type { Restore } from './restore.ts';
 import { RunControl, type Patience } from './run-control.ts';
@@ -37,6 +38,8 @@ export class Session {
   readonly #recent = new RecentRuns();
   readonly #requests: RunRequests;
   readonly #control: RunControl;
+  /** Known from the first connection on. */
+  #secrets: SecretForms | undefined;
 
   constructor(options: SessionOptions) {
     this.#options = options;
@@ -79,6 +82,7 @@ export class Session {
       maxOutputBytes,
       interrupt,
       notebookOrThrow: () => this.notebook,
+      mask: () => this.#secrets && new OutputMask(this.#secrets),
     });
     const limitsMs = this.limits.interruptMs;
     this.#control = new RunControl({
@@ -158,7 +162,7 @@ export class Session {
    *
    * @throws as `KernelLink.open`; the session stays usable for another try.
    */
-  connect(
+  async connect(
     connectionId: string,
     signal?: AbortSignal,
     carried?: Run,
@@ -170,7 +174,8 @@ export class Session {
       this.queue.adopt(carried, channel);
       this.#inputs.carryOn(carried);
     };
-    return this.#kernel.connect(connectionId, signal, listen, isPatient);
+    this.#secrets ??= await this.#options.secrets?.();
+    await this.#kernel.connect(connectionId, signal, listen, isPatient);
   }
 
   /** Notes that a new kernel process takes over, of which nothing is known yet. */

@@ -1,9 +1,11 @@
 /** The service behind the notebook tools: finds, starts, attaches and ends sessions and their runs. One per process. */
+import { createContents } from '#jupyter/contents.ts';
 import type { JupyterServer } from '#jupyter/contract.ts';
 import type { CellView } from '#notebook/contract.ts';
 import type { TranscriptPage } from '#notebook/render/transcript.ts';
 import { sleep } from '#platform/clock.ts';
 import { messageOf } from '#core/errors.ts';
+import { hasModelsToLoad, preloadLimitMs } from '#sandbox/common-options.ts';
 import type { SandboxWait } from '#sandbox/sandboxes.ts';
 import { adoptBoundKernel, adoptKernelById } from './adopt-kernel.ts';
 import {
@@ -28,9 +30,10 @@ import type { Run } from './run.ts';
 import { runInScratchKernel, sweepScratchKernels, type ScratchRequest } from './scratch-kernel.ts';
 import { listForeignKernels, listSessionViews, type ForeignKernel } from './session-views.ts';
 import { Openings } from './openings.ts';
+import { sandboxMetadata } from './sandbox-metadata.ts';
 import type { Session } from './session.ts';
 import { refuseClosed } from './ready-sandbox.ts';
-import { hasModelsToLoad, preloadModels, type Preloaded } from './preload.ts';
+import { preloadModels, type Preloaded } from './preload.ts';
 import { startExistingNotebook, startNewNotebook, type StartRequest } from './start-session.ts';
 
 export class Sessions {
@@ -58,7 +61,14 @@ export class Sessions {
   async preload(session: Session, wait: SandboxWait): Promise<Preloaded | undefined> {
     const { sandboxes } = this.#pool.options;
     const options = await sandboxes.optionsOf(session.record.sandboxId);
-    return hasModelsToLoad(options) ? preloadModels(session, wait) : undefined;
+    if (!hasModelsToLoad(options)) return undefined;
+    const preloaded = await preloadModels(session, preloadLimitMs(options), wait);
+    if ('loaded' in preloaded) {
+      const view = await sandboxes.get(session.record.sandboxId, wait.signal);
+      session.notebook.setSandbox(sandboxMetadata(view, preloaded.loaded.models));
+      session.notebook.scheduleSave();
+    }
+    return preloaded;
   }
 
   /** A fresh kernel for a notebook that has no live session. */
@@ -267,6 +277,13 @@ export class Sessions {
 
   server(sandboxId: string): JupyterServer {
     return this.#pool.server(sandboxId);
+  }
+
+  /** Whether the server of a sandbox has a file or folder, by its path below its root. Starts no kernel. */
+  async hasFile(sandboxId: string, place: string, signal: AbortSignal): Promise<boolean> {
+    const endpoint = this.#pool.options.sandboxes.endpointSource(sandboxId);
+    const contents = createContents({ endpoint });
+    return (await contents.version(place, signal)) !== undefined;
   }
 
   pause(ms: number, signal: AbortSignal): Promise<void> {

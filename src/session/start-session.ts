@@ -15,7 +15,8 @@ import {
   toMetadata,
 } from './kernel-start.ts';
 import type { SessionPool } from './pool.ts';
-import { readySandbox } from './ready-sandbox.ts';
+import { readySandbox, refuseWithoutNotebooks } from './ready-sandbox.ts';
+import { sandboxMetadata } from './sandbox-metadata.ts';
 import type { Session } from './session.ts';
 
 export interface StartRequest {
@@ -32,6 +33,7 @@ export async function startNewNotebook(
   wait: SandboxWait,
 ): Promise<Session> {
   const sandbox = await readySandbox(pool.options, request.sandboxId, wait);
+  refuseWithoutNotebooks(sandbox);
   const spec = await chooseKernel(pool.server(sandbox.id), request.kernelName, wait.signal);
   const { notebooks } = pool.options;
   const kernel = toMetadata(spec);
@@ -52,6 +54,7 @@ export async function startExistingNotebook(
   wait: SandboxWait,
 ): Promise<Session> {
   const sandbox = await readySandbox(pool.options, request.sandboxId, wait);
+  refuseWithoutNotebooks(sandbox);
   const notebook = await pool.options.notebooks.open(file);
   try {
     const spec = await kernelOf(pool, sandbox, notebook, request.kernelName, wait.signal);
@@ -146,6 +149,7 @@ export async function registerSession(
   const open = async (): Promise<Session> => {
     await records.create(record.id, record);
     await session.connect(record.connectionId, signal);
+    notebook.setSandbox(sandboxMetadata(sandbox));
     await notebook.flush();
     await pool.copies.open(session);
     return session;

@@ -1,4 +1,4 @@
-/** Puts fetched files into the project: gathered beside their place, checked, and only then put there. */
+/** Puts fetched files into their places on this machine: gathered beside them, checked, and only then put there. */
 import { randomBytes } from 'node:crypto';
 import { appendFile, chmod, mkdir, realpath, rename, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
@@ -60,10 +60,10 @@ export class Arrivals {
     await appendFile(path.join(this.#stage, String(index)), data);
   }
 
-  /** Puts them all into their places. The folders on the way are made, and looked at again for links that lead elsewhere. */
-  async place(files: readonly Arrived[], projectDir: string): Promise<void> {
+  /** Puts them all into their places. The folders on the way are made. @param check looks at each place again, and says where it is */
+  async place(files: readonly Arrived[], check: (place: string) => Promise<string>): Promise<void> {
     for (const { index, name, isExecutable } of files) {
-      const place = await localTarget(fileOf(this.#target, name), projectDir);
+      const place = await check(fileOf(this.#target, name));
       await mkdir(path.dirname(place), { recursive: true });
       const source = path.join(this.#stage, String(index));
       if (isExecutable) await chmod(source, 0o755);

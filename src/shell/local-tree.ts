@@ -1,7 +1,8 @@
 /** Files of the project that are to be handed over: a file, or what of a folder git would not ignore. */
+import { Buffer } from 'node:buffer';
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { lstat, readdir, readFile, realpath } from 'node:fs/promises';
+import { lstat, open, readdir, readFile, realpath } from 'node:fs/promises';
 import path from 'node:path';
 import { throwIfAborted } from '#core/abort.ts';
 import { GloveboxError, messageOf } from '#core/errors.ts';
@@ -77,6 +78,29 @@ export async function hashFile(file: string, signal: AbortSignal): Promise<strin
     if (chunk instanceof Uint8Array) digest.update(chunk);
   }
   return digest.digest('hex');
+}
+
+/** @throws `file/changed` when the file has become shorter. */
+export async function readPiece(
+  file: string,
+  { offset, length }: { readonly offset: number; readonly length: number },
+): Promise<Buffer> {
+  const handle = await open(file, 'r');
+  try {
+    const bytes = Buffer.alloc(length);
+    for (let at = 0; at < length;) {
+      const { bytesRead } = await handle.read(bytes, at, length - at, offset + at);
+      if (bytesRead === 0) {
+        throw new GloveboxError('file/changed', `${file} changed while it was moved.`, {
+          hint: 'Move it when nobody writes it any more.',
+        });
+      }
+      at += bytesRead;
+    }
+    return bytes;
+  } finally {
+    await handle.close();
+  }
 }
 
 class Walk {

@@ -1,32 +1,26 @@
-/** Files and folders between the project and any sandbox, byte by byte, in pieces, whole or not at all. */
-import { Buffer } from 'node:buffer';
-import { createHash, randomBytes } from 'node:crypto';
-import { open, realpath } from 'node:fs/promises';
-import path from 'node:path';
-import { GloveboxError, messageOf } from '#core/errors.ts';
+/** Files and folders between the project and any sandbox for agents: nothing leaves the project, and nothing is replaced unasked. */
+import { createHash } from 'node:crypto';
+import { realpath } from 'node:fs/promises';
+import { basename, join, posix, resolve } from 'node:path';
+import { GloveboxError } from '#core/errors.ts';
 import { renderBytes } from '#core/units.ts';
-import type { Clock } from '#platform/clock.ts';
 import type { SandboxWait } from '#sandbox/sandboxes.ts';
-import type { HelperKernels } from '#session/helper-kernels.ts';
-import { withProgram, type Ask } from './ask-kernel.ts';
-import { batchesOf, type Piece } from './batches.ts';
-import { throwRefusal } from './file-answers.ts';
+import type { Ask } from './ask-kernel.ts';
 import { checkedPath } from './files.ts';
 import { Arrivals, checkName, localHash, localTarget } from './local-target.ts';
+import { fileOf, hashFile, NEVER_MOVED, readLocalTree, readPiece } from './local-tree.ts';
+import type { Found } from './transfer-answers.ts';
 import {
-  fileOf,
-  hashFile,
-  MAX_FILES,
-  NEVER_MOVED,
-  readLocalTree,
-  type TreeFile,
-} from './local-tree.ts';
-import { beginAnswer, hashesAnswer, lookAnswer, pieceAnswer } from './project-transfer-answers.ts';
+  bytesOf,
+  fetchFiles,
+  hashed,
+  look,
+  sendFiles,
+  withTransfer,
+  type MovedFile,
+  type TransferOptions,
+} from './transfer-wire.ts';
 
-/** The type under which `python/project_transfer.py` publishes its answers. */
-const MIME = 'application/vnd.glovebox.project-transfer+json';
-/** Hashing all of it takes that long on a slow disk. */
-const ANSWER_MS = 600_000;
 const MAX_BYTES = 4 * 1024 * 1024 * 1024;
 
 export interface TransferRequest {
@@ -37,6 +31,8 @@ export interface TransferRequest {
   readonly remotePath: string;
   /** Whether files that differ and that were not put there by a transfer of this process may be replaced. */
   readonly overwrite: boolean;
+  /** More is refused. Default: 4 GiB. */
+  readonly maxBytes?: number;
 }
 
 export interface Transferred {
@@ -69,56 +65,49 @@ export interface ProjectTransfer {
   pull(request: TransferRequest, wait: SandboxWait): Promise<Transferred>;
 }
 
-export interface TransferOptions {
-  readonly helpers: HelperKernels;
+export interface ProjectTransferOptions extends TransferOptions {
   readonly projectDir: string;
-  readonly clock: Clock;
-  /** The text of `python/project_transfer.py`. */
-  source(this: void): Promise<string>;
 }
 
-type Hashed = TreeFile & { readonly index: number; readonly sha256: string };
-
-export function createProjectTransfer(options: TransferOptions): ProjectTransfer {
+export function createProjectTransfer(options: ProjectTransferOptions): ProjectTransfer {
   return new TransferOverKernels(options);
 }
 
 class TransferOverKernels implements ProjectTransfer {
-  readonly #options: TransferOptions;
+  readonly #options: ProjectTransferOptions;
   /** SHA-256 of what this process put somewhere last: replacing that loses nothing. */
   readonly #put = new Map<string, string>();
 
-  constructor(options: TransferOptions) {
+  constructor(options: ProjectTransferOptions) {
     this.#options = options;
   }
 
   async push(request: TransferRequest, wait: SandboxWait): Promise<Transferred> {
-    const remotePath = checkedPath(request.remotePath);
+    const path = checkedPath(request.remotePath);
     const { signal } = wait;
     const tree = await readLocalTree(request.localPath, this.#options.projectDir, signal);
-    refuseSize(tree.files);
-    const files: Hashed[] = [];
+    refuseSize(tree.files, request);
+    const files: MovedFile[] = [];
     for (const [index, file] of tree.files.entries())
       files.push({ ...file, index, sha256: await hashFile(fileOf(tree.root, file.name), signal) });
-    return this.#with(request.sandboxId, wait, async (ask, sandboxId) => {
-      const begin = {
-        operation: 'begin',
-        path: remotePath,
-        is_folder: tree.isFolder,
-        name: path.basename(tree.root),
-        files: files.map(({ name, sha256 }) => ({ name, sha256 })),
-      };
-      const { real, needed, taken } = beginAnswer.parse(await ask(begin));
-      const replaced = new Map(taken.map(({ index, sha256 }) => [index, sha256]));
-      const keyOf = ({ name }: TreeFile): string => `${sandboxId}\n${real}\n${name}`;
-      const lost = files.filter(
-        (file) =>
-          replaced.has(file.index) && this.#put.get(keyOf(file)) !== replaced.get(file.index),
-      );
-      refuseLoss(lost, request, 'the sandbox');
-      const sent = files.filter(({ index }) => needed.includes(index));
-      if (sent.length > 0) await send(ask, { root: tree.root, real, sent, replaced, wait });
-      for (const file of files) this.#put.set(keyOf(file), file.sha256);
+    return withTransfer(this.#options, request.sandboxId, wait, async (ask, sandboxId) => {
+      const keyOf = (real: string, { name }: MovedFile): string => `${sandboxId}\n${real}\n${name}`;
+      const { real, sent } = await sendFiles(ask, {
+        path,
+        isFolder: tree.isFolder,
+        // A file goes into a folder that is there, as `cp` does it.
+        ...(!tree.isFolder && { name: basename(tree.root) }),
+        files,
+        wait,
+        read: ({ name }, piece) => readPiece(fileOf(tree.root, name), piece),
+        agree: (place, replaced) => {
+          const isLost = (file: MovedFile): boolean =>
+            replaced.has(file.index) &&
+            this.#put.get(keyOf(place, file)) !== replaced.get(file.index);
+          refuseLoss(files.filter(isLost), request, 'the sandbox');
+        },
+      });
+      for (const file of files) this.#put.set(keyOf(real, file), file.sha256);
       return {
         ...summaryOf(files, tree.isFolder),
         sandboxId,
@@ -132,30 +121,15 @@ class TransferOverKernels implements ProjectTransfer {
   }
 
   async pull(request: TransferRequest, wait: SandboxWait): Promise<Transferred> {
-    const remotePath = checkedPath(request.remotePath);
-    const { projectDir } = this.#options;
-    return this.#with(request.sandboxId, wait, async (ask, sandboxId) => {
-      const look = {
-        operation: 'look',
-        path: remotePath,
-        left_out: NEVER_MOVED,
-        max_files: MAX_FILES,
-      };
-      const found = lookAnswer.parse(await ask(look));
+    const path = checkedPath(request.remotePath);
+    return withTransfer(this.#options, request.sandboxId, wait, async (ask, sandboxId) => {
+      const found = await look(ask, path, NEVER_MOVED);
       for (const { name } of found.files) if (found.is_folder) checkName(name, name);
-      refuseSize(found.files);
+      refuseSize(found.files, request);
       const target = await this.#pullTarget(request.localPath, found);
-      const names = found.files.map(({ name }) => name);
-      const { sha256: hashes } = hashesAnswer.parse(
-        await ask({ operation: 'hashes', path: found.real, names }),
-      );
-      const files = found.files.map(({ name, size, executable }, index): Hashed => {
-        const sha256 = hashes[index];
-        if (typeof sha256 !== 'string') throw changedMeanwhile(name, found.real);
-        return { name, size, isExecutable: executable, index, sha256 };
-      });
-      const wanted: Hashed[] = [];
-      const lost: Hashed[] = [];
+      const files = await hashed(ask, found);
+      const wanted: MovedFile[] = [];
+      const lost: MovedFile[] = [];
       for (const file of files) {
         const place = fileOf(target, file.name);
         const there = await localHash(place, wait.signal);
@@ -165,8 +139,7 @@ class TransferOverKernels implements ProjectTransfer {
         if (sha256 !== undefined && this.#put.get(place) !== sha256) lost.push(file);
       }
       refuseLoss(lost, request, 'the project');
-      if (wanted.length > 0)
-        await fetchAll(ask, { target, projectDir, real: found.real, wanted, wait });
+      if (wanted.length > 0) await this.#fetch(ask, found.real, target, wanted, wait);
       for (const file of wanted) this.#put.set(fileOf(target, file.name), file.sha256);
       return {
         ...summaryOf(files, found.is_folder),
@@ -180,139 +153,32 @@ class TransferOverKernels implements ProjectTransfer {
     });
   }
 
-  /** A file goes into a folder that is there, as `cp` does it. */
-  async #pullTarget(
-    requested: string,
-    found: { readonly real: string; readonly is_folder: boolean },
-  ): Promise<string> {
+  async #fetch(
+    ask: Ask,
+    real: string,
+    target: string,
+    files: readonly MovedFile[],
+    wait: SandboxWait,
+  ): Promise<void> {
+    const arrivals = await Arrivals.open(target);
+    try {
+      const take = ({ index }: MovedFile, part: Buffer): Promise<void> =>
+        arrivals.append(index, part);
+      await fetchFiles(ask, { real, files, wait, take });
+      // A link may have come onto the way meanwhile.
+      await arrivals.place(files, (place) => localTarget(place, this.#options.projectDir));
+    } finally {
+      await arrivals.close();
+    }
+  }
+
+  async #pullTarget(requested: string, found: Found): Promise<string> {
     const { projectDir } = this.#options;
     if (found.is_folder) return folderTarget(requested, projectDir);
-    const name = path.posix.basename(found.real);
-    const place = path.resolve(await realpath(projectDir), requested);
+    const name = posix.basename(found.real);
+    const place = resolve(await realpath(projectDir), requested);
     const isFolder = requested.endsWith('/') || (await localHash(place, never())) === 'folder';
-    return localTarget(isFolder ? path.join(place, name) : requested, projectDir);
-  }
-
-  async #with<T>(
-    wanted: string | undefined,
-    wait: SandboxWait,
-    work: (ask: Ask, sandboxId: string) => Promise<T>,
-  ): Promise<T> {
-    const program = { ...this.#options, mime: MIME, limitMs: ANSWER_MS };
-    try {
-      return await withProgram(program, wanted, wait, (ask, sandboxId) =>
-        work(async (request, signal) => {
-          const answer = await ask(request, signal);
-          throwRefusal(answer, String(request['path']), MAX_BYTES);
-          return answer;
-        }, sandboxId),
-      );
-    } catch (error) {
-      if (error instanceof GloveboxError) throw error;
-      throw new GloveboxError('storage/failed', `The transfer failed: ${messageOf(error)}`, {
-        hint: 'Look at both places; what is incomplete was removed.',
-        cause: error,
-      });
-    }
-  }
-}
-
-interface Sending {
-  readonly root: string;
-  readonly real: string;
-  readonly sent: readonly Hashed[];
-  readonly replaced: ReadonlyMap<number, string>;
-  readonly wait: SandboxWait;
-}
-
-async function send(ask: Ask, { root, real, sent, replaced, wait }: Sending): Promise<void> {
-  const place = { path: real, id: randomBytes(8).toString('hex') };
-  const progress = progressOf('pushed', sent, wait);
-  const byIndex = new Map(sent.map((file) => [file.index, file]));
-  try {
-    let isFirst = true;
-    for (const pieces of batchesOf(sent)) {
-      const data = Buffer.alloc(lengthOf(pieces));
-      let at = 0;
-      for (const piece of pieces) {
-        const name = byIndex.get(piece.index)?.name ?? '';
-        await readPiece(fileOf(root, name), piece, data.subarray(at, at + piece.length));
-        at += piece.length;
-      }
-      const write = { operation: 'write', ...place, first: isFirst, pieces };
-      await ask({ ...write, data: data.toString('base64') });
-      isFirst = false;
-      progress(data.length);
-    }
-    const files = sent.map(({ index, name, sha256, isExecutable }) => ({
-      index,
-      name,
-      sha256,
-      executable: isExecutable,
-      replaces: replaced.get(index) ?? null,
-    }));
-    await ask({ operation: 'commit', ...place, files });
-  } catch (error) {
-    await ask({ operation: 'abort', ...place }, never()).catch(() => undefined);
-    throw error;
-  }
-}
-
-async function readPiece(file: string, { offset }: Piece, into: Buffer): Promise<void> {
-  const handle = await open(file, 'r');
-  try {
-    for (let at = 0; at < into.length;) {
-      const { bytesRead } = await handle.read(into, at, into.length - at, offset + at);
-      if (bytesRead === 0) throw changedMeanwhile(file, '');
-      at += bytesRead;
-    }
-  } finally {
-    await handle.close();
-  }
-}
-
-interface Fetching {
-  readonly target: string;
-  readonly projectDir: string;
-  readonly real: string;
-  readonly wanted: readonly Hashed[];
-  readonly wait: SandboxWait;
-}
-
-async function fetchAll(ask: Ask, fetching: Fetching): Promise<void> {
-  const { target, projectDir, real, wanted, wait } = fetching;
-  const progress = progressOf('pulled', wanted, wait);
-  const byIndex = new Map(wanted.map((file) => [file.index, file]));
-  const digests = new Map(wanted.map(({ index }) => [index, createHash('sha256')]));
-  const arrivals = await Arrivals.open(target);
-  try {
-    for (const pieces of batchesOf(wanted)) {
-      const request = {
-        operation: 'read',
-        path: real,
-        pieces: pieces.map(({ index, ...piece }) => ({
-          ...piece,
-          name: byIndex.get(index)?.name ?? '',
-        })),
-      };
-      const { data, lengths } = pieceAnswer.parse(await ask(request));
-      const bytes = Buffer.from(data, 'base64');
-      let at = 0;
-      for (const [number, piece] of pieces.entries()) {
-        if (lengths[number] !== piece.length)
-          throw changedMeanwhile(byIndex.get(piece.index)?.name ?? '', real);
-        const part = bytes.subarray(at, at + piece.length);
-        await arrivals.append(piece.index, part);
-        digests.get(piece.index)?.update(part);
-        at += piece.length;
-      }
-      progress(bytes.length);
-    }
-    for (const { index, name, sha256 } of wanted)
-      if (digests.get(index)?.digest('hex') !== sha256) throw changedMeanwhile(name, real);
-    await arrivals.place(wanted, projectDir);
-  } finally {
-    await arrivals.close();
+    return localTarget(isFolder ? join(place, name) : requested, projectDir);
   }
 }
 
@@ -325,13 +191,10 @@ async function folderTarget(requested: string, projectDir: string): Promise<stri
   });
 }
 
-const lengthOf = (pieces: readonly Piece[]): number =>
-  pieces.reduce((sum, { length }) => sum + length, 0);
-
 const never = (): AbortSignal => new AbortController().signal;
 
 function summaryOf(
-  files: readonly Hashed[],
+  files: readonly MovedFile[],
   isFolder: boolean,
 ): Pick<Transferred, 'isFolder' | 'files' | 'bytes' | 'sha256'> {
   const lines = files
@@ -343,20 +206,28 @@ function summaryOf(
   return { isFolder, files: files.length, bytes: bytesOf(files), sha256 };
 }
 
-const bytesOf = (files: readonly { readonly size: number }[]): number =>
-  files.reduce((sum, { size }) => sum + size, 0);
-
-/** @throws `input/too-large`. */
-function refuseSize(files: readonly { readonly size: number }[]): void {
+/** @throws `input/too-large`, naming the largest. */
+function refuseSize(
+  files: readonly { readonly name: string; readonly size: number }[],
+  { maxBytes = MAX_BYTES }: TransferRequest,
+): void {
   const bytes = bytesOf(files);
-  if (bytes <= MAX_BYTES) return;
-  throw new GloveboxError('input/too-large', `That is ${renderBytes(bytes)}.`, {
-    hint: `At most ${renderBytes(MAX_BYTES)} are moved at once: move parts, or fetch it inside the sandbox.`,
-  });
+  if (bytes <= maxBytes) return;
+  const largest = files
+    .toSorted((a, b) => b.size - a.size)
+    .slice(0, 10)
+    .map(({ name, size }) => `${name} (${renderBytes(size)})`);
+  throw new GloveboxError(
+    'input/too-large',
+    `That is ${renderBytes(bytes)} in ${files.length} files, the largest: ${largest.join(', ')}.`,
+    {
+      hint: `At most ${renderBytes(maxBytes)} are moved at once: move parts, or fetch it inside the sandbox.`,
+    },
+  );
 }
 
 /** @throws `path/exists`. */
-function refuseLoss(lost: readonly TreeFile[], request: TransferRequest, where: string): void {
+function refuseLoss(lost: readonly MovedFile[], request: TransferRequest, where: string): void {
   if (lost.length === 0 || request.overwrite) return;
   const names = lost.slice(0, 10).map(({ name }) => name || request.remotePath);
   const more = lost.length > 10 ? ` and ${lost.length - 10} more` : '';
@@ -366,23 +237,3 @@ function refuseLoss(lost: readonly TreeFile[], request: TransferRequest, where: 
     { hint: 'overwrite=true replaces them; or name another place.' },
   );
 }
-
-function progressOf(
-  verb: string,
-  files: readonly { readonly size: number }[],
-  wait: SandboxWait,
-): (bytes: number) => void {
-  const total = bytesOf(files);
-  let done = 0;
-  return (bytes) => {
-    done += bytes;
-    wait.report({ message: `${verb} ${renderBytes(done)} of ${renderBytes(total)}`, done, total });
-  };
-}
-
-const changedMeanwhile = (name: string, folder: string): GloveboxError =>
-  new GloveboxError(
-    'file/changed',
-    `${[folder, name].filter(Boolean).join('/')} changed while it was moved; nothing was replaced.`,
-    { hint: 'Move it when nobody writes it any more.' },
-  );

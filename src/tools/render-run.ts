@@ -77,7 +77,7 @@ function remarks(view: RunView): readonly string[] {
 function nextStep(view: RunView): string | undefined {
   if (isFinal(view.state)) {
     if (view.state === 'lost')
-      return `Next: restart_kernel(session_id="${view.sessionId}") if no kernel runs, then run the cells you need.`;
+      return `Next: restart_kernel(session_id="${view.sessionId}") if no kernel runs or models are missing, then run the cells you need.`;
     if (view.error?.name === 'StdinNotImplementedError') {
       return 'Next: input() cannot be answered here; set the value in the code instead.';
     }

@@ -16,11 +16,13 @@ export function sandboxSummary(view: SandboxView, nowMs: number): string {
     ...(view.jupyterUrl === undefined
       ? []
       : [`browser: ${view.jupyterUrl} (glovebox open ${view.id} signs a person in)`]),
+    ...portsOf(view).map((port) => `port ${port}: glovebox open ${view.id} --port ${port}`),
     ...(status.deadlineMs === undefined
       ? []
       : [`time left: ${renderDuration(Math.max(0, status.deadlineMs - nowMs))}`]),
     ...(status.usdPerHour === undefined ? [] : [`cost: ${costWords(view, nowMs)}`]),
     ...(status.end === undefined ? [] : [`ended: ${status.end.cause}: ${status.end.message}`]),
+    ...(view.notes ?? []),
     ...(tail.length === 0 ? [] : ['last log lines:', ...tail]),
     ...(view.ignoredOptions === undefined
       ? []
@@ -29,6 +31,10 @@ export function sandboxSummary(view: SandboxView, nowMs: number): string {
         ]),
   ].join('\n');
 }
+
+/** Those that are reached through its server, while it has one. */
+const portsOf = ({ options, status }: SandboxView): readonly string[] =>
+  status.state === 'ready' && Array.isArray(options['ports']) ? options['ports'].map(String) : [];
 
 export const sandboxMeta = (view: SandboxView) =>
   ({ sandbox_id: view.id, backend: view.backend, state: view.status.state }) as const;

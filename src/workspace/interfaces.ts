@@ -5,6 +5,7 @@ import { GloveboxError } from '#core/errors.ts';
 import type { JsonObject } from '#core/json.ts';
 import type { Clock } from '#platform/clock.ts';
 import type { RecordStore } from '#platform/records.ts';
+import { callLimitMs } from '#sandbox/common-options.ts';
 import type { SandboxWait } from '#sandbox/sandboxes.ts';
 import type { HelperKernels, Loan } from '#session/helper-kernels.ts';
 import { publishedBy } from '#session/published.ts';
@@ -22,7 +23,6 @@ import {
 const MIME = 'application/vnd.glovebox.interface+json';
 /** It becomes part of the names of tools, and of a module. */
 const NAME = /^[a-z][a-z0-9_]{0,23}$/;
-const DEFAULT_CALL_MS = 600_000;
 const DEFAULT_START_MS = 3_600_000;
 
 export interface ServeRequest {
@@ -42,7 +42,7 @@ export interface ServeRequest {
    * run no code and show no files there. Programs that use the library are not bound by it. Until the interface is stopped.
    */
   readonly isOnly?: boolean;
-  /** How long a call may take. Default: 600 s. */
+  /** How long a call may take. Default: what the sandbox was asked for with, else 600 s. */
   readonly callLimitMs?: number;
   /** How long the file may take to load, models included. Default: one hour. */
   readonly startLimitMs?: number;
@@ -131,7 +131,7 @@ export function createInterfaces(options: InterfacesOptions): Interfaces {
       checkName(name);
       const loan = await helpers.lend(request.sandboxId, wait, true);
       const sandboxId = loan.sandbox.id;
-      const callLimitMs = request.callLimitMs ?? DEFAULT_CALL_MS;
+      const limitMs = request.callLimitMs ?? callLimitMs(loan.sandbox.options);
       const answer = await ask(
         loan,
         {
@@ -140,7 +140,7 @@ export function createInterfaces(options: InterfacesOptions): Interfaces {
           source: request.source,
           server: await source('glovebox_interface.py'),
           is_library: expose === 'library',
-          call_limit_s: callLimitMs / 1000,
+          call_limit_s: limitMs / 1000,
           start_limit_s: (request.startLimitMs ?? DEFAULT_START_MS) / 1000,
         },
         wait,
@@ -158,7 +158,7 @@ export function createInterfaces(options: InterfacesOptions): Interfaces {
         expose,
         functions,
         isOnly: request.isOnly ?? false,
-        callLimitMs,
+        callLimitMs: limitMs,
         createdMs: clock.now(),
       };
       await records.remove(interfaceId(record));

@@ -39,6 +39,7 @@ test('33, 34: asks for an open port, a limit and labels; tokens are secrets; a c
   const caller = callerWith({
     max_lifetime_seconds: 1800,
     volumes: [{ type: 'dataset', source: 'org/data', mount: '/data/x' }],
+    provider_options: { resource_group_id: 'abc123' },
   });
   await caller.startAndWait(rig.newBackend());
   const job = only();
@@ -48,6 +49,7 @@ test('33, 34: asks for an open port, a limit and labels; tokens are secrets; a c
     timeoutSeconds: 1800,
     flavor: 'cpu-basic',
     dockerImage: 'python:3.12',
+    resourceGroupId: 'abc123',
     volumes: [{ type: 'dataset', source: 'org/data', mountPath: '/data/x', readOnly: true }],
   });
   expect(labels).toMatchObject({

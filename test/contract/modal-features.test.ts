@@ -202,10 +202,16 @@ describe.skipIf(withoutCertificate).each([
 
 describe.skipIf(withoutCertificate)('the end', () => {
   test("M17: the time limit is Modal's own, and what it ended is said to have been ended by it", async () => {
-    const caller = callerWith({ max_lifetime_seconds: 600, idle_timeout_seconds: 60 });
+    const caller = callerWith({
+      max_lifetime_seconds: 600,
+      idle_timeout_seconds: 60,
+      provider_options: { idle_timeout_seconds: 90 },
+    });
     const backend = rig.newBackend();
     await caller.startAndWait(backend);
-    expect(only().request).toMatchObject({ definition: { timeoutSecs: 600 } });
+    expect(only().request).toMatchObject({
+      definition: { timeoutSecs: 600, idleTimeoutSecs: 90 },
+    });
     only().kill(ResultStatus.TIMEOUT);
     expect(await backend.state(caller.handle(), never())).toMatchObject({
       state: 'ended',
@@ -214,9 +220,10 @@ describe.skipIf(withoutCertificate)('the end', () => {
   });
 
   test('M16: an idle kernel ends, with a client connected and status asked all the while; then the server, the process and the sandbox', async () => {
-    const backend = rig.newBackend({}, { limits: { idleS: 3, emptyServerS: 1 } });
+    const backend = rig.newBackend({}, { limits: { idleS: 5, emptyServerS: 4 } });
     const caller = callerWith({});
     await caller.startAndWait(backend);
+    // On a slow machine the first kernel is a while in coming.
     const endpoint = await backend.endpoint(caller.handle(), never());
     const kernel = await startRawKernel(endpoint, 'idle.ipynb');
     // A running cell is never taken for idleness, however silent it is, and even when the server has not seen it begin.

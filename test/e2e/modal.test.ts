@@ -152,6 +152,13 @@ of_mine.ANSWER`;
       code: 'subject.training',
     });
     expect(after.text).toContain('False');
+    // F17, acceptance 9: a kernel that dies takes them along, and a new one has them again.
+    const died = await call(client, 'execute_code', { session_id, code: 'import os; os._exit(1)' });
+    expect(died.text).toContain(`restart_kernel(session_id="${session_id}")`);
+    const restarted = await call(client, 'restart_kernel', { session_id });
+    expect(restarted.text).toContain('subject, subject_tokenizer: tiny/model');
+    const again = await call(client, 'execute_code', { session_id, code: 'subject.training' });
+    expect(again.text).toContain('False');
     const without = await call(client, 'start_new_notebook', {
       experiment_name: 'without',
       sandbox_id,

@@ -1,4 +1,5 @@
 /** An agent on Hugging Face: a notebook in a Job that survives the server, Jobs within a budget, and no token where it does not belong. */
+import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
 import { tools } from '#tools/index.ts';
@@ -12,6 +13,9 @@ import { call, callError, idOf } from './call.ts';
 import { connect } from './harness.ts';
 
 const TOKEN = 'hf_tokenOfTheAgent00000000000000000';
+
+/** Kernels have it, and nothing that is kept may. */
+const KERNEL_SECRET = 'wb-4f9A-secret-of-the-kernel-77';
 
 interface Lab {
   readonly hub: FakeService;
@@ -29,6 +33,7 @@ async function startLab(budgetUsd: string): Promise<Lab> {
   const world = createWorld({
     HF_ENDPOINT: hub.url,
     HF_TOKEN: TOKEN,
+    WANDB_API_KEY: KERNEL_SECRET,
     GLOVEBOX_JOBS_ROOT: '.',
     GLOVEBOX_YOLO: '1',
     GLOVEBOX_BUDGET_USD: budgetUsd,
@@ -52,10 +57,11 @@ async function startLab(budgetUsd: string): Promise<Lab> {
 }
 
 it('H7, H12: a notebook lives in a Job, and goes on when the server is another one', async () => {
-  const { hub, fake, newClient } = await startLab('1');
+  const { hub, fake, world, newClient } = await startLab('1');
   const options = {
     kernel_packages: 'minimal',
     env: { [MARK]: 'of the fake' },
+    secrets: [{ env: 'WANDB_API_KEY' }],
     jupyter_port: await freePort(),
   };
   const client = await newClient();
@@ -79,8 +85,37 @@ it('H7, H12: a notebook lives in a Job, and goes on when the server is another o
     expect(text).not.toContain(secret);
     expect(text).not.toContain(TOKEN);
   }
+  // SEC6, acceptance 51: in two pieces, in base64, in a traceback, and the end of one that is none.
+  const betray = `import base64, os, sys
+key = os.environ["WANDB_API_KEY"]
+print("begin", key[:9], end="", flush=True)
+print(key[9:], flush=True)
+print(base64.b64encode(("x" + key).encode()).decode(), key[:4], end="", flush=True)
+raise ValueError(key)`;
+  const betrayed = await call(other, 'execute_code', { session_id, code: betray });
+  expect(betrayed.text).toContain('begin [REDACTED:known-secret]');
+  expect(betrayed.text).toContain(`${KERNEL_SECRET.slice(0, 4)}\n`);
+  expect(betrayed.text).toContain('ValueError: [REDACTED:known-secret]');
+  const stored = [world.dir, world.projectDir].flatMap((folder) =>
+    readdirSync(folder, { recursive: true, withFileTypes: true })
+      .filter((entry) => entry.isFile() && !entry.parentPath.includes('/envs/'))
+      .map((entry) => readFileSync(path.join(entry.parentPath, entry.name), 'latin1')),
+  );
+  expect(stored.join('\n')).toContain('begin [REDACTED:known-secret]');
+  const inBase64 = Buffer.from(`x${KERNEL_SECRET}`).toString('base64').slice(4, 20);
+  for (const text of [betrayed.text, ...stored]) {
+    expect(text).not.toContain(KERNEL_SECRET);
+    expect(text).not.toContain(inBase64);
+  }
+  const keep =
+    'import os\nos.makedirs("outputs/deep", exist_ok=True)\nopen("outputs/deep/result.txt", "w").write("kept")';
+  await call(other, 'execute_code', { session_id, code: keep });
   const stopped = await call(other, 'sandbox_stop', { sandbox_id });
   expect(stopped.text).toContain('ended: stopped');
+  // N8: what was written for keeps is in the project.
+  expect(stopped.text).toContain(`brought home: outputs/${sandbox_id} (1 files, 4 B`);
+  const kept = path.join(world.projectDir, 'outputs', sandbox_id, 'deep/result.txt');
+  expect(readFileSync(kept, 'utf8')).toBe('kept');
   expect(fake.alive()).toEqual([]);
   const bodies = hub.requests.map(({ body, path: at }) => `${at} ${body.toString('utf8')}`);
   expect(bodies.filter((text) => text.includes(TOKEN))).toEqual([]);

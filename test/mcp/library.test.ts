@@ -3,10 +3,39 @@ import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { provideEngine } from '#library/engine.ts';
+import { VERSION } from '#core/version.ts';
 import { Sandbox } from '#library/sandbox.ts';
 import { Library } from '#workspace/library.ts';
 import type { Session } from '#library/session.ts';
+import { WebSocket } from 'ws';
 import { createWorld, type World } from '../rigs/app.ts';
+import { freePort } from '../rigs/free-port.ts';
+
+/** A program of the user's own: it tells what it was asked. */
+const BEHIND = `
+import json, sys, tornado.ioloop, tornado.web, tornado.websocket
+class Echo(tornado.web.RequestHandler):
+    def answer(self):
+        if self.request.path == "/moved":
+            return self.redirect("/there")
+        if self.request.path == "/broken":
+            raise tornado.web.HTTPError(500)
+        if self.request.path == "/long":
+            return self.write("x" * 300000)
+        if self.request.method == "DELETE":
+            tornado.ioloop.IOLoop.current().call_later(0.1, sys.exit)
+        self.set_status(201 if self.request.method == "POST" else 200)
+        self.set_header("X-From", "behind")
+        request = self.request
+        self.write(dict(method=request.method, uri=request.uri, body=request.body.decode(), headers=dict(request.headers)))
+    get = post = delete = answer
+class Socket(tornado.websocket.WebSocketHandler):
+    def on_message(self, message):
+        self.write_message(message + " back")
+tornado.web.Application([("/ws", Socket), ("/.*", Echo)]).listen(int(sys.argv[1]), "127.0.0.1")
+print("up", flush=True)
+tornado.ioloop.IOLoop.current().start()
+`;
 
 let world: World;
 let sandbox: Sandbox;
@@ -27,6 +56,9 @@ function newProgram(): void {
     };
   });
 }
+
+const endpointOf = async (id: string) =>
+  (await world.newApp()).services.sandboxes.endpointSource(id)();
 
 const living = async (): Promise<readonly string[]> =>
   (await Sandbox.list()).map(({ id }) => id).toSorted();
@@ -161,6 +193,15 @@ describe('a sandbox', () => {
       state: 'ready',
       sessions: [{ id: session.id, notebookPath: session.notebookPath }],
     });
+    // L3: so does the notebook, for whoever reads it later.
+    const { metadata } = JSON.parse(readFileSync(session.notebookPath, 'utf8'));
+    expect(metadata.glovebox.sandbox).toMatchObject({
+      id: sandbox.id,
+      name: 'lab',
+      backend: 'local',
+      glovebox: VERSION,
+      config: {},
+    });
     expect(info.jupyterUrl).toMatch(/^http:\/\/127\.0\.0\.1:\d+\/$/);
     expect((await sandbox.logs({ lines: 5 })).length).toBeGreaterThan(0);
     expect(await sandbox.keepAlive()).toEqual({});
@@ -220,6 +261,85 @@ describe('a sandbox', () => {
     );
     await expect(creating).rejects.toMatchObject({ code: 'cancelled' });
     expect(await living()).toEqual([sandbox.id]);
+  });
+});
+
+describe('a sandbox for commands, with a port', () => {
+  let shell: Sandbox;
+  let port: number;
+  beforeAll(async () => {
+    port = await freePort();
+    const config = { backend: 'local', name: 'shell', mode: 'shell', ports: [port] } as const;
+    shell = await Sandbox.create({ ...config, rpcTimeoutSeconds: 5 });
+    writeFileSync(path.join(world.projectDir, 'behind.py'), BEHIND);
+    const { stdout } = await shell.execPython('import sys; print(sys.executable)');
+    const command = `setsid ${stdout.trim()} behind.py ${port} >behind.log 2>&1 & until grep -q up behind.log; do sleep 0.05; done`;
+    expect((await shell.exec(command)).exitCode).toBe(0);
+  }, 120_000);
+  afterAll(async () => {
+    await shell.terminate();
+  });
+
+  it('mode shell: runs commands, and has no notebooks', async () => {
+    await expect(shell.startNotebook({ name: 'none' })).rejects.toMatchObject({
+      code: 'sandbox/no-notebooks',
+    });
+    expect((await shell.info()).config).toMatchObject({ mode: 'shell', ports: [port] });
+  });
+
+  it('SEC1: a port is reached with the credentials of the server, which are not passed on', async () => {
+    const asked = { path: '/a%20b?x=1&y=', method: 'POST', body: 'sent' };
+    const answer = await shell.request(port, { ...asked, headers: { 'X-Own': 'kept' } });
+    expect([answer.status, answer.headers.get('x-from')]).toEqual([201, 'behind']);
+    const seen: unknown = JSON.parse(answer.text);
+    expect(seen).toMatchObject({ method: 'POST', uri: '/a%20b?x=1&y=', body: 'sent' });
+    const { baseUrl, headers } = await endpointOf(shell.id);
+    const token = String(headers['Authorization']).replace('token ', '');
+    expect(answer.text).toContain('kept');
+    expect(answer.text).not.toContain(token);
+    const place = `${baseUrl}glovebox/ports/${port}/`;
+    const post = async (init: RequestInit): Promise<number> =>
+      (await fetch(place, { redirect: 'manual', ...init })).status;
+    expect(await post({ method: 'POST' })).toBe(403);
+    expect(await post({})).toBe(302);
+    const cookie = `${(await fetch(`${baseUrl}lab?token=${token}`, { redirect: 'manual' })).headers.getSetCookie().join('; ')}; mine=1`;
+    const fromPage = { cookie, 'sec-fetch-site': 'same-origin' };
+    expect(await post({ method: 'POST', headers: fromPage })).toBe(201);
+    const fromElsewhere = { cookie, 'sec-fetch-site': 'cross-site' };
+    expect(await post({ method: 'POST', headers: fromElsewhere })).toBe(403);
+    const passed = await fetch(place, { headers: fromPage });
+    expect(await passed.json()).toMatchObject({ headers: { Cookie: 'mine=1' } });
+    const signedIn = await fetch(`${place}?token=${token}&x=2`);
+    expect(await signedIn.json()).toMatchObject({ uri: '/?x=2' });
+  });
+
+  it('a port passes redirects, errors, streams and WebSockets', async () => {
+    const moved = await shell.request(port, { path: '/moved' });
+    expect(moved.headers.get('location')).toBe(`/glovebox/ports/${port}/there`);
+    expect((await shell.request(port, { path: '/broken' })).status).toBe(500);
+    expect((await shell.request(port, { path: '/long' })).bytes.length).toBe(300_000);
+    const { baseUrl, headers } = await endpointOf(shell.id);
+    const socket = new WebSocket(`${baseUrl.replace('http', 'ws')}glovebox/ports/${port}/ws`, {
+      headers,
+    });
+    const echoed = new Promise<string>((resolve, reject) => {
+      socket.on('message', (data: Buffer) => resolve(data.toString('utf8')));
+      socket.on('error', reject);
+    });
+    socket.on('open', () => socket.send('over and'));
+    expect(await echoed).toBe('over and back');
+    socket.close();
+  });
+
+  it('a port that was not asked for is refused, here and there', async () => {
+    await expect(shell.request(port + 1)).rejects.toMatchObject({ code: 'config/invalid' });
+    const { baseUrl, headers } = await endpointOf(shell.id);
+    const other = await fetch(`${baseUrl}glovebox/ports/${port === 1 ? 2 : 1}/`, { headers });
+    expect(other.status).toBe(404);
+    // The last one: nothing listens there afterwards, which is not the server's fault.
+    await shell.request(port, { method: 'DELETE' });
+    const status = async (): Promise<number> => (await shell.request(port)).status;
+    await expect.poll(status, { timeout: 30_000 }).toBe(502);
   });
 });
 
@@ -295,9 +415,9 @@ describe('a session', () => {
 
   it('L14: is saved when its sandbox is terminated, which may be said twice', async () => {
     await session.exec('print("last words")');
-    expect(await sandbox.terminate()).toEqual({ notebooks: [session.notebookPath] });
+    expect(await sandbox.terminate()).toEqual({ notebooks: [session.notebookPath], notes: [] });
     expect(readFileSync(session.notebookPath, 'utf8')).toContain('last words');
-    expect(await sandbox.terminate()).toEqual({ notebooks: [] });
+    expect(await sandbox.terminate()).toEqual({ notebooks: [], notes: [] });
     expect(await living()).toEqual([]);
     await expect(session.exec('1')).rejects.toMatchObject({ code: 'session/ended' });
   });

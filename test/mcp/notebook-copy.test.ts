@@ -7,6 +7,7 @@ import {
   rmSync,
   writeFileSync,
 } from 'node:fs';
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { Client } from '@modelcontextprotocol/client';
@@ -116,6 +117,45 @@ it('D12, X89: what the agent does is in the copy, and what a person edits there 
     .poll(async () => outputsOf(await readCopy()), within)
     .toBe('from the kernel\nagain\n');
   expect(sourcesOf(onDisk(file))).toEqual(all);
+});
+
+it('N2, acceptance 46, 47: a large notebook is written while a cell prints, and its copy is fetched once, not again', async () => {
+  const { session_id, file, copy, readCopy } = await start('large');
+  await call(mcp, 'execute_code', { session_id, code: 'print("x" * 79 * 1000)' });
+  const big = `# ${'lorem ipsum '.repeat(170_000)}`;
+  await call(mcp, 'add_markdown', { session_id, markdown: big });
+  expect(sourcesOf(onDisk(file))).toContain(big);
+  await expect.poll(async () => sourcesOf(await readCopy()), within).toContain(big);
+  const asked: string[] = [];
+  const note = (message: unknown): void => {
+    const request = isRecord(message) ? message['request'] : undefined;
+    if (!isRecord(request) && typeof request !== 'object') return;
+    const { method, path: at } = Object(request);
+    if (String(at).includes(`/api/contents/${copy}`)) asked.push(`${method} ${at}`);
+  };
+  subscribe('http.client.request.start', note);
+  try {
+    const run = call(mcp, 'execute_code', {
+      session_id,
+      code: 'import time\nfor i in range(400):\n    print(i, flush=True)\n    time.sleep(0.01)',
+    });
+    // While it prints, the file has the beginning.
+    await expect.poll(() => outputsOf(onDisk(file)), within).toContain('\n5\n');
+    await run;
+    // A big one is written a moment later.
+    await expect.poll(() => outputsOf(onDisk(file)), within).toContain('\n399\n');
+    await expect
+      .poll(() => asked.filter((one) => one.startsWith('PUT')).length, within)
+      .not.toBe(0);
+    await expect.poll(async () => outputsOf(await readCopy()), within).toContain('\n399\n');
+  } finally {
+    unsubscribe('http.client.request.start', note);
+  }
+  const ownReads = asked.filter((one) => one.includes('type=notebook')).length;
+  const fetched = asked.filter((one) => one.startsWith('GET') && one.includes('content=1'));
+  expect(fetched.length - ownReads).toBe(0);
+  // Linear in the output: not a save for every print.
+  expect(asked.filter((one) => one.startsWith('PUT')).length).toBeLessThan(20);
 });
 
 it('D12: an editor that saves an older copy takes nothing away', async () => {

@@ -8,6 +8,7 @@ import { ChangingTools } from '#mcp/changing-tools.ts';
 import type { App } from '#main/app.ts';
 import { tools } from '#tools/index.ts';
 import { toolsOfInterfaces } from '#tools/interface-tools.ts';
+import { resultOf } from '#workspace/interfaces.ts';
 import { createWorld, type World } from '../rigs/app.ts';
 import { call, callError, idOf } from './call.ts';
 import { connect } from './harness.ts';
@@ -271,6 +272,40 @@ it('scoped: where agents may only call functions, nothing else of the sandbox ca
   expect((await call(client, 'only__one')).text).toContain('1');
   await app.services.interfaces.stop(only, wait);
   expect((await call(client, 'execute_code', { session_id, code: '6 * 7' })).text).toContain('42');
+});
+
+it('mode scoped: from its first moment on, agents may call functions of a sandbox and end it', async () => {
+  const { client } = await connect('modern', { tools, services: async () => app.services });
+  const { services } = app;
+  const request = {
+    backend: 'local' as const,
+    projectDir: world.projectDir,
+    name: 'scoped',
+    options: { mode: 'scoped', rpc_timeout_seconds: 7 },
+  };
+  const { id: sandbox_id } = await services.sandboxes.create(request, wait);
+  for (const [name, args] of [
+    ['start_new_notebook', { experiment_name: 'inside', sandbox_id }],
+    ['sandbox_bash', { command: 'ls', sandbox_id }],
+    ['sandbox_read', { path: '.', sandbox_id }],
+  ] as const)
+    expect([name, await callError(client, name, args)]).toEqual([
+      name,
+      expect.stringContaining('[sandbox/closed]'),
+    ]);
+  const source = '@expose\ndef one() -> int:\n    return 1\n';
+  const served = await services.interfaces.serve(
+    { sandboxId: sandbox_id, name: 'inside', source, expose: 'prompt' },
+    wait,
+  );
+  expect(served.callLimitMs).toBe(7000);
+  const { run } = await services.interfaces.call(
+    { sandboxId: sandbox_id, name: 'inside', function: 'one', arguments: {} },
+    wait,
+  );
+  await run.whenFinal();
+  expect(resultOf(run)).toBe(1);
+  expect((await call(client, 'sandbox_stop', { sandbox_id })).text).toContain('ended: stopped');
 });
 
 // The last one: it ends the sandbox.

@@ -82,7 +82,10 @@ export function fakeServices(
       wait: async (id, { waitMs }) => note(`wait ${id} ${waitMs}`, find(id)),
       stop: async (id) => note(`stop ${id}`, find(id)),
       logs: async (id, lines) => note(`logs ${id} ${lines}`, ['one', 'two']),
-      openPage: (id, notebook) => note(`openPage ${id} ${notebook}`, '/pages/x.html'),
+      waysIn: {
+        openPage: (id, notebook) => note(`openPage ${id} ${notebook}`, '/pages/x.html'),
+        openPort: (id, port) => note(`openPort ${id} ${port}`, '/pages/port.html'),
+      },
       ...sandboxParts,
     },
     interfaces: {

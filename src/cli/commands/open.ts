@@ -11,20 +11,30 @@ export const open: CliCommand = {
   about:
     "Open a session's notebook, or a sandbox's JupyterLab, in the browser. The token is only in a private page.",
   configure: (command) =>
-    command.option('--print', 'print the path of the page instead of opening it'),
+    command
+      .option(
+        '--port <port>',
+        "a port inside instead, of those in the sandbox's option ports",
+        Number,
+      )
+      .option('--print', 'print the path of the page instead of opening it'),
   async run(context, command) {
-    const { print = false } = command.opts<{ readonly print?: boolean }>();
+    const { print = false, port } = command.opts<{
+      readonly print?: boolean;
+      readonly port?: number;
+    }>();
     const services = await context.services();
     const target = await toTarget(services, command.args[0], context.signal);
     if (target === undefined) {
       context.say('Nothing is running. glovebox start starts a sandbox.');
       return EXIT.nothing;
     }
-    const page = await services.sandboxes.openPage(
-      target.sandboxId,
-      target.notebook,
-      context.signal,
-    );
+    const { sandboxId, notebook } = target;
+    const { waysIn } = services.sandboxes;
+    const page =
+      port === undefined
+        ? await waysIn.openPage(sandboxId, notebook, context.signal)
+        : await waysIn.openPort(sandboxId, port, context.signal);
     const opened = !print && !context.json && (await context.host.openInBrowser(page));
     if (context.json) context.printJson({ page, sandbox_id: target.sandboxId });
     else if (opened) context.say(`Opened ${page}`);

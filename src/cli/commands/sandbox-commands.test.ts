@@ -283,6 +283,8 @@ describe('wait, stop, logs, open', () => {
       'browser /pages/x.html',
     );
     expect((await runFake(['open', 'local-lab'], world)).calls).toContain('openPage local-lab ');
+    const port = await runFake(['open', 'local-lab', '--port', '7860'], world);
+    expect(port.calls).toContain('openPort local-lab 7860');
     const headless = await runFake(['open'], {
       ...world,
       host: { openInBrowser: () => Promise.resolve(false) },

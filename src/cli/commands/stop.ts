@@ -26,10 +26,12 @@ export const stop: CliCommand = {
     for (const view of views) {
       context.progress.report({ message: `stopping ${view.id}` });
       const sessions = await endSessions(context, services, view.id, force);
-      stopped.push(await services.sandboxes.stop(view.id, context.signal));
+      const ended = await services.sandboxes.stop(view.id, context.signal);
+      stopped.push(ended);
       context.progress.clear();
       for (const { id, notebookPath } of sessions)
         context.say(`Session ${id} has ended; its notebook is saved: ${notebookPath}`);
+      for (const note of ended.notes ?? []) context.say(note);
       if (!context.json) context.print(`Sandbox ${view.id} is gone.`);
     }
     if (context.json) context.printJson({ stopped: stopped.map(sandboxJson) });

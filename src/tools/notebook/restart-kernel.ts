@@ -1,9 +1,11 @@
 /** restart_kernel: a new process for the same session. */
 import * as z from 'zod';
+import type { Preloaded } from '#session/preload.ts';
 import { defineSessionTool } from '../define-session-tool.ts';
 import { textResult } from '../define-tool.ts';
 import { waitS } from '../parameters.ts';
 import { checkRestore, continueOnError, restoreAndFollow } from '../render-restore.ts';
+import { preloadLines } from '../render-models.ts';
 import { joinTexts, waitOf } from '../render-run.ts';
 import { workspaceLines } from '../workspace-answers.ts';
 
@@ -12,13 +14,11 @@ export const restartKernel = defineSessionTool({
   toolset: 'notebook',
   title: 'Restart the kernel',
   description:
-    'Gives the session a new kernel process: ALL VARIABLES ARE LOST, notebook and files stay. Works for dead, deleted and hung kernels too, by starting a new one. ' +
-    'A run in flight ends as lost. Afterwards run the cells you need with run_cell, or let restore=true run them all.',
+    'Gives the session a new kernel process: ALL VARIABLES ARE LOST, notebook and files stay. Works for dead, deleted and hung kernels too. ' +
+    'A run in flight ends as lost. Models of the sandbox are loaded again. Then run the cells you need with run_cell, or all with restore=true.',
   input: {
-    restore: z
-      .boolean()
-      .optional()
-      .describe('Run all code cells afterwards, as restore_notebook does. Default: false.'),
+    restore: z.boolean().optional().describe('Run all code cells afterwards. Default: false.'),
+    preload: z.boolean().optional().describe('Load the models. Default: true.'),
     continue_on_error: continueOnError,
     wait_s: waitS,
   },
@@ -26,14 +26,18 @@ export const restartKernel = defineSessionTool({
   async run(input, context) {
     const { session, sessions } = context;
     checkRestore(input);
-    const restarted = await sessions.restart(session, waitOf(input.wait_s, context), () =>
-      context.workspace.beginAgain(session, waitOf(input.wait_s, context)),
-    );
+    const wait = waitOf(input.wait_s, context);
+    let preloaded: Preloaded | undefined;
+    const restarted = await sessions.restart(session, wait, async () => {
+      if (input.preload !== false) preloaded = await sessions.preload(session, wait);
+      return context.workspace.beginAgain(session, wait);
+    });
     const said = [
       restarted.isNewKernel
         ? 'The old kernel was not there any more: a new one was started for this session.'
         : 'The kernel was restarted.',
       'All variables, imports and device memory are gone; the notebook and the files are kept.',
+      ...(preloaded === undefined ? [] : preloadLines(preloaded)),
       ...workspaceLines([], restarted.begun),
       ...(restarted.lostRunId === undefined
         ? []

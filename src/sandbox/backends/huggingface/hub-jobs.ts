@@ -52,6 +52,7 @@ export interface HubJobRequest {
   readonly timeoutSeconds: number;
   readonly labels: Readonly<Record<string, string>>;
   readonly volumes?: readonly HubVolume[];
+  readonly resourceGroupId?: string;
   readonly expose: { readonly ports: readonly number[] };
 }
 

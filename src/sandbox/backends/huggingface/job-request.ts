@@ -37,8 +37,10 @@ export async function jobRequest(
     // Whether they are complete is seen by their sizes: nothing of ours is in these folders.
     weights: [],
     writable: [],
+    forwardPorts: options.ports,
   });
   const volumes = volumesOf(options, models);
+  const group = options.provider_options?.resource_group_id;
   const token = deriveToken(await hub.token(), nonce);
   return {
     command: await commandFor('job_entry.py', { pythonDir, state: layout.state }),
@@ -70,6 +72,7 @@ export async function jobRequest(
       }),
     },
     ...(volumes.length > 0 && { volumes }),
+    ...(group !== undefined && { resourceGroupId: group }),
     expose: { ports: [layout.port] },
   };
 }
@@ -103,10 +106,10 @@ const sizesOf = ({ weights }: ModelsPlan): Readonly<Record<string, Record<string
   );
 
 function packagesOf(
-  { kernel_packages: wanted, python_packages: own, models }: HuggingfaceOptions,
+  { kernel_packages: wanted, python_packages: own, models, mode }: HuggingfaceOptions,
   hasGpu: boolean,
 ): readonly string[] {
-  const byNeed = hasGpu || models.length > 0 ? 'torch' : 'api';
+  const byNeed = hasGpu || models.length > 0 ? 'torch' : mode === 'shell' ? 'minimal' : 'api';
   const kernel =
     typeof wanted === 'string' ? KERNEL_PACKAGES[wanted === 'auto' ? byNeed : wanted] : wanted;
   return [...SERVER_PACKAGES, ...kernel, ...own];

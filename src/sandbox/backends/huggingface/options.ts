@@ -1,5 +1,6 @@
 /** What a caller may ask of one sandbox in a Job: one schema, which makes the docs, the flags and the error texts. */
 import * as z from 'zod';
+import { commonOptions, portsOption } from '#sandbox/common-options.ts';
 import { modelOption } from '#sandbox/models/options.ts';
 
 const variableName = z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/);
@@ -29,6 +30,8 @@ const volumeOption = z.strictObject({
 
 export const huggingfaceOptions = z
   .strictObject({
+    ...commonOptions,
+    ports: portsOption,
     flavor: z
       .string()
       .min(1)
@@ -57,7 +60,7 @@ export const huggingfaceOptions = z
       .union([z.enum(['auto', 'minimal', 'api', 'torch']), z.array(requirement)])
       .default('auto')
       .describe(
-        'Packages of the kernel: a set (minimal, api, torch) or a list. Default auto: torch with a GPU or models, else api.',
+        'Packages of the kernel: a set (minimal, api, torch) or a list. Default auto: torch with a GPU or models, else api; minimal with mode shell.',
       ),
     env: z
       .record(variableName, z.string())
@@ -81,6 +84,16 @@ export const huggingfaceOptions = z
         'Repositories and buckets to mount: {"type":"model","source":"org/name","mount":"/models/name"}. Repositories are read-only.',
       ),
     labels: z.record(labelText, labelText).default({}).describe('Own labels of the Job.'),
+    provider_options: z
+      .strictObject({
+        resource_group_id: z
+          .string()
+          .regex(/^\w{1,64}$/)
+          .optional()
+          .describe('Resource group of the organisation that the Job belongs to.'),
+      })
+      .optional()
+      .describe('What the Hub alone has, passed on as it is: {"resource_group_id":"..."}.'),
     jupyter_port: z
       .int()
       .min(1)

@@ -26,6 +26,7 @@ export interface Launch {
   readonly runtimeDir: string;
   readonly idleMs: number;
   readonly transport: 'ipc' | 'tcp';
+  readonly forwardPorts: readonly number[];
   readonly serverPython: string;
   readonly signal: AbortSignal;
   /** Called before a process is started. */
@@ -70,12 +71,13 @@ export async function launchServer(launch: Launch): Promise<ServerRecord> {
 
 /** Everything the process reads, and the record, before there is a process. */
 async function prepare(launch: Launch): Promise<number> {
-  const { settings, files, rootDir, runtimeDir, idleMs, transport } = launch;
+  const { settings, files, rootDir, runtimeDir, idleMs, transport, forwardPorts } = launch;
   const { bindIp, portMin, portMax } = settings;
   const port = await findFreePort(bindIp, { min: portMin, max: portMax });
   const token = randomBytes(24).toString('hex');
   await writeFileAtomic(files.token, token);
-  await writeServerConfig({ files, settings, token, port, rootDir, idleMs, transport });
+  const served = { port, rootDir, idleMs, transport, forwardPorts };
+  await writeServerConfig({ files, settings, token, ...served });
   await launch.store.changeAs(launch.claim, (current) => {
     const { server: _server, ...rest } = current;
     return { ...rest, phase: 'launching', port, bindIp, runtimeDir };

@@ -18,10 +18,11 @@ export interface ServerConfig {
   readonly rootDir: string;
   readonly idleMs: number;
   readonly transport: 'ipc' | 'tcp';
+  readonly forwardPorts: readonly number[];
 }
 
 export async function writeServerConfig(config: ServerConfig): Promise<void> {
-  const { files, settings, token, port, rootDir, idleMs, transport } = config;
+  const { files, settings, token, port, rootDir, idleMs, transport, forwardPorts } = config;
   const labDir = path.join(settings.dir, 'jupyterlab');
   const content = jupyterConfig({
     listen: { ip: settings.bindIp, port },
@@ -29,6 +30,7 @@ export async function writeServerConfig(config: ServerConfig): Promise<void> {
     rootDir,
     idleMs,
     transport,
+    forwardPorts,
     allowRoot: process.getuid?.() === 0,
     labDir: path.join(labDir, 'user-settings'),
     workspacesDir: path.join(files.configDir, 'workspaces'),

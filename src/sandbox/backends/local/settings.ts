@@ -3,6 +3,7 @@ import * as z from 'zod';
 import type { Clock } from '#platform/clock.ts';
 import type { Environment } from '#platform/environment.ts';
 import type { Log } from '#platform/log.ts';
+import { commonOptions, portsOption } from '#sandbox/common-options.ts';
 import { ownModelOption } from '#sandbox/models/options.ts';
 
 /** Read anew at each use, so that a bad value hurts only who needs it. */
@@ -45,6 +46,8 @@ export interface LocalContext {
 }
 
 export const localOptions = z.strictObject({
+  ...commonOptions,
+  ports: portsOption,
   python: z
     .string()
     .min(1)

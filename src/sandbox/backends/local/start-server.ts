@@ -124,6 +124,7 @@ async function bringUp(
     runtimeDir: runtimeDirFor(settings.dir, id),
     idleMs: options.idle_h === undefined ? settings.idleMs : options.idle_h * MS_PER_HOUR,
     transport: options.kernel_transport ?? 'ipc',
+    forwardPorts: options.ports ?? [],
     serverPython,
     signal,
     announce: () => context.remember({ rootDir: claimed.rootDir }),

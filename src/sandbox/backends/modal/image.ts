@@ -42,7 +42,8 @@ export function kernelPackages(options: ModalOptions): readonly string[] {
   const wanted = options.kernel_packages;
   if (typeof wanted !== 'string') return wanted;
   if (wanted !== 'auto') return KERNEL_PACKAGES[wanted];
-  return KERNEL_PACKAGES[options.gpu !== undefined || options.models.length > 0 ? 'torch' : 'api'];
+  if (options.gpu !== undefined || options.models.length > 0) return KERNEL_PACKAGES.torch;
+  return KERNEL_PACKAGES[options.mode === 'shell' ? 'minimal' : 'api'];
 }
 
 /** The form with brackets runs a program with exactly these words. */

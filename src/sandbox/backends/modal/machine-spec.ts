@@ -43,6 +43,7 @@ export async function machineSpec(
     models: models.kernel,
     weights: models.weights.map(placeOf),
     writable: Object.values(cachePaths),
+    forwardPorts: options.ports,
   });
   const { pythonDir } = connection.settings();
   return {
@@ -61,6 +62,7 @@ export async function machineSpec(
       }),
     },
     timeoutMs: options.max_lifetime_seconds * 1000,
+    idleTimeoutS: options.provider_options?.idle_timeout_seconds,
     gpu: gpu === undefined || options.gpu_count === 1 ? gpu : `${gpu}:${options.gpu_count}`,
     cpu: options.cpu ?? DEFAULT_CORES,
     cpuLimit: options.cpu_limit,

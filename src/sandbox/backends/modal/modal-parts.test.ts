@@ -117,32 +117,6 @@ describe('options', () => {
     const first = options({ gpu: 'T4', models: [{ id: 'a/b', peft: { kind: 'empty' } }] });
     expect(options(JSON.parse(JSON.stringify(first)))).toEqual(first);
   });
-
-  it('L1: every option is read by some file of the back end', () => {
-    const folder = import.meta.dirname;
-    const files = [
-      'prepare',
-      'machine-spec',
-      'start',
-      'cost',
-      'image',
-      'secrets',
-      'upload',
-      'options',
-      '../../models/plan',
-      'models/memory',
-    ];
-    const code = files.map((file) => readFileSync(path.join(folder, `${file}.ts`), 'utf8'));
-    const unread = Object.keys(modalOptions.shape).filter(
-      (name) =>
-        !code.some((text) =>
-          new RegExp(
-            `options\\.${name}\\b|machine\\.${name}\\b|[{,] ?${name}[,:} ]|\\n    ${name},`,
-          ).test(text),
-        ),
-    );
-    expect(unread).toEqual([]);
-  });
 });
 
 describe('prices', () => {

@@ -2,6 +2,7 @@
 import * as z from 'zod';
 import { didYouMean } from '#core/nearest.ts';
 import { findGpu, GPU_KINDS, MAX_GPUS } from './hardware.ts';
+import { commonOptions, portsOption } from '#sandbox/common-options.ts';
 import { modelOption } from '#sandbox/models/options.ts';
 
 const environmentName = z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/);
@@ -66,6 +67,8 @@ const cidr = z.string().regex(/^[0-9a-fA-F.:]+\/\d{1,3}$/, 'must be a range such
 
 export const modalOptions = z
   .strictObject({
+    ...commonOptions,
+    ports: portsOption,
     gpu: z
       .union([z.string(), z.array(z.string()).min(1)])
       .optional()
@@ -96,7 +99,7 @@ export const modalOptions = z
       .union([z.enum(KERNEL_SETS), z.array(requirement)])
       .default('auto')
       .describe(
-        'Packages of the kernel: a set (minimal, api, torch) or a list. Default auto: torch with a GPU or models, else api.',
+        'Packages of the kernel: a set (minimal, api, torch) or a list. Default auto: torch with a GPU or models, else api; minimal with mode shell.',
       ),
     setup_commands: z
       .array(argv)
@@ -182,6 +185,16 @@ export const modalOptions = z
       .boolean()
       .default(false)
       .describe('Keep its file system when it ends (experimental at Modal).'),
+    provider_options: z
+      .strictObject({
+        idle_timeout_seconds: seconds(60, 86_400)
+          .optional()
+          .describe(
+            'Modal ends it when nothing was connected for so long: open connections count as use, and a cell that runs without one does not.',
+          ),
+      })
+      .optional()
+      .describe('What Modal alone has, passed on as it is: {"idle_timeout_seconds":3600}.'),
     from_snapshot: z
       .string()
       .regex(/^im-\w+$/)

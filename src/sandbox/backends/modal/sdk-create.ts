@@ -31,6 +31,7 @@ export async function createSandbox(
       secrets,
       env: { ...spec.env },
       ...defined({
+        idleTimeoutMs: spec.idleTimeoutS === undefined ? undefined : spec.idleTimeoutS * 1000,
         gpu: spec.gpu,
         cpu: spec.cpu,
         cpuLimit: spec.cpuLimit,

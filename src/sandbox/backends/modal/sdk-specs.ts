@@ -24,6 +24,8 @@ export interface SandboxSpec {
   readonly command: readonly string[];
   readonly tags: Readonly<Record<string, string>>;
   readonly timeoutMs: number;
+  /** Modal's own idea of idleness, which knows nothing of kernels. */
+  readonly idleTimeoutS?: number | undefined;
   readonly gpu?: string | undefined;
   readonly cpu?: number | undefined;
   readonly cpuLimit?: number | undefined;

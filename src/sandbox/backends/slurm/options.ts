@@ -1,5 +1,6 @@
 /** What a caller may ask of one SLURM sandbox; everything is optional and falls back to the settings. */
 import * as z from 'zod';
+import { commonOptions } from '#sandbox/common-options.ts';
 import { ownModelOption } from '#sandbox/models/options.ts';
 import {
   constraintValue,
@@ -23,6 +24,7 @@ const time = z
   .optional();
 
 export const slurmOptions = z.strictObject({
+  ...commonOptions,
   models: z
     .array(ownModelOption)
     .max(16)

@@ -1,0 +1,184 @@
+"""Lets whoever may use a Jupyter server reach other ports of its machine through it: under `glovebox/ports/PORT/`, and nobody else.
+
+An address of its own would be open to everybody who learns it. Here the server's credentials are asked for before a byte is passed,
+and are not passed on.
+"""
+
+from __future__ import annotations
+
+import re
+from http.cookies import SimpleCookie
+from typing import Any, List, Optional, Tuple, Union
+
+from jupyter_server.base.handlers import JupyterHandler
+from tornado import httputil, web
+from tornado.httpclient import AsyncHTTPClient, HTTPRequest
+from tornado.websocket import WebSocketClientConnection, WebSocketHandler, websocket_connect
+
+ROUTE = r"/glovebox/ports/([0-9]{1,5})(/.*)?"
+HOST = "127.0.0.1"
+# Between two neighbours only, or made anew on the way.
+OF_ONE_HOP = {"connection", "keep-alive", "proxy-authenticate", "te", "trailer", "transfer-encoding", "upgrade", "host", "content-length"}
+CREDENTIALS = {"authorization", "x-glovebox-token", "cookie"}
+OF_JUPYTER = re.compile(r"^(username-.*|_xsrf|_jupyter.*)$")
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+# An answer may take as long as it likes, as a stream of events does; a connection must be there soon.
+CONNECT_S = 20.0
+NO_LIMIT_S = 30 * 24 * 3600.0
+
+
+def foreign_cookies(text: str) -> str:
+    return "; ".join(f"{name}={one.coded_value}" for name, one in SimpleCookie(text).items() if not OF_JUPYTER.match(name))
+
+
+class PortHandler(JupyterHandler, WebSocketHandler):
+    """One request, or one WebSocket, to a port that the sandbox was asked for with."""
+
+    SUPPORTED_METHODS = METHODS
+    behind: Optional[WebSocketClientConnection] = None
+    is_gone = False
+
+    def initialize(self, ports: List[int]) -> None:
+        self.ports = frozenset(ports)
+
+    def check_xsrf_cookie(self) -> None:
+        """The program behind knows no mark of Jupyter's pages: `refuse_other_sites` is asked instead, when it is known who asks."""
+
+    def refuse_other_sites(self) -> None:
+        """What a cookie alone allows must come from a page of this server."""
+        if self.request.method in ("GET", "HEAD", "OPTIONS") or self.token_authenticated:
+            return
+        if self.request.headers.get("Sec-Fetch-Site") == "same-origin":
+            return
+        if "Sec-Fetch-Site" not in self.request.headers and self.request.headers.get("Origin") and self.check_origin():
+            return
+        raise web.HTTPError(403, "This request comes from another site.")
+
+    @web.authenticated
+    async def answer(self, number: str, path: Optional[str]) -> None:
+        port = int(number)
+        if port not in self.ports:
+            raise web.HTTPError(404, f"Port {port} was not asked for when this sandbox was started.")
+        self.refuse_other_sites()
+        if path is None:
+            self.redirect(self.request.path + "/")
+            return
+        # As it was written, and not as it was read. The token may stand in the query, as after the private page that signs a person in.
+        place = self.request.path[len(self.prefix(port)) :]
+        query = "&".join(part for part in self.request.query.split("&") if part and not part.startswith("token="))
+        target = f"{HOST}:{port}{place}" + (f"?{query}" if query else "")
+        if self.request.headers.get("Upgrade", "").lower() == "websocket":
+            await self.bridge(port, f"ws://{target}")
+        else:
+            await self.pass_on(port, f"http://{target}")
+
+    get = head = post = put = patch = delete = options = answer  # type: ignore[assignment]
+
+    def headers_for(self, port: int) -> httputil.HTTPHeaders:
+        headers = httputil.HTTPHeaders()
+        for name, value in self.request.headers.get_all():
+            if name.lower() not in OF_ONE_HOP | CREDENTIALS and not name.lower().startswith("sec-websocket"):
+                headers.add(name, value)
+        cookies = foreign_cookies(self.request.headers.get("Cookie", ""))
+        if cookies:
+            headers["Cookie"] = cookies
+        if "Origin" in headers:
+            headers["Origin"] = f"http://{HOST}:{port}"
+        headers["X-Forwarded-Host"] = self.request.host
+        headers["X-Forwarded-Proto"] = self.request.protocol
+        headers["X-Forwarded-Prefix"] = self.prefix(port)
+        return headers
+
+    def prefix(self, port: int) -> str:
+        return f"{self.base_url.rstrip('/')}/glovebox/ports/{port}"
+
+    async def pass_on(self, port: int, target: str) -> None:
+        answer = httputil.HTTPHeaders()
+
+        def on_header(line: str) -> None:
+            if line.startswith("HTTP/"):
+                self.set_status(httputil.parse_response_start_line(line.strip()).code)
+            elif line.strip():
+                answer.parse_line(line)
+            else:
+                self.take_headers(port, answer)
+
+        def on_data(data: bytes) -> None:
+            # The only way to end a stream that has no end of its own.
+            if self.is_gone:
+                raise ConnectionResetError("nobody takes the answer any more")
+            self.write(data)
+            self.flush()
+
+        request = HTTPRequest(
+            target,
+            method=self.request.method or "GET",
+            headers=self.headers_for(port),
+            body=self.request.body or None,
+            allow_nonstandard_methods=True,
+            follow_redirects=False,
+            decompress_response=False,
+            connect_timeout=CONNECT_S,
+            request_timeout=NO_LIMIT_S,
+            header_callback=on_header,
+            streaming_callback=on_data,
+        )
+        try:
+            await AsyncHTTPClient(force_instance=True).fetch(request, raise_error=False)
+        except OSError as error:
+            if self._headers_written or self.is_gone:
+                return
+            raise web.HTTPError(502, f"Nothing answers on port {port} of the sandbox ({error}).") from None
+        if not self._finished:
+            self.finish()
+
+    def on_connection_close(self) -> None:
+        super().on_connection_close()
+        self.is_gone = True
+
+    def take_headers(self, port: int, answer: httputil.HTTPHeaders) -> None:
+        self.clear_header("Content-Type")
+        for name, value in answer.get_all():
+            lower = name.lower()
+            if lower in OF_ONE_HOP and lower != "content-length":
+                continue
+            if lower == "set-cookie" and OF_JUPYTER.match(value.partition("=")[0].strip()):
+                continue
+            if lower == "location" and value.startswith("/") and not value.startswith("//"):
+                value = self.prefix(port) + value
+            if lower in ("set-cookie", "link", "vary"):
+                self.add_header(name, value)
+            else:
+                self.set_header(name, value)
+
+    async def bridge(self, port: int, target: str) -> None:
+        if not self.check_origin():
+            raise web.HTTPError(403, "This request comes from another site.")
+        wanted = [one.strip() for one in self.request.headers.get("Sec-WebSocket-Protocol", "").split(",") if one.strip()]
+        request = HTTPRequest(target, headers=self.headers_for(port), connect_timeout=CONNECT_S)
+        try:
+            self.behind = await websocket_connect(request, on_message_callback=self.from_behind, subprotocols=wanted or None)
+        except (OSError, web.HTTPError) as error:
+            raise web.HTTPError(502, f"Nothing answers on port {port} of the sandbox ({error}).") from None
+        await WebSocketHandler.get(self)
+
+    def select_subprotocol(self, subprotocols: List[str]) -> Optional[str]:
+        return self.behind.selected_subprotocol if self.behind is not None else None
+
+    def from_behind(self, message: Union[None, str, bytes]) -> None:
+        if message is None:
+            self.close()
+        elif self.ws_connection is not None:
+            self.write_message(message, binary=isinstance(message, bytes))
+
+    async def on_message(self, message: Union[str, bytes]) -> None:
+        if self.behind is not None:
+            await self.behind.write_message(message, binary=isinstance(message, bytes))
+
+    def on_close(self) -> None:
+        if self.behind is not None:
+            self.behind.close()
+
+
+def routes(base_url: str, ports: List[int]) -> List[Tuple[str, Any, Any]]:
+    return [(base_url.rstrip("/") + ROUTE, PortHandler, {"ports": ports})]

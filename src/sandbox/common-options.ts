@@ -1,0 +1,82 @@
+/** Options that mean the same on every back end, because what honours them lies above all of them. */
+import * as z from 'zod';
+import { isRecord } from '#core/json.ts';
+
+/**
+ * - `notebook`: everything.
+ * - `shell`: commands and files only. Its Jupyter server is the way in and nothing more: no notebook is started there.
+ * - `scoped`: agents may call the functions that a program of the experimenter exposes, and do nothing else.
+ */
+export const SANDBOX_MODES = ['notebook', 'shell', 'scoped'] as const;
+export type SandboxMode = (typeof SANDBOX_MODES)[number];
+
+const DEFAULT_OUTPUTS = 'outputs';
+const DEFAULT_PRELOAD_S = 3600;
+const DEFAULT_RPC_S = 600;
+
+/** Without defaults of their own: what a sandbox was asked for stays as short as it was written. */
+export const commonOptions = {
+  mode: z
+    .enum(SANDBOX_MODES)
+    .optional()
+    .describe(
+      'notebook: everything; shell: commands and files, no notebooks; scoped: agents may call exposed functions and do nothing else. Default: notebook.',
+    ),
+  outputs: z
+    .string()
+    .regex(/^(?![/~-])(?!.*(^|\/)\.\.?(\/|$))[^\0\\]{1,200}$/, 'must be a folder of the workspace')
+    .nullable()
+    .optional()
+    .describe(
+      'Folder of the workspace whose files are brought into the project when the sandbox is stopped and before its time limit, where the sandbox has a file system of its own. Default: outputs; null is none.',
+    ),
+  preload_timeout_seconds: z
+    .int()
+    .min(10)
+    .max(86_400)
+    .optional()
+    .describe('How long the models may take to load into a kernel. Default: 3600.'),
+  rpc_timeout_seconds: z
+    .int()
+    .min(1)
+    .max(86_400)
+    .optional()
+    .describe('How long a call of an exposed function may take. Default: 600.'),
+} as const;
+
+/** Of back ends whose server is ours from its first byte. */
+export const portsOption = z
+  .array(z.int().min(1).max(65_535))
+  .max(16)
+  .refine((ports) => new Set(ports).size === ports.length, 'names a port twice')
+  .optional()
+  .describe(
+    'Ports inside that are reached through the server, below glovebox/ports/PORT/ and with its credentials only: [7860] for a demo. Default: none.',
+  );
+
+/** Options as a sandbox has them on record, of whichever back end. */
+type Options = Readonly<Record<string, unknown>>;
+
+export const modeOf = ({ mode }: Options): SandboxMode =>
+  SANDBOX_MODES.find((known) => known === mode) ?? 'notebook';
+
+/** Undefined where nothing is to be brought home. */
+export function outputsOf({ outputs }: Options): string | undefined {
+  if (outputs === null) return undefined;
+  return typeof outputs === 'string' ? outputs : DEFAULT_OUTPUTS;
+}
+
+/** Models belong into kernels of notebooks; where there are none, only their weights are there. */
+export const hasModelsToLoad = (options: Options): boolean =>
+  modeOf(options) !== 'shell' &&
+  Array.isArray(options['models']) &&
+  options['models'].some((model) => isRecord(model) && model['preload'] !== false);
+
+export const preloadLimitMs = (options: Options): number =>
+  secondsOf(options['preload_timeout_seconds'], DEFAULT_PRELOAD_S) * 1000;
+
+export const callLimitMs = (options: Options): number =>
+  secondsOf(options['rpc_timeout_seconds'], DEFAULT_RPC_S) * 1000;
+
+const secondsOf = (value: unknown, fallback: number): number =>
+  typeof value === 'number' ? value : fallback;
