@@ -113,6 +113,7 @@ export function createApp({
     inspectSource: () => readPythonFile('inspect_variables.py'),
     isClosed: async (id) => !entersClosed && isClosedSandbox(interfaceRecords, id),
     recallSource: () => readPythonFile('recall_execution.py'),
+    beginSource: () => readPythonFile('begin_session.py'),
     settings: () => ({
       kernelReadyMs: config.get('kernel.ready_s') * 1000,
       maxOutputBytes: config.get('output.cell_mb') * MIB,

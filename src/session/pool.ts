@@ -49,6 +49,8 @@ export interface PoolOptions {
   inspectSource(this: void): Promise<string>;
   /** The Python that tells how the last execution of a kernel ended. */
   recallSource(this: void): Promise<string>;
+  /** The Python that does what a session begins with. */
+  beginSource(this: void): Promise<string>;
 }
 
 export class SessionPool {
@@ -103,6 +105,7 @@ export class SessionPool {
       settings,
       sandboxStatus: async (signal) => (await sandboxes.get(record.sandboxId, signal)).status,
       recallSource: this.options.recallSource,
+      beginSource: this.options.beginSource,
       updateRecord: (change) => records.update(record.id, (current) => ({ ...current, ...change })),
     });
     if (notebook !== undefined) {

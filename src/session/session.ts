@@ -1,9 +1,10 @@
 /** One session: a notebook bound to a kernel. Code goes in by runs, outputs come back into the cells they belong to. */
 import { GloveboxError, messageOf } from '#core/errors.ts';
 import { newUuid } from '#core/ids.ts';
-import type { JupyterServer, KernelMessage } from '#jupyter/contract.ts';
+import type { JupyterServer, KernelChannel, KernelMessage } from '#jupyter/contract.ts';
 import type { CellRef, CellView, OpenNotebook, Position } from '#notebook/contract.ts';
 import type { RunRecord, SessionRecord, SessionView } from './contract.ts';
+import { beginAgain, beginningCode } from './begin-again.ts';
 import { InputRequests } from './input-requests.ts';
 import { interruptRun, type InterruptOutcome } from './interrupt.ts';
 import { KernelLink } from './kernel-link.ts';
@@ -156,6 +157,7 @@ export class Session {
       sandboxStatus,
       hasRun: () => this.queue.current !== undefined,
       onLoss: (loss) => this.#onLoss(loss),
+      onNewProcess: (channel, died) => this.#beginAgain(channel, died),
       onProcess: (process) => {
         if (process !== this.#record.process) this.#updateSoon({ process });
       },
@@ -428,6 +430,14 @@ export class Session {
       `The connection was down for ${Math.round(gap.downMs / 1000)} s; ${missed}.`,
     );
     current.update({});
+  }
+
+  async #beginAgain(channel: KernelChannel, died: Promise<void>): Promise<void> {
+    const { beginning, kernel } = this.#record;
+    const source = await this.#options.beginSource?.();
+    const isPython = kernel.language.toLowerCase() === 'python';
+    if (beginning === undefined || source === undefined || !isPython) return;
+    this.notify(await beginAgain(channel, beginningCode(source, beginning), died));
   }
 
   #onLoss(loss: Loss): void {
