@@ -17,7 +17,7 @@ import { LOCAL_OPTIONS } from './local-options.ts';
 import { MODAL_OPTIONS } from './modal-options.ts';
 import { option, type Option } from './option.ts';
 import { POLICY_OPTIONS } from './policy-options.ts';
-import { truthOfWord } from './policy-settings.ts';
+import { truthOfWord } from './truth-word.ts';
 import { SLURM_OPTIONS } from './slurm-options.ts';
 import { WORKSPACE_OPTIONS } from './workspace-options.ts';
 import { TRANSCRIPT_OPTIONS } from './transcript-options.ts';

@@ -7,7 +7,7 @@ import { ask, failureOf, never, type Caller } from '../contract/contract-rig.ts'
 import { commitOf, startModelHub } from '../fakes/model-hub.ts';
 import { echo, startByteServer } from '../rigs/byte-servers.ts';
 import { startRawKernel } from '../rigs/raw-kernel.ts';
-import { isSlurmMissing } from '../rigs/slurm/slurm.ts';
+import { isSlurmMissing } from '../rigs/slurm/requirement.ts';
 import { expectEnd, seen, useLab } from './lab.ts';
 
 describe.skipIf(isSlurmMissing())('a job', () => {

@@ -49,7 +49,7 @@ async function fetchOne(plan: WeightsPlan, program: string, fetch: SharedFetch):
   throwIfAborted(signal);
   report({ message: `looking for ${plan.label} (${renderBytes(plan.totalBytes)})` });
   const opened = await host.open([python, '-I', program, '--shared'], { signal });
-  const { stream, ended, close } = opened;
+  const { stream, ended } = opened;
   const tail: string[] = [];
   const onLine = lineReader((line) => {
     const progress = fetchProgress(line, plan);
@@ -80,6 +80,6 @@ async function fetchOne(plan: WeightsPlan, program: string, fetch: SharedFetch):
     );
   } finally {
     signal.removeEventListener('abort', close);
-    close();
+    opened.close();
   }
 }

@@ -9,7 +9,8 @@ import { placeOf, type ModelsPlan } from '#sandbox/models/plan.ts';
 import type { ModalOptions } from './options.ts';
 import { tokenOf } from './provider.ts';
 import { repositoryPaths } from './repositories.ts';
-import type { ModalSdk, SandboxSpec, VolumeMount } from './sdk.ts';
+import type { SandboxSpec, VolumeMount } from './sdk-specs.ts';
+import type { ModalSdk } from './sdk.ts';
 import type { SortedSecrets } from './secrets.ts';
 
 /** One for all sandboxes of an account: what their cells download is kept. */
