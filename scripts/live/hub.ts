@@ -1,4 +1,5 @@
 /** `npm run live -- hub`: asks the real services, as a person with a network starts it by hand. Reads only; costs nothing. */
+import { setMaxListeners } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -94,6 +95,27 @@ const CHECKS: readonly Check[] = [
   },
   {
     tool: 'hf_papers',
+    input: {
+      operation: 'recommend',
+      positive_ids: [PAPER],
+      negative_ids: ['1706.03762'],
+      limit: 3,
+    },
+    expect: /1\. /,
+  },
+  {
+    tool: 'hf_papers',
+    input: { operation: 'paper_details', arxiv_id: 'DOI:10.18653/v1/N19-1423' },
+    expect: /citations[\s\S]*Next: /,
+    reject: FAILED,
+  },
+  {
+    tool: 'hf_papers',
+    input: { operation: 'find_collections', arxiv_id: PAPER, limit: 3 },
+    expect: /1\. /,
+  },
+  {
+    tool: 'hf_papers',
     input: { operation: 'find_all_resources', arxiv_id: PAPER },
     expect: /## Datasets \(/,
     reject: /This part failed/,
@@ -122,6 +144,19 @@ const CHECKS: readonly Check[] = [
     expect: /DPO: [\s\S]*## Schema[\s\S]*## Sample rows/,
     reject: /not available/,
   },
+  // An old name, and conversations that the viewer shortens.
+  {
+    tool: 'hf_inspect_dataset',
+    input: { dataset: 'squad', sample_rows: 1 },
+    expect: /# rajpurkar\/squad\n[\s\S]*is called rajpurkar\/squad now/,
+    reject: /not available/,
+  },
+  {
+    tool: 'hf_inspect_dataset',
+    input: { dataset: 'HuggingFaceH4/ultrachat_200k', split: 'train_sft' },
+    expect: /SFT: ready\. messages is a list[\s\S]*conversations looked at/,
+    reject: /not available|By its type alone/,
+  },
   {
     tool: 'hf_inspect_dataset',
     input: { dataset: 'openai/gsm8k', config: 'main', offset: 100, sample_rows: 1 },
@@ -142,6 +177,11 @@ const CHECKS: readonly Check[] = [
     tool: 'hf_repo_files',
     input: { operation: 'read', repo_id: 'openai-community/gpt2', path: 'model.safetensors' },
     expect: /parameters in \d+ tensors/,
+  },
+  {
+    tool: 'hf_repo_files',
+    input: { operation: 'list', repo_id: 'squad', repo_type: 'dataset', recursive: true },
+    expect: /README\.md/,
   },
   {
     tool: 'hf_repo_git',
@@ -179,6 +219,7 @@ export async function runHub(): Promise<boolean> {
   const config = await loadConfig({ env, cwd: dir, projectDir: dir });
   const app = createApp({ config, env, projectDir: dir, log: silentLog });
   const stop = new AbortController();
+  setMaxListeners(0, stop.signal);
   process.on('SIGINT', () => stop.abort());
 
   let failed = 0;

@@ -64,7 +64,9 @@ async function examineNode({ host }: CommandContext): Promise<readonly Finding[]
 /** No token is no fault: public reads need none. Nothing is asked of a service. */
 async function examineResearch({ host, config }: CommandContext): Promise<readonly Finding[]> {
   const { tokens, cacheBytes } = await host.probes.remoteServices(config);
-  const named = tokens.map(({ service, source }) => `${service}: ${source ?? 'no token'}`);
+  const named = tokens.map(
+    ({ service, host: at, source }) => `${service} (${at}): ${source ?? 'no token'}`,
+  );
   const message = `${named.join(', ')}; ${renderBytes(cacheBytes)} of answers are kept`;
   return [{ status: 'ok', about: 'research', message }];
 }

@@ -158,7 +158,11 @@ export interface DoctorProbes {
   findProgram(name: string): Promise<string | undefined>;
   /** What goes along to remote services, by the name of its source and never by its value, and what their answers take on disk. */
   remoteServices(config: Config): Promise<{
-    readonly tokens: readonly { readonly service: string; readonly source: string | undefined }[];
+    readonly tokens: readonly {
+      readonly service: string;
+      readonly host: string;
+      readonly source: string | undefined;
+    }[];
     readonly cacheBytes: number;
   }>;
   /** Record files that could not be read and were set aside. */

@@ -26,6 +26,7 @@ const repoSchema = z.object({
   language: text,
   stargazers_count: z.number().catch(0),
   forks_count: z.number().catch(0),
+  created_at: text,
   updated_at: text,
   pushed_at: text,
   topics: z.array(z.string()).catch([]),

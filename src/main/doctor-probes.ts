@@ -97,7 +97,7 @@ export function createDoctorProbes(env: Environment, projectDir: () => string): 
       ] as const;
       const tokens = services.map(async ([service, url]) => {
         const credential = await credentialFor(new URL(url));
-        return { service, source: credential?.source };
+        return { service, host: new URL(url).host, source: credential?.source };
       });
       return {
         tokens: await Promise.all(tokens),

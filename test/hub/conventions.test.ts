@@ -309,9 +309,13 @@ it('2.7: doctor names the source of each token, and never its value', async () =
   rmSync(folder, { recursive: true });
   expect(found).toEqual({
     tokens: [
-      { service: 'Hugging Face Hub', source: `the file ${path.join(folder, 'token')}` },
-      { service: 'GitHub', source: 'GH_TOKEN' },
-      { service: 'Semantic Scholar', source: undefined },
+      {
+        service: 'Hugging Face Hub',
+        host: 'huggingface.co',
+        source: `the file ${path.join(folder, 'token')}`,
+      },
+      { service: 'GitHub', host: 'api.github.com', source: 'GH_TOKEN' },
+      { service: 'Semantic Scholar', host: 'api.semanticscholar.org', source: undefined },
     ],
     cacheBytes: 0,
   });

@@ -134,7 +134,7 @@ describe('github_list_repos', () => {
     const text = await list({ owner: 'org', limit: 10 });
     expect(numbered(text)).toEqual(Array.from({ length: 10 }, (_, n) => `org/repo-${399 - n}`));
     expect(text).toContain(
-      '3,990 stars · 399 forks · Rust · pushed 2026-01-01 · ARCHIVED · a, b, c, d, e',
+      '3,990 stars · 399 forks · Rust · updated 2026-01-02 · pushed 2026-01-01 · ARCHIVED · a, b, c, d, e',
     );
     expect(text).toContain('fork');
     expect(text.split('\n').at(-1)).toMatch(/^\[1–10 of 400 repositories · more: cursor=/);
@@ -172,6 +172,7 @@ describe('github_list_repos', () => {
       limit: 5,
     });
     expect(created).toContain('134 of 400 scanned repositories are in rust.');
+    expect(created).toContain('· created 2020-05-06 · updated 2026-01-02 ·');
     expect(numbered(created)).toEqual([
       'org/repo-0',
       'org/repo-3',

@@ -67,6 +67,16 @@ describe('reading', () => {
     expect(text).toContain('Note: dry_run does nothing in operation "list"; it belongs to upload');
   });
 
+  it('leads from a folder without a match to those below', async () => {
+    const { client } = await start();
+    const args = { operation: 'list', repo_id, glob: 'a.*' };
+    const { text } = await call(client, 'hf_repo_files', args);
+    expect(text).toContain('0 match a.*');
+    expect(text).toMatch(/\nNext: hf_repo_files\(.*glob="a\.\*", recursive=true\) looks/);
+    const { text: deep } = await call(client, 'hf_repo_files', { ...args, recursive: true });
+    expect(deep).toContain('data/a.tmp');
+  });
+
   it('keeps a list to max_chars', async () => {
     const world = await startResearch();
     const files = Object.fromEntries(

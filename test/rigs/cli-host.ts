@@ -64,7 +64,7 @@ export function fakeHost(world: World): {
       findProgram: (name) => Promise.resolve(`/usr/bin/${name}`),
       remoteServices: () =>
         Promise.resolve({
-          tokens: [{ service: 'GitHub', source: undefined }],
+          tokens: [{ service: 'GitHub', host: 'api.github.com', source: undefined }],
           cacheBytes: 2048,
         }),
       damagedRecords: () => Promise.resolve([]),

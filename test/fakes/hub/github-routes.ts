@@ -17,6 +17,7 @@ const repo = (n: number, more: object = {}) => ({
   language: n % 3 === 0 ? 'Rust' : 'Python',
   stargazers_count: n * 10,
   forks_count: n,
+  created_at: '2020-05-06T07:08:09Z',
   updated_at: '2026-01-02T03:04:05Z',
   pushed_at: '2026-01-01T00:00:00Z',
   topics: ['a', 'b', 'c', 'd', 'e', 'f'],

@@ -61,7 +61,7 @@ export async function listRepos(call: ListReposCall): Promise<string> {
       head: [
         `# Repositories of ${owner}${language === undefined ? '' : ` in ${language}`}, by ${sort}, ${order === 'desc' ? 'descending' : 'ascending'}`,
       ],
-      items: repos.map((repo, at) => renderRepo(repo, offset + at + 1)),
+      items: repos.map((repo, at) => renderRepo(repo, offset + at + 1, sort)),
       offset,
       ...(list.total !== undefined && { total: list.total }),
       hasMore: list.hasMore,
@@ -162,14 +162,25 @@ async function scan(
   return { repos, total: found.length, note: undefined, hasMore: page * limit < found.length };
 }
 
-function renderRepo(repo: GithubRepo, index: number): string {
+/** The date that the list is sorted by stands there; settings and stars change the date of an update, commits that of a push. */
+function datesOf(repo: GithubRepo, sort: Order['sort']): readonly string[] {
+  const { created_at: created, updated_at: updated, pushed_at: pushed } = repo;
+  const dates = [
+    ['created', sort === 'created' ? created : undefined],
+    ['updated', updated],
+    ['pushed', pushed],
+  ] as const;
+  return dates.flatMap(([word, time]) =>
+    time === undefined ? [] : [`${word} ${time.slice(0, 10)}`],
+  );
+}
+
+function renderRepo(repo: GithubRepo, index: number, sort: Order['sort']): string {
   const facts = [
     `${renderCount(repo.stargazers_count)} stars`,
     `${renderCount(repo.forks_count)} forks`,
     repo.language,
-    repo.pushed_at === undefined
-      ? repo.updated_at?.slice(0, 10)
-      : `pushed ${repo.pushed_at.slice(0, 10)}`,
+    ...datesOf(repo, sort),
     repo.archived ? 'ARCHIVED' : undefined,
     repo.fork ? 'fork' : undefined,
     repo.topics.length === 0 ? undefined : repo.topics.slice(0, TOPICS).join(', '),

@@ -20,7 +20,9 @@ export const megabytes = (bytes: number): string =>
     ? `${(bytes / 1e9).toFixed(1)} GB`
     : bytes >= 1e5
       ? `${(bytes / 1e6).toFixed(1)} MB`
-      : `${(bytes / 1e3).toFixed(1)} kB`;
+      : bytes >= 1e3
+        ? `${(bytes / 1e3).toFixed(1)} kB`
+        : `${bytes} B`;
 
 export interface ReportOptions {
   readonly sampleRows: number;

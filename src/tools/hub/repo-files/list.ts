@@ -71,6 +71,11 @@ export async function listFiles(request: ListRequest, context: ToolContext): Pro
       cursorAfter: (shown) => encodeCursor(kind, [offset + shown]),
       noun: 'entries',
       notes,
+      ...(page.length === 0 &&
+        glob !== undefined &&
+        !isDeep && {
+          next: `hf_repo_files(operation="list", repo_id="${repo.id}", repo_type="${repo.type}"${revisionArgument(revision)}, glob="${glob}", recursive=true) looks into the folders below too.`,
+        }),
       ...(first !== undefined && {
         next: `hf_repo_files(operation="read", repo_id="${repo.id}", repo_type="${repo.type}"${revisionArgument(revision)}, path="${first.path}")`,
       }),
