@@ -20,7 +20,7 @@ model = transformers.AutoModel.from_pretrained(MODEL, torch_dtype="auto").eval()
 
 
 def vector_of(text: str, pooling: str) -> Any:
-    encoded = tokenizer(text, return_tensors="pt").to(model.device)
+    encoded = tokenizer(text, return_tensors="pt", return_token_type_ids=False).to(model.device)
     with torch.no_grad():
         states = model(**encoded).last_hidden_state[0].float()
     return states[-1] if pooling == "last" else states.mean(0)

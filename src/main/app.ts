@@ -10,6 +10,7 @@ import type { Log } from '#platform/log.ts';
 import type { HubContext } from '#hub/context.ts';
 import type { CliPolicy } from '#cli/host.ts';
 import type { JsonObject } from '#core/json.ts';
+import { keepReconciled } from '#sandbox/reconcile.ts';
 import { BackendRegistry, type BackendLoader } from '#sandbox/registry.ts';
 import { Sandboxes } from '#sandbox/sandboxes.ts';
 import { createSessionRecords } from '#session/records.ts';
@@ -68,7 +69,7 @@ export interface App {
   readStatus(this: void, signal: AbortSignal): Promise<JsonObject>;
   /** The whole text output of a run. @throws `run/unknown`. */
   readRun(this: void, runId: string, signal: AbortSignal): Promise<string>;
-  /** In the background after start-up: carries on what an earlier process left. Never fails. */
+  /** In the background after start-up: carries on what an earlier process left, and looks after rented machines from then on. Never fails. */
   reattach(this: void, signal: AbortSignal): Promise<void>;
   /** Everything onto disk, sockets closed; kernels and sandboxes live on. */
   close(this: void): Promise<void>;
@@ -120,6 +121,7 @@ export function createApp({
     recallSource: () => readPythonFile('recall_execution.py'),
     bringHome: (id, signal) => bringHome(id, signal),
     secretsOf: async (id) => secretsOfSandbox(await sandboxes.optionsOf(id), config, env),
+    beginSource: () => readPythonFile('begin_session.py'),
     settings: () => ({
       kernelReadyMs: config.get('kernel.ready_s') * 1000,
       maxOutputBytes: config.get('output.cell_mb') * MIB,
@@ -204,7 +206,10 @@ export function createApp({
       const left = page.totalChars - page.nextOffset;
       return `${page.text}\n(${left} characters follow: get_run(run_id="${runId}", offset=${page.nextOffset}))`;
     },
-    reattach: (signal) => sessions.recover(signal),
+    reattach: async (signal) => {
+      keepReconciled({ sandboxes, projectDir, clock, log }, signal);
+      await sessions.recover(signal);
+    },
     close: async () => {
       await sessions.close();
       await notebooks.closeAll();

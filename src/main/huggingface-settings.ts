@@ -10,6 +10,7 @@ export function huggingfaceSettings(config: Config, environment: Environment): H
     dir: config.get('dir'),
     pythonDir: locatePythonFiles(),
     namespace: config.get('jobs.namespace'),
+    isWanted: config.get('backend') === 'huggingface' || config.get('jobs.namespace') !== undefined,
     root: config.get('jobs.root'),
     variables: environment,
     hubUrl: config.get('hub.endpoint').replace(/\/+$/, ''),

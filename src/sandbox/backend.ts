@@ -258,6 +258,12 @@ export interface Backend {
    */
   discover?(projectDir: string, signal: AbortSignal): Promise<readonly SandboxHandle[]>;
 
+  /**
+   * Of one that rents machines: whether somebody here uses it, as far as that can be told without asking anybody. Then it is searched
+   * unasked. Absence means no.
+   */
+  isInUse?(): Promise<boolean>;
+
   /** Lets go of what this process holds for its sandboxes, such as tunnels; the sandboxes live on. Idempotent. */
   close?(): void;
 

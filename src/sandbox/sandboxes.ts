@@ -272,12 +272,26 @@ export class Sandboxes {
     return rootDirOf(await this.#book.read(id));
   }
 
-  /** Puts sandboxes on record that run for this project and that no record names, as after a loss of records. */
-  async adopt(projectDir: string, signal: AbortSignal): Promise<readonly SandboxView[]> {
+  /** Puts sandboxes on record that run for this project and that no record names, as after a loss of records. Default: of every back end. */
+  async adopt(
+    projectDir: string,
+    signal: AbortSignal,
+    backends?: readonly BackendId[],
+  ): Promise<readonly SandboxView[]> {
     const realDir = await realProjectDir(projectDir);
-    const { registry, log } = this.#options;
-    const found = await adoptFound(realDir, { registry, book: this.#book, log }, signal);
+    const { registry, clock, log } = this.#options;
+    const parts = { registry, book: this.#book, clock, log, backends };
+    const found = await adoptFound(realDir, parts, signal);
     return inParallel(found, MAX_PARALLEL, (record) => this.#views.look(record, signal));
+  }
+
+  /** The back ends that rent machines and that somebody here uses: asks nobody. */
+  async rentedInUse(): Promise<readonly BackendId[]> {
+    const found = await inParallel(this.backends(), MAX_PARALLEL, async (id) => {
+      const backend = await this.backend(id).catch(() => undefined);
+      return (await backend?.isInUse?.()) === true ? [id] : [];
+    });
+    return found.flat();
   }
 
   /** Gives up the starts of this process without ending what they made; the next process takes them over. */

@@ -1,6 +1,7 @@
 /** Attaches a session to its kernel, and does what follows from what the link tells: gaps, losses, a new process, late output. */
-import type { KernelMessage } from '#jupyter/contract.ts';
+import type { KernelChannel, KernelMessage } from '#jupyter/contract.ts';
 import type { OpenNotebook } from '#notebook/contract.ts';
+import { beginAgain, beginningCode } from './begin-again.ts';
 import { KernelLink, type KernelLinkOptions } from './kernel-link.ts';
 import type { LiveRecord } from './live-record.ts';
 import { lossHint, type Loss } from './loss.ts';
@@ -15,6 +16,8 @@ export interface KernelAttachmentOptions extends Pick<
   readonly queue: RunQueue;
   /** Undefined for a scratch kernel. */
   readonly notebook: OpenNotebook | undefined;
+  /** The Python that does what a session begins with; without it a process that Jupyter starts by itself begins empty. */
+  readonly beginSource: (() => Promise<string>) | undefined;
   /** Output of a run that has ended; it names the run's request. */
   onLateOutput(this: void, requestId: string, message: KernelMessage): void;
 }
@@ -75,6 +78,7 @@ export class KernelAttachment {
       sandboxStatus,
       hasRun: () => queue.current !== undefined,
       onLoss: (loss) => this.#onLoss(loss),
+      onNewProcess: (channel, died) => this.#beginAgain(channel, died),
       onProcess: (process) => {
         if (process !== live.value.process) live.updateSoon({ process });
       },
@@ -97,6 +101,15 @@ export class KernelAttachment {
       `The connection was down for ${Math.round(gap.downMs / 1000)} s; ${missed}.`,
     );
     current.update({});
+  }
+
+  async #beginAgain(channel: KernelChannel, died: Promise<void>): Promise<void> {
+    const { live, beginSource } = this.#options;
+    const { beginning, kernel } = live.value;
+    const source = await beginSource?.();
+    const isPython = kernel.language.toLowerCase() === 'python';
+    if (beginning === undefined || source === undefined || !isPython) return;
+    live.notify(await beginAgain(channel, beginningCode(source, beginning), died));
   }
 
   #onLoss(loss: Loss): void {

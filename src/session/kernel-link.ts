@@ -45,6 +45,12 @@ export interface KernelLinkOptions {
   /** Whether a run is in the kernel, so that the server is asked about the kernel now and then. */
   hasRun(): boolean;
   onLoss(loss: Loss): void;
+  /**
+   * Jupyter started a new process by itself, and it answers. Code waits until this has resolved.
+   *
+   * @param died resolves when that process has ended, too
+   */
+  onNewProcess?(channel: KernelChannel, died: Promise<void>): Promise<void>;
   /** The stamp of the kernel process that answers, for the record. */
   onProcess(process: string): void;
   /**
@@ -67,6 +73,8 @@ export class KernelLink {
   #lostAlready = false;
   /** The process is a new one, and its output was not seen to arrive yet. */
   #isUnproven = false;
+  /** Called when the process that is being proven has ended. */
+  #onNextProcess: (() => void) | undefined;
   #downSinceMs: number | undefined;
   /** A restart was broadcast; the next new process that shows itself comes from it. Later ones are restarts of their own. */
   #awaitsNewProcess = false;
@@ -288,15 +296,25 @@ export class KernelLink {
 
   /** The server may hear a new process later on iopub than on shell, and what it prints until then is lost. */
   async #proveNewProcess(): Promise<void> {
-    if (this.#isUnproven) return;
+    if (this.#isUnproven) {
+      this.#onNextProcess?.();
+      return;
+    }
     this.#isUnproven = true;
     try {
+      await this.#ready(this.#stop.signal);
+      const died = new Promise<void>((resolve) => {
+        this.#onNextProcess = resolve;
+      });
+      await this.#options.onNewProcess?.(this.channel, died);
+      // That one may have ended since; of a process that was proven this costs one message.
       await this.#ready(this.#stop.signal);
     } catch (error) {
       this.#options.log.info(`kernel ${this.#options.kernelId}: ${String(error)}`);
       if (isGloveboxError(error, 'kernel/gone')) this.#lose(kernelGone(this.#options.clock.now()));
     } finally {
       this.#isUnproven = false;
+      this.#onNextProcess = undefined;
     }
   }
 

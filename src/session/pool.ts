@@ -54,6 +54,8 @@ export interface PoolOptions {
   secretsOf?(this: void, sandboxId: string): Promise<SecretForms | undefined>;
   /** Fetches what was written for keeps in a sandbox that will end soon; says what it did. Never fails. */
   bringHome?(this: void, sandboxId: string, signal: AbortSignal): Promise<readonly string[]>;
+  /** The Python that does what a session begins with. */
+  beginSource(this: void): Promise<string>;
 }
 
 export class SessionPool {
@@ -109,6 +111,7 @@ export class SessionPool {
       sandboxStatus: async (signal) => (await sandboxes.get(record.sandboxId, signal)).status,
       recallSource: this.options.recallSource,
       secrets: () => Promise.resolve(secretsOf?.(record.sandboxId)),
+      beginSource: this.options.beginSource,
       updateRecord: (change) => records.update(record.id, (current) => ({ ...current, ...change })),
     });
     if (notebook !== undefined) {

@@ -31,6 +31,8 @@ export interface SessionOptions {
   readonly settings: SessionSettings;
   /** The Python that tells how the last execution of a kernel ended; without it nothing is recalled. */
   readonly recallSource?: (() => Promise<string>) | undefined;
+  /** The Python that does what a session begins with; without it a process that Jupyter starts by itself begins empty. */
+  readonly beginSource?: (() => Promise<string>) | undefined;
   readonly sandboxStatus: (signal: AbortSignal) => Promise<SandboxStatus>;
   /** Of its sandbox, as far as they are known here; read before the first output. */
   readonly secrets?: (() => Promise<SecretForms | undefined>) | undefined;

@@ -111,6 +111,7 @@ export class Session {
       queue,
       notebook,
       readyTimeoutMs: settings.kernelReadyMs,
+      beginSource: options.beginSource,
       sandboxStatus: options.sandboxStatus,
       onLateOutput: (requestId, message) => late.receive(requestId, message),
     });

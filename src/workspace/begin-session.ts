@@ -3,7 +3,7 @@ import { stripVTControlCharacters } from 'node:util';
 import { GloveboxError } from '#core/errors.ts';
 import type { SandboxWait } from '#sandbox/sandboxes.ts';
 import { isFinal, type SessionBeginning } from '#session/contract.ts';
-import { pythonCall } from '#session/python-call.ts';
+import { beginningCode } from '#session/begin-again.ts';
 import type { Session } from '#session/session.ts';
 
 /** For code that hangs. */
@@ -24,8 +24,7 @@ export async function beginSession(
 ): Promise<string | undefined> {
   if (imports.length === 0 && initCode === undefined && Object.keys(env).length === 0)
     return undefined;
-  const request = { imports, init_code: initCode, env };
-  const code = pythonCall(source, request, { glovebox_namespace: 'globals()' });
+  const code = beginningCode(source, { imports, ...(initCode !== undefined && { initCode }), env });
   const run = session.scratch(code, LIMIT_MS, true);
   wait.report({ message: 'running the beginning of the session' });
   await run.wait({ ...wait, report: () => undefined });

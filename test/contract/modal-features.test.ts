@@ -74,7 +74,7 @@ describe.skipIf(withoutCertificate)('prices', () => {
 });
 
 describe.skipIf(withoutCertificate)('the image', () => {
-  test('M14: an unknown package fails with the words of the builder, and no machine is asked for', async () => {
+  test('M14, acceptance 30: an unknown package fails with the words of the builder, and no machine is asked for', async () => {
     rig.fake.faults.failBuild = (commands) =>
       commands.some((command) => command.includes('"nonsense-package"'))
         ? 'ERROR: No matching distribution found for nonsense-package'
@@ -127,7 +127,7 @@ describe.skipIf(withoutCertificate).each([
     expect(others).toEqual([]);
   });
 
-  test('M9, SEC2: once the server runs, its token is in no file, no argument and no variable', async () => {
+  test('M9, SEC2, acceptance 27: once the server runs, its token is in no file, no argument and no variable', async () => {
     const caller = callerWith(options);
     const backend = rig.newBackend();
     await caller.startAndWait(backend);
@@ -152,7 +152,7 @@ describe.skipIf(withoutCertificate).each([
     for (const text of [...texts, ...processes, request, ...own]) expect(text).not.toContain(token);
   });
 
-  test('SEC1: without the token no route of the server answers', async () => {
+  test('SEC1, acceptance 27: without the token no route of the server answers', async () => {
     const caller = callerWith(options);
     const backend = rig.newBackend();
     await caller.startAndWait(backend);
@@ -177,7 +177,7 @@ describe.skipIf(withoutCertificate).each([
     expect((await failureOf(outside.start(rig.newBackend()))).code).toBe('path/not-allowed');
   });
 
-  test('5.8: a snapshot keeps the files and no token; another sandbox starts from it', async () => {
+  test('5.8, L13, acceptance 31: a snapshot keeps the files and no token; another sandbox starts from it', async () => {
     const caller = callerWith(options);
     const backend = rig.newBackend();
     await caller.startAndWait(backend);
@@ -201,7 +201,7 @@ describe.skipIf(withoutCertificate).each([
 });
 
 describe.skipIf(withoutCertificate)('the end', () => {
-  test("M17: the time limit is Modal's own, and what it ended is said to have been ended by it", async () => {
+  test("M17, acceptance 26: the time limit is Modal's own, and what it ended is said to have been ended by it", async () => {
     const caller = callerWith({
       max_lifetime_seconds: 600,
       idle_timeout_seconds: 60,
@@ -219,7 +219,7 @@ describe.skipIf(withoutCertificate)('the end', () => {
     });
   });
 
-  test('M16: an idle kernel ends, with a client connected and status asked all the while; then the server, the process and the sandbox', async () => {
+  test('M16, acceptance 24, 25: an idle kernel ends, with a client connected and status asked all the while; then the server, the process and the sandbox', async () => {
     const backend = rig.newBackend({}, { limits: { idleS: 5, emptyServerS: 4 } });
     const caller = callerWith({});
     await caller.startAndWait(backend);
@@ -261,7 +261,7 @@ describe.skipIf(withoutCertificate)('the end', () => {
     expect(told?.disk[0]?.path).toBe(only().root);
   });
 
-  test('M6: whatever code Modal gives for a dead sandbox, it is said to have ended', async () => {
+  test('M6, acceptance 32: whatever code Modal gives for a dead sandbox, it is said to have ended', async () => {
     const backend = rig.newBackend();
     const caller = callerWith({});
     await caller.startAndWait(backend);

@@ -56,7 +56,7 @@ const gone = (): Promise<void> =>
   expect.poll(() => rig.fake.alive().length, { timeout: 10_000 }).toBe(0);
 
 describe.skipIf(withoutCertificate).each(GENERATIONS)('$kind', ({ options }) => {
-  test('M13, M27: a failure of any call of a start ends in an error and in nothing that runs', async () => {
+  test('M13, M27, acceptance 22: a failure of any call of a start ends in an error and in nothing that runs', async () => {
     const methods = await callsOfStart(options);
     expect(methods).toEqual(expect.arrayContaining(['appGetOrCreate', 'imageGetOrCreate']));
     expect(methods.some((method) => method.startsWith('sandboxCreate'))).toBe(true);
@@ -99,7 +99,7 @@ describe.skipIf(withoutCertificate).each(GENERATIONS)('$kind', ({ options }) => 
     }
   });
 
-  test('M13: given up at any call, a start ends as cancelled and leaves nothing that runs', async () => {
+  test('M13, acceptance 22: given up at any call, a start ends as cancelled and leaves nothing that runs', async () => {
     const methods = await callsOfStart(options);
     rig = await makeModalRig();
     for (const [at, method] of methods.entries()) {
@@ -160,7 +160,7 @@ describe.skipIf(withoutCertificate).each(GENERATIONS)('$kind', ({ options }) => 
     expect(rig.fake.alive()).toEqual([]);
   });
 
-  test('M5: what a dead process had asked for is found by its tag: the next start goes on with it', async () => {
+  test('M5, M13, acceptance 23: what a dead process had asked for is found by its tag: the next start goes on with it', async () => {
     rig = await makeModalRig();
     let asked: (() => void) | undefined;
     const created = new Promise<void>((resolve) => {

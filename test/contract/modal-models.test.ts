@@ -122,7 +122,7 @@ describe.skipIf(withoutCertificate)('weights', () => {
       expect(JSON.stringify(sandbox.environment)).not.toContain('hf_good');
   });
 
-  test('M20, M21: a download that is cut goes on where it was; what is damaged or not whole is repaired', async () => {
+  test('M20, M21, acceptance 28: a download that is cut goes on where it was; what is damaged or not whole is repaired', async () => {
     hub.cutNext(2);
     const options = { models: [{ id: TINY, preload: false }] };
     await callerWith(options).startAndWait(newBackend());
@@ -136,7 +136,7 @@ describe.skipIf(withoutCertificate)('weights', () => {
     expect(readFileSync(file).equals(weights)).toBe(true);
   });
 
-  test('M21: a volume that holds only config.json is not taken as complete', async () => {
+  test('M21, acceptance 28: a volume that holds only config.json is not taken as complete', async () => {
     const options = { models: [{ id: TINY, preload: false }] };
     await callerWith(options).startAndWait(newBackend());
     const folder = path.join(volumeOf('gbx-model--tiny--Llama-2.5-7B'), commitOf(TINY));
@@ -150,7 +150,7 @@ describe.skipIf(withoutCertificate)('weights', () => {
     expect(existsSync(path.join(folder, '.glovebox-complete.json'))).toBe(true);
   });
 
-  test('M22: of two starts of one model at once one fetches, and both are ready', async () => {
+  test('M22, acceptance 29: of two starts of one model at once one fetches, and both are ready', async () => {
     const options = { models: [{ id: TINY, preload: false }] };
     const callers = [callerWith(options), callerWith(options, 'modal-second-000001')];
     await Promise.all(callers.map((caller) => caller.startAndWait(newBackend())));
@@ -173,7 +173,7 @@ describe.skipIf(withoutCertificate)('weights', () => {
 });
 
 describe.skipIf(withoutCertificate)('before anything is rented', () => {
-  test('M14, L9: a gated model without a token, and one that does not exist', async () => {
+  test('M14, L9, acceptance 30: a gated model without a token, and one that does not exist', async () => {
     const gated = callerWith({ gpu: 'T4', models: [{ id: SECRET }] });
     expect(await failureOf(gated.start(newBackend()))).toMatchObject({
       code: 'remote/gated',

@@ -39,7 +39,7 @@ const rigWith = (options: object) => async (): Promise<BackendRig> => {
   };
 };
 
-describe.skipIf(withoutCertificate)('M4, both generations', () => {
+describe.skipIf(withoutCertificate)('M4, acceptance 21, both generations', () => {
   describeBackendContract('modal without a GPU (V2)', rigWith({}));
   describeBackendContract('modal with a GPU (V1)', rigWith({ gpu: 'T4' }));
 });

@@ -128,7 +128,7 @@ describe('ensureLocal', () => {
     const cancelled = sandboxes.ensureLocal(rig.projectDir, { ...waiting(), signal: abort.signal });
     abort.abort();
     expect((await failureOf(cancelled)).code).toBe('cancelled');
-    await expect.poll(() => rig.servers().length).toBe(1);
+    await expect.poll(() => rig.servers().length, { timeout: 30_000 }).toBe(1);
     // Another process sees the same, and follows.
     const elsewhere = service({ pythonDir });
     expect((await elsewhere.get(early.id, never())).status.state).toBeOneOf([

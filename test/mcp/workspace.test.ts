@@ -71,6 +71,12 @@ it('W1 to W4: the first cell uses a package with its data, a skill, and what ini
   await call(client, 'restart_kernel', { session_id });
   const again = await call(client, 'execute_code', { session_id, code: 'STARTED' });
   expect(again.text).toContain("'eins'");
+  // The same in a process that Jupyter starts by itself, before any code of the user.
+  const died = await call(client, 'execute_code', { session_id, code: 'os._exit(1)' });
+  expect(died.text).toContain('lost');
+  const next = await call(client, 'execute_code', { session_id, code: 'STARTED, probes.words()' });
+  expect(next.text).toContain("('eins', ['eins', 'zwei'])");
+  expect(next.text).toContain('imports and init_code of this session ran again');
 });
 
 it('W2: a library with a syntax error fails the start with the traceback, one that hides a module too', async () => {

@@ -151,7 +151,7 @@ describe.skipIf(isSlurmMissing())('a job', () => {
     expect(left).toEqual(expect.arrayContaining([path.basename(living), path.basename(foreign)]));
   });
 
-  test('G7, L4, M21: has its models, which the login node fetched before the job was asked for; without their mark the job ends', async () => {
+  test('G7, L4, M21: has its models, which the login node fetched before the job was asked for; what cannot be is refused before', async () => {
     const weights = 'weights of the tiny model';
     const hub = await startModelHub({
       'tiny/model': { files: { 'model.safetensors': weights, 'config.json': '{}' } },

@@ -49,9 +49,15 @@ export const leaseOf = ({ dir, clock }: Provider, id: string): LeaseRecord =>
   new OwnRecord({ dir: dir(), id, clock, name: 'lease', parse: (raw) => lease.parse(raw) });
 
 /** What finds rented machines again: of a lease, or of what Glovebox's own record remembers when there is no lease. */
-const trace = lease
-  .pick({ account: true, op: true, nonce: true, machineId: true, port: true, deadlineMs: true })
-  .extend({ usdPerHour: lease.shape.usdPerHour });
+const trace = lease.pick({
+  account: true,
+  op: true,
+  nonce: true,
+  machineId: true,
+  port: true,
+  deadlineMs: true,
+  usdPerHour: true,
+});
 export type Trace = Readonly<z.output<typeof trace>>;
 
 /** The lease is right about everything; without one, what was remembered is all there is. */

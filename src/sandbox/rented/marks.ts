@@ -12,6 +12,8 @@ export const MARK = {
   nonce: 'glovebox-nonce',
   port: 'glovebox-port',
   deadline: 'glovebox-deadline',
+  started: 'glovebox-started',
+  price: 'glovebox-usd-per-hour',
   generation: 'glovebox-generation',
 } as const;
 
@@ -40,15 +42,19 @@ export interface Marked {
   readonly nonce: string;
   readonly port: number;
   readonly deadlineMs: number;
+  readonly startedMs: number;
+  readonly usdPerHour?: number | undefined;
 }
 
-export const marksOf = ({ sandboxId, generation, op, nonce, port, deadlineMs }: Marked): Marks => ({
-  [MARK.id]: sandboxId,
-  [MARK.op]: op,
-  [MARK.nonce]: nonce,
-  [MARK.port]: String(port),
-  [MARK.deadline]: String(deadlineMs),
-  [MARK.generation]: String(generation),
+export const marksOf = (marked: Marked): Marks => ({
+  [MARK.id]: marked.sandboxId,
+  [MARK.op]: marked.op,
+  [MARK.nonce]: marked.nonce,
+  [MARK.port]: String(marked.port),
+  [MARK.deadline]: String(marked.deadlineMs),
+  [MARK.started]: String(marked.startedMs),
+  ...(marked.usdPerHour !== undefined && { [MARK.price]: marked.usdPerHour.toFixed(4) }),
+  [MARK.generation]: String(marked.generation),
 });
 
 /** What the marks of a machine tell; undefined where they are not those of a sandbox. */
@@ -66,7 +72,16 @@ export function handleFromMarks(
   if (id === undefined || nonce === undefined || op === undefined) return undefined;
   const port = Number(marks[MARK.port]);
   const deadlineMs = Number(marks[MARK.deadline]) || 0;
-  const data = { machineId, nonce, op, deadlineMs };
+  const startedMs = Number(marks[MARK.started]);
+  const usdPerHour = Number(marks[MARK.price]);
+  const data = {
+    machineId,
+    nonce,
+    op,
+    deadlineMs,
+    ...(startedMs > 0 && { startedMs }),
+    ...(usdPerHour > 0 && { usdPerHour }),
+  };
   return {
     id,
     projectDir,

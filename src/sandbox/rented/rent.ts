@@ -16,6 +16,8 @@ export interface Request {
   readonly op: string;
   readonly nonce: string;
   readonly deadlineMs: number;
+  readonly startedMs: number;
+  readonly usdPerHour: number | undefined;
   /** To be called as soon as an id is told, where that is before there is a machine. */
   readonly onCreated: (machineId: string) => void;
 }
@@ -85,7 +87,9 @@ export async function rent(attempt: Attempt, rental: Rental): Promise<void> {
       const message = hardware === undefined ? 'booting' : `waiting for ${hardware}`;
       context.report({ message: `${message} (${id})` });
     };
-    asked.start(rental.ask({ ...marks, deadlineMs, onCreated }));
+    asked.start(
+      rental.ask({ ...marks, deadlineMs, startedMs: claimed.startedMs, usdPerHour, onCreated }),
+    );
     const { machineId, startedMs } = await asked.answered(capacityMs, context.signal);
     await Promise.all(asked.notes);
     const rented = await record.changeAs(claimed.claim, (current) => ({

@@ -151,7 +151,8 @@ class Examination {
 
   #base(): Pick<SandboxStatus, 'id' | 'generation' | 'host' | 'usdPerHour'> {
     const { id } = this.#handle;
-    const { generation = this.#handle.generation, hardware, usdPerHour } = this.#lease ?? {};
+    const { generation = this.#handle.generation, hardware } = this.#lease ?? {};
+    const { usdPerHour } = traceOf(this.#lease, this.#handle.data) ?? {};
     const { account, id: machineId } = this.#machine ?? {};
     const machine = [account, machineId].filter((part) => part !== undefined).join('/');
     const words = [this.#provider.brand, hardware, machine].filter(Boolean);

@@ -40,8 +40,12 @@ export const sandboxList = defineTool({
       );
     }
     // What another machine of the same account started for this project is found at its provider only.
-    if (input.backend !== undefined && input.backend !== 'local')
-      await sandboxes.adopt(projectDir, signal);
+    const searched = input.backend === undefined ? await sandboxes.rentedInUse() : [input.backend];
+    await sandboxes.adopt(
+      projectDir,
+      signal,
+      searched.filter((id) => id !== 'local'),
+    );
     const views = await sandboxes.list(
       {
         ...(input.all_projects !== true && { projectDir }),

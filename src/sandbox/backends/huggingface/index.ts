@@ -36,6 +36,9 @@ export function createHuggingfaceBackend(huggingface: HuggingfaceContext): Backe
 
     start: (options, context) => startJob(options, context, huggingface, provider),
 
+    // A token of the Hub alone is no sign of it: many have one and rent nothing there.
+    isInUse: async () => huggingface.settings().isWanted,
+
     async discover(projectDir, signal) {
       throwIfAborted(signal);
       return discoverJobs(projectDir, huggingface, signal);

@@ -23,7 +23,7 @@ export interface JobAttempt {
 export async function jobRequest(
   { options, huggingface, attempt: { context, claimed } }: JobAttempt,
   { account, flavor, secrets, layout, models }: Prepared,
-  { op, nonce, deadlineMs }: Request,
+  { op, nonce, deadlineMs, startedMs, usdPerHour }: Request,
 ): Promise<HubJobRequest> {
   const { limits = {}, hub, settings } = huggingface;
   const { pythonDir } = settings();
@@ -69,6 +69,8 @@ export async function jobRequest(
         nonce,
         port: layout.port,
         deadlineMs,
+        startedMs,
+        usdPerHour,
       }),
     },
     ...(volumes.length > 0 && { volumes }),

@@ -13,6 +13,8 @@ export interface HuggingfaceSettings {
   readonly pythonDir: string;
   /** Who Jobs belong to; undefined is the account of the token. */
   readonly namespace?: string | undefined;
+  /** It is the back end that is used where nothing names one, or has settings of its own. */
+  readonly isWanted: boolean;
   /** The folder inside a Job below which everything of ours is. */
   readonly root: string;
   /** The user's variables, for secrets that are named in options. */

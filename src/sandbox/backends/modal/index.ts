@@ -5,6 +5,7 @@ import { defineBackend, type Backend } from '#sandbox/backend.ts';
 import { rentedLife } from '#sandbox/rented/life.ts';
 import { handleFromMarks, marksOfProject } from '#sandbox/rented/marks.ts';
 import { Connection } from './connection.ts';
+import { hasCredentials } from './credentials.ts';
 import { modalOffers } from './offers.ts';
 import { modalOptions } from './options.ts';
 import { quoteModal } from './prepare.ts';
@@ -45,6 +46,8 @@ export function createModalBackend(modal: ModalContext): Backend {
     },
 
     snapshot: (handle, { ttlMs }, signal) => snapshotModal(handle, ttlMs, connection, signal),
+
+    isInUse: () => hasCredentials(modal.settings()),
 
     async discover(projectDir, signal) {
       throwIfAborted(signal);

@@ -28,7 +28,7 @@ export interface Machine {
 export async function machineSpec(
   { attempt, options, connection, layout }: ModalAttempt,
   sdk: ModalSdk,
-  { op, nonce, deadlineMs }: Request,
+  { op, nonce, deadlineMs, startedMs, usdPerHour }: Request,
   { gpu, secrets, repositories, models }: Machine,
 ): Promise<SandboxSpec> {
   const { context, claimed } = attempt;
@@ -59,6 +59,8 @@ export async function machineSpec(
         nonce,
         port: layout.port,
         deadlineMs,
+        startedMs,
+        usdPerHour,
       }),
     },
     timeoutMs: options.max_lifetime_seconds * 1000,

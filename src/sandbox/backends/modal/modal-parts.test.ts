@@ -37,7 +37,7 @@ function temporaryFolder(): string {
 }
 
 describe('the package', () => {
-  it('M1: is the one of Modal Labs, in the version that everything here was written for', () => {
+  it('M1, acceptance 20: is the one of Modal Labs, in the version that everything here was written for', () => {
     const entry = createRequire(import.meta.url).resolve('modal');
     const manifest: unknown = JSON.parse(
       readFileSync(path.join(path.dirname(entry), '../package.json'), 'utf8'),
