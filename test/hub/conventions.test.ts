@@ -16,6 +16,7 @@ import { COMMIT, serveGithub } from '../fakes/hub/github-routes.ts';
 import { PAPER, servePapers } from '../fakes/hub/paper-routes.ts';
 import { call, callError } from '../mcp/call.ts';
 import { startResearch, type ResearchOptions, type ResearchWorld } from '../rigs/research-world.ts';
+import { startJobsWorld } from './jobs-world.ts';
 
 async function start(options: ResearchOptions = {}): Promise<ResearchWorld> {
   const world = await startResearch(options);
@@ -357,6 +358,38 @@ describe('slow and broken services', () => {
     slow.services.hub.fail(/.*/, answer, 9);
     expect(await callError(slow.client, 'hf_papers', { operation: 'trending' })).toMatch(expected);
   });
+});
+
+it('2.7: doctor asks the Hub what its token is good for; without one it asks nobody', async () => {
+  const { services } = await startJobsWorld();
+  const folder = mkdtempSync(path.join(tmpdir(), 'glovebox-doctor-'));
+  const ask = async (vars: object) => {
+    const env = { HOME: folder, GLOVEBOX_DIR: folder, ...services.env, ...vars };
+    const config = await loadConfig({ env, cwd: folder, projectDir: folder });
+    const { signal } = new AbortController();
+    return createDoctorProbes(env, () => folder).huggingface(config, signal);
+  };
+  expect(await ask({ HF_TOKEN: TEST_TOKENS.hub })).toEqual({
+    kind: 'account',
+    source: 'HF_TOKEN',
+    name: 'me',
+    organisations: ['org'],
+    role: undefined,
+    namespace: 'me',
+    openJobs: 0,
+    flavors: 7,
+    hasLivePrices: true,
+  });
+  expect(
+    await ask({ HF_TOKEN: 'hf_ofNobody', GLOVEBOX_DIR: path.join(folder, 'b') }),
+  ).toMatchObject({
+    kind: 'failed',
+    hint: expect.stringContaining('settings/tokens'),
+  });
+  const before = services.hub.requests.length;
+  expect(await ask({})).toEqual({ kind: 'no-token' });
+  expect(services.hub.requests.length).toBe(before);
+  rmSync(folder, { recursive: true });
 });
 
 it('2.7: doctor names the source of each token, and never its value', async () => {

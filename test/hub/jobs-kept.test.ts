@@ -136,6 +136,22 @@ describe('scheduled', () => {
   });
 });
 
+it('6.3: a schedule is never sent twice either: a lost answer is looked up by its label', async () => {
+  const world = await startJobsWorld();
+  const args = { operation: 'scheduled run', script: 'print(1)', schedule: '@daily' };
+  world.fake.losesReply = true;
+  expect((await call(world.client, tool, args)).text).toContain('Scheduled me/sch1: @daily');
+  world.services.hub.fail(/\/api\/scheduled-jobs\/me/, { status: 500 });
+  expect(await callError(world.client, tool, args)).toContain('was not submitted');
+  world.services.hub.fail(/\/api\/scheduled-jobs\/me/, { status: 500 }, 4);
+  expect(await callError(world.client, tool, args)).toMatch(
+    /^\[job\/unconfirmed\][^]*glovebox-request=/,
+  );
+  expect(world.fake.schedules.size).toBe(1);
+  const posts = world.services.hub.requests.filter(({ method }) => method === 'POST');
+  expect(posts).toHaveLength(3);
+});
+
 it('2.4: takes what models write for lists and objects', async () => {
   const world = await startJobsWorld();
   await call(world.client, tool, {

@@ -358,6 +358,7 @@ export function fakeHost(world: World): {
           tokens: [{ service: 'GitHub', source: undefined }],
           cacheBytes: 2048,
         }),
+      huggingface: () => Promise.resolve({ kind: 'no-token' }),
       damagedRecords: () => Promise.resolve([]),
     },
     openUploads: () =>

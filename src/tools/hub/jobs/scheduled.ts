@@ -2,7 +2,7 @@
 import { GloveboxError, isGloveboxError } from '#core/errors.ts';
 import { newUuid } from '#core/ids.ts';
 import { renderDuration } from '#core/units.ts';
-import { REQUEST_LABEL } from '#hub/jobs/create-job.ts';
+import { REQUEST_LABEL } from '#hub/jobs/if-unanswered.ts';
 import { jobName, type JobRef } from '#hub/jobs/job.ts';
 import { listHardware } from '#hub/jobs/hardware.ts';
 import {

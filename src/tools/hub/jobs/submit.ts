@@ -2,7 +2,8 @@
 import { isGloveboxError } from '#core/errors.ts';
 import { newUuid } from '#core/ids.ts';
 import { renderDuration } from '#core/units.ts';
-import { createJob, REQUEST_LABEL } from '#hub/jobs/create-job.ts';
+import { createJob } from '#hub/jobs/create-job.ts';
+import { REQUEST_LABEL } from '#hub/jobs/if-unanswered.ts';
 import { jobName, jobPage, type JobRef } from '#hub/jobs/job.ts';
 import { normaliseOperation } from '#policy/normalise.ts';
 import type { PlannedOperation } from '../../authorize.ts';
