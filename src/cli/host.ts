@@ -120,7 +120,6 @@ export interface CliServices {
   close(): Promise<void>;
 }
 
-/** Facts for `doctor`. Each may take seconds, and throws a GloveboxError that says what is wrong and what to do. */
 /** What the Hub says about Jobs of the user. */
 export type HuggingfaceFacts =
   | { readonly kind: 'no-token' }
@@ -145,6 +144,7 @@ export type HuggingfaceFacts =
       readonly hasLivePrices: boolean;
     };
 
+/** Facts for `doctor`. Each may take seconds, and throws a GloveboxError that says what is wrong and what to do. */
 export interface DoctorProbes {
   readonly nodeVersion: string;
   readonly platform: string;

@@ -6,7 +6,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import * as z from 'zod';
 import type { JsonObject } from '#core/json.ts';
 import { defineBackend, type Backend } from './backend.ts';
-import { labPath, writeBrowserPage } from './browser-page.ts';
+import { labPath, signInUrl, writeBrowserPage } from './browser-page.ts';
 import { BackendRegistry } from './registry.ts';
 import { newSandboxId, onThisHost, projectSandboxId } from './sandbox-ids.ts';
 
@@ -115,7 +115,8 @@ describe('browser page', () => {
   test('is private, escapes what is in a name, and is one per notebook', async () => {
     const pages = path.join(folder, 'pages');
     const name = 'a "b" & <c>/d?e#f.ipynb';
-    const page = await writeBrowserPage(pages, endpoint, name);
+    const url = signInUrl(endpoint, name) ?? expect.fail('no address');
+    const page = await writeBrowserPage(pages, url, name);
     expect((await stat(page)).mode & 0o777).toBe(0o600);
     expect((await stat(pages)).mode & 0o777).toBe(0o700);
     expect(page).not.toContain('abc123');
@@ -125,14 +126,15 @@ describe('browser page', () => {
       'http://127.0.0.1:8888/prefix/lab/tree/a%20%22b%22%20%26%20%3Cc%3E/d%3Fe%23f.ipynb?token=abc123',
     );
     expect(html).toContain('no-referrer');
-    expect(await writeBrowserPage(pages, endpoint, name)).toBe(page);
+    expect(await writeBrowserPage(pages, url, name)).toBe(page);
     expect(labPath('')).toBe('lab');
   });
 
-  test('says so when a server takes no token', async () => {
-    const other = { ...endpoint, headers: { Cookie: 'x' } };
-    await expect(writeBrowserPage(folder, other, 'a.ipynb')).rejects.toMatchObject({
-      code: 'server/refused',
-    });
-  });
+  test.each([
+    [{ Cookie: 'x' }],
+    [{ Authorization: 'Bearer abc' }],
+    [{ Authorization: 'token abc', 'X-Gate': 'y' }],
+  ])('there is no address that could bring these headers: %j', (headers) =>
+    expect(signInUrl({ ...endpoint, headers }, 'a.ipynb')).toBeUndefined(),
+  );
 });

@@ -7,13 +7,14 @@ import { inParallel } from '#core/in-parallel.ts';
 import type { JsonObject } from '#core/json.ts';
 import { rm } from 'node:fs/promises';
 import path from 'node:path';
+import { startBrowserView, type BrowserView } from '#platform/browser-view.ts';
 import { sleep, type Clock } from '#platform/clock.ts';
 import type { Log } from '#platform/log.ts';
 import { currentIdentity, lifeOf } from '#platform/process-identity.ts';
 import type { RecordStore } from '#platform/records.ts';
 import { admitted, type Admission, type Admit } from './admission.ts';
 import type { Backend, BackendId, Resources, Snapshot } from './backend.ts';
-import { writeBrowserPage } from './browser-page.ts';
+import { labPath, signInUrl, writeBrowserPage } from './browser-page.ts';
 import { checkForBackend } from './check-for-backend.ts';
 import type { Names } from './check-options.ts';
 import {
@@ -33,6 +34,13 @@ import { isAbandoned, isCarriedOn, rootDirOf, Views, type SandboxView } from './
 
 export type { SandboxWait } from './follow.ts';
 export type { SandboxView } from './views.ts';
+
+/** A page for a browser of this machine. */
+export interface BrowserPage {
+  readonly page: string;
+  /** Where the server's gates want what no browser can send: the way there, which lasts until it is closed, and no longer than this process. */
+  readonly view?: BrowserView;
+}
 
 export interface SandboxesOptions {
   readonly registry: BackendRegistry;
@@ -330,12 +338,19 @@ export class Sandboxes {
   }
 
   /**
-   * Writes the private page that opens a notebook in JupyterLab in a browser, and returns the page's path. Only the page holds
-   * the token. `notebookPath` is relative to the server's root; empty for JupyterLab itself.
+   * Writes the private page that opens a notebook in JupyterLab in a browser. Only the page holds the token. `notebookPath` is
+   * relative to the server's root; empty for JupyterLab itself.
    */
-  async openPage(id: string, notebookPath: string, signal: AbortSignal): Promise<string> {
-    const endpoint = await this.endpointSource(id)(signal);
-    return writeBrowserPage(this.#pagesFolder(id), endpoint, notebookPath);
+  async openPage(id: string, notebookPath: string, signal: AbortSignal): Promise<BrowserPage> {
+    const source = this.endpointSource(id);
+    const endpoint = await source(signal);
+    const folder = this.#pagesFolder(id);
+    const url = signInUrl(endpoint, notebookPath);
+    if (url !== undefined) return { page: await writeBrowserPage(folder, url, notebookPath) };
+    const { clock } = this.#options;
+    const options = { endpoint: source, path: labPath(notebookPath), clock };
+    const view = await startBrowserView(options, signal);
+    return { page: await writeBrowserPage(folder, view.url, notebookPath), view };
   }
 
   /** Puts sandboxes on record that run for this project and that no record names, as after a loss of records. */

@@ -299,7 +299,7 @@ export function fakeHost(world: World): {
       wait: async (id, { waitMs }) => note(`wait ${id} ${waitMs}`, find(id)),
       stop: async (id) => note(`stop ${id}`, find(id)),
       logs: async (id, lines) => note(`logs ${id} ${lines}`, ['one', 'two']),
-      openPage: (id, notebook) => note(`openPage ${id} ${notebook}`, '/pages/x.html'),
+      openPage: (id, notebook) => note(`openPage ${id} ${notebook}`, { page: '/pages/x.html' }),
       ...sandboxParts,
     },
     interfaces: {
