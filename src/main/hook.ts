@@ -14,6 +14,7 @@ import {
 import type { HookWorld } from '#hooks/contract.ts';
 import { runHook } from '#hooks/run-hook.ts';
 import { systemClock } from '#platform/clock.ts';
+import { pricesIn } from '../sandbox/backends/modal/rates.ts';
 import { roughQuote } from '../sandbox/backends/modal/rough-quote.ts';
 import { hostSession } from './host-session.ts';
 import { fateOfSandbox, readSandboxRecord } from './sandbox-fate.ts';
@@ -50,7 +51,7 @@ function createWorld(env: Environment, cwd: string): HookWorld {
     defaultBackend: defaultBackendIn(env),
     async quoteOf(backend, options) {
       if (backend !== 'modal') return undefined;
-      return roughQuote(options);
+      return roughQuote(options, pricesIn(variable(env, 'GLOVEBOX_MODAL_PRICES')));
     },
     readSandbox: (id) => readSandboxRecord(dir, id),
     fateOf: (id) => fateOfSandbox(dir, id),

@@ -13,6 +13,7 @@ import { freePort, testCertificate } from '../rigs/modal-backend.ts';
 import { testPython } from '../rigs/python.ts';
 import { MARK } from '../rigs/reaper.mjs';
 import { isMissing } from '../rigs/require.ts';
+import { MODAL_PRICES } from '../rigs/modal-prices.ts';
 
 const root = path.resolve(import.meta.dirname, '../..');
 const certificate = testCertificate();
@@ -65,6 +66,7 @@ async function fakeModal(bundle: Bundle): Promise<{ fake: FakeModal; env: Variab
     MODAL_TOKEN_SECRET: 'as-test-secret-of-the-account',
     // A program can ask nobody.
     GLOVEBOX_YOLO: '1',
+    ...MODAL_PRICES,
     GLOVEBOX_BUDGET_USD: '20',
     MODAL_CONFIG_PATH: path.join(bundle.home, 'no-modal.toml'),
     NODE_EXTRA_CA_CERTS: process.env['NODE_EXTRA_CA_CERTS'] ?? '',

@@ -12,6 +12,7 @@ import { freePort, testCertificate } from '../rigs/modal-backend.ts';
 import { testPython } from '../rigs/python.ts';
 import { MARK } from '../rigs/reaper.mjs';
 import { isMissing } from '../rigs/require.ts';
+import { MODAL_PRICES } from '../rigs/modal-prices.ts';
 
 const certificate = testCertificate();
 const withoutCertificate = isMissing(
@@ -55,6 +56,7 @@ async function place(): Promise<Place> {
     GLOVEBOX_MODAL_ROOT: '.',
     // What is rented here is a process of this machine: the budget agrees to it. `policy.test.ts` is about the questions.
     GLOVEBOX_YOLO: '1',
+    ...MODAL_PRICES,
     HF_ENDPOINT: hub.url,
   };
   return { bundle, fake, env };

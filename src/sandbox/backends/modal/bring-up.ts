@@ -3,6 +3,7 @@ import { throwIfAborted } from '#core/abort.ts';
 import { isGloveboxError } from '#core/errors.ts';
 import { change, type Attempt } from './attempt.ts';
 import { priceOf } from './cost.ts';
+import { ratesFrom } from './rates.ts';
 import { rent, takeOver } from './create.ts';
 import { baseImageOf, planImage, planOnSnapshot } from './image.ts';
 import { machineSpec } from './machine-spec.ts';
@@ -33,14 +34,14 @@ export async function bringUp(attempt: Attempt): Promise<void> {
     signal,
     (line) => report({ message: `image: ${line}`.slice(0, 200) }),
   );
-  const { hubUrl } = connection.settings();
+  const { hubUrl, prices } = connection.settings();
   const fetching = { connection, sdk, layout, hubUrl, secrets: secrets.download, signal, report };
   await fetchWeights(models.weights, fetching);
   for (const [at, gpu] of gpus.entries()) {
     try {
       await rent(attempt, {
         gpu,
-        usdPerHour: priceOf(options, gpu).usdPerHour,
+        usdPerHour: priceOf(options, gpu, ratesFrom(prices)).usdPerHour,
         lifetimeMs: options.max_lifetime_seconds * 1000,
         capacityMs: options.capacity_timeout_seconds * 1000,
         startMs: options.start_timeout_seconds * 1000,
