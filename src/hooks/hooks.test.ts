@@ -39,6 +39,8 @@ function worldWith(
     readSandbox: async () => undefined,
     fateOf: async () => undefined,
     whoAmI: async () => ({ unknown: 'no token' }),
+    flavors: async () => undefined,
+    jobNamespace: undefined,
     uploads: {
       isOn: undefined,
       repo: undefined,

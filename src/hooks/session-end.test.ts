@@ -36,6 +36,8 @@ const worldWith = (isOn: boolean | undefined, more: Partial<HookWorld> = {}): Ho
   readSandbox: async () => undefined,
   fateOf: async () => undefined,
   whoAmI: async () => ({ unknown: 'no token' }),
+  flavors: async () => undefined,
+  jobNamespace: undefined,
   uploads: {
     isOn,
     repo: undefined,

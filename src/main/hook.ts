@@ -59,6 +59,11 @@ function createWorld(env: Environment, cwd: string): HookWorld {
       const { hubIdentity } = await import('./hub-identity.ts');
       return hubIdentity(env, dir, systemClock.now(), signal);
     },
+    async flavors(signal) {
+      const { hubPrices } = await import('./hub-prices.ts');
+      return hubPrices(env, dir, systemClock.now(), signal);
+    },
+    jobNamespace: variable(env, 'GLOVEBOX_HF_NAMESPACE') ?? variable(env, 'HF_NAMESPACE'),
     uploads: {
       isOn: isUploadWanted(env),
       repo: variable(env, UPLOAD_VARIABLES.repo.env) ?? variable(env, UPLOAD_VARIABLES.repo.old),

@@ -6,13 +6,14 @@ import { listHardware, type Flavor, type Hardware } from '#hub/jobs/hardware.ts'
 import type { JobRequest, JobVolume } from '#hub/jobs/job.ts';
 import type { Advisory, CallFacts } from '#policy/contract.ts';
 import type { Estimate } from '#policy/cost.ts';
+import { mayInherit } from '#policy/job-images.ts';
 import { fact } from '#policy/prompt.ts';
 import { parseTimeLimitS } from '#policy/time-limit.ts';
 import type { ToolContext } from '../../define-tool.ts';
 import type { JobsInput } from '../hf-jobs.ts';
 import { checkJob, type Checked } from './job-checks.ts';
 import { estimateJob, priceWords } from './job-cost.ts';
-import { imageOf, mayInherit } from './job-image.ts';
+import { imageOf } from './job-image.ts';
 import { placeOf, type Place } from './job-place.ts';
 import { launchScript, renderCommand } from './launcher.ts';
 import { readScript, type Script } from './script.ts';
