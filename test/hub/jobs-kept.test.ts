@@ -60,6 +60,10 @@ describe('ps, inspect, hardware', () => {
       /Job me\/job0001: ERROR[^]*command: false[^]*Job me\/job0002: RUNNING[^]*command: sleep 60/,
     );
     expect(details.text).toContain('limit 30 min');
+    expect(details.text).not.toContain('shell:');
+    await call(client, tool, { operation: 'run', command: ['sleep', '60'], ssh: true });
+    const open = await call(client, tool, { operation: 'inspect', job_id: 'job0003' });
+    expect(open.text).toContain('shell: ssh ssh://job0003@ssh.hf.jobs (wants a key');
   });
 
   it('4.1: tells the hardware of the Hub without a token; what is not the Hub speaking is marked', async () => {
