@@ -119,7 +119,7 @@ async function codeOf(args: Args, { projectDir }: HookWorld): Promise<Code | und
   const { script, command } = args;
   if ((script === undefined) === (command === undefined)) return undefined;
   if (command !== undefined) {
-    const words = Array.isArray(command) ? command.map(String).join(' ') : String(command);
+    const words = typeof command === 'string' ? command : JSON.stringify(command);
     return { label: 'command', words };
   }
   if (typeof script !== 'string') return undefined;

@@ -32,7 +32,7 @@ beforeEach(async () => {
   const sockets = new WebSocketServer({ server });
   sockets.on('connection', (socket, request) => {
     seen.push(request);
-    socket.on('message', (data) => socket.send(`echo ${String(data)}`));
+    socket.on('message', (data: Buffer) => socket.send(`echo ${data.toString()}`));
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const address = server.address();

@@ -28,9 +28,6 @@ export function createViewGate(port: number): ViewGate {
   const hosts = [`127.0.0.1:${port}`, `localhost:${port}`];
   let isUsed = false;
 
-  const cookies = ({ headers }: IncomingMessage): readonly string[] =>
-    (headers.cookie ?? '').split(/;\s*/).filter((cookie) => cookie !== '');
-
   return {
     entrance: `${ENTER}?code=${code}`,
 
@@ -58,6 +55,9 @@ export function createViewGate(port: number): ViewGate {
     },
   };
 }
+
+const cookies = ({ headers }: IncomingMessage): readonly string[] =>
+  (headers.cookie ?? '').split(/;\s*/).filter((cookie) => cookie !== '');
 
 const refuse = (why: string): Admission => ({ kind: 'refuse', why });
 

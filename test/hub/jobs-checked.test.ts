@@ -57,7 +57,7 @@ describe('6.4: secrets in logs', () => {
     const script = `import os
 long = "x" * 3990
 print(long + os.environ["HF_TOKEN"])
-print("given:", os.environ["PLAIN_WORD"], "shape: ${'ghp_'}" + "aB3" * 12)
+print("given:", os.environ["PLAIN_WORD"], "shape: gh" + "p_" + "aB3" * 12)
 print("-----BEGIN " + "PRIVATE KEY-----\\n" + "MIIdef" * 10 + "\\n" + "MIIabc" * 10 + "\\n-----END " + "PRIVATE KEY-----")
 print("done")`;
     const answer = await call(client, tool, {

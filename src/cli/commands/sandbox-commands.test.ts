@@ -292,9 +292,9 @@ describe('wait, stop, logs, open', () => {
       },
     };
     const sessions = [sessionView()];
-    const ended = await runFake(['open'], { ...world, sessions, host: { clock: hurried } });
-    expect([ended.code, closed]).toEqual([0, 1]);
-    expect(ended.err).toContain('Sandbox local-lab has ended, and the view with it.');
+    const over = await runFake(['open'], { ...world, sessions, host: { clock: hurried } });
+    expect([over.code, closed]).toEqual([0, 1]);
+    expect(over.err).toContain('Sandbox local-lab has ended, and the view with it.');
     const { host, stderr, interrupt } = fakeHost(world);
     const running = runCli(['open', 'live'], host);
     await expect.poll(() => stderr.text).toContain('Ctrl-C ends the view');

@@ -15,7 +15,7 @@ export interface Unanswered<T> {
   /** Where a person can look. */
   readonly page: string;
   /** What carries the label; undefined when nothing does. */
-  find(): Promise<T | undefined>;
+  find(this: void): Promise<T | undefined>;
 }
 
 /**

@@ -17,7 +17,7 @@ export interface Rate {
 }
 
 /** `T4=0.59`; `core` and `gib` are those of the machine. */
-export const PRICE = /^[A-Za-z0-9!+-]{1,40}=\d{1,4}(?:\.\d{1,6})?$/;
+const PRICE = /^[A-Za-z0-9!+-]{1,40}=\d{1,4}(?:\.\d{1,6})?$/;
 
 /** @param prices each as `PRICE`; what is none is left out. */
 export function ratesFrom(prices: readonly string[]): Rates {
@@ -28,7 +28,6 @@ export function ratesFrom(prices: readonly string[]): Rates {
     const key = findGpu(name)?.name ?? name.toUpperCase();
     set.set(key, { usdPerHour: Number(usd), isSet: true });
   }
-  const estimated = (usdPerHour: number): Rate => ({ usdPerHour, isSet: false });
   return {
     core: set.get('CORE') ?? estimated(CORE_USD_PER_HOUR),
     gib: set.get('GIB') ?? estimated(GIB_USD_PER_HOUR),
@@ -40,6 +39,8 @@ export function ratesFrom(prices: readonly string[]): Rates {
     },
   };
 }
+
+const estimated = (usdPerHour: number): Rate => ({ usdPerHour, isSet: false });
 
 /** The list of a variable, by commas and blanks. */
 export const pricesIn = (text: string | undefined): readonly string[] =>
