@@ -16,10 +16,50 @@ describe('doctor', () => {
       'python',
       'jupyter',
       'back end local',
+      'Hugging Face',
       'sandboxes',
     ]) {
       expect(out).toContain(`ok    ${about}: `);
     }
+  });
+
+  it.each([
+    [
+      {
+        kind: 'failed' as const,
+        source: 'HF_TOKEN',
+        message: 'rejected',
+        hint: 'set another one.',
+      },
+      'warn  Hugging Face: with the token of HF_TOKEN: rejected\n      next: set another one.',
+    ],
+    [
+      { role: 'read' },
+      /^warn {2}Hugging Face: me \(of org\) by HF_TOKEN, a read token; 2 Jobs of org have not ended; it can start none\n {6}next: Make one/m,
+    ],
+    [{ hasLivePrices: false }, 'the budget agrees to nothing there'],
+    [
+      {},
+      'ok    Hugging Face: me (of org) by HF_TOKEN, a write token; 2 Jobs of org have not ended; prices of 7 machines are current',
+    ],
+  ])('tells of Jobs on the Hub what a person has to know: %j', async (facts, expected) => {
+    const { host } = fakeHost({});
+    const account = {
+      kind: 'account' as const,
+      source: 'HF_TOKEN',
+      name: 'me',
+      organisations: ['org'],
+      role: 'write',
+      namespace: 'org',
+      openJobs: 2,
+      flavors: 7,
+      hasLivePrices: true,
+    };
+    const probes = {
+      ...host.probes,
+      huggingface: () => Promise.resolve('kind' in facts ? facts : { ...account, ...facts }),
+    };
+    expect((await runFake(['doctor'], { host: { probes } })).out).toMatch(expected);
   });
 
   it('goes on after a failure, and gives a next step for everything that is wrong', async () => {
@@ -60,6 +100,7 @@ describe('doctor', () => {
       'fail python',
       'fail jupyter',
       'warn back end local',
+      'ok Hugging Face',
       'warn sandboxes',
       'ok research',
       'ok transcripts',

@@ -25,6 +25,7 @@ const EXAMINATIONS: readonly (readonly [about: string, examine: Examination])[] 
   ['python', examinePython],
   ['jupyter', examineEnvironment],
   ['back end', examineBackends],
+  ['Hugging Face', examineHuggingface],
   ['sandboxes', examineSandboxes],
   ['research', examineResearch],
   ['transcripts', examineTranscripts],
@@ -239,6 +240,43 @@ async function examineBackends(context: CommandContext): Promise<readonly Findin
     }
   }
   return findings;
+}
+
+/** No token is no fault. What a token is good for only the Hub knows. */
+async function examineHuggingface({
+  host,
+  config,
+  signal,
+}: CommandContext): Promise<readonly Finding[]> {
+  const about = 'Hugging Face';
+  if (config.getOrDefault('offline')) return [];
+  const facts = await host.probes.huggingface(config, signal);
+  if (facts.kind === 'no-token') {
+    const message = 'no token: Jobs, and sandboxes in them, need one';
+    return [{ status: 'ok', about, message }];
+  }
+  const { source } = facts;
+  if (facts.kind === 'failed') {
+    const { message, hint: next } = facts;
+    return [{ status: 'warn', about, message: `with the token of ${source}: ${message}`, next }];
+  }
+  const { name, organisations, role, namespace, openJobs, flavors, hasLivePrices } = facts;
+  const who = organisations.length === 0 ? name : `${name} (of ${organisations.join(', ')})`;
+  const message = `${who} by ${source}${role === undefined ? '' : `, a ${role} token`}; ${openJobs} Jobs of ${namespace} have not ended`;
+  if (role === 'read') {
+    const next = `Make one that may start Jobs at ${config.getOrDefault('hub.endpoint')}/settings/tokens, if you want them.`;
+    return [{ status: 'warn', about, message: `${message}; it can start none`, next }];
+  }
+  return hasLivePrices
+    ? [{ status: 'ok', about, message: `${message}; prices of ${flavors} machines are current` }]
+    : [
+        {
+          status: 'warn',
+          about,
+          message: `${message}; the Hub tells no prices now, so the budget agrees to nothing there`,
+          next: 'glovebox doctor asks again; until then each start is asked about.',
+        },
+      ];
 }
 
 async function absent(

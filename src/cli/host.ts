@@ -119,6 +119,30 @@ export interface CliServices {
   close(): Promise<void>;
 }
 
+/** What the Hub says about Jobs of the user. */
+export type HuggingfaceFacts =
+  | { readonly kind: 'no-token' }
+  | {
+      readonly kind: 'failed';
+      readonly source: string;
+      readonly message: string;
+      readonly hint: string;
+    }
+  | {
+      readonly kind: 'account';
+      /** The variable, option or file of the token. */
+      readonly source: string;
+      readonly name: string;
+      readonly organisations: readonly string[];
+      readonly role: string | undefined;
+      /** Where Jobs go when a call does not say it. */
+      readonly namespace: string;
+      /** Jobs of it that have not ended, whoever started them. */
+      readonly openJobs: number;
+      readonly flavors: number;
+      readonly hasLivePrices: boolean;
+    };
+
 /** Facts for `doctor`. Each may take seconds, and throws a GloveboxError that says what is wrong and what to do. */
 export interface DoctorProbes {
   readonly nodeVersion: string;
@@ -164,6 +188,8 @@ export interface DoctorProbes {
     }[];
     readonly cacheBytes: number;
   }>;
+  /** Whether Jobs can be had on the Hub. Asks it, where there is a token, for some seconds. @throws `cancelled`. */
+  huggingface(config: Config, signal: AbortSignal): Promise<HuggingfaceFacts>;
   /** Record files that could not be read and were set aside. */
   damagedRecords(config: Config): Promise<readonly string[]>;
 }

@@ -1,5 +1,5 @@
 /** The rows of the option table about Modal. */
-import { secret, words } from './kinds.ts';
+import { list, secret, words } from './kinds.ts';
 import { option } from './option.ts';
 
 export const MODAL_OPTIONS = {
@@ -34,6 +34,17 @@ export const MODAL_OPTIONS = {
     pluginOption: 'modal_token_secret',
     from: 'user',
     about: 'The secret that belongs to modal.token_id.',
+  }),
+  'modal.prices': option({
+    kind: list(
+      words('NAME=USD by the hour, such as T4=0.59', /^[A-Za-z0-9!+-]{1,40}=\d{1,4}(\.\d{1,6})?$/),
+    ),
+    default: undefined,
+    defaultText: 'none: prices are estimates',
+    env: 'GLOVEBOX_MODAL_PRICES',
+    from: 'user',
+    about:
+      'What Modal takes by the hour for each GPU, a core (core) and a GiB of memory (gib), which its API does not tell. The budget agrees by no other prices.',
   }),
   'modal.root': option({
     kind: words('a folder', /^[^\s]+$/),

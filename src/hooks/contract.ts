@@ -35,6 +35,10 @@ export interface HookWorld {
   fateOf(this: void, id: string): Promise<SandboxFate | undefined>;
   /** Who the user is on the Hub, from what is remembered, else asked within a second. */
   whoAmI(this: void, signal: AbortSignal): Promise<HubIdentity>;
+  /** Hardware of Jobs with its price, from what is remembered, else asked within a second; undefined when nobody knows. */
+  flavors(this: void, signal: AbortSignal): Promise<readonly HookFlavor[] | undefined>;
+  /** Where Jobs go when a call does not say it; undefined is the account of the token. */
+  readonly jobNamespace: string | undefined;
   readonly uploads: HookUploads;
   /** Whether what tools answer is shown redacted. */
   readonly redactsOutputs: boolean;
@@ -42,6 +46,15 @@ export interface HookWorld {
   loadRedactor(this: void): Promise<Redactor>;
   /** Fires shortly before Claude Code would stop waiting. */
   readonly signal: AbortSignal;
+}
+
+export interface HookFlavor {
+  readonly name: string;
+  /** Processors, memory, accelerators. */
+  readonly words: string;
+  readonly hasGpu: boolean;
+  /** Millionths of a US dollar; absent when it is not known. */
+  readonly microUsdPerMinute?: number;
 }
 
 /** The upload of transcripts, as a hook sees it. */

@@ -15,6 +15,7 @@ type Planner = (call: NormalCall, world: HookWorld) => Promise<PlannedOperation 
 const PLANNERS: Readonly<Record<string, Planner>> = {
   sandbox_create: planSandbox,
   sandbox_stop: planStop,
+  hf_jobs: async (call, world) => (await import('./plan-job.ts')).planJob(call, world),
 };
 
 /** Undefined: nothing can be said here. */

@@ -13,6 +13,7 @@ import {
 } from '../../test/rigs/hook-world.ts';
 import { modalOptions } from '../sandbox/backends/modal/options.ts';
 import { priceOf } from '../sandbox/backends/modal/cost.ts';
+import { ratesFrom } from '../sandbox/backends/modal/rates.ts';
 import { roughQuote } from '../sandbox/backends/modal/rough-quote.ts';
 import type { HookWorld } from './contract.ts';
 import { runHook } from './run-hook.ts';
@@ -38,7 +39,9 @@ describe('3.4: PreToolUse', () => {
     expect(reason.split('\n')).toEqual([
       'Start a paid sandbox on modal?   max. $2.13',
       expect.stringMatching(/^limit {6}2 h: 120 min x \$0\.0178$/),
-      expect.stringMatching(/^prices {5}estimate from Modal's price list/),
+      expect.stringMatching(
+        /^prices {5}estimate of June 2026; see https:\/\/modal\.com\/pricing; NOT CURRENT, so a person decides$/,
+      ),
       'budget     cap $5.00, spent or reserved $0.00, left after this $2.86',
       'account    that of your modal token',
       'hardware   1 x T4, 2 cores, 8 GiB',
@@ -96,8 +99,13 @@ describe('3.4: PreToolUse', () => {
   });
 
   it('says nothing where the budget decides: the server reserves it', async () => {
-    const yolo = worldWith({ vars: { GLOVEBOX_YOLO: '1' } });
+    const prices = ['T4=0.59', 'core=0.14', 'gib=0.02'];
+    const quoteOf: HookWorld['quoteOf'] = async (_, options) => roughQuote(options, prices);
+    const yolo = worldWith({ vars: { GLOVEBOX_YOLO: '1' }, quoteOf });
     expect((await decide(calling('sandbox_create', GPU), yolo)).decision).toBe('nothing');
+    // An estimate is no price that the budget could go by.
+    const guessing = worldWith({ vars: { GLOVEBOX_YOLO: '1' } });
+    expect((await decide(calling('sandbox_create', GPU), guessing)).decision).toBe('ask');
     const unknown = { backend: 'modal', options: { gpu: 'B200+' } };
     const { decision, reason } = await decide(calling('sandbox_create', unknown), yolo);
     expect(decision).toBe('ask');
@@ -166,7 +174,7 @@ describe('the price in the hook', () => {
     const whole = modalOptions.parse(options);
     const [gpu] = [whole.gpu].flat();
     const quote = roughQuote(options);
-    expect(quote?.usdPerHour).toBe(priceOf(whole, gpu).usdPerHour);
+    expect(quote?.usdPerHour).toBe(priceOf(whole, gpu, ratesFrom([])).usdPerHour);
     expect(quote?.limitS).toBe(whole.max_lifetime_seconds);
   });
 

@@ -99,6 +99,7 @@ async function writeReceipt(
       tool: call.tool,
       argsHash: call.argsHash,
       scriptSha256: operation.scriptSha256,
+      namespace: operation.namespace,
       amountMicroUsd: amountOf(operation),
       permissionMode,
       sessionId,

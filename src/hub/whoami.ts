@@ -2,6 +2,7 @@
 import * as z from 'zod';
 import { isGloveboxError } from '#core/errors.ts';
 import type { HubContext } from './context.ts';
+import { optional, optionalText } from './lenient.ts';
 import { askHub } from './request.ts';
 
 /** The service limits this question more than others. */
@@ -13,10 +14,13 @@ const answer = z.object({
     .array(z.object({ name: z.string() }))
     .nullish()
     .catch(undefined),
+  auth: optional(z.object({ accessToken: optional(z.object({ role: optionalText })) })),
 });
 
 export interface Identity {
   readonly name: string;
+  /** Of the token: `read`, `write`, `fineGrained`. */
+  readonly role?: string;
   /** Sorted, each once. */
   readonly organisations: readonly string[];
 }
@@ -31,7 +35,8 @@ export async function identify(hub: HubContext, signal: AbortSignal): Promise<Id
   };
   const { data } = await askHub(hub, question, signal);
   const organisations = [...new Set((data.orgs ?? []).map(({ name }) => name))].toSorted();
-  return { name: data.name, organisations };
+  const role = data.auth?.accessToken?.role;
+  return { name: data.name, organisations, ...(role !== undefined && { role }) };
 }
 
 /** `undefined` without a token, and when the Hub does not say. Never fails but by `cancelled`. */

@@ -187,6 +187,8 @@ export function createApp({
       authorize: policy.authorize,
       spend: policy.spend,
       findSecrets: async (content) => findSecrets(content, await redactor.load()),
+      loadRedactor: () => redactor.load(),
+      learnSecrets: (values) => redactor.learn(values),
       settings: {
         waitMs: () => config.get('run.wait_s') * 1000,
         notebookDir: () => config.get('notebook.dir'),

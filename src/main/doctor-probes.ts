@@ -105,6 +105,11 @@ export function createDoctorProbes(env: Environment, projectDir: () => string): 
       };
     },
 
+    async huggingface(config, signal) {
+      const { probeHuggingface } = await import('./huggingface-probe.ts');
+      return probeHuggingface(config, signal);
+    },
+
     async damagedRecords(config) {
       const dir = config.get('dir');
       const files = await readdir(dir, { recursive: true }).catch((): string[] => []);

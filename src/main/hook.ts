@@ -15,6 +15,7 @@ import {
 import type { HookWorld } from '#hooks/contract.ts';
 import { runHook } from '#hooks/run-hook.ts';
 import { systemClock } from '#platform/clock.ts';
+import { pricesIn } from '../sandbox/backends/modal/rates.ts';
 import { roughQuote } from '../sandbox/backends/modal/rough-quote.ts';
 import { hostSession } from './host-session.ts';
 import { fateOfSandbox, readSandboxRecord } from './sandbox-fate.ts';
@@ -51,7 +52,7 @@ function createWorld(env: Environment, cwd: string): HookWorld {
     defaultBackend: defaultBackendIn(env),
     async quoteOf(backend, options) {
       if (backend !== 'modal') return undefined;
-      return roughQuote(options);
+      return roughQuote(options, pricesIn(variable(env, 'GLOVEBOX_MODAL_PRICES')));
     },
     readSandbox: (id) => readSandboxRecord(dir, id),
     fateOf: (id) => fateOfSandbox(dir, id),
@@ -59,6 +60,11 @@ function createWorld(env: Environment, cwd: string): HookWorld {
       const { hubIdentity } = await import('./hub-identity.ts');
       return hubIdentity(env, dir, systemClock.now(), signal);
     },
+    async flavors(signal) {
+      const { hubPrices } = await import('./hub-prices.ts');
+      return hubPrices(env, dir, systemClock.now(), signal);
+    },
+    jobNamespace: variable(env, 'GLOVEBOX_HF_NAMESPACE') ?? variable(env, 'HF_NAMESPACE'),
     uploads: {
       isOn: isUploadWanted(env),
       repo: variable(env, UPLOAD_VARIABLES.repo.env) ?? variable(env, UPLOAD_VARIABLES.repo.old),

@@ -1,7 +1,7 @@
 /** Asks the Hub what became of a Job that was paid for, for the ledger. */
 import { isGloveboxError } from '#core/errors.ts';
 import type { HubContext } from '#hub/context.ts';
-import { REQUEST_LABEL } from '#hub/jobs/create-job.ts';
+import { REQUEST_LABEL } from '#hub/jobs/if-unanswered.ts';
 import { getJob } from '#hub/jobs/get-job.ts';
 import { isFinal, type Job } from '#hub/jobs/job.ts';
 import { listJobs } from '#hub/jobs/list-jobs.ts';

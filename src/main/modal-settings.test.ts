@@ -16,6 +16,15 @@ it('gives a sandbox the Hub token that the user gave to Glovebox, wherever that 
   expect([none.hubToken, none.variables['HF_TOKEN']]).toEqual([undefined, undefined]);
 });
 
+it('reads the prices that the user has set', async () => {
+  const { prices } = await settings({ GLOVEBOX_MODAL_PRICES: 'T4=0.59, core=0.1419 gib=0.0242' });
+  expect(prices).toEqual(['T4=0.59', 'core=0.1419', 'gib=0.0242']);
+  expect((await settings({})).prices).toEqual([]);
+  await expect(settings({ GLOVEBOX_MODAL_PRICES: 'T4=cheap' })).rejects.toMatchObject({
+    code: 'config/invalid',
+  });
+});
+
 it('names a token of Modal only when it is whole; else the SDK looks for one by itself', async () => {
   const half = await settings({ CLAUDE_PLUGIN_OPTION_MODAL_TOKEN_ID: 'ak-1' });
   expect(half.token).toBeUndefined();

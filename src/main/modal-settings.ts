@@ -14,6 +14,7 @@ export function modalSettings(config: Config, environment: Environment): ModalSe
     pythonDir: locatePythonFiles(),
     appName: config.get('modal.app'),
     environment: config.get('modal.environment'),
+    prices: config.get('modal.prices') ?? [],
     root: config.get('modal.root'),
     ...(id !== undefined && secret !== undefined && { token: { id, secret } }),
     // A sandbox asks for it by this name, wherever the user has put it.

@@ -14,15 +14,18 @@ export interface LiveRedactor {
   load(): Promise<Redactor>;
   /** At once, with what was known a moment ago: for texts of errors and logs. */
   redact(this: void, text: string): string;
+  /** Values that this process gave away as secrets. */
+  learn(values: readonly string[]): void;
 }
 
 export function createLiveRedactor(config: Config, env: Environment, clock: Clock): LiveRedactor {
   let current = createRedactor();
   let loadedMs = -Infinity;
   let loading: Promise<Redactor> | undefined;
+  const learned = new Set<string>();
 
   const load = (): Promise<Redactor> => {
-    loading ??= loadRedactor(sourcesOf(config, env))
+    loading ??= loadRedactor(sourcesOf(config, env, learned))
       .then((redactor) => {
         current = redactor;
         loadedMs = clock.monotonic();
@@ -41,6 +44,10 @@ export function createLiveRedactor(config: Config, env: Environment, clock: Cloc
       if (clock.monotonic() - loadedMs > STALE_MS && loading === undefined) void load();
       return current.text(text).value;
     },
+    learn(values) {
+      for (const value of values) learned.add(value);
+      loadedMs = -Infinity;
+    },
   };
 }
 
@@ -50,11 +57,18 @@ const SECRET_OPTIONS = [
   'papers.semantic_scholar_key',
   'network.proxy',
   'transcripts.token',
+  'jobs.token',
+  'jobs.proxy_token',
 ] as const;
 
-function sourcesOf(config: Config, env: Environment): Parameters<typeof loadRedactor>[0] {
+function sourcesOf(
+  config: Config,
+  env: Environment,
+  learned: Iterable<string>,
+): Parameters<typeof loadRedactor>[0] {
   const tokenFile =
     config.getOrDefault('hub.token_file') ?? path.join(config.getOrDefault('hub.home'), 'token');
-  const values = SECRET_OPTIONS.flatMap((key) => config.getOrDefault(key)?.reveal() ?? []);
+  const configured = SECRET_OPTIONS.flatMap((key) => config.getOrDefault(key)?.reveal() ?? []);
+  const values = [...configured, ...learned];
   return { env, dir: config.getOrDefault('dir'), tokenFiles: [tokenFile], values };
 }

@@ -174,6 +174,7 @@ async function hasReceipt(
     tool: call.tool,
     argsHash: call.argsHash,
     scriptSha256: operation.scriptSha256,
+    namespace: operation.namespace,
     amountMicroUsd: amountOf(operation),
   });
 }

@@ -37,6 +37,8 @@ export interface LedgerEntry extends Reservation {
   readonly state: 'reserved' | 'attached' | 'settled' | 'released';
   /** What counts: reserved while it is open, the real cost afterwards. */
   readonly countsMicroUsd: MicroUsd;
+  /** Only of what stands for everything that a session did before: where its threshold was by then. It is of no day. */
+  readonly carriedThreshold?: MicroUsd;
 }
 
 export interface Spent {
@@ -73,6 +75,10 @@ function applyLine(entries: Map<string, LedgerEntry>, line: unknown): void {
   const { id, event } = line;
   if (event === 'reserve') {
     if (!entries.has(id)) entries.set(id, entryFrom(id, line));
+    return;
+  }
+  if (event === 'carry') {
+    entries.set(id, carriedFrom(id, line));
     return;
   }
   const entry = entries.get(id);
@@ -122,6 +128,45 @@ function entryFrom(id: string, line: Readonly<Record<string, unknown>>): LedgerE
   };
 }
 
+function carriedFrom(id: string, line: Readonly<Record<string, unknown>>): LedgerEntry {
+  const { session, at_ms: atMs } = line;
+  if (typeof session !== 'string' || typeof atMs !== 'number')
+    throw new TypeError('what is carried lacks something');
+  return {
+    id,
+    session,
+    atMs,
+    day: '',
+    tool: '',
+    operation: 'earlier',
+    argsHash: '',
+    namespace: undefined,
+    hardware: undefined,
+    unitMicroUsd: 0,
+    minutes: 0,
+    subject: undefined,
+    approval: 'auto',
+    state: 'settled',
+    amountMicroUsd: amountIn(line['amount']),
+    countsMicroUsd: amountIn(line['amount']),
+    carriedThreshold: amountIn(line['threshold']),
+  };
+}
+
+/** All lines of an entry, as they would have to be written again. */
+export function linesOf(entry: LedgerEntry): readonly object[] {
+  const { id, atMs, session, state, countsMicroUsd, subject, carriedThreshold } = entry;
+  if (carriedThreshold !== undefined) {
+    const amount = countsMicroUsd;
+    return [{ event: 'carry', id, at_ms: atMs, session, amount, threshold: carriedThreshold }];
+  }
+  const made = reserveLine(id, atMs, entry);
+  if (state === 'reserved') return [made];
+  if (state === 'attached') return [made, { event: 'attach', id, at_ms: atMs, subject }];
+  if (state === 'released') return [made, { event: 'release', id, at_ms: atMs }];
+  return [made, { event: 'settle', id, at_ms: atMs, amount: countsMicroUsd }];
+}
+
 /** The line that makes an entry. */
 export const reserveLine = (id: string, atMs: number, it: Reservation): object => ({
   event: 'reserve',
@@ -168,6 +213,7 @@ export function thresholdOf(entries: readonly LedgerEntry[], session: string): M
   let threshold = FIRST_THRESHOLD;
   for (const entry of entries) {
     if (entry.session !== session) continue;
+    threshold = Math.max(threshold, entry.carriedThreshold ?? 0);
     const wasPerson = entry.approval !== 'auto' && entry.approval !== 'free';
     if (wasPerson && spent >= threshold) threshold = nextThreshold(spent, threshold);
     spent += entry.countsMicroUsd;

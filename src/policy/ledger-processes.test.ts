@@ -18,10 +18,12 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(dir, { recursive: true, force: true }));
 
-const start = (rounds: number, seed: number) =>
-  spawn(process.execPath, ['--import', 'tsx', PROGRAM, dir, String(rounds), String(seed)], {
+const start = (rounds: number, seed: number, ...more: readonly number[]) => {
+  const words = [rounds, seed, ...more].map(String);
+  return spawn(process.execPath, ['--import', 'tsx', PROGRAM, dir, ...words], {
     stdio: ['ignore', 'pipe', 'pipe'],
   });
+};
 
 it('12.3: two processes, one budget, 1,000 steps in an order of chance: never overspent', async () => {
   const ends = [1, 2].map(async (seed) => {
@@ -45,6 +47,22 @@ it('12.3: two processes, one budget, 1,000 steps in an order of chance: never ov
     const counted = entries.reduce((sum, { countsMicroUsd }) => sum + countsMicroUsd, 0);
     expect(counted).toBeLessThanOrEqual(5_000_000);
   }
+}, 60_000);
+
+it('5.1: written anew again and again by two processes, it stays short and loses nothing that either of them spent', async () => {
+  const ends = [1, 2].map(async (seed) => {
+    const child = start(60, seed, 5, 5);
+    let said = '';
+    child.stdout.on('data', (text: Buffer) => (said += text.toString()));
+    child.stderr.on('data', (text: Buffer) => (said += text.toString()));
+    await once(child, 'close');
+    return Number(/^counted (\d+)$/m.exec(said)?.[1] ?? Number.NaN);
+  });
+  const spent = (await Promise.all(ends)).reduce((sum, each) => sum + each, 0);
+  const entries = parseLedger(readFileSync(ledgerFile(dir), 'utf8'));
+  expect(entries.reduce((sum, { countsMicroUsd }) => sum + countsMicroUsd, 0)).toBe(spent);
+  expect(entries.some(({ carriedThreshold }) => carriedThreshold !== undefined)).toBe(true);
+  expect(entries.length).toBeLessThan(60);
 }, 60_000);
 
 it('12.4: killed between any two steps, every reservation that was acknowledged is there once', async () => {

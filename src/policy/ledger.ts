@@ -1,16 +1,18 @@
-/** What has been reserved and spent: an append-only file that all processes of the user share. */
+/** What has been reserved and spent: a file that all processes of the user share, appended to, and written anew when it is long. */
 import { randomBytes } from 'node:crypto';
 import { open } from 'node:fs/promises';
 import path from 'node:path';
 import { GloveboxError, messageOf } from '#core/errors.ts';
 import type { MicroUsd } from '#core/money.ts';
 import type { Clock } from '#platform/clock.ts';
-import { ensurePrivateFolder, readTextIfExists } from '#platform/files.ts';
+import { ensurePrivateFolder, readTextIfExists, writeFileAtomic } from '#platform/files.ts';
 import { withFileLock } from '#platform/lock.ts';
 import type { Caps } from './caps.ts';
 import type { Subject } from './contract.ts';
+import { foldEntries } from './ledger-fold.ts';
 import {
   dayOf,
+  linesOf,
   parseLedger,
   reserveLine,
   spentBy,
@@ -65,13 +67,16 @@ export interface Ledger {
   settle(id: string, amountMicroUsd: MicroUsd): Promise<void>;
 }
 
-export function createLedger({
-  dir,
-  clock,
-}: {
+export interface LedgerOptions {
   readonly dir: string;
   readonly clock: Clock;
-}): Ledger {
+  /** So many entries that are over make it worth to write the file anew. */
+  readonly foldAt?: number;
+}
+
+const FOLD_AT = 500;
+
+export function createLedger({ dir, clock, foldAt = FOLD_AT }: LedgerOptions): Ledger {
   const file = ledgerFile(dir);
 
   const entries = async (): Promise<readonly LedgerEntry[]> =>
@@ -100,8 +105,8 @@ export function createLedger({
 
     reserve: (reservation, caps) =>
       locked(async () => {
-        const before = await entries();
         const now = clock.now();
+        const before = await foldIfLong(file, await entries(), now, foldAt);
         const { left } = spendingIn(before, reservation.session, caps, now);
         const { amountMicroUsd } = reservation;
         if (left !== undefined && amountMicroUsd !== null && amountMicroUsd > left.leftMicroUsd)
@@ -125,6 +130,27 @@ export function createLedger({
     settle: (id, amount) =>
       change({ event: 'settle', id, at_ms: clock.now(), amount: Math.max(0, Math.ceil(amount)) }),
   };
+}
+
+/** Under the lock. Whoever reads meanwhile sees the file as it was, or as it is then; both say the same. */
+async function foldIfLong(
+  file: string,
+  entries: readonly LedgerEntry[],
+  nowMs: number,
+  foldAt: number,
+): Promise<readonly LedgerEntry[]> {
+  if (entries.length < foldAt) return entries;
+  const folded = foldEntries(entries, nowMs);
+  if (entries.length - folded.length < foldAt / 2) return entries;
+  const lines = folded.flatMap(linesOf).map((line) => `${JSON.stringify(line)}\n`);
+  const text = lines.join('');
+  // What could not be read again must not take the place of what can.
+  parseLedger(text);
+  return writeFileAtomic(file, text).then(
+    () => folded,
+    // It goes on as it was.
+    () => entries,
+  );
 }
 
 function spendingIn(

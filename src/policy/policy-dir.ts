@@ -8,4 +8,5 @@ export const receiptsDir = (dir: string): string => path.join(policyDir(dir), 'r
 export const approvalsDir = (dir: string): string => path.join(policyDir(dir), 'approvals');
 export const keyFile = (dir: string): string => path.join(policyDir(dir), 'receipt.key');
 export const capsFile = (dir: string): string => path.join(policyDir(dir), 'budget.json');
+export const pricesFile = (dir: string): string => path.join(policyDir(dir), 'prices.json');
 export const identityFile = (dir: string): string => path.join(policyDir(dir), 'identity.json');

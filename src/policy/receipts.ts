@@ -37,6 +37,8 @@ export interface Receipt {
   readonly tool: string;
   readonly argsHash: string;
   readonly scriptSha256: string | undefined;
+  /** Who pays, where that was shown: the server may be configured for another account than the hook knows of. */
+  readonly namespace?: string | undefined;
   /** The most it can cost, as it was shown; null: that nobody knows. 0: nothing. */
   readonly amountMicroUsd: MicroUsd | null;
   readonly permissionMode: string;
@@ -109,7 +111,8 @@ function covers(text: string, key: Buffer, claim: Claim, nowMs: number): boolean
     shown['toolUseId'] === claim.toolUseId &&
     shown['tool'] === claim.tool &&
     shown['argsHash'] === claim.argsHash &&
-    shown['scriptSha256'] === claim.scriptSha256;
+    shown['scriptSha256'] === claim.scriptSha256 &&
+    (shown['namespace'] === undefined || shown['namespace'] === claim.namespace);
   return isSame && isNoDearer(claim.amountMicroUsd, amountMicroUsd);
 }
 

@@ -2,34 +2,35 @@
 import { createHash } from 'node:crypto';
 import path from 'node:path';
 import type { Endpoint } from '#core/endpoint.ts';
-import { GloveboxError } from '#core/errors.ts';
 import { ensurePrivateFolder, writeFileAtomic } from '#platform/files.ts';
 
 /**
- * Makes a page in `folder` (0700, the page 0600) that redirects to a place of the server and returns the page's path. The same place
- * gets the same page, so opening it often leaves one file.
+ * The address that signs a browser in at the server and takes it to a place there. It holds the token.
  *
- * @param place below the base address, as `labPath` or `portPath` gives it.
- * @throws `server/refused` when the server takes no Jupyter token, so no browser can log in.
+ * @param place below the base address, as `labPath` or `portPath` gives it
+ * @returns undefined where the server wants headers that no browser sends.
+ */
+export function signInUrl({ baseUrl, headers }: Endpoint, place: string): string | undefined {
+  const token = /^token (\S+)$/i.exec(headers['Authorization'] ?? '')?.[1];
+  if (token === undefined || Object.keys(headers).length > 1) return undefined;
+  const url = new URL(place, baseUrl);
+  url.searchParams.set('token', token);
+  return url.href;
+}
+
+/**
+ * Makes a page in `folder` (0700, the page 0600) that leads to an address which signs a browser in, and returns the page's path. The
+ * same place gets the same page, so opening it often leaves one file.
  */
 export async function writeBrowserPage(
   folder: string,
-  endpoint: Endpoint,
+  url: string,
   place: string,
 ): Promise<string> {
-  const token = /^token (\S+)$/i.exec(endpoint.headers['Authorization'] ?? '')?.[1];
-  if (token === undefined) {
-    throw new GloveboxError(
-      'server/refused',
-      'This sandbox cannot be opened in a browser: its server takes no token.',
-    );
-  }
-  const url = new URL(place, endpoint.baseUrl);
-  url.searchParams.set('token', token);
   await ensurePrivateFolder(folder);
   const name = createHash('sha256').update(place).digest('hex').slice(0, 12);
   const file = path.join(folder, `${name}.html`);
-  await writeFileAtomic(file, page(url.href), { durable: false });
+  await writeFileAtomic(file, page(url), { durable: false });
   return file;
 }
 

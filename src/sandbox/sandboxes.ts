@@ -77,6 +77,7 @@ export class Sandboxes {
     this.#creation = new Creation({ registry, book, starts, views, follower, clock });
     this.waysIn = new WaysIn({
       dir,
+      clock,
       endpointSource: (id) => this.endpointSource(id),
       optionsOf: (id) => this.optionsOf(id),
     });

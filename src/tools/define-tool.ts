@@ -19,6 +19,7 @@ import type { ProjectTransfer } from '#shell/project-transfer.ts';
 import type { Interfaces } from '#workspace/interfaces.ts';
 import type { Workspace } from '#workspace/workspace.ts';
 import type { FoundSecret } from '#policy/redaction/find-secrets.ts';
+import type { Redactor } from '#policy/redaction/redactor.ts';
 import type { Transfer } from '#shell/transfer.ts';
 import type { AskPerson, Authorize, CallOrigin } from './authorize.ts';
 
@@ -54,6 +55,10 @@ export interface ToolServices {
   readonly spend: SpendServices;
   /** Which kinds of secrets are in what is about to leave the machine, the exact values of this machine among them. */
   findSecrets(content: string | Uint8Array): Promise<readonly FoundSecret[]>;
+  /** With every secret that is known now, for what is shown redacted whatever is configured. Never rejects. */
+  loadRedactor(): Promise<Pick<Redactor, 'text'>>;
+  /** These values are secrets from now on: they go where they may be printed. */
+  learnSecrets(values: readonly string[]): void;
 }
 
 /** What is spent, as answers tell it. */

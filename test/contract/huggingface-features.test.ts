@@ -2,6 +2,8 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { startBrowserView } from '#platform/browser-view.ts';
+import { systemClock } from '#platform/clock.ts';
 import { MARK as LABEL } from '#sandbox/rented/marks.ts';
 import type { FakeJob } from '../fakes/hub/fake-job.ts';
 import { startFakeService } from '../fakes/hub/fake-service.ts';
@@ -81,6 +83,22 @@ test('33, 34: asks for an open port, a limit and labels; tokens are secrets; a c
   // The Hub token alone opens nothing.
   const bearer = { ...endpoint, headers: { Authorization: `Bearer ${JOB_TOKEN}` } };
   expect((await ask(bearer, 'GET', 'api/status')).status).toBe(403);
+
+  // SEC8: a browser gets there too, through the view. JupyterLab itself writes the token of its server into the page.
+  const view = await startBrowserView(
+    { endpoint: async () => endpoint, path: 'lab', clock: systemClock },
+    never(),
+  );
+  const entered = await fetch(view.url, { redirect: 'manual' });
+  const cookie = entered.headers.getSetCookie()[0]?.split(';')[0] ?? '';
+  const browser = { baseUrl: new URL('/', view.url).href, headers: { cookie } };
+  const viewed = await startRawKernel(browser, 'viewed.ipynb');
+  expect(await viewed.execute('6 * 7')).toBe('ok');
+  await viewed.leave();
+  const page = await (await fetch(`${browser.baseUrl}lab`, { headers: browser.headers })).text();
+  expect(page).toContain('JupyterLab');
+  expect(page).not.toContain(JOB_TOKEN);
+  view.close();
 
   const foreign = await startFakeService('foreign');
   if (proxy !== undefined) proxy.redirectTo = `${foreign.url}/api/status`;

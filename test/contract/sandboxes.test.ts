@@ -353,7 +353,9 @@ describe('stop, logs, pages and records', () => {
     rig = await makeLocalRig();
     const sandboxes = service();
     const view = await sandboxes.ensureLocal(rig.projectDir, waiting());
-    const page = await sandboxes.waysIn.openPage(view.id, 'notebooks/a & b.ipynb', never());
+    const opened = await sandboxes.waysIn.openPage(view.id, 'notebooks/a & b.ipynb', never());
+    const { page } = opened;
+    expect(opened.view).toBeUndefined();
     expect((await stat(page)).mode & 0o077).toBe(0);
     const html = await readFile(page, 'utf8');
     const href = /url=([^"]+)"/.exec(html)?.[1]?.replaceAll('&amp;', '&') ?? '';

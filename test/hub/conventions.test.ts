@@ -14,6 +14,7 @@ import { PAPER } from '../fakes/hub/paper-routes.ts';
 import { call, callError } from '../mcp/call.ts';
 import { ALL_CALLS, CALLS, startAllResearch } from '../rigs/research-calls.ts';
 import type { ResearchWorld } from '../rigs/research-world.ts';
+import { startJobsWorld } from './jobs-world.ts';
 
 const RESEARCH = new Set(CALLS.map(([name]) => name));
 
@@ -298,6 +299,37 @@ describe('slow and broken services', () => {
     slow.services.hub.fail(/.*/, answer, 9);
     expect(await callError(slow.client, 'hf_papers', { operation: 'trending' })).toMatch(expected);
   });
+});
+
+it('2.7: doctor asks the Hub what its token is good for; without one it asks nobody', async () => {
+  const { services } = await startJobsWorld();
+  const folder = mkdtempSync(path.join(tmpdir(), 'glovebox-doctor-'));
+  const ask = async (vars: object) => {
+    const env = { HOME: folder, GLOVEBOX_DIR: folder, ...services.env, ...vars };
+    const config = await loadConfig({ env, cwd: folder, projectDir: folder });
+    const { signal } = new AbortController();
+    return createDoctorProbes(env, () => folder).huggingface(config, signal);
+  };
+  expect(await ask({})).toEqual({ kind: 'no-token' });
+  expect(services.hub.requests).toEqual([]);
+  expect(await ask({ HF_TOKEN: TEST_TOKENS.hub })).toEqual({
+    kind: 'account',
+    source: 'HF_TOKEN',
+    name: 'me',
+    organisations: ['org'],
+    role: undefined,
+    namespace: 'me',
+    openJobs: 0,
+    flavors: 7,
+    hasLivePrices: true,
+  });
+  expect(
+    await ask({ HF_TOKEN: 'hf_ofNobody', GLOVEBOX_DIR: path.join(folder, 'b') }),
+  ).toMatchObject({
+    kind: 'failed',
+    hint: expect.stringContaining('settings/tokens'),
+  });
+  rmSync(folder, { recursive: true });
 });
 
 it('2.7: doctor names the source of each token, and never its value', async () => {

@@ -60,6 +60,10 @@ describe('ps, inspect, hardware', () => {
       /Job me\/job0001: ERROR[^]*command: false[^]*Job me\/job0002: RUNNING[^]*command: sleep 60/,
     );
     expect(details.text).toContain('limit 30 min');
+    expect(details.text).not.toContain('shell:');
+    await call(client, tool, { operation: 'run', command: ['sleep', '60'], ssh: true });
+    const open = await call(client, tool, { operation: 'inspect', job_id: 'job0003' });
+    expect(open.text).toContain('shell: ssh ssh://job0003@ssh.hf.jobs (wants a key');
   });
 
   it('4.1: tells the hardware of the Hub without a token; what is not the Hub speaking is marked', async () => {
@@ -134,6 +138,22 @@ describe('scheduled', () => {
       'must be one of',
     );
   });
+});
+
+it('6.3: a schedule is never sent twice either: a lost answer is looked up by its label', async () => {
+  const world = await startJobsWorld();
+  const args = { operation: 'scheduled run', script: 'print(1)', schedule: '@daily' };
+  world.fake.losesReply = true;
+  expect((await call(world.client, tool, args)).text).toContain('Scheduled me/sch1: @daily');
+  world.services.hub.fail(/\/api\/scheduled-jobs\/me/, { status: 500 });
+  expect(await callError(world.client, tool, args)).toContain('was not submitted');
+  world.services.hub.fail(/\/api\/scheduled-jobs\/me/, { status: 500 }, 4);
+  expect(await callError(world.client, tool, args)).toMatch(
+    /^\[job\/unconfirmed\][^]*glovebox-request=/,
+  );
+  expect(world.fake.schedules.size).toBe(1);
+  const posts = world.services.hub.requests.filter(({ method }) => method === 'POST');
+  expect(posts).toHaveLength(3);
 });
 
 it('2.4: takes what models write for lists and objects', async () => {

@@ -1,6 +1,9 @@
 /** An agent on Hugging Face: a notebook in a Job that survives the server, Jobs within a budget, and no token where it does not belong. */
-import { readdirSync, readFileSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
+import { text as readText } from 'node:stream/consumers';
 import { expect, it, onTestFinished } from 'vitest';
 import { tools } from '#tools/index.ts';
 import { addJobs, type FakeJobs } from '../fakes/hub/fake-jobs.ts';
@@ -13,6 +16,21 @@ import { call, callError, idOf } from './call.ts';
 import { connect } from './harness.ts';
 
 const TOKEN = 'hf_tokenOfTheAgent00000000000000000';
+const HOOK = path.resolve(import.meta.dirname, '../../src/bin/hook.ts');
+
+/** What the hook of a process of its own writes; it has to end well. */
+async function askHook({ env }: World, input: object): Promise<string> {
+  const child = spawn(process.execPath, ['--import', 'tsx', HOOK, 'PreToolUse'], {
+    cwd: path.resolve(import.meta.dirname, '../..'),
+    env,
+  });
+  child.stdin.end(JSON.stringify(input));
+  const outputs = Promise.all([readText(child.stdout), readText(child.stderr)]);
+  const [code] = await once(child, 'close');
+  const [stdout, stderr] = await outputs;
+  expect([code, stderr]).toEqual([0, '']);
+  return stdout;
+}
 
 /** Kernels have it, and nothing that is kept may. */
 const KERNEL_SECRET = 'wb-4f9A-secret-of-the-kernel-77';
@@ -25,7 +43,10 @@ interface Lab {
   readonly newClient: () => Promise<Awaited<ReturnType<typeof connect>>['client']>;
 }
 
-async function startLab(budgetUsd: string): Promise<Lab> {
+async function startLab(
+  budgetUsd: string,
+  vars: Readonly<Record<string, string>> = {},
+): Promise<Lab> {
   const hub = await startFakeService('hub');
   hub.on('GET', /\/api\/whoami-v2/, () => ({ json: { name: 'me', orgs: [] } }));
   const PATH = `${path.dirname(testPython())}${path.delimiter}${process.env['PATH'] ?? ''}`;
@@ -38,6 +59,7 @@ async function startLab(budgetUsd: string): Promise<Lab> {
     GLOVEBOX_YOLO: '1',
     GLOVEBOX_BUDGET_USD: budgetUsd,
     CLAUDE_CODE_SESSION_ID: 'one-conversation',
+    ...vars,
   });
   onTestFinished(async () => {
     await world.end();
@@ -137,4 +159,67 @@ it('5.3: the budget refuses the Job that would exceed it and lets the one that f
   // One minute that it ran, and one for its billed start.
   expect(ended.text).toContain('spent or reserved $0.05 of $2.00 this session');
   expect((await call(two, 'hf_jobs', sleeping)).text).toContain('$1.55 of $2.00');
+});
+
+it('5.2, 5.3: of two servers that ask at once, each for more than half of the budget, exactly one gets it', async () => {
+  const { fake, newClient } = await startLab('2');
+  const clients = [await newClient(), await newClient()];
+  const job = { operation: 'run', command: ['sleep', '60'], hardware_flavor: 'a10g-large' };
+  const results = await Promise.all(
+    clients.map((client) =>
+      client.callTool({ name: 'hf_jobs', arguments: { ...job, timeout: '1h' } }),
+    ),
+  );
+  const texts = results.map(({ content }) => JSON.stringify(content));
+  expect(results.filter(({ isError }) => isError !== true)).toHaveLength(1);
+  expect(texts.join()).toContain('spent or reserved $1.50 of $2.00 this session');
+  expect(texts.join()).toContain('[policy/over-budget] $1.50 needed, $0.50 left of the $2.00');
+  expect(fake.jobs.size).toBe(1);
+  // What is left is exactly enough: equal is allowed.
+  const [, other] = clients;
+  if (other === undefined) return;
+  const rest = await call(other, 'hf_jobs', { ...job, timeout: '20m' });
+  expect(rest.text).toContain('spent or reserved $2.00 of $2.00 this session');
+});
+
+it('3.4, 3.5, 6: the hook asks with what the checks found, and the server takes that for asked, once and for this script only', async () => {
+  const { fake, newClient, world } = await startLab('5', { GLOVEBOX_YOLO: '0' });
+  const client = await newClient();
+  const script = 'from trl import SFTTrainer\nSFTTrainer().train()\n';
+  writeFileSync(path.join(world.projectDir, 'train.py'), script);
+  const args = {
+    operation: 'run',
+    script: './train.py',
+    dependencies: ['trl'],
+    hardware_flavor: 'a10g-large',
+    timeout: '2h',
+  };
+  const said = await askHook(world, {
+    hook_event_name: 'PreToolUse',
+    permission_mode: 'default',
+    session_id: 'one-conversation',
+    tool_use_id: 'toolu_job',
+    tool_name: 'mcp__plugin_glovebox_glovebox__hf_jobs',
+    tool_input: args,
+  });
+  expect(said).toContain('"permissionDecision":"ask"');
+  expect(said).toMatch(/max\. \$3\.00\\nlimit {6}2 h: 120 min x \$0\.0250/);
+  expect(said).toContain('[high] it trains and saves nothing');
+  const run = (file: string) => {
+    writeFileSync(path.join(world.projectDir, 'train.py'), file);
+    return client.callTool({
+      name: 'hf_jobs',
+      arguments: args,
+      _meta: { 'claudecode/toolUseId': 'toolu_job' },
+    });
+  };
+  const ran = await run(script);
+  expect([ran.isError === true, JSON.stringify(ran.content)]).toEqual([
+    false,
+    expect.stringContaining('Warning R1 [high]'),
+  ]);
+  expect(fake.jobs.size).toBe(1);
+  for (const file of [script, `${script}# changed`])
+    expect(JSON.stringify((await run(file)).content)).toContain('policy/needs-approval');
+  expect(fake.jobs.size).toBe(1);
 });

@@ -62,6 +62,8 @@ const noServices = async (): Promise<ToolServices> => ({
   authorize: z.custom<ToolServices['authorize']>().parse(untouchable),
   spend: z.custom<ToolServices['spend']>().parse(untouchable),
   findSecrets: z.custom<ToolServices['findSecrets']>().parse(untouchable),
+  loadRedactor: z.custom<ToolServices['loadRedactor']>().parse(untouchable),
+  learnSecrets: z.custom<ToolServices['learnSecrets']>().parse(untouchable),
   projectDir: '/project',
 });
 

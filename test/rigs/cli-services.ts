@@ -83,8 +83,8 @@ export function fakeServices(
       stop: async (id) => note(`stop ${id}`, find(id)),
       logs: async (id, lines) => note(`logs ${id} ${lines}`, ['one', 'two']),
       waysIn: {
-        openPage: (id, notebook) => note(`openPage ${id} ${notebook}`, '/pages/x.html'),
-        openPort: (id, port) => note(`openPort ${id} ${port}`, '/pages/port.html'),
+        openPage: (id, notebook) => note(`openPage ${id} ${notebook}`, { page: '/pages/x.html' }),
+        openPort: (id, port) => note(`openPort ${id} ${port}`, { page: '/pages/port.html' }),
       },
       ...sandboxParts,
     },

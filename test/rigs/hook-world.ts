@@ -23,6 +23,8 @@ export function hookWorld(
     sessionId: 's1',
     settings: readPolicySettings(vars),
     defaultBackend: undefined,
+    flavors: async () => undefined,
+    jobNamespace: undefined,
     quoteOf: async () => undefined,
     readSandbox: async () => undefined,
     fateOf: async () => undefined,

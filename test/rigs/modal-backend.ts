@@ -67,6 +67,7 @@ export async function makeModalRig(faults: Partial<Faults> = {}): Promise<ModalR
     dir,
     pythonDir: path.join(repository, 'python'),
     appName: 'glovebox-test',
+    prices: [],
     root: 'nowhere',
     variables: {},
     hubUrl: 'http://127.0.0.1:1',

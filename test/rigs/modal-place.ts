@@ -4,6 +4,7 @@ import { onTestFinished } from 'vitest';
 import { startFakeModal, type FakeModal } from '../fakes/modal/fake-modal.mjs';
 import { startModelHub } from '../fakes/model-hub.ts';
 import { testCertificate } from './modal-backend.ts';
+import { MODAL_PRICES } from './modal-prices.ts';
 import { testPython } from './python.ts';
 
 export interface ModalPlace {
@@ -51,5 +52,6 @@ export async function startModalWithModel(home: string): Promise<ModalPlace> {
   });
   onTestFinished(() => hub.close());
   // What is rented here is a process of this machine: the budget agrees to it. `policy.test.ts` is about the questions.
-  return { fake, env: { ...env, GLOVEBOX_YOLO: '1', HF_ENDPOINT: hub.url } };
+  const spending = { GLOVEBOX_YOLO: '1', ...MODAL_PRICES };
+  return { fake, env: { ...env, ...spending, HF_ENDPOINT: hub.url } };
 }

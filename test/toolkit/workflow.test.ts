@@ -16,6 +16,7 @@ import type { Client } from '@modelcontextprotocol/client';
 import { startFakeModal } from '../fakes/modal/fake-modal.mjs';
 import { startModelHub } from '../fakes/model-hub.ts';
 import { call, callError, idOf, type Answer } from '../mcp/call.ts';
+import { MODAL_PRICES } from '../rigs/modal-prices.ts';
 import { prepareForKernels, startServer, unpackBundle } from '../rigs/bundle.ts';
 import { createCli } from '../rigs/cli.ts';
 import { freePort, testCertificate } from '../rigs/modal-backend.ts';
@@ -118,6 +119,7 @@ describe.skipIf(isUnable)('done when: an agent with a model', () => {
       NODE_EXTRA_CA_CERTS: process.env['NODE_EXTRA_CA_CERTS'] ?? '',
       // This client cannot ask anybody.
       GLOVEBOX_YOLO: '1',
+      ...MODAL_PRICES,
       GLOVEBOX_BUDGET_USD: '20',
       GLOVEBOX_MODAL_ROOT: '.',
       HF_ENDPOINT: hub.url,

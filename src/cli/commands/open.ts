@@ -1,7 +1,7 @@
 /** `glovebox open`: JupyterLab in the browser, signed in. */
 import path from 'node:path';
 import { GloveboxError } from '#core/errors.ts';
-import type { CliCommand } from '../command.ts';
+import type { CliCommand, CommandContext } from '../command.ts';
 import { EXIT } from '../exit-codes.ts';
 import type { CliServices } from '../host.ts';
 import { chooseSandbox } from '../sandbox-choice.ts';
@@ -31,7 +31,7 @@ export const open: CliCommand = {
     }
     const { sandboxId, notebook } = target;
     const { waysIn } = services.sandboxes;
-    const page =
+    const { page, view } =
       port === undefined
         ? await waysIn.openPage(sandboxId, notebook, context.signal)
         : await waysIn.openPort(sandboxId, port, context.signal);
@@ -42,9 +42,49 @@ export const open: CliCommand = {
       if (!print) context.say('There is no browser here. Open this file in one on this machine:');
       context.print(page);
     }
+    if (view !== undefined) await keepOpen(view, target.sandboxId, services, context);
     return EXIT.done;
   },
 };
+
+/** How often it is asked whether there is still something to see. */
+const LOOK_MS = 30_000;
+
+/** Until Ctrl-C, or until the sandbox has ended. */
+async function keepOpen(
+  view: { close(): void },
+  sandboxId: string,
+  { sandboxes }: CliServices,
+  context: CommandContext,
+): Promise<void> {
+  const { signal } = context;
+  context.say(
+    'The browser gets there through this command, with headers that it cannot send itself. Ctrl-C ends the view; kernels live on.',
+  );
+  try {
+    while (!signal.aborted) {
+      await pause(context);
+      // Who cannot be asked now may be asked again.
+      const now = await sandboxes.get(sandboxId, signal).catch(() => undefined);
+      if (now?.status.state !== 'ended') continue;
+      context.say(`Sandbox ${sandboxId} has ended, and the view with it.`);
+      return;
+    }
+  } finally {
+    view.close();
+  }
+}
+
+function pause({ host, signal }: CommandContext): Promise<void> {
+  return new Promise((resolve) => {
+    const cancel = host.clock.after(LOOK_MS, resolve);
+    const end = (): void => {
+      cancel();
+      resolve();
+    };
+    signal.addEventListener('abort', end, { once: true });
+  });
+}
 
 /** A session by id or notebook, a sandbox by id, else the project's newest session, else its sandbox. */
 async function toTarget(

@@ -274,6 +274,37 @@ describe('wait, stop, logs, open', () => {
     expect(newLines([], ['x'])).toEqual(['x']);
   });
 
+  it('open stays where the browser needs it to get there, until the sandbox has ended or Ctrl-C', async () => {
+    let closed = 0;
+    const view = { url: 'http://127.0.0.1:1/', close: () => void (closed += 1) };
+    const openPage = () => Promise.resolve({ page: '/pages/x.html', view });
+    const world = {
+      sandboxes: [sandboxView({ state: 'ended' }), sandboxView({}, { id: 'live' })],
+      parts: { waysIn: { openPage, openPort: openPage } },
+    };
+    const { clock } = fakeHost(world).host;
+    const hurried = {
+      ...clock,
+      now: () => 0,
+      monotonic: () => 0,
+      after: (ms: number, go: () => void) => {
+        if (ms === 30_000) setTimeout(go);
+        return () => undefined;
+      },
+    };
+    const sessions = [sessionView()];
+    const over = await runFake(['open'], { ...world, sessions, host: { clock: hurried } });
+    expect([over.code, closed]).toEqual([0, 1]);
+    expect(over.err).toContain('Sandbox local-lab has ended, and the view with it.');
+    const { host, stderr, interrupt } = fakeHost(world);
+    const running = runCli(['open', 'live'], host);
+    await expect.poll(() => stderr.text).toContain('Ctrl-C ends the view');
+    expect(closed).toBe(1);
+    interrupt();
+    await running;
+    expect(closed).toBe(2);
+  });
+
   it('open finds the notebook of a session, and prints the page where there is no browser', async () => {
     const world = { sandboxes: [sandboxView()], sessions: [sessionView()] };
     expect((await runFake(['open'], world)).calls).toContain(

@@ -44,6 +44,7 @@ export const jobAnswer = jobSpecAnswer.extend({
     stage: z.string(),
     message: optionalText,
     exposeUrls: listOf(z.string()),
+    sshUrl: optionalText,
   }),
   durations: optional(z.object({ runningSecs: optionalNumber, totalSecs: optionalNumber })),
   owner: who,

@@ -4,6 +4,7 @@ import type { HubContext } from '../context.ts';
 import { checkHubAnswer } from '../failures.ts';
 import { listAnswer, optional, optionalFlag, optionalText } from '../lenient.ts';
 import { askHub, nextPageOf, type HubAnswer } from '../request.ts';
+import { ifUnanswered, REQUEST_LABEL } from './if-unanswered.ts';
 import { jobName, jobSpecAnswer, type JobRef, type JobRequest } from './job.ts';
 
 const scheduledAnswer = z.object({
@@ -22,6 +23,7 @@ const scheduledAnswer = z.object({
 export type ScheduledJob = z.output<typeof scheduledAnswer>;
 
 const list = listAnswer(scheduledAnswer);
+const MAX_SEARCHED = 1000;
 
 export interface ScheduleRequest {
   readonly jobSpec: JobRequest;
@@ -36,7 +38,7 @@ const pathOf = ({ namespace, id }: JobRef): string =>
   `${root(namespace)}/${encodeURIComponent(id)}`;
 const wordsOf = (ref: JobRef): string => `the scheduled Job ${jobName(ref)}`;
 
-/** Sent once. */
+/** Sent once; one that was not answered is looked for by the label of its request. @throws GloveboxError as `ifUnanswered`. */
 export async function createScheduledJob(
   hub: HubContext,
   namespace: string,
@@ -52,7 +54,18 @@ export async function createScheduledJob(
     what: `a scheduled Job of ${namespace}`,
     scope: 'write' as const,
   };
-  return (await askHub(hub, question, signal)).data;
+  const value = request.jobSpec.labels[REQUEST_LABEL] ?? '';
+  const unanswered = {
+    what: 'the scheduled Job',
+    label: `${REQUEST_LABEL}=${value}`,
+    page: `${hub.hosts().hub}/jobs/${namespace}`,
+    find: async () => {
+      const all = await listScheduledJobs(hub, namespace, MAX_SEARCHED, signal);
+      return all.find(({ jobSpec }) => jobSpec.labels?.[REQUEST_LABEL] === value);
+    },
+  };
+  const sent = askHub(hub, question, signal).then(({ data }) => data);
+  return ifUnanswered(sent, unanswered, signal);
 }
 
 export async function listScheduledJobs(

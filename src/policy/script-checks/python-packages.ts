@@ -89,6 +89,13 @@ const BRINGS: Readonly<Record<string, readonly string[]>> = {
   'lm-eval': [...TRANSFORMERS, ...ACCELERATE, ...DATASETS, 'evaluate', 'scikit-learn'],
 };
 
+/** A list that was written as one text with commas, of which those inside a requirement (`torch>=2,<3`) separate nothing. */
+export const splitRequirements = (text: string): readonly string[] =>
+  text
+    .split(/,(?!\s*[<>=!~])(?![^[]*\])/)
+    .map((part) => part.trim())
+    .filter((part) => part !== '');
+
 /** `Torch_Vision[extra]>=1` -> `torch-vision`. An address gives the name after `#egg=` or before `@`, else nothing. */
 export function packageName(requirement: string): string | undefined {
   const text = requirement.trim();

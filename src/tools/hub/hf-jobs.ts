@@ -22,7 +22,7 @@ const input = z.strictObject({
   script_args: wideWords('Arguments of script.'),
   dependencies: wideRequirements('Packages of script, e.g. ["trl","torch>=2.4,<3"].'),
   python: wideText('Python version of script.'),
-  command: wideWords('run: program and arguments in image; no shell reads them.'),
+  command: wideWords('run: program and arguments in image; no shell.'),
   image: wideText('Docker image, or URL of a Space.'),
   hardware_flavor: wideText('As hardware lists them. Default: cpu-basic.'),
   timeout: wideTimeLimit('When the Hub ends it: 90s, 2h, 1h30m. Default: 30m.'),
@@ -40,6 +40,8 @@ const input = z.strictObject({
   volumes: wideVolumes('Repositories and buckets to mount.'),
   expose: wideIntList('run: ports to open to who holds a Hub token.'),
   ssh: wideBoolean('run: open SSH. Default: false.'),
+  trackio_space_id: wideText('run: Space to log to; made, private.'),
+  trackio_project: wideText('Its project.'),
   wait_seconds: wideInt('run, logs, wait: follow for so long. Default: 0; wait: 60.', {
     min: 0,
     max: 120,
@@ -48,13 +50,13 @@ const input = z.strictObject({
   scheduled_job_id: wideText('Id or owner/id.'),
   schedule: wideText('scheduled run: five fields of cron, or @daily ...'),
   suspend: wideBoolean('scheduled run: begin suspended.'),
-  concurrency: wideBoolean('scheduled run: start it while the one before runs.'),
+  concurrency: wideBoolean('scheduled run: runs may overlap.'),
   all: wideBoolean('ps: ended ones too.'),
   status: wideText('ps: one stage, such as ERROR.'),
   limit: wideInt('ps. Default: 20.', { min: 1, max: 100 }),
   cursor: wideText('ps, logs, wait: goes on, as the answer before says.'),
   tail: wideInt('logs: last lines. Default: 100.', { min: 1, max: 5000 }),
-  since: wideText('logs: not before this time, ISO 8601.'),
+  since: wideText('logs: from this ISO 8601 time.'),
   grep: wideText('logs: text or /regex/.'),
   max_chars: maxChars,
 });
@@ -66,8 +68,8 @@ export const hfJobs = defineTool({
   toolset: 'hub',
   title: 'Jobs on the Hugging Face Hub',
   description:
-    'Runs scripts on rented hardware of the Hugging Face Hub. run starts one, logs and wait follow it, ps, inspect, cancel; hardware: flavors, prices, what fits which model (no token needed); scheduled run/ps/inspect/delete/suspend/resume. What costs or ends something needs the agreement of the user. ' +
-    'Before training: find a working reference first; inspect the dataset; smoke-test in a sandbox, or say why not. Storage is lost at the end: push_to_hub with hub_model_id. Set timeout (2h or more for training). Track with trackio and give its URL. One Job before a batch. ' +
+    'Runs scripts on rented hardware of the Hugging Face Hub. run starts one, logs and wait follow it, ps, inspect, cancel; hardware: flavors, prices, what fits which model (no token needed); scheduled run/ps/inspect/delete/suspend/resume. The user is asked about cost and ends. ' +
+    'Before training: find a working reference; inspect the dataset; smoke-test in a sandbox, or say why not. Storage is lost at the end: push_to_hub with hub_model_id. Set timeout (2h or more for training). Track with trackio and give its URL. One Job before a batch. ' +
     'Out of memory, in this order: smaller per-device batch with the same effective one; gradient checkpointing; a larger GPU. Never change method, max_length or dataset silently.',
   input,
   hints: { readOnly: false, destructive: true, idempotent: false, openWorld: true },

@@ -215,7 +215,9 @@ export function addJobs(hub: FakeService, options: FakeJobsOptions): FakeJobs {
     const suspend = parsed.data.suspend ?? false;
     const schedule = { id, body: parsed.data, suspend, lastJob: undefined };
     schedules.set(id, schedule);
-    return { json: tell(schedule) };
+    if (!fake.losesReply) return { json: tell(schedule) };
+    fake.losesReply = false;
+    return { json: tell(schedule), cutAfterBytes: 5 };
   });
   on('GET', new RegExp(`\\/api\\/scheduled-jobs${NS}`), () => ({
     json: [...schedules.values()].map(tell),

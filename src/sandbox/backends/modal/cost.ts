@@ -1,13 +1,8 @@
 /** What a sandbox costs per hour and at the most. Pure. */
 import { GloveboxError } from '#core/errors.ts';
-import {
-  CORE_USD_PER_HOUR,
-  DEFAULT_CORES,
-  DEFAULT_MEMORY_MIB,
-  findGpu,
-  GIB_USD_PER_HOUR,
-} from './hardware.ts';
+import { DEFAULT_CORES, DEFAULT_MEMORY_MIB } from './hardware.ts';
 import type { ModalOptions } from './options.ts';
+import type { Rates } from './rates.ts';
 
 type Machine = Pick<
   ModalOptions,
@@ -17,20 +12,29 @@ type Machine = Pick<
 export interface MachinePrice {
   /** Absent when it is not known: then it is never taken for free. */
   readonly usdPerHour?: number;
+  /** Every part of it is a price that the user has set; else it is an estimate, and nobody spends by it without a person. */
+  readonly isSet: boolean;
   readonly remark?: string;
 }
 
 /** Modal charges the larger of what is asked for and what is used, so a limit counts and not a request. */
-export function priceOf(machine: Machine, gpu: string | undefined): MachinePrice {
-  if (machine.region !== undefined)
-    return { remark: 'a chosen region costs more, by a factor that is not known here' };
+export function priceOf(machine: Machine, gpu: string | undefined, rates: Rates): MachinePrice {
+  if (machine.region !== undefined) {
+    const remark = 'a chosen region costs more, by a factor that is not known here';
+    return { isSet: false, remark };
+  }
   const cores = machine.cpu_limit ?? machine.cpu ?? DEFAULT_CORES;
   const memoryMiB = machine.memory_limit_mib ?? machine.memory_mib ?? DEFAULT_MEMORY_MIB;
-  const base = cores * CORE_USD_PER_HOUR + (memoryMiB / 1024) * GIB_USD_PER_HOUR;
-  if (gpu === undefined) return { usdPerHour: base };
-  const ofGpu = findGpu(gpu)?.usdPerHour;
-  if (ofGpu === undefined) return { remark: `the price of ${gpu} is not known` };
-  return { usdPerHour: base + ofGpu * machine.gpu_count };
+  const { core, gib } = rates;
+  const base = cores * core.usdPerHour + (memoryMiB / 1024) * gib.usdPerHour;
+  const isBaseSet = core.isSet && gib.isSet;
+  if (gpu === undefined) return { usdPerHour: base, isSet: isBaseSet };
+  const ofGpu = rates.gpu(gpu);
+  if (ofGpu === undefined) return { isSet: false, remark: `the price of ${gpu} is not known` };
+  return {
+    usdPerHour: base + ofGpu.usdPerHour * machine.gpu_count,
+    isSet: isBaseSet && ofGpu.isSet,
+  };
 }
 
 /** The most it can cost: Modal ends it at its time limit, whatever happens here. */
@@ -38,10 +42,10 @@ export const ceilingOf = (usdPerHour: number, lifetimeS: number): number =>
   (usdPerHour * lifetimeS) / 3600;
 
 /** @throws `sandbox/over-budget` when it could cost more than allowed, or when nobody knows. */
-export function checkBudget(options: ModalOptions, gpu: string | undefined): void {
+export function checkBudget(options: ModalOptions, gpu: string | undefined, rates: Rates): void {
   const limit = options.max_cost_usd;
   if (limit === undefined) return;
-  const { usdPerHour, remark } = priceOf(options, gpu);
+  const { usdPerHour, remark } = priceOf(options, gpu, rates);
   if (usdPerHour === undefined) {
     throw new GloveboxError(
       'sandbox/over-budget',

@@ -1,8 +1,7 @@
 /** The GPUs that Modal rents, with memory and price: data, dated, and shown as an estimate. */
 
-/** When the prices were read, and where. Modal's API tells none. */
-export const PRICE_SOURCE =
-  "estimate from Modal's price list of June 2026, https://modal.com/pricing";
+/** What the prices below are. Modal's API tells none, and not every one of them was read off its page. */
+export const PRICE_SOURCE = 'estimate of June 2026; see https://modal.com/pricing';
 
 export interface GpuKind {
   readonly name: string;

@@ -10,6 +10,7 @@ import { modalOffers } from './offers.ts';
 import { modalOptions } from './options.ts';
 import { quoteModal } from './prepare.ts';
 import { modalResources } from './resources.ts';
+import { ratesFrom } from './rates.ts';
 import type { ModalContext } from './settings.ts';
 import { layoutFor, startModal } from './start.ts';
 import { snapshotModal } from './snapshot.ts';
@@ -27,7 +28,7 @@ export function createModalBackend(modal: ModalContext): Backend {
 
     async offers(signal) {
       throwIfAborted(signal);
-      return modalOffers();
+      return modalOffers(ratesFrom(connection.settings().prices));
     },
 
     async quote(options, { projectDir, signal }) {

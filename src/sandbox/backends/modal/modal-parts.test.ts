@@ -17,6 +17,7 @@ import { weightBytes } from '#sandbox/models/weight-bytes.ts';
 import { checkMemory } from './models/memory.ts';
 import { gpuNames, modalOptions, type ModalOptions } from './options.ts';
 import { modalOffers } from './offers.ts';
+import { ratesFrom } from './rates.ts';
 import { findRef, repositoryPaths } from './repositories.ts';
 import { SDK_VERSION } from './sdk-client.ts';
 import { packTar } from './tar.ts';
@@ -120,20 +121,37 @@ describe('options', () => {
 });
 
 describe('prices', () => {
+  const ESTIMATES = ratesFrom([]);
+
+  it('4.3: are known where the user has set every part of them, and estimates else', () => {
+    const set = ratesFrom(['T4=0.5', 'core=0.1', 'gib=0.02', 'B200+=7', 'no price', 'L4=x']);
+    const machine = { cpu: 2, memory_mib: 8192 };
+    const t4 = priceOf(options({ gpu: 'T4', gpu_count: 2, ...machine }), 'T4', set);
+    expect(t4).toEqual({ usdPerHour: expect.closeTo(2 * 0.5 + 2 * 0.1 + 8 * 0.02), isSet: true });
+    expect(priceOf(options(machine), undefined, set).isSet).toBe(true);
+    expect(priceOf(options({ gpu: 'B200+' }), 'B200+', set)).toMatchObject({ isSet: true });
+    expect(priceOf(options({ gpu: 'L4' }), 'L4', set)).toMatchObject({ isSet: false });
+    const half = ratesFrom(['T4=0.5']);
+    expect(priceOf(options({ gpu: 'T4' }), 'T4', half).isSet).toBe(false);
+    expect(priceOf(options({ gpu: 'T4', region: 'eu' }), 'T4', set)).not.toHaveProperty(
+      'usdPerHour',
+    );
+  });
+
   it('count limits rather than requests, and GPUs by number; what is unknown is absent', () => {
-    const one = priceOf(options({ gpu: 'L4' }), 'L4').usdPerHour ?? 0;
-    const two = priceOf(options({ gpu: 'L4', gpu_count: 2 }), 'L4').usdPerHour ?? 0;
+    const one = priceOf(options({ gpu: 'L4' }), 'L4', ESTIMATES).usdPerHour ?? 0;
+    const two = priceOf(options({ gpu: 'L4', gpu_count: 2 }), 'L4', ESTIMATES).usdPerHour ?? 0;
     expect(two - one).toBeCloseTo(0.8);
-    const small = priceOf(options({ cpu: 1 }), undefined).usdPerHour ?? 0;
-    const large = priceOf(options({ cpu: 1, cpu_limit: 9 }), undefined).usdPerHour ?? 0;
+    const small = priceOf(options({ cpu: 1 }), undefined, ESTIMATES).usdPerHour ?? 0;
+    const large = priceOf(options({ cpu: 1, cpu_limit: 9 }), undefined, ESTIMATES).usdPerHour ?? 0;
     expect(large - small).toBeCloseTo(8 * 0.1419);
-    expect(priceOf(options({ gpu: 'B200+' }), 'B200+').usdPerHour).toBeUndefined();
-    expect(priceOf(options({ region: 'eu' }), undefined).usdPerHour).toBeUndefined();
+    expect(priceOf(options({ gpu: 'B200+' }), 'B200+', ESTIMATES).usdPerHour).toBeUndefined();
+    expect(priceOf(options({ region: 'eu' }), undefined, ESTIMATES).usdPerHour).toBeUndefined();
     expect(ceilingOf(2, 1800)).toBe(1);
   });
 
   it('offers name every GPU, and a price only with its source', () => {
-    const offers = modalOffers();
+    const offers = modalOffers(ESTIMATES);
     expect(offers.map(({ name }) => name)).toEqual(['cpu', ...GPU_KINDS.map(({ name }) => name)]);
     for (const { usdPerHour, priceSource } of offers)
       expect(priceSource === undefined).toBe(usdPerHour === undefined);

@@ -1,9 +1,10 @@
-/** What Modal rents, with prices of a dated table. */
+/** What Modal rents, with what is known of prices. */
 import type { Offer } from '#sandbox/backend.ts';
 import { priceOf } from './cost.ts';
-import { DEFAULT_CORES, DEFAULT_MEMORY_MIB, GPU_KINDS, PRICE_SOURCE } from './hardware.ts';
+import { DEFAULT_CORES, DEFAULT_MEMORY_MIB, GPU_KINDS } from './hardware.ts';
+import { sourceWords, type Rates } from './rates.ts';
 
-export function modalOffers(): readonly Offer[] {
+export function modalOffers(rates: Rates): readonly Offer[] {
   const machine = {
     cpu: DEFAULT_CORES,
     cpu_limit: undefined,
@@ -14,10 +15,10 @@ export function modalOffers(): readonly Offer[] {
   };
   const sizes = { cpus: DEFAULT_CORES, memoryMiB: DEFAULT_MEMORY_MIB };
   const price = (gpu: string | undefined) => {
-    const { usdPerHour } = priceOf(machine, gpu);
+    const { usdPerHour, isSet } = priceOf(machine, gpu, rates);
     return usdPerHour === undefined
       ? {}
-      : { usdPerHour: Math.round(usdPerHour * 100) / 100, priceSource: PRICE_SOURCE };
+      : { usdPerHour: Math.round(usdPerHour * 100) / 100, priceSource: sourceWords(isSet) };
   };
   return [
     { name: 'cpu', description: 'no GPU (leave out gpu)', ...sizes, ...price(undefined) },

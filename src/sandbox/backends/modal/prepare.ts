@@ -4,12 +4,12 @@ import { renderBytes } from '#core/units.ts';
 import type { Layout } from '#sandbox/layout.ts';
 import type { Connection } from './connection.ts';
 import { ceilingOf, checkBudget, hardwareWords, priceOf } from './cost.ts';
-import { PRICE_SOURCE } from './hardware.ts';
 import type { PinnedRepository } from './image.ts';
 import { isKnownComplete } from './models/fetch.ts';
 import { checkMemory } from './models/memory.ts';
 import { planModels, type ModelsPlan } from '#sandbox/models/plan.ts';
 import { gpuNames, type ModalOptions } from './options.ts';
+import { ratesFrom, sourceWords } from './rates.ts';
 import { pinRepositories } from './repositories.ts';
 import type { ModalSdk } from './sdk.ts';
 import { secretsFor, type SortedSecrets } from './secrets.ts';
@@ -42,7 +42,8 @@ export async function prepare(
   const sdk = await connection.sdk();
   const names = gpuNames(options);
   const gpus = names.length === 0 ? [undefined] : names;
-  for (const gpu of gpus) checkBudget(options, gpu);
+  const rates = ratesFrom(connection.settings().prices);
+  for (const gpu of gpus) checkBudget(options, gpu, rates);
   const { hubUrl, hubToken, variables, dir } = connection.settings();
   const secrets = await secretsFor(options, variables, sdk, signal);
   const files = await gatherFiles(options.files, projectDir, signal);
@@ -81,7 +82,8 @@ export async function quoteModal(options: ModalOptions, context: PrepareContext)
       'a hidden model still shows its architecture and vocabulary, and its chat template may name who made it',
     );
   const [first, ...others] = gpus;
-  const { usdPerHour, remark } = priceOf(options, first);
+  const rates = ratesFrom(context.connection.settings().prices);
+  const { usdPerHour, isSet, remark } = priceOf(options, first, rates);
   if (remark !== undefined) remarks.push(remark);
   if (others.length > 0)
     remarks.push(`price of ${first}; others of the list may cost more or less`);
@@ -90,7 +92,8 @@ export async function quoteModal(options: ModalOptions, context: PrepareContext)
     ...(usdPerHour !== undefined && {
       usdPerHour,
       ceilingUsd: ceilingOf(usdPerHour, lifetimeS),
-      priceSource: PRICE_SOURCE,
+      priceSource: sourceWords(isSet),
+      isPriceFresh: isSet,
     }),
     limitS: lifetimeS,
     hardware: hardwareWords(options, first),

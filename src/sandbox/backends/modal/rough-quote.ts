@@ -1,7 +1,8 @@
 /** What a start would cost, from options as they were written: asks nobody and loads nothing, for a hook that has to answer at once. */
 import type { Quote } from '#sandbox/backend.ts';
 import { ceilingOf, hardwareWords, priceOf } from './cost.ts';
-import { findGpu, PRICE_SOURCE } from './hardware.ts';
+import { findGpu } from './hardware.ts';
+import { ratesFrom, sourceWords } from './rates.ts';
 
 /** `options.ts` has the same default; a test holds them equal. */
 const DEFAULT_LIFETIME_S = 3600;
@@ -9,7 +10,7 @@ const DEFAULT_LIFETIME_S = 3600;
 type Raw = Readonly<Record<string, unknown>>;
 
 /** The same price and limit as the quote that `start` is preceded by. Undefined: nobody could say from these options. */
-export function roughQuote(options: Raw): Quote | undefined {
+export function roughQuote(options: Raw, prices: readonly string[] = []): Quote | undefined {
   const { gpu: given, region } = options;
   const first: unknown = Array.isArray(given) ? given[0] : given;
   const cpu = number(options, 'cpu');
@@ -33,12 +34,13 @@ export function roughQuote(options: Raw): Quote | undefined {
     region: typeof region === 'string' ? region : undefined,
   };
   const limitS = lifetime ?? DEFAULT_LIFETIME_S;
-  const { usdPerHour, remark } = priceOf(machine, gpu);
+  const { usdPerHour, isSet, remark } = priceOf(machine, gpu, ratesFrom(prices));
   return {
     ...(usdPerHour !== undefined && {
       usdPerHour,
       ceilingUsd: ceilingOf(usdPerHour, limitS),
-      priceSource: PRICE_SOURCE,
+      priceSource: sourceWords(isSet),
+      isPriceFresh: isSet,
     }),
     limitS,
     hardware: hardwareWords(machine, gpu),

@@ -14,6 +14,8 @@ export interface ModalSettings {
   readonly environment?: string | undefined;
   /** Instead of what the SDK finds by itself: its variables, its profile. */
   readonly token?: { readonly id: string; readonly secret: string };
+  /** What the user knows of Modal's prices: see `rates.ts`. */
+  readonly prices: readonly string[];
   /** The folder inside a sandbox below which everything of ours is. */
   readonly root: string;
   /** The user's variables, for secrets that are named in options. */

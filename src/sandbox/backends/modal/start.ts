@@ -9,6 +9,7 @@ import { untilAnswering } from '#sandbox/rented/until-answering.ts';
 import type { ModalAttempt } from './attempt.ts';
 import type { Connection } from './connection.ts';
 import { priceOf } from './cost.ts';
+import { ratesFrom } from './rates.ts';
 import { baseImageOf, planImage, planOnSnapshot } from './image.ts';
 import { machineSpec } from './machine-spec.ts';
 import { fetchWeights, forgetWeights } from './models/fetch.ts';
@@ -57,14 +58,14 @@ async function bringUp(modal: ModalAttempt): Promise<void> {
     signal,
     (line) => report({ message: `image: ${line}`.slice(0, 200) }),
   );
-  const { hubUrl } = connection.settings();
+  const { hubUrl, prices } = connection.settings();
   const fetching = { connection, sdk, layout, hubUrl, secrets: secrets.download, signal, report };
   await fetchWeights(models.weights, fetching);
   for (const [at, gpu] of gpus.entries()) {
     try {
       await rent(attempt, {
         hardware: gpu,
-        usdPerHour: priceOf(options, gpu).usdPerHour,
+        usdPerHour: priceOf(options, gpu, ratesFrom(prices)).usdPerHour,
         port: layout.port,
         lifetimeMs: options.max_lifetime_seconds * 1000,
         capacityMs: options.capacity_timeout_seconds * 1000,

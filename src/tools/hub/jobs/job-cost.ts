@@ -1,5 +1,6 @@
 /** What a Job can cost at most, from the Hub's own prices. */
 import { renderUsd } from '#core/money.ts';
+import { renderDuration } from '#core/units.ts';
 import type { Flavor, Hardware } from '#hub/jobs/hardware.ts';
 import { costOf, estimate, type Estimate } from '#policy/cost.ts';
 
@@ -16,7 +17,10 @@ export function estimateJob(
 ): Estimate {
   const unitMicroUsd = flavor?.microUsdPerMinute;
   if (unitMicroUsd === undefined) return estimate({ unknown: 'the Hub tells no price of it' }, use);
-  const words = 'date' in age ? `published list of ${age.date}` : 'price list of Hugging Face';
+  const words =
+    'date' in age
+      ? `bundled table of ${age.date}`
+      : `price list of Hugging Face, ${renderDuration(age.ms)} old`;
   return estimate({ unitMicroUsd, source: words, isFresh: source === 'live' }, use);
 }
 

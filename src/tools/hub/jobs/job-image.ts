@@ -1,9 +1,7 @@
-/** What a Job runs in, and whether that is trusted with the user's token. */
+/** What a Job runs in. */
 import { GloveboxError } from '#core/errors.ts';
+import { defaultImage } from '#policy/job-images.ts';
 import type { JobsInput } from '../hf-jobs.ts';
-
-const UV_IMAGE = 'ghcr.io/astral-sh/uv:python3.12-bookworm';
-const PYTHON_IMAGE = 'python:3.12';
 
 export interface JobImage {
   readonly image: string;
@@ -13,7 +11,7 @@ export interface JobImage {
 
 /** @throws GloveboxError `input/invalid`. */
 export function imageOf({ image, script }: Pick<JobsInput, 'image' | 'script'>): JobImage {
-  const given = image ?? (script === undefined ? PYTHON_IMAGE : UV_IMAGE);
+  const given = image ?? defaultImage(script !== undefined);
   const space = /^(?:https?:\/\/)?(?:huggingface\.co|hf\.co)\/spaces\/([\w.-]+\/[\w.-]+)\/?$/i.exec(
     given,
   );
@@ -23,7 +21,3 @@ export function imageOf({ image, script }: Pick<JobsInput, 'image' | 'script'>):
     hint: 'give a Docker image such as python:3.12, or the address of a Space.',
   });
 }
-
-/** Images that are given the Hub token without being asked to. */
-export const mayInherit = (image: string): boolean =>
-  image === UV_IMAGE || image === PYTHON_IMAGE || image.startsWith('huggingface/');

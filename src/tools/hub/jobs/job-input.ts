@@ -1,6 +1,7 @@
 /** The parameters of hf_jobs that are no plain texts or numbers: wide in what they take, narrow in what they give. */
 import * as z from 'zod';
 import { splitWords } from '#core/words-of-shell.ts';
+import { splitRequirements } from '#policy/script-checks/python-packages.ts';
 import { requiredChoice } from '../../wide-input.ts';
 
 export const JOB_OPERATIONS = [
@@ -61,18 +62,7 @@ export const wideWords = (about: string) =>
 
 /** A list, or one text with commas, of which those inside a requirement (`torch>=2,<3`) separate nothing. */
 export const wideRequirements = (about: string) =>
-  z
-    .preprocess(
-      wide((text) =>
-        text
-          .split(/,(?!\s*[<>=!~])(?![^[]*\])/)
-          .map((part) => part.trim())
-          .filter((part) => part !== ''),
-      ),
-      texts.optional(),
-    )
-    .optional()
-    .describe(about);
+  z.preprocess(wide(splitRequirements), texts.optional()).optional().describe(about);
 
 export const wideTextMap = (about: string) =>
   z

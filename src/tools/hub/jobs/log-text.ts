@@ -2,6 +2,8 @@
 import { stripVTControlCharacters } from 'node:util';
 import { GloveboxError } from '#core/errors.ts';
 import type { LogLine } from '#hub/jobs/job-logs.ts';
+import { createRedactionStream, type RedactionStream } from '#policy/redaction/redaction-stream.ts';
+import type { Redactor } from '#policy/redaction/redactor.ts';
 import { headAndTail } from '#shell/head-and-tail.ts';
 
 const CONTEXT_LINES = 2;
@@ -10,14 +12,24 @@ const MAX_LINE_CHARS = 4000;
 const MAX_LINES = 20_000;
 const TROUBLE = /error|failed|no solution|conflict|warning/i;
 
-/** Keeps the newest lines of a log, and counts the others. */
+/** So much is gathered before it is redacted in one go. */
+const BATCH_CHARS = 16_384;
+
+/** Keeps the newest lines of a log, redacted as one text, and counts the others. */
 export class LogLines {
+  /** Whole only after `end`. */
   readonly lines: string[] = [];
   dropped = 0;
   readonly #sinceMs: number;
+  readonly #redaction: RedactionStream;
+  /** Not redacted yet. */
+  #batch = '';
+  /** Redacted, without the end of its line. */
+  #begun = '';
 
   /** @throws GloveboxError `input/invalid` for a time that is none. */
-  constructor(since?: string) {
+  constructor(redactor: Pick<Redactor, 'text'>, since?: string) {
+    this.#redaction = createRedactionStream(redactor);
     this.#sinceMs = since === undefined ? Number.NEGATIVE_INFINITY : Date.parse(since);
     if (!Number.isNaN(this.#sinceMs)) return;
     throw new GloveboxError('input/invalid', `since: "${since}" is no time.`, {
@@ -27,10 +39,26 @@ export class LogLines {
 
   add({ text, timestamp }: LogLine): void {
     if (Date.parse(timestamp) < this.#sinceMs) return;
-    this.lines.push(stripVTControlCharacters(text).slice(0, MAX_LINE_CHARS));
-    if (this.lines.length <= MAX_LINES) return;
-    this.lines.shift();
-    this.dropped += 1;
+    this.#batch += `${stripVTControlCharacters(text)}\n`;
+    if (this.#batch.length >= BATCH_CHARS) this.#take(this.#redactBatch());
+  }
+
+  /** No line comes after this. */
+  end(): void {
+    this.#take(this.#redactBatch() + this.#redaction.end());
+  }
+
+  #redactBatch(): string {
+    const text = this.#redaction.push(this.#batch);
+    this.#batch = '';
+    return text;
+  }
+
+  #take(text: string): void {
+    const lines = (this.#begun + text).split('\n');
+    this.#begun = lines.pop() ?? '';
+    for (const line of lines) this.lines.push(line.slice(0, MAX_LINE_CHARS));
+    this.dropped += this.lines.splice(0, this.lines.length - MAX_LINES).length;
   }
 }
 

@@ -4,18 +4,21 @@ import { GloveboxError } from '#core/errors.ts';
 import { didYouMean } from '#core/nearest.ts';
 import { listHardware, type Flavor, type Hardware } from '#hub/jobs/hardware.ts';
 import type { JobRequest, JobVolume } from '#hub/jobs/job.ts';
-import type { CallFacts } from '#policy/contract.ts';
+import type { Advisory, CallFacts } from '#policy/contract.ts';
 import type { Estimate } from '#policy/cost.ts';
+import { mayInherit } from '#policy/job-images.ts';
 import { fact } from '#policy/prompt.ts';
 import { parseTimeLimitS } from '#policy/time-limit.ts';
 import type { ToolContext } from '../../define-tool.ts';
 import type { JobsInput } from '../hf-jobs.ts';
+import { checkJob, type Checked } from './job-checks.ts';
 import { estimateJob, priceWords } from './job-cost.ts';
-import { imageOf, mayInherit } from './job-image.ts';
+import { imageOf } from './job-image.ts';
 import { placeOf, type Place } from './job-place.ts';
 import { launchScript, renderCommand } from './launcher.ts';
 import { readScript, type Script } from './script.ts';
 import { gatherSecrets, type GatheredSecrets } from './secrets.ts';
+import { planTracking, trackingFact, trackingVariables, type Tracking } from './tracking.ts';
 
 export interface JobPlan {
   readonly place: Place;
@@ -25,6 +28,10 @@ export interface JobPlan {
   /** The most that one run can cost. */
   readonly cost: Estimate;
   readonly about: CallFacts;
+  /** What the checks of the script found, the most serious first. */
+  readonly advisories: readonly Advisory[];
+  /** Where what it logs is shown. */
+  readonly tracking: Tracking | undefined;
   readonly facts: readonly string[];
   readonly binding: Readonly<Record<string, string>>;
   readonly scriptSha256: string | undefined;
@@ -67,15 +74,17 @@ export async function planJob(input: JobsInput, context: ToolContext): Promise<J
           python: input.python,
         });
   const secrets = await gatherSecrets(input, where.image, context);
+  context.learnSecrets(Object.values(secrets.values));
   const place = await placeOf(input.namespace, context);
   const hardware = await listHardware(hub, signal);
   const name = input.hardware_flavor ?? DEFAULT_FLAVOR;
   const flavor = flavorOf(name, hardware);
   const ports = input.expose ?? [];
+  const tracking = await planTracking(input, place, context);
   const request: JobRequest = {
     command,
     arguments: [],
-    environment: { ...ENVIRONMENT, ...input.env, ...environment },
+    environment: { ...ENVIRONMENT, ...trackingVariables(tracking), ...input.env, ...environment },
     ...(Object.keys(secrets.values).length > 0 && { secrets: secrets.values }),
     flavor: name,
     ...(where.spaceId === undefined ? { dockerImage: where.image } : { spaceId: where.spaceId }),
@@ -88,6 +97,7 @@ export async function planJob(input: JobsInput, context: ToolContext): Promise<J
   const exposed = ports.length > 0;
   const cost = estimateJob(flavor, hardware, { seconds: timeoutSeconds, exposed });
   const sha256 = script?.kind === 'code' ? digest(script.bytes) : undefined;
+  const checked = await checkJob({ input, script, request, hardware }, context);
   const others = Object.keys(secrets.values).filter((key) => key !== 'HF_TOKEN');
   return {
     place,
@@ -99,12 +109,19 @@ export async function planJob(input: JobsInput, context: ToolContext): Promise<J
       hardware: name,
       isExposed: exposed || input.ssh === true || others.length > 0,
       givesTokenAway: 'HF_TOKEN' in secrets.values && !mayInherit(where.image),
+      logsInPublic: tracking?.isPublic ?? false,
     },
-    facts: factsOf({ place, request, flavor }, { input, script, secrets, sha256 }),
+    advisories: checked.advisories,
+    tracking,
+    facts: factsOf(
+      { place, request, flavor, tracking },
+      { input, script, secrets, sha256, checked },
+    ),
     binding: {
       namespace: place.namespace,
       request: digest(JSON.stringify(request)),
       ...(sha256 !== undefined && { script: sha256 }),
+      ...(tracking !== undefined && { trackio: `${tracking.spaceId} ${tracking.exists}` }),
     },
     scriptSha256: sha256,
   };
@@ -155,11 +172,12 @@ interface Said {
   readonly script: Script | undefined;
   readonly secrets: GatheredSecrets;
   readonly sha256: string | undefined;
+  readonly checked: Checked;
 }
 
 function factsOf(
-  { place, request, flavor }: Pick<JobPlan, 'place' | 'request' | 'flavor'>,
-  { input, script, secrets, sha256 }: Said,
+  { place, request, flavor, tracking }: Pick<JobPlan, 'place' | 'request' | 'flavor' | 'tracking'>,
+  { input, script, secrets, sha256, checked }: Said,
 ): readonly string[] {
   const { timeoutSeconds, volumes = [], expose } = request;
   const kind = place.isOrganisation ? 'organisation; it is billed' : 'yours';
@@ -173,9 +191,11 @@ function factsOf(
     fact('image', request.dockerImage ?? `the Space ${request.spaceId}`),
     ...(input.dependencies === undefined ? [] : [fact('packages', input.dependencies.join(', '))]),
     fact('gets', secrets.words.length === 0 ? 'no secrets' : secrets.words.join(', ')),
+    ...(checked.savesTo === undefined ? [] : [fact('result', checked.savesTo)]),
     ...volumes.map(({ type, source, mountPath }) =>
       fact('mounts', `${type} ${source} at ${mountPath}`),
     ),
+    ...(tracking === undefined ? [] : [trackingFact(tracking)]),
     ...(expose === undefined ? [] : [fact('open ports', expose.ports.join(', '))]),
     ...(request.ssh === undefined ? [] : [fact('open', 'to SSH')]),
     ...(timeoutSeconds > 86_400 ? [fact('warning', 'it may run longer than a day')] : []),

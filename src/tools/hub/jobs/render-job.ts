@@ -81,5 +81,8 @@ export function jobDetails(
     ...status.exposeUrls.map(
       (url) => `open port: ${url} (wants a Hub token in the Authorization header)`,
     ),
+    ...(status.sshUrl === undefined
+      ? []
+      : [`shell: ssh ${status.sshUrl} (wants a key that is registered at ${hub}/settings/keys)`]),
   ];
 }

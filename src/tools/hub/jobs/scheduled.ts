@@ -2,7 +2,7 @@
 import { GloveboxError, isGloveboxError } from '#core/errors.ts';
 import { newUuid } from '#core/ids.ts';
 import { renderDuration } from '#core/units.ts';
-import { REQUEST_LABEL } from '#hub/jobs/create-job.ts';
+import { REQUEST_LABEL } from '#hub/jobs/if-unanswered.ts';
 import { jobName, type JobRef } from '#hub/jobs/job.ts';
 import { listHardware } from '#hub/jobs/hardware.ts';
 import {
@@ -23,13 +23,20 @@ import { textResult, type ToolContext, type ToolResult } from '../../define-tool
 import { budgetOf, encodeCursor, offsetOf, oneLine, renderList } from '../../paged-answer.ts';
 import { clamp, requireFields } from '../../wide-input.ts';
 import type { JobsInput } from '../hf-jobs.ts';
+import { remarkLines } from './job-checks.ts';
 import { estimateJob } from './job-cost.ts';
 import { jobRefs, placeOf } from './job-place.ts';
 import { renderCommand } from './launcher.ts';
 import { planJob } from './plan-job.ts';
 import { isRefusal, planned } from './submit.ts';
 
-const NOT_SCHEDULED = ['expose', 'ssh', 'wait_seconds'] as const;
+const NOT_SCHEDULED = [
+  'expose',
+  'ssh',
+  'wait_seconds',
+  'trackio_space_id',
+  'trackio_project',
+] as const;
 
 export async function scheduledRun(input: JobsInput, context: ToolContext): Promise<ToolResult> {
   const { schedule: given } = requireFields(input.operation, input, ['schedule']);
@@ -74,6 +81,7 @@ export async function scheduledRun(input: JobsInput, context: ToolContext): Prom
     [
       `Scheduled ${jobName(ref)}: ${scheduleWords(made)}`,
       ...recurring,
+      ...remarkLines(plan),
       ...(grant.note === undefined ? [] : [grant.note]),
       `Next: hf_jobs(operation="scheduled inspect", scheduled_job_id="${jobName(ref)}"); scheduled suspend and scheduled delete stop it.`,
     ].join('\n'),

@@ -1,5 +1,6 @@
 /** What the script of a Job is: an address, or bytes that are read once, so that what was approved is what runs. */
 import { GloveboxError } from '#core/errors.ts';
+import { lineCount, scriptSourceOf } from '#policy/script-source.ts';
 import type { ToolContext } from '../../define-tool.ts';
 import { readUploadSource } from '../repo-files/upload-source.ts';
 
@@ -10,19 +11,16 @@ export type Script =
 /** @throws GloveboxError `input/invalid`, `path/not-found`, `path/not-allowed`. */
 export async function readScript(given: string, context: ToolContext): Promise<Script> {
   const text = given.trim();
-  const isOneLine = !text.includes('\n');
-  if (isOneLine && /^https?:\/\/\S+$/i.test(text))
-    return { kind: 'url', url: text, words: `fetched from ${text}` };
-  if (isOneLine && /^[\w./\\-]+\.py\s+\S/.test(text) && !/[=(]/.test(text)) {
+  const source = scriptSourceOf(given);
+  if (source === 'url') return { kind: 'url', url: text, words: `fetched from ${text}` };
+  if (source === 'arguments') {
     throw new GloveboxError('input/invalid', `script: "${text}" holds arguments.`, {
       hint: 'name the file only, and use script_args for its arguments.',
     });
   }
-  const isPath =
-    isOneLine && (/^(\.{0,2}\/|[A-Za-z]:[\\/]|sandbox:)/.test(text) || /^\S+\.py$/.test(text));
-  if (!isPath) {
+  if (source === 'code') {
     const bytes = Buffer.from(given, 'utf8');
-    return { kind: 'code', bytes, words: `code of the call, ${lines(bytes)} lines` };
+    return { kind: 'code', bytes, words: `code of the call, ${lineCount(bytes)} lines` };
   }
   const { bytes, words } = await readUploadSource(
     { content: undefined, sourcePath: text },
@@ -32,8 +30,5 @@ export async function readScript(given: string, context: ToolContext): Promise<S
     throw new GloveboxError('input/invalid', `script: ${text} is empty.`, {
       hint: 'save the file first, or give the code itself.',
     });
-  return { kind: 'code', bytes, words: `${words}, ${lines(bytes)} lines` };
+  return { kind: 'code', bytes, words: `${words}, ${lineCount(bytes)} lines` };
 }
-
-const lines = (bytes: Buffer): number =>
-  bytes.toString('latin1').replace(/\n$/, '').split('\n').length;

@@ -1,8 +1,8 @@
 /** Gathers the secrets that go into a Job, by name; their values are in no text. */
 import { GloveboxError } from '#core/errors.ts';
+import { mayInherit } from '#policy/job-images.ts';
 import type { ToolContext } from '../../define-tool.ts';
 import type { JobsInput } from '../hf-jobs.ts';
-import { mayInherit } from './job-image.ts';
 
 export interface GatheredSecrets {
   readonly values: Readonly<Record<string, string>>;

@@ -2,15 +2,18 @@
 import { isGloveboxError } from '#core/errors.ts';
 import { newUuid } from '#core/ids.ts';
 import { renderDuration } from '#core/units.ts';
-import { createJob, REQUEST_LABEL } from '#hub/jobs/create-job.ts';
+import { createJob } from '#hub/jobs/create-job.ts';
+import { REQUEST_LABEL } from '#hub/jobs/if-unanswered.ts';
 import { jobName, jobPage, type JobRef } from '#hub/jobs/job.ts';
 import { normaliseOperation } from '#policy/normalise.ts';
 import type { PlannedOperation } from '../../authorize.ts';
 import { textResult, type ToolContext, type ToolResult } from '../../define-tool.ts';
 import { clamp } from '../../wide-input.ts';
 import type { JobsInput } from '../hf-jobs.ts';
+import { remarkLines } from './job-checks.ts';
 import { ceilingWords, priceWords } from './job-cost.ts';
 import { planJob, type JobPlan } from './plan-job.ts';
+import { prepareTracking } from './tracking.ts';
 import { MAX_WAIT_S, watchToEnd } from './watch.ts';
 
 export async function runOperation(input: JobsInput, context: ToolContext): Promise<ToolResult> {
@@ -25,6 +28,10 @@ export async function runOperation(input: JobsInput, context: ToolContext): Prom
   const request = newUuid();
   const grant = await context.authorize(planned(input, plan, request), context);
   const { hub, signal, report } = context;
+  const tracked = await trackedLines(plan, context).catch(async (error: unknown) => {
+    await grant.release();
+    throw error;
+  });
   report({ message: `asking for ${plan.request.flavor}` });
   const labels = { ...plan.request.labels, [REQUEST_LABEL]: request };
   const { namespace } = plan.place;
@@ -38,7 +45,7 @@ export async function runOperation(input: JobsInput, context: ToolContext): Prom
   const ref: JobRef = { namespace: job.owner?.name ?? namespace, id: job.id };
   await grant.attach({ kind: 'job', id: jobName(ref) });
   if (grant.note !== undefined) notes.push(...grant.note.split('\n'));
-  const head = submittedLines(ref, plan, context);
+  const head = [...submittedLines(ref, plan, context), ...tracked];
   if (waitS > 0) {
     const watch = { waitMs: waitS * 1000, tail: undefined, after: undefined };
     const watched = await watchToEnd(ref, watch, input, context, notes);
@@ -53,6 +60,14 @@ export async function runOperation(input: JobsInput, context: ToolContext): Prom
   return textResult(lines.join('\n'), metaOf(ref));
 }
 
+const trackedLines = async (
+  { tracking, request }: JobPlan,
+  context: ToolContext,
+): Promise<readonly string[]> =>
+  tracking === undefined
+    ? []
+    : prepareTracking(tracking, 'HF_TOKEN' in (request.secrets ?? {}), context);
+
 const metaOf = (ref: JobRef) => ({ job_id: jobName(ref) });
 
 /** For policy. */
@@ -63,6 +78,7 @@ export const planned = (input: JobsInput, plan: JobPlan, request: string): Plann
   facts: plan.facts,
   binding: plan.binding,
   about: plan.about,
+  advisories: plan.advisories,
   cost: plan.cost,
   namespace: plan.place.namespace,
   subject: { kind: 'job', id: request },
@@ -92,5 +108,6 @@ function submittedLines(ref: JobRef, plan: JobPlan, { hub }: ToolContext): reado
     `Submitted the Job ${jobName(ref)}.`,
     `hardware: ${request.flavor}${price}; limit ${renderDuration(request.timeoutSeconds * 1000)}. ${ceilingWords(plan.cost)}`,
     `page: ${hub.hosts().hub}${jobPage(ref)}`,
+    ...remarkLines(plan),
   ];
 }

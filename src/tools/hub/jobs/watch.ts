@@ -1,8 +1,11 @@
 /** hf_jobs logs and wait: what a Job prints, once each, for as long as the call may take; and the truth about its end. */
+import { stripVTControlCharacters } from 'node:util';
 import { GloveboxError } from '#core/errors.ts';
 import type { LogPosition } from '#hub/jobs/follow-logs.ts';
+import type { LogLine } from '#hub/jobs/job-logs.ts';
 import { isFinal, jobName, jobPage, type Job, type JobRef } from '#hub/jobs/job.ts';
 import { watchJob, type Watched } from '#hub/jobs/watch-job.ts';
+import type { Redactor } from '#policy/redaction/redactor.ts';
 import { textResult, type ToolContext, type ToolResult } from '../../define-tool.ts';
 import { budgetOf, decodeCursor, encodeCursor, renderCount } from '../../paged-answer.ts';
 import { clamp, requireFields, type Notes } from '../../wide-input.ts';
@@ -18,6 +21,14 @@ const DEFAULT_TAIL = 100;
 const QUIET_MS = 1000;
 const QUIET_LIMIT_MS = 20_000;
 const LAST_LINES = 50;
+const LAST = {
+  waitMs: QUIET_LIMIT_MS,
+  quietMs: QUIET_MS,
+  tail: LAST_LINES,
+  after: undefined,
+} as const;
+/** Nobody reads faster. */
+const PROGRESS_MS = 500;
 
 export async function logsOperation(input: JobsInput, context: ToolContext): Promise<ToolResult> {
   const notes: string[] = [];
@@ -30,14 +41,15 @@ export async function logsOperation(input: JobsInput, context: ToolContext): Pro
     { fallback: 0, min: 0, max: MAX_WAIT_S },
     notes,
   );
-  const log = new LogLines(input.since);
+  const redactor = await context.loadRedactor();
+  const log = new LogLines(redactor, input.since);
   const isAll = input.since !== undefined || input.grep !== undefined;
   const watch = {
     ...(waitS > 0 ? { waitMs: waitS * 1000 } : { waitMs: QUIET_LIMIT_MS, quietMs: QUIET_MS }),
     tail: isAll ? undefined : tail,
     after,
   };
-  const watched = await follow(ref, watch, log, context);
+  const watched = await follow(ref, watch, { log, redactor }, context);
   const found = input.grep === undefined ? log.lines : grepLines(log.lines, input.grep);
   const shown = isAll ? found.slice(-tail) : foldInstallation(found);
   const budget = budgetOf(input.max_chars, context.settings, notes) - 600;
@@ -82,13 +94,20 @@ export async function watchToEnd(
   context: ToolContext,
   notes: Notes,
 ): Promise<string> {
-  const log = new LogLines();
-  const watched = await follow(ref, watch, log, context);
+  const redactor = await context.loadRedactor();
+  const log = new LogLines(redactor);
+  const watched = await follow(ref, watch, { log, redactor }, context);
   const { job } = watched;
   const { stage } = job.status;
   // What has ended is settled by asking what was spent.
   const spent = isFinal(stage) ? await context.spend.line() : undefined;
-  if (isFinal(stage) && stage !== 'COMPLETED') throw failure(ref, job, log, context);
+  if (isFinal(stage) && stage !== 'COMPLETED') {
+    // Whoever has read up to here is told how it ended all the same.
+    const last = new LogLines(redactor);
+    if (watch.after !== undefined && log.lines.length < LAST_LINES)
+      await follow(ref, LAST, { log: last, redactor }, context);
+    throw failure(ref, job, last.lines.length > log.lines.length ? last : log, context);
+  }
   const budget = budgetOf(input.max_chars, context.settings, notes) - 600;
   const lines = foldInstallation(log.lines);
   return [
@@ -117,19 +136,26 @@ function failure(ref: JobRef, { status }: Job, log: LogLines, { hub }: ToolConte
   );
 }
 
+/** The log is complete afterwards. */
 async function follow(
   ref: JobRef,
   watch: Watch,
-  log: LogLines,
+  { log, redactor }: { readonly log: LogLines; readonly redactor: Pick<Redactor, 'text'> },
   { hub, report, signal }: ToolContext,
 ): Promise<Watched> {
   report({ message: `reading the log of ${jobName(ref)}` });
-  const onLine = (line: Parameters<LogLines['add']>[0]): void => {
+  let toldMs = Number.NEGATIVE_INFINITY;
+  const onLine = (line: LogLine): void => {
     log.add(line);
-    const last = log.lines.at(-1) ?? '';
-    if (last.trim() !== '') report({ message: `${ref.id}: ${last}`.slice(0, 200) });
+    const nowMs = hub.clock.monotonic();
+    if (line.text.trim() === '' || nowMs - toldMs < PROGRESS_MS) return;
+    toldMs = nowMs;
+    const text = redactor.text(stripVTControlCharacters(line.text)).value;
+    report({ message: `${ref.id}: ${text}`.slice(0, 200) });
   };
-  return watchJob(hub, ref, { ...watch, onLine }, signal);
+  const watched = await watchJob(hub, ref, { ...watch, onLine }, signal);
+  log.end();
+  return watched;
 }
 
 async function theJob(input: JobsInput, context: ToolContext): Promise<JobRef> {
