@@ -50,7 +50,13 @@ export async function makeRequest(
   const options = { ...asked.options, ...(await readOptions(context, backend, words)) };
   await sandboxes.checkOptions(backend.id, options, asked.names);
   if (asked.name === undefined && !living.some((view) => view.backend === backend.id))
-    await clearWay(context, services, backend, living, wanted.takeover === true ? person : undefined);
+    await clearWay(
+      context,
+      services,
+      backend,
+      living,
+      wanted.takeover === true ? person : undefined,
+    );
   return { ...asked, projectDir, options, once: 'project' };
 }
 

@@ -10,7 +10,7 @@ import { createRedactor } from '#policy/redaction/redactor.ts';
 import { createReceipts } from '#policy/receipts.ts';
 import { isRecord } from '#core/json.ts';
 import { modalOptions } from '../sandbox/backends/modal/options.ts';
-import { priceOf } from '../sandbox/backends/modal/cost.ts';
+import { dearestOf } from '../sandbox/backends/modal/cost.ts';
 import { roughQuote } from '../sandbox/backends/modal/rough-quote.ts';
 import type { HookWorld } from './contract.ts';
 import { runHook } from './run-hook.ts';
@@ -276,15 +276,17 @@ describe('the price in the hook', () => {
     {},
     { gpu: 'T4' },
     { gpu: ['h100', 'A100'], gpu_count: 4 },
+    { gpu: ['T4', 'H100'] },
+    { gpu: ['T4', 'B200+'] },
     { gpu: 'a10g', cpu: 8, memory_mib: 65_536, max_lifetime_seconds: 7200 },
     { cpu_limit: 16, memory_limit_mib: 100_000 },
     { gpu: 'B200+' },
     { region: 'eu' },
   ])('is that of the server: %j', (options) => {
     const whole = modalOptions.parse(options);
-    const [gpu] = [whole.gpu].flat();
+    const gpus = [whole.gpu].flat();
     const quote = roughQuote(options);
-    expect(quote?.usdPerHour).toBe(priceOf(whole, gpu).usdPerHour);
+    expect(quote?.usdPerHour).toBe(dearestOf(whole, gpus).usdPerHour);
     expect(quote?.limitS).toBe(whole.max_lifetime_seconds);
   });
 

@@ -8,10 +8,7 @@ export const askAtTerminal =
   async (question, signal) => {
     // A shell of an agent has a terminal now and then, and no person at it.
     if (isRunByAgent) return 'unavailable';
-    const answer = await promptAtTerminal(
-      `${question.text}\nType yes to do it: `,
-      signal,
-    );
+    const answer = await promptAtTerminal(`${question.text}\nType yes to do it: `, signal);
     if (answer === undefined) return 'unavailable';
     return answer.trim().toLowerCase() === 'yes' ? 'approved' : 'declined';
   };

@@ -103,9 +103,7 @@ function withLoopLine(
 }
 
 const withLine = (result: CallToolResult, text: string | undefined): CallToolResult =>
-  text === undefined
-    ? result
-    : { ...result, content: [...result.content, { type: 'text', text }] };
+  text === undefined ? result : { ...result, content: [...result.content, { type: 'text', text }] };
 
 function publishedFormOf(tool: Tool) {
   const { readOnly, destructive, idempotent, openWorld } = tool.hints;

@@ -146,9 +146,13 @@ const agreement = (
 const isSoon = (ageMs: number): boolean => ageMs >= -60_000 && ageMs <= GRANT_MS;
 
 const askedAnew = (id: string): GloveboxError =>
-  new GloveboxError('policy/refused', 'It was asked for at another price meanwhile. Not approved.', {
-    hint: `look at it again: glovebox approve ${id}`,
-  });
+  new GloveboxError(
+    'policy/refused',
+    'It was asked for at another price meanwhile. Not approved.',
+    {
+      hint: `look at it again: glovebox approve ${id}`,
+    },
+  );
 
 const isNoDearer = (now: MicroUsd | null, agreed: MicroUsd | null): boolean =>
   now === null || agreed === null ? now === agreed : now <= agreed;

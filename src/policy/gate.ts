@@ -228,10 +228,7 @@ async function reserveFor(
 /** What cannot be written down later stays reserved, which is never too little. */
 const quietly = (work: Promise<void>): Promise<void> => work.catch(() => undefined);
 
-async function needsApproval(
-  question: Question,
-  approvals: Approvals,
-): Promise<GloveboxError> {
+async function needsApproval(question: Question, approvals: Approvals): Promise<GloveboxError> {
   const id = await approvals.ask(question);
   const { operation } = question;
   return new GloveboxError(

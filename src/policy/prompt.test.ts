@@ -10,7 +10,13 @@ const job = (facts: readonly string[], more: Partial<PlannedOperation> = {}): Pl
   facts,
   binding: {},
   about: {},
-  cost: { amountMicroUsd: 3_000_000, unitMicroUsd: 25_000, minutes: 120, isFresh: true, source: 'list' },
+  cost: {
+    amountMicroUsd: 3_000_000,
+    unitMicroUsd: 25_000,
+    minutes: 120,
+    isFresh: true,
+    source: 'list',
+  },
   ...more,
 });
 

@@ -41,7 +41,8 @@ export function renderQuestion(operation: PlannedOperation, asOfNow: readonly st
   let text = head;
   const lines = linesWith(most);
   for (const [at, line] of lines.entries()) {
-    if (text.length + line.length > ROOM_CHARS) return `${text}\n(and ${lines.length - at} more lines)`;
+    if (text.length + line.length > ROOM_CHARS)
+      return `${text}\n(and ${lines.length - at} more lines)`;
     text += `\n${line}`;
   }
   return text;

@@ -6,9 +6,9 @@ import type { ToolServices } from './define-tool.ts';
 export interface StopServices extends Pick<ToolServices, 'authorize' | 'projectDir'> {
   readonly sandboxes: Pick<ToolServices['sandboxes'], 'origin'>;
   readonly sessions: {
-    list(all: boolean): Promise<
-      readonly { readonly sandboxId: string; readonly notebookPath: string }[]
-    >;
+    list(
+      all: boolean,
+    ): Promise<readonly { readonly sandboxId: string; readonly notebookPath: string }[]>;
   };
   readonly spend: Pick<ToolServices['spend'], 'session'>;
 }

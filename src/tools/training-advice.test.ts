@@ -74,7 +74,9 @@ describe('6: notebooks about to train', () => {
       ...rented().sandboxes,
       origin: async () => ({ backend: 'slurm' as const, projectDir: '/project' }),
     };
-    expect(await trainingAdvice(sessionWith(TRAINER), 'trainer.train()', { sandboxes })).toEqual([]);
+    expect(await trainingAdvice(sessionWith(TRAINER), 'trainer.train()', { sandboxes })).toEqual(
+      [],
+    );
     const broken = {
       ...rented().sandboxes,
       origin: () => Promise.reject(new GloveboxError('sandbox/unknown', 'gone')),

@@ -71,10 +71,12 @@ function scriptOf(
 ): ScriptToCheck {
   const { gpu, flavor, secrets, volumes, env } = options;
   const isToken = (value: unknown): boolean =>
-    isRecord(value) && (value['env'] === 'HF_TOKEN' || value['as'] === 'HF_TOKEN' || 'provider' in value);
+    isRecord(value) &&
+    (value['env'] === 'HF_TOKEN' || value['as'] === 'HF_TOKEN' || 'provider' in value);
   return {
     source,
-    timeLimitS: deadlineMs === undefined ? Number.MAX_SAFE_INTEGER : (deadlineMs - Date.now()) / 1000,
+    timeLimitS:
+      deadlineMs === undefined ? Number.MAX_SAFE_INTEGER : (deadlineMs - Date.now()) / 1000,
     isDefaultLimit: false,
     hasGpu: typeof flavor === 'string' ? !flavor.startsWith('cpu') : gpu !== undefined,
     dependencies: [],

@@ -77,7 +77,11 @@ it('H7, H12: a notebook lives in a Job, and goes on when the server is another o
   const trained = await call(other, 'execute_code', { session_id, code });
   expect(trained.text).toMatch(/trained[^]*\[high\] it trains and saves nothing;/);
   // 5: what the budget has no more money for is refused; what is paid for already goes on.
-  const big = { backend: 'huggingface', name: 'big', options: { ...options, flavor: 'a100-large' } };
+  const big = {
+    backend: 'huggingface',
+    name: 'big',
+    options: { ...options, flavor: 'a100-large' },
+  };
   expect(await callError(other, 'sandbox_create', big)).toMatch(/^\[policy\/over-budget\]/);
   const shell = await call(other, 'sandbox_bash', { sandbox_id, command: 'echo from the job' });
   expect(shell.text).toContain('from the job');

@@ -126,6 +126,14 @@ export class ModalSdk {
     return tokenId ?? oauthClientId ?? '';
   }
 
+  /** The workspace that pays, asked once. @throws trouble on the way. */
+  async account(signal: AbortSignal): Promise<string | undefined> {
+    const { username, workspaceName } = await this.#call({ signal }, () =>
+      this.#client.cpClient.workspaceNameLookup({}),
+    );
+    return [username, workspaceName].find((name) => name !== '');
+  }
+
   /** Builds what is not cached. `onLog` gets the builder's own lines. @throws `sandbox/image-failed` with the end of the log. */
   async buildImage(
     spec: ImageSpec,
