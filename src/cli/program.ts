@@ -237,8 +237,10 @@ async function execute(
     return exitCodeOf(failure);
   } finally {
     progress.clear();
-    await opening
-      ?.then((services) => services.close())
+    // That they could not be opened was told already.
+    const opened = await opening?.catch(() => undefined);
+    await opened
+      ?.close()
       .catch(async (error: unknown) =>
         say(await host.redact(loaded, `glovebox: at the end: ${messageOf(error)}`)),
       );

@@ -32,6 +32,7 @@ it('3.3: the account that pays is named from what lies on this machine', async (
   expect(await of()).toBe('acme-lab');
   expect(await of({ MODAL_PROFILE: 'work' })).toContain('profile work');
   expect(await of({ MODAL_TOKEN_ID: 'ak-home' })).toBe('acme-lab');
+  expect(await of({ CLAUDE_PLUGIN_OPTION_MODAL_TOKEN_ID: 'ak-home' })).toBe('acme-lab');
   // A token that was replaced is another account until somebody has asked.
   expect(await of({ MODAL_TOKEN_ID: 'ak-new' })).toBeUndefined();
 });

@@ -2,11 +2,12 @@
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { homeIn, variable, type Environment } from '#config/environment.ts';
+import { pluginVariable } from '#config/option.ts';
 import { rememberedAccount } from '../sandbox/backends/modal/account.ts';
 
 /** Undefined where nothing tells it. Never rejects. */
 export async function modalAccount(env: Environment, dir: string): Promise<string | undefined> {
-  const named = variable(env, 'MODAL_TOKEN_ID');
+  const named = variable(env, 'MODAL_TOKEN_ID') ?? variable(env, pluginVariable('modal_token_id'));
   if (named !== undefined) return rememberedAccount(dir, named);
   const file = variable(env, 'MODAL_CONFIG_PATH') ?? path.join(homeIn(env), '.modal.toml');
   const text = await readFile(file, 'utf8').catch(() => '');
