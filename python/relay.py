@@ -17,6 +17,7 @@ from typing import Dict, Optional
 
 HEADER = struct.Struct(">IIB")
 WINDOW_BYTES = 1024 * 1024
+CREDIT_BYTES = WINDOW_BYTES // 4
 CHUNK_BYTES = 64 * 1024
 CONNECT_LIMIT_S = 20
 MAX_FILE_BYTES = 1024 * 1024
@@ -54,6 +55,7 @@ class Stream:
         self.socket: Optional[socket.socket] = None
         self.incoming: "queue.Queue[Optional[bytes]]" = queue.Queue()
         self.credit = WINDOW_BYTES
+        self.taken = 0
         self.changed = threading.Condition()
         self.closed = False
 
@@ -92,7 +94,14 @@ class Stream:
                 taken = False
                 if chunk is None:
                     return
-            self.output.send(self.number, CREDIT, struct.pack(">I", len(chunk)))
+            self.give_credit(len(chunk))
+
+    def give_credit(self, count: int) -> None:
+        """Not for every chunk: a small write that nothing answers is acknowledged late, and what follows on the way waits for it."""
+        self.taken += count
+        if self.taken >= CREDIT_BYTES:
+            self.output.send(self.number, CREDIT, struct.pack(">I", self.taken))
+            self.taken = 0
 
     def pump_back(self, target: socket.socket) -> None:
         try:

@@ -1,17 +1,20 @@
 /** A lock between processes: one file, made exclusively, with its owner's identity and a heartbeat. No flock. */
-import { createHash, randomBytes } from 'node:crypto';
-import { closeSync, openSync, readFileSync, unlinkSync, writeFileSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { closeSync, openSync, unlinkSync, writeFileSync } from 'node:fs';
 import { constants, copyFile, link, open, stat, unlink, utimes, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { abandonOn, cancelled } from '#core/abort.ts';
 import { GloveboxError, messageOf } from '#core/errors.ts';
+import { newFileMark, newUuid } from '#core/ids.ts';
 import { isRecord } from '#core/json.ts';
 import { sleep, type Clock } from './clock.ts';
 import { ensurePrivateFolder, errnoOf } from './files.ts';
-import { currentIdentity, lifeOf, type ProcessIdentity } from './process-identity.ts';
+import { currentIdentity, isIdentity, lifeOf, type ProcessIdentity } from './process-identity.ts';
 
 const HEARTBEAT_MS = 5_000;
 const STALE_MS = 30_000;
+/** Nobody can have found a younger lock of a process that lives to be stale. */
+const SURE_MS = 10_000;
 /** Longer than STALE_MS, so that one wait outlives an owner nobody can ask about. */
 const DEFAULT_TIMEOUT_MS = 35_000;
 const LONGEST_PAUSE_MS = 100;
@@ -108,7 +111,7 @@ async function acquire(
   isQuick: boolean,
 ): Promise<() => Promise<void>> {
   const content = JSON.stringify({
-    token: randomBytes(12).toString('hex'),
+    token: newUuid(),
     owner: currentIdentity(),
   });
   if (!(isQuick && lockAtOnce(lockFile, content))) {
@@ -120,9 +123,11 @@ async function acquire(
     }
   }
   const stopBeating = beat(lockFile, clock);
+  const since = clock.monotonic();
   return async () => {
     stopBeating();
-    if (isQuick && unlockAtOnce(lockFile, content)) return;
+    const isSure = clock.monotonic() - since < SURE_MS;
+    if (isQuick && isSure && unlockAtOnce(lockFile)) return;
     const holder = await look(lockFile).catch(() => undefined);
     if (holder?.fingerprint === fingerprint(content)) await unlink(lockFile).catch(() => undefined);
   };
@@ -152,10 +157,9 @@ function lockAtOnce(lockFile: string, content: string): boolean {
   }
 }
 
-/** @returns false when the lock is not ours any more, or when there is any trouble */
-function unlockAtOnce(lockFile: string, content: string): boolean {
+/** @returns false when there is any trouble */
+function unlockAtOnce(lockFile: string): boolean {
   try {
-    if (readFileSync(lockFile, 'utf8') !== content) return false;
     unlinkSync(lockFile);
     return true;
   } catch {
@@ -185,7 +189,7 @@ async function untilLinked(
 
 /** The lock with its content under a name of its own. Linked into place, it is never seen half made, whoever dies when. */
 async function writeClaim(lockFile: string, content: string): Promise<string> {
-  const claim = `${lockFile}.${process.pid}-${randomBytes(4).toString('hex')}`;
+  const claim = `${lockFile}.${process.pid}-${newFileMark()}`;
   const write = (): Promise<void> => writeFile(claim, content, { flag: 'wx', mode: 0o600 });
   try {
     await write().catch(async (error: unknown) => {
@@ -289,17 +293,6 @@ function ownerIn(text: string): ProcessIdentity | undefined {
     // Killed between making and filling the file; the heartbeat decides.
     return undefined;
   }
-}
-
-function isIdentity(value: unknown): value is ProcessIdentity {
-  return (
-    isRecord(value) &&
-    typeof value['host'] === 'string' &&
-    typeof value['bootId'] === 'string' &&
-    typeof value['pid'] === 'number' &&
-    typeof value['startTime'] === 'string' &&
-    typeof value['uid'] === 'number'
-  );
 }
 
 const fingerprint = (text: string): string =>

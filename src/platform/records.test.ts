@@ -118,6 +118,30 @@ describe('a record', () => {
   }, 60_000);
 });
 
+it('a file that holds the same text is parsed once, and one that changed anew', async () => {
+  let parsed = 0;
+  const counting = new RecordStore<Thing>({
+    folder,
+    name: 'thing',
+    parse: (content) => {
+      parsed += 1;
+      return schema.parse(content);
+    },
+    clock,
+  });
+  await store.create('a', { count: 1 });
+  for (let round = 0; round < 3; round += 1)
+    expect(await counting.list()).toEqual([{ id: 'a', value: { count: 1 } }]);
+  expect(parsed).toBe(1);
+  await store.update('a', (thing) => ({ ...thing, count: 2 }));
+  expect(await counting.read('a')).toEqual({ count: 2 });
+  expect(parsed).toBe(2);
+  await store.remove('a');
+  expect(await counting.read('a')).toBeUndefined();
+  await store.create('a', { count: 1 });
+  expect(await counting.read('a')).toEqual({ count: 1 });
+});
+
 describe('a damaged record', () => {
   it.each([
     ['half a file', '{"count": 1'],

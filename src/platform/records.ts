@@ -1,4 +1,5 @@
 /** Records on disk: one JSON file per id, changed only by compare-and-swap, never silently lost. */
+import { readdirSync } from 'node:fs';
 import { readdir, rename } from 'node:fs/promises';
 import path from 'node:path';
 import { GloveboxError, messageOf } from '#core/errors.ts';
@@ -22,7 +23,10 @@ export interface RecordStoreOptions<T extends object> {
   readonly folder: string;
   /** What a record is about, for error texts: `session`, `sandbox`. */
   readonly name: string;
-  /** From what was on disk, without `version` and `rev`. Throws when it cannot be used. Fields it drops survive an update. */
+  /**
+   * From what was on disk, without `version` and `rev`. Throws when it cannot be used. Fields it drops survive an update.
+   * Called once for the same text: what it returns is handed out again, so it must not be changed.
+   */
   readonly parse: (raw: unknown) => T;
   readonly clock: Clock;
   /** Told once per record that was set aside, and once per `list` about those that still are. */
@@ -48,7 +52,9 @@ interface Loaded<T> {
 export class RecordStore<T extends object> {
   readonly #folder: string;
   readonly #options: RecordStoreOptions<T>;
-  #isLocal: Promise<boolean> | undefined;
+  #isLocal: boolean | undefined;
+  /** What each file was found to hold last: most reads find the same again, and to compare texts is cheap. */
+  readonly #parsed = new Map<string, { readonly text: string; readonly loaded: Loaded<T> }>();
 
   constructor(options: RecordStoreOptions<T>) {
     this.#folder = options.folder;
@@ -121,9 +127,15 @@ export class RecordStore<T extends object> {
 
   async #names(): Promise<readonly string[]> {
     try {
-      return (await readdir(this.#folder)).toSorted();
+      const names = (await this.#isQuick())
+        ? readdirSync(this.#folder)
+        : await readdir(this.#folder);
+      return names.toSorted();
     } catch (error) {
-      if (errnoOf(error) === 'ENOENT') return [];
+      if (errnoOf(error) === 'ENOENT') {
+        this.#lookAgain();
+        return [];
+      }
       throw new GloveboxError(
         'storage/failed',
         `Cannot list ${this.#folder}: ${messageOf(error)}`,
@@ -133,17 +145,16 @@ export class RecordStore<T extends object> {
   }
 
   async #load(id: string, holdsLock: boolean): Promise<Loaded<T> | undefined> {
-    const isQuick = await (this.#isLocal ??= isLocalFileSystem(this.#folder));
-    const text = await readTextIfExists(this.#file(id), { isQuick });
+    const text = await readTextIfExists(this.#file(id), { isQuick: await this.#isQuick() });
     if (text === undefined) {
-      // The folder may not have been there yet.
-      this.#isLocal = undefined;
+      this.#parsed.delete(id);
+      this.#lookAgain();
       const bad = `${id}.json.bad`;
       if (await pathExists(path.join(this.#folder, bad))) throw this.#damaged(this.#setAside(bad));
       return undefined;
     }
     try {
-      return this.#parse(text);
+      return this.#parse(id, text);
     } catch (error) {
       if (error instanceof GloveboxError) throw error;
       // Another process may have repaired or removed it meanwhile, so what is set aside is read again under the lock.
@@ -155,7 +166,26 @@ export class RecordStore<T extends object> {
     }
   }
 
-  #parse(text: string): Loaded<T> {
+  /** Whether the folder, which may not be there yet, is on a disk of this machine. */
+  async #isQuick(): Promise<boolean> {
+    this.#isLocal ??= await isLocalFileSystem(path.dirname(this.#folder));
+    return this.#isLocal;
+  }
+
+  /** The folder around it may not have been there yet either. */
+  #lookAgain(): void {
+    if (this.#isLocal === false) this.#isLocal = undefined;
+  }
+
+  #parse(id: string, text: string): Loaded<T> {
+    const known = this.#parsed.get(id);
+    if (known?.text === text) return known.loaded;
+    const loaded = this.#parseAnew(text);
+    this.#parsed.set(id, { text, loaded });
+    return loaded;
+  }
+
+  #parseAnew(text: string): Loaded<T> {
     const content: unknown = JSON.parse(text);
     if (!isRecord(content)) throw new TypeError('not an object');
     const { version, rev, ...raw } = content;
@@ -175,7 +205,7 @@ export class RecordStore<T extends object> {
     const text = `${JSON.stringify({ ...raw, version: FORMAT, rev }, undefined, 2)}\n`;
     const { durable = true } = this.#options;
     await writeFileAtomic(this.#file(id), text, { durable });
-    return this.#parse(text).value;
+    return this.#parse(id, text).value;
   }
 
   async #moveAway(id: string): Promise<void> {

@@ -1,7 +1,7 @@
 /** The end of sessions: on request, and with their sandbox. Notebooks are saved before anything is lost. */
 import type { SessionRecord } from './contract.ts';
 import type { SessionPool } from './pool.ts';
-import type { Outcome } from './run-queue.ts';
+import type { Outcome } from './outcome.ts';
 import { endScratchIn } from './scratch-kernel.ts';
 import type { Session } from './session.ts';
 

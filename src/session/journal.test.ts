@@ -1,5 +1,14 @@
 /** What the journal keeps of a run, whatever happens while it is written, and which runs stay. */
-import { appendFileSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
+import {
+  appendFileSync,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
@@ -45,7 +54,7 @@ async function idsOf(journal: RunJournal, runId: string): Promise<readonly strin
 
 it('nothing is on disk before the first record, then one private file', () => {
   const dir = newFolder();
-  const files = new RunJournal(dir).open('r-a-b');
+  const files = new RunJournal(dir).open({ id: 'r-a-b' });
   expect(readdirSync(dir)).toEqual([]);
   files.save(newRecord('r-a-b'));
   files.append(output('1'));
@@ -56,7 +65,7 @@ it('nothing is on disk before the first record, then one private file', () => {
 
 it('the last word about a run holds, and a change leaves the rest as it was', async () => {
   const journal = new RunJournal(newFolder());
-  const files = journal.open('r-a-b');
+  const files = journal.open({ id: 'r-a-b' });
   const record = newRecord('r-a-b', { state: 'sending', saved: false, code: 'print(1)' });
   files.save(record);
   files.append(output('1'));
@@ -73,14 +82,14 @@ it('the last word about a run holds, and a change leaves the rest as it was', as
 it('a half line, of a process that died while it wrote, costs that line only', async () => {
   const dir = newFolder();
   const journal = new RunJournal(dir);
-  const first = journal.open('r-a-b');
+  const first = journal.open({ id: 'r-a-b' });
   first.save(newRecord('r-a-b', { state: 'running', saved: false }));
   first.append(output('1'));
   first.close();
   const file = path.join(dir, 'runs/r-a-b.jsonl');
   appendFileSync(file, '{"run":{"state":"ok","sav');
   expect(await journal.read('r-a-b')).toMatchObject({ state: 'running', saved: false });
-  const second = journal.open('r-a-b');
+  const second = journal.open({ id: 'r-a-b', sentMs: 1 });
   second.append(output('2'));
   second.save(newRecord('r-a-b', { state: 'lost' }));
   second.close();
@@ -91,12 +100,12 @@ it('a half line, of a process that died while it wrote, costs that line only', a
 it('much output goes into a second file, in order, also when another process carries on', async () => {
   const dir = newFolder();
   const journal = new RunJournal(dir);
-  const first = journal.open('r-a-b');
+  const first = journal.open({ id: 'r-a-b' });
   first.save(newRecord('r-a-b', { state: 'running', saved: false }));
   for (const id of ['1', '2', '3']) first.append(output(id, 'x'.repeat(40_000)));
   first.append(output('4'));
   first.close();
-  const second = journal.open('r-a-b');
+  const second = journal.open({ id: 'r-a-b', sentMs: 1 });
   second.append(output('5'));
   second.save(newRecord('r-a-b'));
   second.close();
@@ -105,10 +114,26 @@ it('much output goes into a second file, in order, also when another process car
   expect(await journal.read('r-a-b')).toMatchObject({ state: 'ok' });
 });
 
+it('the file of a new run is one that stood ready; a run that was sent keeps its own', async () => {
+  const dir = newFolder();
+  const journal = new RunJournal(dir);
+  journal.open({ id: 'r-a-a' }).save(newRecord('r-a-a'));
+  journal.prepare();
+  expect(readdirSync(path.join(dir, 'runs'))).toHaveLength(2);
+  const again = journal.open({ id: 'r-a-a', sentMs: 1 });
+  again.append(output('1'));
+  again.flush();
+  expect(readdirSync(path.join(dir, 'runs'))).toHaveLength(2);
+  journal.open({ id: 'r-a-b' }).save(newRecord('r-a-b'));
+  expect(readdirSync(path.join(dir, 'runs')).toSorted()).toEqual(['r-a-a.jsonl', 'r-a-b.jsonl']);
+  expect(await idsOf(journal, 'r-a-a')).toEqual(['1']);
+  expect(await journal.read('r-a-b')).toMatchObject({ id: 'r-a-b', state: 'ok' });
+});
+
 it('a damaged record is told as such, an unknown run too', async () => {
   const dir = newFolder();
   const journal = new RunJournal(dir);
-  journal.open('r-a-b').save(newRecord('r-a-b'));
+  journal.open({ id: 'r-a-b' }).save(newRecord('r-a-b'));
   appendFileSync(path.join(dir, 'runs/r-a-b.jsonl'), '{"run":{"state":"dancing"}}\n');
   await expect(journal.read('r-a-b')).rejects.toMatchObject({ code: 'record/damaged' });
   await expect(journal.read('r-a-c')).rejects.toMatchObject({ code: 'run/unknown' });
@@ -119,7 +144,7 @@ it('R5: old runs of any session are swept with all their files, but those that m
   const dir = newFolder();
   const journal = new RunJournal(dir);
   const add = (id: string, change: Partial<RunRecord>): void => {
-    const files = journal.open(id);
+    const files = journal.open({ id });
     files.save(newRecord(id, change));
     files.append(output('1', 'x'.repeat(100_000)));
     files.close();
@@ -128,7 +153,15 @@ it('R5: old runs of any session are swept with all their files, but those that m
   add('r-new-b', { endedMs: 2 * DAY_MS });
   add('r-live-c', { state: 'running', saved: false });
   add('r-gone-d', { state: 'running', saved: false });
+  const left = path.join(dir, 'runs/.spare-1-0a1b2c3d');
+  writeFileSync(left, '');
+  utimesSync(left, 0, 0);
+  journal.prepare();
   await journal.sweep(8 * DAY_MS, ({ sessionId }) => sessionId === 's-live');
+  expect(existsSync(left)).toBe(false);
+  // The one of this process stays until it ends.
+  expect(readdirSync(path.join(dir, 'runs'))).toHaveLength(5);
+  journal.close();
   expect(readdirSync(path.join(dir, 'runs')).toSorted()).toEqual([
     'r-live-c.jsonl',
     'r-live-c.output.jsonl',

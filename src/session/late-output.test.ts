@@ -50,7 +50,7 @@ afterEach(() => rmSync(dir, { recursive: true, force: true }));
 function createRun(record: RunRecord): Run {
   return new Run({
     record,
-    files: journal.open(record.id),
+    files: journal.open(record),
     clock: systemClock,
     maxOutputBytes: 1e6,
     cellIndex: () => undefined,

@@ -122,7 +122,7 @@ describe('kill -9 of the program', () => {
     const id = `${modelId.slice(0, -5)}unsnt`;
     const { executionCount: _count, endedMs: _ended, ...rest } = record;
     const effect = path.join(lane.world.projectDir, 'unsent.log');
-    const files = journal.open(id);
+    const files = journal.open({ id });
     files.save({
       ...rest,
       id,

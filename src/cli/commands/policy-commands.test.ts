@@ -6,7 +6,9 @@ import { GloveboxError } from '#core/errors.ts';
 import { createPolicy } from '#main/policy.ts';
 import { systemClock } from '#platform/clock.ts';
 import type { PlannedOperation } from '#policy/contract.ts';
-import { runFake, sandboxView, type World } from '../../../test/rigs/cli-host.ts';
+import { runFake } from '../../../test/rigs/cli-host.ts';
+import { sandboxView } from '../../../test/rigs/cli-objects.ts';
+import type { World } from '../../../test/rigs/cli-services.ts';
 
 /** A few seconds after the moment at which the fake command line stands. */
 const clock = { ...systemClock, now: () => Date.UTC(2026, 0, 2, 3, 4, 30) };

@@ -1,5 +1,5 @@
 /** A notebook file on disk: read whole or not at all, replaced in one step, with what belongs to the old file kept. */
-import { createHash, randomBytes } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import {
   accessSync,
   close,
@@ -28,6 +28,7 @@ import {
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { GloveboxError, isGloveboxError, messageOf } from '#core/errors.ts';
+import { newFileMark } from '#core/ids.ts';
 import type { Clock } from '#platform/clock.ts';
 import { ensurePrivateFolder, errnoOf, pathExists } from '#platform/files.ts';
 import { withFileLock } from '#platform/lock.ts';
@@ -226,7 +227,7 @@ export class DiskStore implements NotebookStore {
   }
 
   #temporaryName(): string {
-    const name = this.#temporaryPrefix + randomBytes(4).toString('hex');
+    const name = this.#temporaryPrefix + newFileMark();
     return path.join(path.dirname(this.path), name);
   }
 

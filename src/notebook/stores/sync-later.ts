@@ -7,6 +7,7 @@ import { errnoOf } from '#platform/files.ts';
 const QUIET_MS = 200;
 /** However many saves there are. */
 const LATEST_MS = 2_000;
+const CLOSE_MS = 20;
 const CANNOT = new Set(['EINVAL', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS']);
 
 /** A written file that is still open. */
@@ -34,7 +35,7 @@ export class SyncLater {
   /** Takes over the handle of a file that was just written, and closes it. */
   add(handle: OpenFile, folder: string, whenDone?: () => Promise<void>): void {
     const replaced = this.#waiting;
-    void replaced?.handle.close().catch(() => undefined);
+    if (replaced !== undefined) this.#closeSoon(replaced.handle);
     this.#failure = undefined;
     this.#waiting = { handle, folder, whenDone: whenDone ?? replaced?.whenDone };
     const now = this.#clock.monotonic();
@@ -42,6 +43,13 @@ export class SyncLater {
     this.#cancel?.();
     const delay = Math.max(0, Math.min(QUIET_MS, this.#since + LATEST_MS - now));
     this.#cancel = this.#clock.after(delay, () => void this.now().catch(() => undefined), {
+      background: true,
+    });
+  }
+
+  /** The file has no name any more, so closing it frees its place on the disk, which takes a while: not in the way of an answer. */
+  #closeSoon(handle: OpenFile): void {
+    this.#clock.after(CLOSE_MS, () => void handle.close().catch(() => undefined), {
       background: true,
     });
   }
