@@ -210,13 +210,13 @@ describe('read', () => {
     const image = await call(client, tool, { operation: 'read', repo_id, path: 'a.png' });
     expect(image.images).toEqual([{ mimeType: 'image/png', data: 'iVBORw==' }]);
     const { text } = await call(client, tool, { operation: 'read', repo_id, path: 'n.ipynb' });
-    expect(text).toContain('without outputs and without 1 hidden cells');
+    expect(text).toContain('cells without outputs and without 1 that are tagged as hidden;');
     expect(text).toContain('# Hello');
     expect(text).toContain('print(1)');
     expect(text).not.toContain('OUTPUT');
     expect(text).not.toContain('secret()');
     const broken = await call(client, tool, { operation: 'read', repo_id, path: 'broken.ipynb' });
-    expect(broken.text).toContain('The notebook is broken');
+    expect(broken.text).toContain('this is no notebook that can be read');
   });
 
   it('says what is no file', async () => {

@@ -60,6 +60,7 @@ async function fetchOne(plan: WeightsPlan, program: string, fetch: SharedFetch):
   });
   stream.setEncoding('utf8');
   stream.on('data', (text: string) => onLine(text));
+  const close = (): void => opened.close();
   signal.addEventListener('abort', close, { once: true });
   try {
     // Through its input, where nobody else can read it; the input stays open as long as somebody waits.
@@ -80,6 +81,6 @@ async function fetchOne(plan: WeightsPlan, program: string, fetch: SharedFetch):
     );
   } finally {
     signal.removeEventListener('abort', close);
-    opened.close();
+    close();
   }
 }
