@@ -83,11 +83,11 @@ export function createHost(env: Environment, cwd: string): CliHost {
       };
     },
 
-    async redact(config, text) {
+    async redact(config, words) {
       const { createRedactor } = await import('#policy/redaction/redactor.ts');
-      if (config === undefined) return createRedactor().text(text).value;
+      if (config === undefined) return createRedactor().text(words).value;
       const { createLiveRedactor } = await import('./redaction.ts');
-      return (await createLiveRedactor(config, env, systemClock).load()).text(text).value;
+      return (await createLiveRedactor(config, env, systemClock).load()).text(words).value;
     },
 
     ask: askAtTerminal(isRunByAgent(env)),

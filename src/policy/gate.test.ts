@@ -260,12 +260,15 @@ describe('3.5.7: approval at a terminal', () => {
   });
 
   it.each<[string, (record: Record<string, unknown>) => object]>([
-    ['that somebody else wrote', (it) => ({ ...it, grantedMs: nowMs })],
-    ['with a mark that is none', (it) => ({ ...it, grantedMs: nowMs, mac: 'a'.repeat(64) })],
-    ['with a mark that is a list', (it) => ({ ...it, grantedMs: nowMs, mac: ['a'] })],
-    ['moved to another time', (it) => ({ ...it, grantedMs: nowMs + 5 * MINUTE_MS })],
-    ['raised to another amount', (it) => ({ ...it, amountMicroUsd: 4 * USD })],
-    ['moved to a call without a price', (it) => ({ ...it, amountMicroUsd: null })],
+    ['that somebody else wrote', (record) => ({ ...record, grantedMs: nowMs })],
+    [
+      'with a mark that is none',
+      (record) => ({ ...record, grantedMs: nowMs, mac: 'a'.repeat(64) }),
+    ],
+    ['with a mark that is a list', (record) => ({ ...record, grantedMs: nowMs, mac: ['a'] })],
+    ['moved to another time', (record) => ({ ...record, grantedMs: nowMs + 5 * MINUTE_MS })],
+    ['raised to another amount', (record) => ({ ...record, amountMicroUsd: 4 * USD })],
+    ['moved to a call without a price', (record) => ({ ...record, amountMicroUsd: null })],
   ])('an agreement %s is none', async (how, forge) => {
     const { authorize, person, approvals } = stage();
     await expect(authorize(job(), person())).rejects.toEqual(code('policy/needs-approval'));

@@ -64,15 +64,16 @@ export async function trainingAdvice(
   }
 }
 
+const isToken = (secret: unknown): boolean =>
+  isRecord(secret) &&
+  (secret['env'] === 'HF_TOKEN' || secret['as'] === 'HF_TOKEN' || 'provider' in secret);
+
 function scriptOf(
   source: string,
   options: Readonly<Record<string, unknown>>,
   deadlineMs: number | undefined,
 ): ScriptToCheck {
   const { gpu, flavor, secrets, volumes, env } = options;
-  const isToken = (value: unknown): boolean =>
-    isRecord(value) &&
-    (value['env'] === 'HF_TOKEN' || value['as'] === 'HF_TOKEN' || 'provider' in value);
   return {
     source,
     timeLimitS:
