@@ -129,6 +129,17 @@ describe('the checker notices', () => {
   });
 });
 
+it('X103: every dependency has one exact version, so that an upgrade is a commit', () => {
+  const versions = z.record(z.string(), z.string());
+  const { dependencies, devDependencies } = z
+    .object({ dependencies: versions, devDependencies: versions })
+    .parse(JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8')));
+  const loose = Object.entries({ ...dependencies, ...devDependencies }).filter(
+    ([, version]) => !/^\d+\.\d+\.\d+(-[\w.]+)?$/.test(version),
+  );
+  expect(loose).toEqual([]);
+});
+
 it('docs/architecture.md prints the table that is enforced', async () => {
   const { MAY_IMPORT } = z
     .object({ MAY_IMPORT: z.record(z.string(), z.array(z.string())) })

@@ -23,7 +23,8 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(dir, { recursive: true, force: true }));
 
-const worldWith = (changes?: Parameters<typeof hookWorld>[1]): HookWorld => hookWorld(dir, changes);
+const worldWith = (changes?: Parameters<typeof hookWorld>[1]): HookWorld =>
+  hookWorld(dir, { quoteOf: async (_, options) => roughQuote(options), ...changes });
 const decide = (stdin: string, world = worldWith()) => decideIn(stdin, world);
 
 describe('3.4: PreToolUse', () => {

@@ -12,6 +12,7 @@ import {
   hookWorld,
   PAID_SANDBOX as GPU,
 } from '../../test/rigs/hook-world.ts';
+import { roughQuote } from '../sandbox/backends/modal/rough-quote.ts';
 
 let dir: string;
 beforeEach(() => {
@@ -19,7 +20,8 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(dir, { recursive: true, force: true }));
 
-const decide = (stdin: string) => decideIn(stdin, hookWorld(dir));
+const decide = (stdin: string) =>
+  decideIn(stdin, hookWorld(dir, { quoteOf: async (_, options) => roughQuote(options) }));
 
 describe('3.4: receipts', () => {
   const amountMicroUsd = 120 * 17_790;

@@ -28,7 +28,6 @@ const worldWith = (isOn: boolean | undefined, more: Partial<HookWorld> = {}): Ho
   hookWorld(path.join(root, 'state'), {
     projectDir: path.join(root, 'project'),
     sessionId: ID,
-    quoteOf: async () => undefined,
     uploads: {
       isOn,
       repo: undefined,

@@ -260,7 +260,7 @@ describe('connecting', () => {
     expect(channel.connected).toBe(true);
   });
 
-  test('connecting twice is one connection; while waiting to reconnect it does not wait', async () => {
+  test('C11, X18: connecting twice is one connection; while waiting to reconnect it does not wait', async () => {
     const clock = createManualClock();
     const channel = stage().open({ clock });
     await Promise.all([channel.connect(), channel.connect()]);

@@ -24,7 +24,7 @@ describe('framing', () => {
     [false, 'json'],
     [false, 'binary'],
     [false, 'v1'],
-  ] as const)('C5, C6: subprotocol answered: %s, frames: %s', async (subprotocol, framing) => {
+  ] as const)('C5, C6, C18: subprotocol answered: %s, frames: %s', async (subprotocol, framing) => {
     stage().kernel.subprotocol = subprotocol;
     stage().kernel.framing = framing;
     stage().kernel.onExecute = printing;
@@ -59,7 +59,7 @@ describe('framing', () => {
     expect(handshake?.headers['sec-websocket-extensions']).toBeUndefined();
   });
 
-  test('C7: what is received is answered with a pong', async () => {
+  test('C7, X21: what is received is answered with a pong', async () => {
     stage().kernel.onExecute = (message) => stage().kernel.begin(message);
     const channel = await stage().connected();
     run(channel);
@@ -69,7 +69,7 @@ describe('framing', () => {
     await until(() => stage().kernel.pongs > before);
   });
 
-  test('C10: broken frames are events; the connection and the run go on', async () => {
+  test('C10, X19: broken frames are events; the connection and the run go on', async () => {
     stage().kernel.onExecute = (message) => {
       stage().kernel.begin(message);
       stage().kernel.sendRaw('{');

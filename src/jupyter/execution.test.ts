@@ -22,7 +22,7 @@ const output = message('iopub', 'stream', { text: 'a' });
 const reply = message('shell', 'execute_reply', { status: 'ok', execution_count: 3 });
 const aborted = message('shell', 'execute_reply', { status: 'aborted' });
 
-describe('C19: finished is reply and idle, in any order', () => {
+describe('C19, X15, X61: finished is reply and idle, in any order', () => {
   test.each([
     ['reply first', [busy, output, reply, idle], 4],
     ['idle first', [busy, idle, output, reply], 4],

@@ -21,6 +21,7 @@ export async function readStatus(
       state: status.state,
       generation: status.generation,
       ...(status.detail !== undefined && { detail: status.detail }),
+      ...(status.host !== undefined && { host: status.host }),
       ...(status.end !== undefined && { cause: status.end.cause, message: status.end.message }),
       ...(status.deadlineMs !== undefined && { deadline_ms: status.deadlineMs }),
       ...(jupyterUrl !== undefined && { jupyter_url: jupyterUrl }),

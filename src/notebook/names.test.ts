@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { cleanName, notebookFileName } from './names.ts';
 
-describe('a name', () => {
+describe('D10: a name', () => {
   it.each([
     ['plain', 'plain'],
     ['with blanks inside', 'with blanks inside'],

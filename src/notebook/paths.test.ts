@@ -42,7 +42,7 @@ const resolve = (requested: string, base = 'project'): Promise<string> =>
     projectDir: path.join(dir, base),
   });
 
-describe('a path', () => {
+describe('D9: a path', () => {
   it.each([
     ['train.ipynb', 'project/notebooks/train.ipynb'],
     ['./sub/../train.ipynb', 'project/notebooks/train.ipynb'],

@@ -48,7 +48,7 @@ const heldBy = (owner: unknown): Promise<void> =>
   writeFile(file, JSON.stringify({ token: 't', owner }));
 const pause = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
-it('runs one at a time, in the order asked for, and leaves no file', async () => {
+it('D5, X128: runs one at a time, in the order asked for, and leaves no file', async () => {
   const order: string[] = [];
   const work = (name: string) => async (): Promise<string> => {
     order.push(`${name} in`);

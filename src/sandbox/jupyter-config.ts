@@ -40,6 +40,9 @@ export function jupyterConfig(settings: JupyterSettings): JsonObject {
       allow_remote_access: false,
       allow_unauthenticated_access: false,
     },
+    // An environment of the user may bring collaborative documents. What is written to the file of an open one is lost to the
+    // document in the server's memory; without them an editor saves files, and versions of files are merged.
+    YDocExtension: { disable_rtc: true },
     IdentityProvider: { token },
     // By default output above 1 MB/s is dropped (it was measured that 5 MB of print became 321 characters).
     ZMQChannelsWebsocketConnection: { limit_rate: false },

@@ -1,4 +1,4 @@
-/** Ids, the registry and the browser page. */
+/** The configuration of servers, ids, the registry and the browser page. */
 import { mkdtemp, readFile, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -7,10 +7,26 @@ import * as z from 'zod';
 import type { JsonObject } from '#core/json.ts';
 import { defineBackend, type Backend } from './backend.ts';
 import { labPath, writeBrowserPage } from './browser-page.ts';
+import { jupyterConfig } from './jupyter-config.ts';
 import { BackendRegistry } from './registry.ts';
 import { newSandboxId, onThisHost, projectSandboxId } from './sandbox-ids.ts';
 
 const RECORD_ID = /^[A-Za-z0-9][A-Za-z0-9._-]{0,199}$/;
+
+test('C28, D13, X92: a server drops no output, and has no document that would win over the file', () => {
+  const settings = { listen: {}, token: 't', rootDir: '/p', idleMs: 0, transport: 'ipc' as const };
+  const config = jupyterConfig({
+    ...settings,
+    allowRoot: false,
+    labDir: '/l',
+    workspacesDir: '/w',
+  });
+  expect(config).toMatchObject({
+    ServerApp: { limit_rate: false },
+    ZMQChannelsWebsocketConnection: { limit_rate: false },
+    YDocExtension: { disable_rtc: true },
+  });
+});
 
 describe('ids', () => {
   const localSandboxId = (dir: string, name?: string): string =>

@@ -12,11 +12,22 @@ export async function shutdownSession(
   signal: AbortSignal,
 ): Promise<void> {
   const { record, server } = session;
-  await settle(session, 'The session was shut down', {
-    kind: 'settled',
-    state: 'lost',
-    explanation: 'The session was shut down while it ran.',
-  });
+  await settle(
+    session,
+    'The session was shut down',
+    record.ownsKernel
+      ? {
+          kind: 'settled',
+          state: 'lost',
+          explanation: 'The session was shut down while it ran.',
+        }
+      : {
+          kind: 'settled',
+          state: 'output_unknown',
+          explanation:
+            'The session was detached while it ran. The kernel belongs to somebody else and goes on, and this code with it.',
+        },
+  );
   if (record.ownsKernel && record.loss === null) {
     if (record.jupyterSessionId === undefined) await server.deleteKernel(record.kernelId, signal);
     else await server.deleteSession(record.jupyterSessionId, signal);

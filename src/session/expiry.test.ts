@@ -8,7 +8,7 @@ const MINUTE_MS = 60_000;
 /** Lets everything happen that waits for nothing but its turn. */
 const settle = (): Promise<void> => new Promise((resolve) => void setImmediate(resolve));
 
-describe('a session in a sandbox with a time limit', () => {
+describe('S14, X130: a session in a sandbox with a time limit', () => {
   let clock: ManualClock;
   let told: string[];
   let ran: string[];

@@ -84,6 +84,12 @@ export class OutputKeeper {
     this.#rememberDisplays(run);
   }
 
+  /** The same for output of a run that has ended: nothing else will write it (C19). */
+  keepLate(run: Run): void {
+    this.keep(run);
+    this.#notebook?.scheduleSave();
+  }
+
   /** Writes the notebook if that is cheap, or always for a restore (D14). @returns whether the cell with its outputs is on disk now */
   async settle(run: Run): Promise<boolean> {
     if (this.#notebook === undefined || run.record.cellId === undefined) return true;

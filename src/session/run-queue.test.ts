@@ -150,7 +150,7 @@ it('sends nothing while the kernel is lost, and says so', async () => {
   expect(channel.sent).toHaveLength(0);
 });
 
-it('X3: removing a queued run touches no other, and the removed one is never sent', async () => {
+it('X2, X3: removing a queued run touches no other, and the removed one is never sent', async () => {
   const runs = [newRun('a'), newRun('b'), newRun('c')];
   for (const run of runs) queue.add(run);
   const [, second] = runs;

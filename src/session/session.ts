@@ -274,7 +274,7 @@ export class Session {
   #onLateOutput(run: Run, message: KernelMessage): void {
     if (!run.receive(message)) return;
     run.close();
-    this.outputs.keep(run);
+    this.outputs.keepLate(run);
     const index = this.#requests.cellIndex(run.record.cellId);
     const text = message.content['text'];
     const shown = typeof text === 'string' ? `: ${text.trimEnd().slice(0, 500)}` : '';

@@ -99,6 +99,17 @@ it('has no snapshot of a tool that is gone', () => {
   expect(readdirSync(snapshots).toSorted()).toEqual(expected);
 });
 
+it('T3, X37: no text invites to end what the user did not ask to end', () => {
+  const ending = tools.filter(({ name }) => /^(shutdown_session|sandbox_stop)$/.test(name));
+  expect(ending.map(({ description }) => description)).toEqual([
+    expect.stringMatching(/only when the user asks/),
+    expect.stringMatching(/only when the user asks/),
+  ]);
+  const others = tools.filter((tool) => !ending.includes(tool));
+  for (const { name, description } of others)
+    expect(description, name).not.toMatch(/shutdown_session|clean up|when (you are )?done/i);
+});
+
 it('costs at most 12,000 tokens for everything and 4,000 for what is always loaded', () => {
   expect(tokensOf(tools)).toBeLessThanOrEqual(12_000);
   expect(tokensOf(tools.filter(({ alwaysLoad }) => alwaysLoad))).toBeLessThanOrEqual(4000);

@@ -195,7 +195,7 @@ export function describeBackendContract(name: string, makeRig: () => Promise<Bac
       let rig: BackendRig;
       afterEach(() => rig.dispose());
 
-      test('an unreachable one is never said to have ended, and is not replaced', async () => {
+      test('C3: an unreachable one is never said to have ended, and is not replaced', async () => {
         rig = await makeRig();
         const backend = rig.newBackend();
         const caller = new Caller(rig);

@@ -14,7 +14,7 @@ let rig: LocalRig;
 afterEach(() => rig.dispose());
 
 describe('privacy', () => {
-  test('C29: the token is in one private file, and neither in arguments nor in any environment', async () => {
+  test('C29, X122: the token is in one private file, and neither in arguments nor in any environment', async () => {
     rig = await makeLocalRig();
     const { endpoint, pid } = await start(rig);
     const token =

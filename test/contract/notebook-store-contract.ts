@@ -160,7 +160,7 @@ export function describeStore(name: string, rig: () => StoreRig): void {
       end(ours, theirs);
     });
 
-    it('an older version that an editor writes over newer cells does not take them away', async () => {
+    it('X80: an older version that an editor writes over newer cells does not take them away', async () => {
       const { ours, theirs, store } = await openTwice(['a']);
       const older = await store.load();
       add(ours, 'newer');

@@ -83,7 +83,7 @@ runpy.run_path(${JSON.stringify(path.join(rig.settings.pythonDir, 'serve.py'))},
 }
 
 describe('ensureLocal', () => {
-  test('gives a project one server, named after it, and the same one again', async () => {
+  test('X47: gives a project one server, named after it, and the same one again', async () => {
     rig = await makeLocalRig();
     const reports: string[] = [];
     const first = await service().ensureLocal(rig.projectDir, waiting(50_000, reports));
@@ -118,7 +118,7 @@ describe('ensureLocal', () => {
     expect(mine[0]?.status.generation).toBe(1);
   });
 
-  test('the end of a wait ends no start: the same call continues it', async () => {
+  test('S32: the end of a wait ends no start: the same call continues it', async () => {
     rig = await makeLocalRig();
     const { pythonDir, release } = await slowPython();
     const sandboxes = service({ pythonDir });
@@ -192,7 +192,7 @@ describe('ensureLocal', () => {
     expect((await service().ensureLocal(rig.projectDir, waiting())).status.state).toBe('ready');
   });
 
-  test('two projects have two servers, and a further name in one project a third', async () => {
+  test('X121: two projects have two servers, and a further name in one project a third', async () => {
     rig = await makeLocalRig();
     const other = path.join(rig.projectDir, '../other');
     await mkdir(other);
@@ -276,7 +276,7 @@ describe('ensureLocal', () => {
     expect(rig.servers()).toHaveLength(4);
   });
 
-  test('a killed server is started anew as the next generation, an unreachable one is not', async () => {
+  test('S30, X109: a killed server is started anew as the next generation, an unreachable one is not', async () => {
     rig = await makeLocalRig();
     const sandboxes = service();
     const first = await sandboxes.ensureLocal(rig.projectDir, waiting());

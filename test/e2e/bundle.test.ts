@@ -20,7 +20,7 @@ isMissing(
 const toolNames = tools.map(({ name }) => name);
 
 describe.each(NODES)('bundle on %s', (node) => {
-  it.each(ERAS)('P1: lists its tools in the %s era, without node_modules', async (era) => {
+  it.each(ERAS)('P1, Q1: lists its tools in the %s era, without node_modules', async (era) => {
     const bundle = unpackBundle();
     const { client, protocolErrors } = await startServer(bundle, { era, node });
     expect((await client.listTools()).tools.map(({ name }) => name)).toEqual(toolNames);
@@ -131,7 +131,7 @@ const INITIALIZE = {
   },
 };
 
-it('creates nothing on disk by being started', async () => {
+it('X99: creates nothing on disk by being started', async () => {
   const bundle = unpackBundle();
   const { client } = await startServer(bundle, { era: 'legacy' });
   await client.listTools();

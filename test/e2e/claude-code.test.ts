@@ -246,7 +246,7 @@ describe.skipIf(isMissing('Claude Code', hasClaude, howToGetClaude))(
       expect(dryRun?.text).toMatch(/Modal/);
     });
 
-    it('has the command line on the PATH of its shell', () => {
+    it('X133: has the command line on the PATH of its shell', () => {
       const [, , , , , version] = toolOutcomes(api.requests.at(-1)?.messages ?? []);
       expect(version).toMatchObject({ isError: false, text: VERSION });
     });
@@ -289,7 +289,7 @@ describe.skipIf(isMissing('Claude Code', hasClaude, howToGetClaude))(
       expect(await claude('plugin', 'list')).not.toContain('glovebox');
     });
 
-    it('leaves the Jupyter server and its kernel running, and nothing else', () => {
+    it('X104: leaves the Jupyter server and its kernel running, and nothing else', () => {
       const left = processesNaming(folder);
       const kinds = left.map(
         ({ command }) => /serve\.py|launch_kernel\.py/.exec(command)?.[0] ?? command,

@@ -65,7 +65,7 @@ const textOf = (output: unknown): string =>
 const isLinux = process.platform === 'linux';
 
 describe.runIf(isLinux)('output at scale', () => {
-  it('O5, O8, O9: 100 MB printed are bounded in memory and answer, and every line is kept once', async () => {
+  it('C28, O5, O8, O9: 100 MB printed are bounded in memory and answer, and every line is kept once', async () => {
     const stage = await open();
     const before = stage.peakMiB();
     const code = 'for n in range(1_000_000): print(f"{n:099d}")';

@@ -62,7 +62,7 @@ it('reads Parquet, and commits through the official client, with what the bundle
   expect(services.unexpected()).toEqual([]);
 });
 
-it('1: switches toolsets off', async () => {
+it('1, X102: switches toolsets off', async () => {
   const env = { GLOVEBOX_TOOLSETS: 'github' };
   const { client } = await startServer(unpackBundle(), { era: 'modern', env });
   expect((await client.listTools()).tools.map(({ name }) => name)).toEqual([

@@ -49,7 +49,7 @@ async function openStage(): Promise<Stage> {
 }
 
 it(
-  `keeps the promises through ${faultSeedCount} scripts of faults`,
+  `Q3: keeps the promises through ${faultSeedCount} scripts of faults`,
   // A promise that was broken once is broken: no second try.
   { timeout: 60_000 + faultSeedCount * faultTimes * PER_SEED_MS, retry: 0 },
   async () => {

@@ -71,7 +71,7 @@ test('X6: what was printed while the network was away is delivered, reply and id
   expect(textOf(messages)).toBe(numbers(100));
 });
 
-test('R10: another process of ours takes over a running cell with the stored identity', async () => {
+test('C12, R10: another process of ours takes over a running cell with the stored identity', async () => {
   const connectionId = randomUUID();
   const first = await lab().kernel({ connectionId });
   const { code, go } = gated();
@@ -204,7 +204,7 @@ test("C2: another token is somebody else's server", async () => {
   await server.deleteKernel(id);
 });
 
-test('X8: two clients with identities of their own do not disturb each other', async () => {
+test('C12, X8: two clients with identities of their own do not disturb each other', async () => {
   const one = await lab().kernel();
   const two = await lab().attach(one.kernelId);
   await two.channel.ready(10_000);

@@ -58,7 +58,7 @@ async function startRaw(): Promise<Server> {
   return server;
 }
 
-describe('P6: the server ends by itself', () => {
+describe('P6, R8, X97: the server ends by itself', () => {
   it.each(['SIGINT', 'SIGTERM', 'SIGHUP'] as const)('on %s', async (signal) => {
     const { process: child } = await startRaw();
     const exited = once(child, 'exit');

@@ -98,7 +98,7 @@ const outputsOf = (notebook: unknown): string =>
 const onDisk = (file: string): unknown => JSON.parse(readFileSync(file, 'utf8'));
 const within = { timeout: 20_000 };
 
-it('D12: what the agent does is in the copy, and what a person edits there is in the record', async () => {
+it('D12, X89: what the agent does is in the copy, and what a person edits there is in the record', async () => {
   const { session_id, file, readCopy, editCopy, copy } = await start('both');
   expect(copy).toBe('both.ipynb');
   await call(mcp, 'execute_code', { session_id, code: 'print("from the kernel")' });

@@ -53,7 +53,7 @@ const pathIn = ({ text }: Answer): string =>
   /^notebook_path: (.+)$/m.exec(text)?.[1] ?? `none in ${text}`;
 
 describe.each(ERAS)('notebook tools, %s era', (era) => {
-  it('run code with state, text, an exception and a plot, and keep it all in the file', async () => {
+  it('X63, X85: run code with state, text, an exception and a plot, and keep it all in the file', async () => {
     const { call } = await open(era);
     const started = await call('start_new_notebook', { experiment_name: 'daily loop' });
     const session = { session_id: sessionIdIn(started) };
@@ -98,11 +98,10 @@ answer`,
     expect(notebook).not.toContain('ZeroDivisionError');
   });
 
-  it('R2: a wait that ends leaves the code running and says how to go on', async () => {
+  it('R2, X13, X14, X76: a wait that ends leaves the code running, in the file, and says how to go on', async () => {
     const { bundle, call } = await open(era);
-    const session = {
-      session_id: sessionIdIn(await call('start_new_notebook', { experiment_name: 'wait' })),
-    };
+    const started = await call('start_new_notebook', { experiment_name: 'wait' });
+    const session = { session_id: sessionIdIn(started) };
     const go = path.join(bundle.folder, 'go');
     const code = `import os, time
 print("begun", flush=True)
@@ -112,6 +111,9 @@ print("finished")`;
     const waited = await call('execute_code', { ...session, code, wait_s: 0.5 });
     expect(waited.text).toContain('still running');
     expect(waited.text).toContain(`get_run(run_id="${waited.runId}"`);
+    const file = (): string => readFileSync(pathIn(started), 'utf8');
+    await expect.poll(file, { timeout: 30_000 }).toContain('"begun\\n"');
+    expect(file()).not.toContain('"finished\\n"');
     writeFileSync(go, '');
     const followed = await call('get_run', { run_id: waited.runId, wait_s: 30 });
     expect(followed.text).toMatch(/begun[\s\S]*finished/);
@@ -141,11 +143,10 @@ print("finished")`;
     expect(values).toEqual([...new Set(values)].toSorted((a, b) => a - b));
   });
 
-  it('R6: a cancelled call interrupts its code', async () => {
+  it('R6, X24, X77: a cancelled call interrupts its code, and what it printed is kept', async () => {
     const { call } = await open(era);
-    const session = {
-      session_id: sessionIdIn(await call('start_new_notebook', { experiment_name: 'cancel' })),
-    };
+    const started = await call('start_new_notebook', { experiment_name: 'cancel' });
+    const session = { session_id: sessionIdIn(started) };
     const controller = new AbortController();
     const running = call(
       'execute_code',
@@ -164,9 +165,11 @@ print("finished")`;
       wait_s: 30,
     });
     expect(next.text).toContain('free again');
+    const file = (): string => readFileSync(pathIn(started), 'utf8');
+    await expect.poll(file, { timeout: 30_000 }).toMatch(/"begun\\n"[\s\S]*KeyboardInterrupt/);
   });
 
-  it('the session outlives the server, and the next one finds its variables', async () => {
+  it('R9, X40: the session outlives the server, and the next one finds its variables', async () => {
     const first = await open(era);
     const started = await first.call('start_new_notebook', { experiment_name: 'outlive' });
     const session = { session_id: sessionIdIn(started) };

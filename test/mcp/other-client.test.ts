@@ -10,7 +10,7 @@ import type { App } from '#main/app.ts';
 import { systemClock } from '#platform/clock.ts';
 import { tools } from '#tools/index.ts';
 import { createWorld, type World } from '../rigs/app.ts';
-import { call, idOf, type Answer } from './call.ts';
+import { call, callError, idOf, type Answer } from './call.ts';
 import { connect } from './harness.ts';
 
 let world: World;
@@ -89,6 +89,40 @@ it('X12: our run says that it waits for the cell of another client, and then run
   expect(done.meta).toMatchObject({ state: 'ok' });
   expect(done.text).toContain('1');
   expect(done.text).not.toContain('another client');
+});
+
+it('X42: a kernel that works for somebody is attached all the same; what cannot be attached leaves no session', async () => {
+  const { session_id } = await pair('a session of ours');
+  const { server } = await app.services.sessions.get(session_id);
+  const { id: kernel_id } = await server.startKernel({ name: 'python3' });
+  const person = createKernelChannel({
+    server,
+    kernelId: kernel_id,
+    connectionId: randomUUID(),
+    clock: systemClock,
+    onEvent: () => undefined,
+  });
+  onTestFinished(() => person.close());
+  await person.connect();
+  await person.ready(30_000);
+  const cell = held('attached', 'theirs = "kept"');
+  const { finished } = person.execute(
+    { msgId: randomUUID(), code: cell.code },
+    { onMessage: () => undefined },
+  );
+  await cell.hasBegun();
+  const attached = await call(mcp, 'attach_to_session', { kernel_id });
+  const borrowed = idOf(attached, 'session_id');
+  const run = { session_id: borrowed, code: 'print(theirs)', wait_s: 0.5 };
+  const ours = await call(mcp, 'execute_code', run);
+  expect(ours.meta).toMatchObject({ state: 'queued' });
+  cell.open();
+  expect((await finished).status).toBe('ok');
+  expect((await follow(ours)).text).toContain('kept');
+  const before = (await app.services.sessions.list(false)).length;
+  const unknown = { kernel_id: randomUUID() };
+  expect(await callError(mcp, 'attach_to_session', unknown)).toContain('[kernel/unknown]');
+  expect(await app.services.sessions.list(false)).toHaveLength(before);
 });
 
 it('an error of their cell leaves our waiting run alone', async () => {

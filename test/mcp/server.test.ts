@@ -76,7 +76,7 @@ describe.each(ERAS)('MCP server, %s era', (era) => {
   const serve = (tool: Tool, more = {}) =>
     connect(era, { tools: [tool], services: noServices, ...more });
 
-  it('lists tools with schema, hints and the marks of clients', async () => {
+  it('T3: lists tools with schema, hints and the marks of clients', async () => {
     const tool = toolThat(async () => textResult(''), { alwaysLoad: true });
     const getRun = toolThat(async () => textResult(''), { name: 'get_run' });
     const { client } = await connect(era, { tools: [tool, getRun], services: noServices });
@@ -106,7 +106,7 @@ describe.each(ERAS)('MCP server, %s era', (era) => {
     expect(client.getInstructions()).toBe('Instructions of the test.');
   });
 
-  it('P3: answers with text and image blocks, and data for machines in _meta', async () => {
+  it('P3, O11, X49: answers with text and image blocks, and data for machines in _meta', async () => {
     const { client } = await serve(
       toolThat(async ({ word }) => ({
         blocks: [
@@ -196,7 +196,7 @@ describe.each(ERAS)('MCP server, %s era', (era) => {
     await expect(client.callTool({ name: 'no_such', arguments: {} })).rejects.toThrow(/no_such/);
   });
 
-  it('R4: reports progress that strictly grows, all before the result', async () => {
+  it('R4, X100: reports progress that strictly grows, all before the result', async () => {
     const seen: { progress: number; total?: number | undefined; message?: string | undefined }[] =
       [];
     const proceed = deferred();
@@ -246,7 +246,7 @@ describe.each(ERAS)('MCP server, %s era', (era) => {
     await Promise.all([outcome, aborted.promise]);
   });
 
-  it('serves the status and the output of a run as resources', async () => {
+  it('T5: serves the status and the output of a run as resources', async () => {
     const { client } = await serve(
       toolThat(async () => textResult('')),
       {

@@ -54,7 +54,7 @@ describe.skipIf(isSlurmMissing())('a notebook in a SLURM job', () => {
   const clientOf = async (app: App): Promise<Client> =>
     (await connect('modern', { tools, services: async () => app.services })).client;
 
-  it('is queued as a state, waited for, used with a GPU, found by the next process, and stopped', async () => {
+  it('S32, X106: is queued as a state, waited for, used with a GPU, found by the next process, and stopped', async () => {
     const mcp = await clientOf(await newApp());
     const survey = await call(mcp, 'sandbox_options', { backend: 'slurm' });
     expect(survey.text).toMatch(/gpu: default partition of 1 node.*2x a100.*4 of 4 CPUs free/);

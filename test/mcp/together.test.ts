@@ -142,7 +142,7 @@ describe('two servers in one project', () => {
     expect(sources).toHaveLength(30);
   });
 
-  it('X69, Q8.1: ten parallel runs keep the order of their calls, and another session is not held up', async () => {
+  it('X17, X69, X95, Q8.1: ten parallel runs keep the order of their calls, and another session is not held up', async () => {
     const { bundle, first, second } = await team();
     const { session_id, file } = await start(first, 'ten');
     const aside = await start(second, 'aside');

@@ -2,11 +2,13 @@
 import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import type { Client } from '@modelcontextprotocol/client';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { GloveboxError } from '#core/errors.ts';
 import { isRecord } from '#core/json.ts';
 import type { App } from '#main/app.ts';
 import { tools } from '#tools/index.ts';
 import { createWorld, type World } from '../rigs/app.ts';
+import { readNotebookFile } from '../rigs/read-notebook-file.ts';
 import { call, callError, idOf } from './call.ts';
 import { connect } from './harness.ts';
 
@@ -47,7 +49,7 @@ function isAlive(pid: number): boolean {
   }
 }
 
-it('interrupts a run, removes a queued one, and keeps the variables', async () => {
+it('C26, X4, X16, X95: interrupts a run, removes a queued one, and keeps the variables and what waits behind', async () => {
   const mcp = await clientOf(app);
   const { session_id } = await newNotebook(mcp, 'interrupt');
   await call(mcp, 'execute_code', { session_id, code: 'kept = 1' });
@@ -56,11 +58,17 @@ it('interrupts a run, removes a queued one, and keeps the variables', async () =
   const queued = await call(mcp, 'execute_code', { session_id, code: 'never = 1', wait_s: 0 });
   expect(queued.text).toContain('queued');
   const run_id = idOf(queued, 'run_id');
+  const behind = { session_id, code: 'print("behind", kept)', wait_s: 0 };
+  const later = idOf(await call(mcp, 'execute_code', behind), 'run_id');
+  expect((await call(mcp, 'ping', { session_id })).text).toContain('kernel, asked itself: answers');
   const removed = await call(mcp, 'interrupt_kernel', { session_id, run_id });
   expect(removed.text).toContain('taken out of the queue');
   const stopped = await call(mcp, 'interrupt_kernel', { session_id });
   expect(stopped.meta).toMatchObject({ run_id: idOf(started, 'run_id'), state: 'interrupted' });
   expect(stopped.text).toContain('KeyboardInterrupt');
+  const ran = await call(mcp, 'get_run', { run_id: later, wait_s: 40 });
+  expect(ran.meta).toMatchObject({ state: 'ok' });
+  expect(ran.text).toContain('behind 1');
   const after = '(kept, "never" in globals())';
   expect((await call(mcp, 'execute_code', { session_id, code: after })).text).toContain(
     '(1, False)',
@@ -70,7 +78,7 @@ it('interrupts a run, removes a queued one, and keeps the variables', async () =
   );
 });
 
-it('edits, runs, moves and deletes cells by id, by index and from the end', async () => {
+it('T4, X78, X79: edits, runs, moves and deletes cells by id, by index and from the end', async () => {
   const mcp = await clientOf(app);
   const { session_id, file } = await newNotebook(mcp, 'cells');
   await call(mcp, 'execute_code', { session_id, code: 'a = 1' });
@@ -81,6 +89,10 @@ it('edits, runs, moves and deletes cells by id, by index and from the end', asyn
   const edited = await call(mcp, 'edit_cell', edit);
   expect(edited.text).toContain('-a = 1');
   expect(edited.text).toContain('+a = 2');
+  await call(mcp, 'edit_cell', { session_id, cell: -1, find: '2', replace: '3' });
+  const value = await call(mcp, 'execute_scratch', { session_id, code: 'print("a is", a)' });
+  expect(value.text).toContain('a is 2');
+  await call(mcp, 'edit_cell', { session_id, cell: -1, find: '3', replace: '2' });
   await call(mcp, 'edit_cell', { session_id, cell, source: '# Better' });
   const moved = await call(mcp, 'move_cell', { session_id, cell, at: 'end' });
   expect(moved.text).toContain('from index 0 to 1');
@@ -90,6 +102,27 @@ it('edits, runs, moves and deletes cells by id, by index and from the end', asyn
   await call(mcp, 'delete_cell', { session_id, cells: [1] });
   expect((await call(mcp, 'execute_scratch', { session_id, code: 'a' })).text).toContain('2');
   expect(sourcesIn(file)).toEqual(['a = 2']);
+});
+
+it('C19, X9: what a thread prints afterwards is in the cell it came from, and the next answer tells of it', async () => {
+  const mcp = await clientOf(app);
+  const { session_id, file } = await newNotebook(mcp, 'late');
+  const gate = `${file}.gate`;
+  const code = `import os, threading, time
+def tell():
+    while not os.path.exists(${JSON.stringify(gate)}): time.sleep(0.02)
+    print("from the thread", flush=True)
+threading.Thread(target=tell).start()`;
+  await call(mcp, 'execute_code', { session_id, code });
+  writeFileSync(gate, '');
+  const outputs = async (): Promise<string> =>
+    JSON.stringify((await readNotebookFile(file)).map((cell) => cell.outputs));
+  await expect.poll(outputs, { timeout: 30_000 }).toContain('from the thread');
+  const next = await call(mcp, 'execute_code', { session_id, code: '"next"' });
+  expect(next.text).toContain('late output of cell 0');
+  expect(next.text).toContain('from the thread');
+  const after = await call(mcp, 'execute_code', { session_id, code: '"after"' });
+  expect(after.text).not.toContain('from the thread');
 });
 
 it('stops several cells at the first that fails and says what was not run', async () => {
@@ -151,7 +184,7 @@ it('opens an existing notebook with a fresh kernel, again with its live session,
   expect(idOf(forked, 'notebook_path')).toContain('analysis_continued');
 });
 
-it('X38, X41: calls of one moment open one session of a notebook, and its restarts of one moment are one', async () => {
+it('C25, X38, X41: calls of one moment open one session of a notebook, and its restarts of one moment are one', async () => {
   const mcp = await clientOf(app);
   const notebook_path = path.join(world.projectDir, 'at-once.ipynb');
   writeFileSync(notebook_path, '{"nbformat":4,"nbformat_minor":5,"metadata":{},"cells":[]}');
@@ -170,7 +203,7 @@ it('X38, X41: calls of one moment open one session of a notebook, and its restar
   expect((await call(mcp, 'execute_code', { session_id, code: '6 * 7' })).text).toContain('42');
 });
 
-it('attaches to a kernel that somebody else started, and never deletes it', async () => {
+it('X39: attaches to a kernel that somebody else started, and never deletes it', async () => {
   const mcp = await clientOf(app);
   const { session_id } = await newNotebook(mcp, 'own');
   const sandboxId = idOf(await call(mcp, 'attach_to_session', { session_id }), 'sandbox_id');
@@ -188,9 +221,33 @@ it('attaches to a kernel that somebody else started, and never deletes it', asyn
   await server.deleteKernel(kernel_id);
 });
 
-it('tells sandboxes, resources and the way to a kernel', async () => {
+it('X45: a kernel that cannot be deleted is told, and its session is kept', async () => {
   const mcp = await clientOf(app);
-  const { session_id } = await newNotebook(mcp, 'places');
+  const { session_id } = await newNotebook(mcp, 'kept');
+  const { server, record } = await app.services.sessions.get(session_id);
+  const failure = new GloveboxError('server/error', 'The server answered 500.');
+  vi.spyOn(server, 'deleteSession').mockRejectedValueOnce(failure);
+  expect(await callError(mcp, 'shutdown_session', { session_id })).toContain('answered 500');
+  expect((await call(mcp, 'execute_code', { session_id, code: '6 * 7' })).text).toContain('42');
+  await call(mcp, 'shutdown_session', { session_id });
+  expect(await server.kernel(record.kernelId)).toBeUndefined();
+});
+
+it('T5: tells sandboxes, resources and the way to a kernel', async () => {
+  const mcp = await clientOf(app);
+  const { session_id, file } = await newNotebook(mcp, 'places');
+  const status = await app.readStatus(new AbortController().signal);
+  expect(status).toMatchObject({
+    sandboxes: [{ backend: 'local', state: 'ready', host: expect.any(String) }],
+    sessions: expect.arrayContaining([
+      expect.objectContaining({ session_id, notebook_path: file, state: 'idle', generation: 1 }),
+    ]),
+  });
+  const { server } = await app.services.sessions.get(session_id);
+  const { headers } = await server.endpoint();
+  const token = headers['Authorization']?.replace('token ', '') ?? 'none';
+  expect(token).not.toBe('none');
+  expect(JSON.stringify(status)).not.toContain(token);
   expect((await call(mcp, 'sandbox_options')).text).toContain('local:');
   const listed = await call(mcp, 'sandbox_list');
   const sandbox_id = /^(local-\S+) {2}ready/m.exec(listed.text)?.[1];
@@ -208,7 +265,7 @@ it('tells sandboxes, resources and the way to a kernel', async () => {
 });
 
 describe('bad input', () => {
-  it('names what is wrong and the next step, and loses nothing', async () => {
+  it('T1, T2, X98: names what is wrong and the next step, and loses nothing', async () => {
     const mcp = await clientOf(app);
     const { session_id, file } = await newNotebook(mcp, 'bad input');
     await call(mcp, 'execute_code', { session_id, code: 'ok = 1' });
@@ -229,6 +286,7 @@ describe('bad input', () => {
       ['execute_code', { session_id, code: 42 }, 'input/invalid', 'code'],
       ['execute_code', { session_id, code: 'x', wait_s: -1 }, 'input/invalid', 'wait_s'],
       ['execute_code', { session_id: 's-zzzzzzzz', code: 'x' }, 'session/unknown', session_id],
+      ['execute_code', { code: 'x' }, 'input/invalid', 'session_id'],
       ['get_run', { run_id: 'r-zzzzzzzz-zzzzz' }, 'run/unknown', ''],
       ['get_run', { run_id: '../../etc/passwd' }, 'run/unknown', ''],
       ['start_notebook', { notebook_path: '/etc/passwd.ipynb' }, 'path/', ''],

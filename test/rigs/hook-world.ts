@@ -6,7 +6,6 @@ import type { HookWorld } from '#hooks/contract.ts';
 import { runHook } from '#hooks/run-hook.ts';
 import { systemClock } from '#platform/clock.ts';
 import { createRedactor } from '#policy/redaction/redactor.ts';
-import { roughQuote } from '../../src/sandbox/backends/modal/rough-quote.ts';
 
 const PREFIX = 'mcp__plugin_glovebox_glovebox__';
 
@@ -24,7 +23,7 @@ export function hookWorld(
     sessionId: 's1',
     settings: readPolicySettings(vars),
     defaultBackend: undefined,
-    quoteOf: async (_, options) => roughQuote(options),
+    quoteOf: async () => undefined,
     readSandbox: async () => undefined,
     fateOf: async () => undefined,
     whoAmI: async () => ({ unknown: 'no token' }),

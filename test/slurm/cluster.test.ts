@@ -25,7 +25,7 @@ async function submit(
 const outputOf = async (cluster: Cluster, id: number): Promise<string> =>
   (await cluster.run(['cat', `out-${id}.txt`], { cwd: cluster.shared })).stdout;
 
-describe.skipIf(isSlurmMissing())('a plain cluster', () => {
+describe.skipIf(isSlurmMissing())('Q4: a plain cluster', () => {
   let cluster: Cluster;
   beforeAll(async () => {
     cluster = await startCluster({ kind: 'plain' });

@@ -44,7 +44,7 @@ describe.skipIf(isSlurmMissing('netns') || sshdIsMissing())('on machines of thei
   afterEach(() => cluster.endAllJobs());
   afterAll(() => cluster.stop());
 
-  test('Q8.5: an MCP server on the login node is killed while a cell runs on a node: the run goes on, and what may be lost is said', async () => {
+  test('Q8.5, X104: an MCP server on the login node is killed while a cell runs on a node: the run goes on, and what may be lost is said', async () => {
     const product = await installProduct(cluster, { place: 'login', name: 'killed' });
     const first = await product.startServer();
     const notebook = await open(first.client, 'killed', { gres: 'gpu:1' });
@@ -80,7 +80,7 @@ describe.skipIf(isSlurmMissing('netns') || sshdIsMissing())('on machines of thei
     expect(await product.cli('stop')).toMatchObject({ code: 0 });
   });
 
-  test('Q8.9: another user of the cluster finds no token, in processes, records or files', async () => {
+  test('Q8.9, X122: another user of the cluster finds no token, in processes, records or files', async () => {
     const product = await installProduct(cluster, { place: 'login', name: 'secrets' });
     const { client } = await product.startServer();
     const notebook = await open(client, 'secrets');
@@ -221,7 +221,7 @@ describe.skipIf(isSlurmMissing('netns') || sshdIsMissing())('on machines of thei
     expect((await here.cli('status')).code).toBe(4);
   });
 
-  test('S19, S24: from a laptop over SSH, with no scheduler and no files of the cluster', async () => {
+  test('S19, S24, X131: from a laptop over SSH, with no scheduler and no files of the cluster', async () => {
     const product = await installProduct(cluster, { place: 'laptop', name: 'far' });
     expect(await product.cli('login')).toMatchObject({ code: 0 });
     const { client } = await product.startServer();

@@ -7,7 +7,7 @@ import { expectEnd, seen, useLab } from './lab.ts';
 describe.skipIf(isSlurmMissing())('before the job runs', () => {
   const lab = useLab();
 
-  describe('S4, Q5: what SLURM refuses is refused before anything is made, in its own words', () => {
+  describe('S4, Q5, X113: what SLURM refuses is refused before anything is made, in its own words', () => {
     test.each([
       ['a partition there is not', { partition: 'nowhere' }, /Invalid partition name specified/],
       [
@@ -104,7 +104,7 @@ describe.skipIf(isSlurmMissing())('before the job runs', () => {
     await caller.waitFor(lab.newBackend(), 'ready');
   });
 
-  test('S11: cancelled by somebody else while it waits, it has ended, and says so', async () => {
+  test('S11, X110: cancelled by somebody else while it waits, it has ended, and says so', async () => {
     const other = await lab.rig.cluster.occupy();
     const caller = lab.newCaller();
     await caller.start(lab.newBackend());

@@ -45,7 +45,7 @@ describe.skipIf(isSlurmMissing())('a submission', () => {
     `);
   }
 
-  test('S31: several starts of one sandbox, from several processes, are one job', async () => {
+  test('S31, X105: several starts of one sandbox, from several processes, are one job', async () => {
     const one = lab.newCaller();
     const programs = [otherProcess(one.id), otherProcess(one.id)];
     try {
@@ -59,7 +59,7 @@ describe.skipIf(isSlurmMissing())('a submission', () => {
     }
   });
 
-  test('S8: killed between sbatch and the record, the job is found by its nonce, and no second one is made', async () => {
+  test('S8, X105: killed between sbatch and the record, the job is found by its nonce, and no second one is made', async () => {
     const { cluster } = lab.rig;
     // The job is made, and the answer never comes.
     cluster.hinder('sbatch', {
@@ -120,7 +120,7 @@ describe.skipIf(isSlurmMissing())('a submission', () => {
     }
   });
 
-  describe('S29: a stop works in every state, and leaves no job', () => {
+  describe('S29, X115: a stop works in every state, and leaves no job', () => {
     test('while another process is submitting it', async () => {
       lab.rig.cluster.hinder('sbatch', {
         script:

@@ -74,7 +74,7 @@ const rigs: readonly (readonly [string, boolean, () => Promise<Rig>])[] = [
 ];
 
 for (const [kind, isRemote, makeRig] of rigs) {
-  describe.skipIf(isRemote && sshdIsMissing())(kind, () => {
+  describe.skipIf(isRemote && sshdIsMissing())(`S1, S2, Q7: a host, ${kind}`, () => {
     let rig: Rig;
     let host: Host;
     beforeAll(async () => {

@@ -84,7 +84,7 @@ describe.skipIf(sshdIsMissing())('one shared connection', () => {
     expect((await stat(sshd.controlFolder)).mode & 0o777).toBe(0o700);
   });
 
-  test('S22: of 11 calls at a time at most 6 have a session, and all are answered', async () => {
+  test('S22, X132: of 11 calls at a time at most 6 have a session, and all are answered', async () => {
     const host = await start({ server: ['MaxSessions 6'] });
     const script = 'touch "$0.$1"; ls -d "$0".* | wc -l; sleep 0.3; rm "$0.$1"';
     const at = path.join(sshd.home, 'running');

@@ -222,7 +222,7 @@ describe('wait, stop, logs, open', () => {
     expect((await runFake(['wait'])).code).toBe(4);
   });
 
-  it('S29: stop ends sessions first; nothing to stop is done', async () => {
+  it('S29, X116: stop ends sessions first; nothing to stop is done', async () => {
     const { code, calls, out } = await runFake(['stop'], { sandboxes: [sandboxView()] });
     expect([code, calls, out]).toEqual([
       0,

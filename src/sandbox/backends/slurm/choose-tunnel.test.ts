@@ -56,7 +56,7 @@ describe('the way to a server', () => {
     expect(await Promise.all(binds)).toEqual(['', 'route:login7', 'route:login7', '']);
   });
 
-  test('never opens every interface: a wish for that is one for an address that works', async () => {
+  test('X119: never opens every interface: a wish for that is one for an address that works', async () => {
     const bind = async (bindIp: string) => chooseTunnel(host(true, there), { bindIp }, signal);
     expect(await bind('10.0.0.7')).toMatchObject({ mode: 'forward', bind: '10.0.0.7' });
     for (const every of ['0.0.0.0', '::'])

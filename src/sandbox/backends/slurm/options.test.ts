@@ -204,7 +204,7 @@ describe('whatever a value is (X125)', () => {
     );
   });
 
-  test('what the script gets stands behind the script, and a pattern in the log’s path is none', () => {
+  test('S7, X123: what the script gets stands behind the script, the environment of the submitter stays out, and a pattern in the log’s path is none', () => {
     const made = submissionWords(request({}), {
       name: 'slurm-a-b',
       comment: 'glovebox:n:1',
@@ -216,7 +216,6 @@ describe('whatever a value is (X125)', () => {
     });
     expect(made.slice(-4)).toEqual(['/jobs/bin/job-1.sh', "$(id) 'x'", '', '--wrap=x']);
     expect(made).toContain('--output=/a%%j b/job-%j.log');
-    // The environment of the submitter stays out (X123).
     expect(made).toContain('--export=NIL,HF_HOME');
   });
 });

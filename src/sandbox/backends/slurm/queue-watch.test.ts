@@ -47,7 +47,7 @@ class Scheduler {
   };
 }
 
-describe('the question to the scheduler', () => {
+describe('S1, S9, X127: the question to the scheduler', () => {
   let clock: ManualClock;
   let scheduler: Scheduler;
   let watch: QueueWatch;
@@ -162,7 +162,7 @@ describe('the question to the scheduler', () => {
     },
   );
 
-  test('who gives up ends the own wait, not the question of the others', async () => {
+  test('X101: who gives up ends the own wait, not the question of the others', async () => {
     const abort = new AbortController();
     const given = watch.ask(job('1'), 'urgent', abort.signal);
     scheduler.rows = { '1': 'PENDING' };
