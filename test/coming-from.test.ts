@@ -29,7 +29,8 @@ const THEIRS: Readonly<Record<string, readonly string[]>> = {
   'ML Intern': list(`
     hf_papers explore_hf_docs fetch_hf_docs find_hf_api hf_inspect_dataset hf_repo_files hf_repo_git github_find_examples
     github_list_repos github_read_file sandbox_create sandbox_bash sandbox_read sandbox_write sandbox_edit web_search
-    hf_jobs /ml-intern /research /inspect-dataset /finetune /run-job ML_INTERN_YOLO ML_INTERN_CONFIRM_CPU_JOBS HF_ADMIN_TOKEN OPENID_PROVIDER_URL`),
+    hf_jobs /ml-intern /research /inspect-dataset /finetune /run-job ML_INTERN_YOLO ML_INTERN_CONFIRM_CPU_JOBS HF_ADMIN_TOKEN OPENID_PROVIDER_URL
+    ML_INTERN_SAVE_SESSIONS ML_INTERN_SESSION_REPO HF_SESSION_UPLOAD_TOKEN`),
   'jlab-mcp': list(`
     start_new_notebook start_notebook execute_code edit_cell add_markdown execute_scratch shutdown_session ping check_resources`),
 };

@@ -88,6 +88,7 @@ export type CliSandboxes = Pick<
   | 'wait'
   | 'stop'
   | 'logs'
+  | 'origin'
 > & { readonly waysIn: Pick<Sandboxes['waysIn'], 'openPage' | 'openPort'> };
 
 /** What commands use of policy. */
@@ -214,6 +215,8 @@ export interface CliHost {
   loadConfig(flags: Flags): Promise<Config>;
   openServices(config: Config): Promise<CliServices>;
   openUploads(config: Config): Promise<CliUploads>;
+  /** Takes secrets out of a text that is about to be shown; without a configuration only those of a known shape. Never rejects. */
+  redact(config: Config | undefined, text: string): Promise<string>;
   /** Puts a question to the person at the terminal; `unavailable` where there is none. Anything but a clear yes is a no. */
   readonly ask: ToolContext['ask'];
   /** What the person at the terminal types; undefined where there is no terminal, and where an agent runs the command. */

@@ -1,8 +1,10 @@
-/** The person at a command: who is asked, and what they agreed to with a flag. */
+/** The person at a command: who is asked about what, and what they agreed to with a flag. */
 import { GloveboxError } from '#core/errors.ts';
 import { parseUsd } from '#core/money.ts';
 import type { Person } from '#policy/contract.ts';
+import { authorizeStop } from '#tools/authorize-stop.ts';
 import type { CommandContext } from './command.ts';
+import type { CliServices } from './host.ts';
 
 export const APPROVE_MAX_HELP =
   'start it without a question when it cannot cost more (for scripts of people; an agent cannot use it)';
@@ -23,12 +25,30 @@ export function personOf(
   return { ask: host.ask, signal, approvedMaxMicroUsd };
 }
 
+export const YES_HELP = 'do not ask (for scripts of people; an agent cannot use it)';
+
+/** The person at a command that ends something: asked, unless they said yes with the command. @throws as `personOf`. */
+export function personSaying(
+  isYes: boolean,
+  { host, signal }: Pick<CommandContext, 'host' | 'signal'>,
+): Person {
+  if (!isYes) return { ask: host.ask, signal };
+  refuseAgents(host, '--yes');
+  return { ask: async () => 'approved', signal };
+}
+
+/** Ends a sandbox only where the tool would. @throws as `authorizeStop`. */
+export const mayStop = (id: string, services: CliServices, person: Person): Promise<void> => {
+  const { policy, projectDir, sandboxes, sessions } = services;
+  return authorizeStop(id, { ...policy, projectDir, sandboxes, sessions }, person);
+};
+
 /** @throws GloveboxError `policy/refused`: an agent may ask for money, and not grant it. */
 export function refuseAgents({ isRunByAgent }: CommandContext['host'], what: string): void {
   if (!isRunByAgent) return;
   throw new GloveboxError(
     'policy/refused',
-    `${what} is for people: CLAUDECODE is set, so an agent runs this.`,
+    `${what} is for people, and the environment says that an agent runs this.`,
     {
       hint: 'the user runs it in a terminal of their own.',
     },

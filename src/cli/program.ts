@@ -196,8 +196,10 @@ async function execute(
     progress.clear();
     host.stdout.write(`${text}\n`);
   };
+  let loaded: Config | undefined;
   try {
     const config = await loadConfig(host, given);
+    loaded = config;
     if (spec !== doctor) warn(config, say);
     return await spec.run(
       {
@@ -220,15 +222,28 @@ async function execute(
     );
   } catch (error) {
     const failure = toFailure(error, signal, interruptHint);
-    if (json) print(JSON.stringify({ error: errorJson(failure) }, undefined, 2));
-    say(renderFailure(failure));
-    if (given.debug === true && error instanceof Error) say(error.stack ?? '');
+    // The words of a service may hold what was sent to it.
+    const safe = (text: string): Promise<string> => host.redact(loaded, text);
+    const { code, message, hint, retryable } = failure;
+    const told: Told = {
+      code,
+      retryable,
+      message: await safe(message),
+      hint: hint === undefined ? undefined : await safe(hint),
+    };
+    if (json) print(JSON.stringify({ error: errorJson(told) }, undefined, 2));
+    say(renderFailure(told));
+    if (given.debug === true && error instanceof Error) say(await safe(error.stack ?? ''));
     return exitCodeOf(failure);
   } finally {
     progress.clear();
-    await opening
-      ?.then((services) => services.close())
-      .catch((error: unknown) => say(`glovebox: at the end: ${messageOf(error)}`));
+    // That they could not be opened was told already.
+    const opened = await opening?.catch(() => undefined);
+    await opened
+      ?.close()
+      .catch(async (error: unknown) =>
+        say(await host.redact(loaded, `glovebox: at the end: ${messageOf(error)}`)),
+      );
   }
 }
 
@@ -261,11 +276,13 @@ function toFailure(error: unknown, signal: AbortSignal, hint: string | undefined
   });
 }
 
-function renderFailure({ message, hint }: GloveboxError): string {
+type Told = Pick<GloveboxError, 'code' | 'message' | 'retryable' | 'hint'>;
+
+function renderFailure({ message, hint }: Told): string {
   return hint === undefined ? `glovebox: ${message}` : `glovebox: ${message}\n  next: ${hint}`;
 }
 
-const errorJson = ({ code, message, hint, retryable }: GloveboxError) => ({
+const errorJson = ({ code, message, hint, retryable }: Told) => ({
   code,
   message,
   retryable,

@@ -3,8 +3,10 @@ import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { GloveboxError, messageOf } from '#core/errors.ts';
 import { isRecord } from '#core/json.ts';
+import type { Person } from '#policy/contract.ts';
 import type { CommandContext } from './command.ts';
 import type { CliServices, SandboxView } from './host.ts';
+import { mayStop } from './person.ts';
 import { describeFlags, parseFlags } from './tool-arguments.ts';
 
 export type StartRequest = Parameters<CliServices['sandboxes']['create']>[0];
@@ -24,6 +26,7 @@ export interface WantedSandbox {
  * The request, after what is in its way has been stopped with `--takeover`.
  *
  * @param words TIME and flags of the back end
+ * @param person asked before the sandbox of another session is stopped
  * @throws `input/invalid`, `backend/unknown`, `backend/unavailable`, `config/invalid`, `sandbox/in-the-way`.
  */
 export async function makeRequest(
@@ -31,6 +34,7 @@ export async function makeRequest(
   services: CliServices,
   wanted: WantedSandbox,
   words: readonly string[],
+  person: Person,
 ): Promise<StartRequest> {
   const { projectDir, sandboxes } = services;
   const written: Readonly<Record<string, unknown>> = {
@@ -46,7 +50,13 @@ export async function makeRequest(
   const options = { ...asked.options, ...(await readOptions(context, backend, words)) };
   await sandboxes.checkOptions(backend.id, options, asked.names);
   if (asked.name === undefined && !living.some((view) => view.backend === backend.id))
-    await clearWay(context, services, backend, living, wanted.takeover === true);
+    await clearWay(
+      context,
+      services,
+      backend,
+      living,
+      wanted.takeover === true ? person : undefined,
+    );
   return { ...asked, projectDir, options, once: 'project' };
 }
 
@@ -98,14 +108,15 @@ async function readOptions(
 
 async function clearWay(
   context: CommandContext,
-  { sandboxes, sessions }: CliServices,
+  services: CliServices,
   wanted: Backend,
   living: readonly SandboxView[],
-  isAllowed: boolean,
+  person: Person | undefined,
 ): Promise<void> {
+  const { sandboxes, sessions } = services;
   const [first] = living;
   if (first === undefined) return;
-  if (!isAllowed) {
+  if (person === undefined) {
     const others = living.map(({ id, status }) => `${id} (${status.state})`).join(', ');
     throw new GloveboxError(
       'sandbox/in-the-way',
@@ -115,6 +126,7 @@ async function clearWay(
       },
     );
   }
+  for (const { id } of living) await mayStop(id, services, person);
   for (const { id } of living) {
     context.report({ message: `stopping ${id}` });
     await sessions.endAllIn(id);

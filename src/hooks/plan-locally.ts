@@ -34,6 +34,8 @@ async function planSandbox(
   world: HookWorld,
 ): Promise<PlannedOperation | undefined> {
   const { backend: named = world.defaultBackend, options = {}, dry_run: dryRun } = call.args;
+  // What a profile says, or options that are a whole config, is put together by the server, which asks with all of it.
+  if (call.args['profile'] !== undefined || hasConfigKeys(options)) return undefined;
   const backend = BACKENDS.find(
     (id) => typeof named === 'string' && id === normaliseOperation(named),
   );
@@ -59,6 +61,11 @@ async function planSandbox(
     ...(!isFree && { cost: costOfQuote(quote) }),
   };
 }
+
+/** `backend`, or a name in the spelling of programs, such as `gpuCount`. */
+const hasConfigKeys = (options: unknown): boolean =>
+  isRecord(options) &&
+  Object.keys(options).some((key) => /^(?:backend|profile|name)$|[^a-z0-9_]/.test(key));
 
 /** The same call has started one that lives, as far as is known: then it goes on with that, and costs nothing more. */
 async function goesOn(

@@ -12,7 +12,7 @@ import {
   PAID_SANDBOX as GPU,
 } from '../../test/rigs/hook-world.ts';
 import { modalOptions } from '../sandbox/backends/modal/options.ts';
-import { priceOf } from '../sandbox/backends/modal/cost.ts';
+import { dearestOf } from '../sandbox/backends/modal/cost.ts';
 import { ratesFrom } from '../sandbox/backends/modal/rates.ts';
 import { roughQuote } from '../sandbox/backends/modal/rough-quote.ts';
 import type { HookWorld } from './contract.ts';
@@ -81,6 +81,10 @@ describe('3.4: PreToolUse', () => {
     ['sandbox_create', { backend: 'slurm' }],
     ['sandbox_create', { ...GPU, dry_run: true }],
     ['sandbox_stop', { sandbox_id: 'unknown' }],
+    // What they add up to is known to the server, which asks with all of it.
+    ['sandbox_create', { ...GPU, profile: 'big' }],
+    ['sandbox_create', { backend: 'local', options: { backend: 'modal', gpu: 'H100' } }],
+    ['sandbox_create', { backend: 'modal', options: { gpu: 'H100', gpuCount: 8 } }],
     // Which files a pattern matches is known to the server, which asks with the list.
     ['hf_repo_files', { operation: 'delete', repo_id: 'a/b', patterns: ['x'] }],
   ])('says nothing about %s %j', async (tool, input) => {
@@ -166,15 +170,17 @@ describe('the price in the hook', () => {
     {},
     { gpu: 'T4' },
     { gpu: ['h100', 'A100'], gpu_count: 4 },
+    { gpu: ['T4', 'H100'] },
+    { gpu: ['T4', 'B200+'] },
     { gpu: 'a10g', cpu: 8, memory_mib: 65_536, max_lifetime_seconds: 7200 },
     { cpu_limit: 16, memory_limit_mib: 100_000 },
     { gpu: 'B200+' },
     { region: 'eu' },
   ])('is that of the server: %j', (options) => {
     const whole = modalOptions.parse(options);
-    const [gpu] = [whole.gpu].flat();
+    const gpus = [whole.gpu].flat();
     const quote = roughQuote(options);
-    expect(quote?.usdPerHour).toBe(priceOf(whole, gpu, ratesFrom([])).usdPerHour);
+    expect(quote?.usdPerHour).toBe(dearestOf(whole, gpus, ratesFrom([])).usdPerHour);
     expect(quote?.limitS).toBe(whole.max_lifetime_seconds);
   });
 

@@ -27,7 +27,7 @@ export const preToolUse: Hook = async (input, world) => {
   if (decision.kind === 'silent') return SILENT;
   if (decision.kind === 'deny') return decide('deny', decision.reason);
   await writeReceipt(decision.operation, call, input, world);
-  return decide('ask', decision.reason);
+  return decide('ask', await withoutSecrets(decision.reason, world));
 };
 
 type Decision =
@@ -78,9 +78,18 @@ async function decisionOn(call: NormalCall, world: HookWorld): Promise<Decision>
   ];
   return {
     kind: 'ask',
-    reason: renderQuestion({ operation: planned, asOfNow }),
+    reason: renderQuestion(planned, asOfNow),
     operation: planned,
   };
+}
+
+/** Loading the detectors takes longer than all the rest, so only where something in the text could be one. */
+const MAY_HOLD_SECRET =
+  /key|token|secret|passw|auth|cred|cookie|signature|eyJ|BEGIN|:\/\/[^/\s]*@|[A-Za-z0-9_+/-]{24,}/i;
+
+async function withoutSecrets(text: string, { loadRedactor }: HookWorld): Promise<string> {
+  if (!MAY_HOLD_SECRET.test(text.replaceAll(/https:\/\/[\w.]+\/[\w/.-]+/g, ''))) return text;
+  return (await loadRedactor()).text(text).value;
 }
 
 /** Without one the server asks again: rather twice than not at all. */

@@ -38,7 +38,7 @@ export const sessionStart: Hook = async (input, world) => {
 };
 
 const BACKENDS_LINE =
-  'Sandboxes: local (this machine, free), slurm (a cluster), modal (rented); sandbox_options tells which work here.';
+  'Sandboxes: local (this machine, free), slurm (a cluster), modal and huggingface (rented); sandbox_options tells which work here.';
 
 const GUIDE = 'Before machine-learning code: research first, then try small, then run large.';
 

@@ -88,7 +88,13 @@ export function createApp({
   const dir = config.getOrDefault('dir');
   const redactor = createLiveRedactor(config, env, clock);
   const web = createWebServices(config, webClock ?? clock, { waitClock: clock });
-  const policy = createPolicy({ dir, env, clock, fateOfJob: createJobFates(web.hub) });
+  const policy = createPolicy({
+    dir,
+    env,
+    clock,
+    fateOfJob: createJobFates(web.hub),
+    redact: async (text) => (await redactor.load()).text(text).value,
+  });
   const sandboxes = new Sandboxes({
     registry: new BackendRegistry({
       local: localLoader(config, env, log),

@@ -1,6 +1,5 @@
 /** Asks the person at the terminal before a command changes something outside. */
 import { createInterface } from 'node:readline/promises';
-import { renderQuestion } from '#policy/prompt.ts';
 import type { AskPerson } from '#tools/authorize.ts';
 
 /** The whole word, so that no habit of pressing a key says it. An end of the input is a no. */
@@ -9,10 +8,7 @@ export const askAtTerminal =
   async (question, signal) => {
     // A shell of an agent has a terminal now and then, and no person at it.
     if (isRunByAgent) return 'unavailable';
-    const answer = await promptAtTerminal(
-      `${renderQuestion(question)}\nType yes to do it: `,
-      signal,
-    );
+    const answer = await promptAtTerminal(`${question.text}\nType yes to do it: `, signal);
     if (answer === undefined) return 'unavailable';
     return answer.trim().toLowerCase() === 'yes' ? 'approved' : 'declined';
   };

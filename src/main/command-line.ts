@@ -6,6 +6,7 @@ import { runCli } from '#cli/program.ts';
 import { readEnvironment, type Environment } from '#config/environment.ts';
 import { loadConfig } from '#config/load.ts';
 import { findProjectDir } from '#config/project.ts';
+import { isOutputRedacted } from '#config/transcript-settings.ts';
 import { VERSION } from '#core/version.ts';
 import { systemClock } from '#platform/clock.ts';
 import { ensurePrivateFolder, writeFileAtomic } from '#platform/files.ts';
@@ -68,10 +69,25 @@ export function createHost(env: Environment, cwd: string): CliHost {
         sessions: app.services.sessions,
         sandboxes: app.services.sandboxes,
         interfaces: app.services.interfaces,
-        callTool: (tool, input, call) => tool.run(input, { ...app.services, ...call }),
+        callTool: async (tool, input, call) => {
+          const result = await tool.run(input, { ...app.services, ...call });
+          if (!isOutputRedacted(env)) return result;
+          const redactor = await app.redactor.load();
+          const blocks = result.blocks.map((block) =>
+            block.type === 'text' ? { ...block, text: redactor.text(block.text).value } : block,
+          );
+          return { ...result, blocks };
+        },
         policy: app.policy,
         close: app.close,
       };
+    },
+
+    async redact(config, words) {
+      const { createRedactor } = await import('#policy/redaction/redactor.ts');
+      if (config === undefined) return createRedactor().text(words).value;
+      const { createLiveRedactor } = await import('./redaction.ts');
+      return (await createLiveRedactor(config, env, systemClock).load()).text(words).value;
     },
 
     ask: askAtTerminal(isRunByAgent(env)),

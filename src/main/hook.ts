@@ -2,6 +2,7 @@
 import { readFileSync, writeSync } from 'node:fs';
 import path from 'node:path';
 import { readEnvironment, variable, type Environment } from '#config/environment.ts';
+import { pluginVariable } from '#config/option.ts';
 import { readPolicySettings } from '#config/policy-settings.ts';
 import { truthOfWord } from '#config/truth-word.ts';
 import { findProjectDir } from '#config/project.ts';
@@ -52,7 +53,11 @@ function createWorld(env: Environment, cwd: string): HookWorld {
     defaultBackend: defaultBackendIn(env),
     async quoteOf(backend, options) {
       if (backend !== 'modal') return undefined;
-      return roughQuote(options, pricesIn(variable(env, 'GLOVEBOX_MODAL_PRICES')));
+      const quote = roughQuote(options, pricesIn(variable(env, 'GLOVEBOX_MODAL_PRICES')));
+      if (quote === undefined) return undefined;
+      const { modalAccount } = await import('./modal-account.ts');
+      const account = await modalAccount(env, dir);
+      return account === undefined ? quote : { ...quote, account };
     },
     readSandbox: (id) => readSandboxRecord(dir, id),
     fateOf: (id) => fateOfSandbox(dir, id),
@@ -91,6 +96,7 @@ function defaultBackendIn(env: Environment): string | undefined {
   const isLocal = old !== undefined && truthOfWord(old) === true;
   return (
     variable(env, 'GLOVEBOX_BACKEND') ??
+    variable(env, pluginVariable('backend')) ??
     variable(env, 'JLAB_MCP_RUN_MODE') ??
     (isLocal ? 'local' : undefined)
   );

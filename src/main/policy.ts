@@ -27,10 +27,12 @@ export interface PolicyOptions {
   readonly clock: Clock;
   /** What became of a Job. Never rejects. Without it Jobs stay reserved. */
   readonly fateOfJob?: (entry: LedgerEntry) => Promise<JobFate>;
+  /** For what a person is shown. Never rejects. */
+  readonly redact?: (text: string) => Promise<string>;
 }
 
 /** Reads nothing and makes nothing until it is asked. */
-export function createPolicy({ dir, env, clock, fateOfJob }: PolicyOptions): Policy {
+export function createPolicy({ dir, env, clock, fateOfJob, redact }: PolicyOptions): Policy {
   const ledger = createLedger({ dir, clock });
   const approvals = createApprovals({ dir, clock });
   const named = hostSession(env);
@@ -54,6 +56,7 @@ export function createPolicy({ dir, env, clock, fateOfJob }: PolicyOptions): Pol
     settings,
     session,
     settleOpen,
+    ...(redact !== undefined && { redact }),
   };
   return {
     authorize: createGate(options),

@@ -9,7 +9,7 @@ import {
 } from '@modelcontextprotocol/server';
 import { createHash } from 'node:crypto';
 import { isRecord } from '#core/json.ts';
-import { identityOf, renderQuestion } from '#policy/prompt.ts';
+import { identityOf } from '#policy/prompt.ts';
 import type { AskPerson, PlannedOperation } from '#tools/authorize.ts';
 import type { McpClock } from './contract.ts';
 
@@ -52,7 +52,7 @@ export function createAsk(
     }
     if (!canElicit(server, mcpReq)) return 'unavailable';
     const request = inputRequired.elicit({
-      message: renderQuestion(question),
+      message: question.text,
       requestedSchema: {
         type: 'object',
         properties: {

@@ -14,6 +14,7 @@ import type { ChangingTools } from './changing-tools.ts';
 import { createAsk, QuestionPending } from './consent.ts';
 import type { McpClock, McpLog, Redact } from './contract.ts';
 import { createLoopGuard, type LoopGuard } from './loop-guard.ts';
+import { createParameterHelp, type ParameterHelp } from './parameter-help.ts';
 import { ProgressReporter } from './progress.ts';
 import { renderToolError } from './render-error.ts';
 import {
@@ -66,6 +67,7 @@ export function createMcpServer(
   const { redact = AS_IT_IS } = options;
   const notifyChanged = registerResources(server, options.resources, options.log, redact);
   const loops = createLoopGuard();
+  const parameters = createParameterHelp();
   const { changingTools } = options;
   const refresh = async (): Promise<void> => {
     await changingTools?.refresh().catch((error: unknown) => {
@@ -81,6 +83,7 @@ export function createMcpServer(
         notifyChanged,
         refresh,
         loops,
+        parameters,
       }),
     );
   for (const tool of tools) register(tool);
@@ -96,10 +99,11 @@ function withLoopLine(
   input: unknown,
 ): CallToolResult {
   const text = result.content.map((block) => (block.type === 'text' ? block.text : block.type));
-  const line = loops.seen(tool.name, input, text.join('\n'));
-  if (line === undefined) return result;
-  return { ...result, content: [...result.content, { type: 'text', text: line }] };
+  return withLine(result, loops.seen(tool.name, input, text.join('\n')));
 }
+
+const withLine = (result: CallToolResult, text: string | undefined): CallToolResult =>
+  text === undefined ? result : { ...result, content: [...result.content, { type: 'text', text }] };
 
 function publishedFormOf(tool: Tool) {
   const { readOnly, destructive, idempotent, openWorld } = tool.hints;
@@ -136,6 +140,7 @@ interface CallSurroundings extends McpServerOptions {
   readonly loadServices: () => Promise<ToolServices>;
   readonly notifyChanged: NotifyChanged;
   readonly loops: LoopGuard;
+  readonly parameters: ParameterHelp;
   /** Before the answer, so that a client has the new tools when its model goes on. */
   readonly refresh: () => Promise<void>;
 }
@@ -146,7 +151,8 @@ async function callTool(
   context: ServerContext,
   surroundings: CallSurroundings,
 ): Promise<CallToolResult | InputRequiredResult> {
-  const { server, clock, log, loadServices, notifyChanged, refresh, loops } = surroundings;
+  const { server, clock, log, loadServices, notifyChanged, refresh, loops, parameters } =
+    surroundings;
   const { redact = AS_IT_IS, redactOutput = AS_IT_IS } = surroundings;
   const { mcpReq } = context;
   // A call may ask many services at once, each of which listens.
@@ -170,6 +176,7 @@ async function callTool(
       ask: createAsk(server, context, clock),
       origin: originOf(input, mcpReq._meta),
     });
+    parameters.ended(tool, input);
     const runId = result.meta?.['run_id'];
     if (typeof runId === 'string') notifyChanged(runUri(runId));
     const maxChars = RESULT_CHARS[tool.name] ?? DEFAULT_RESULT_CHARS;
@@ -177,7 +184,9 @@ async function callTool(
     return withLoopLine(answer, loops, tool, input);
   } catch (error) {
     if (error instanceof QuestionPending) return error.result;
-    return withLoopLine(renderToolError(error, tool.name, log, redact), loops, tool, input);
+    const table = parameters.ended(tool, input, error);
+    const failed = withLine(renderToolError(error, tool.name, log, redact), table);
+    return withLoopLine(failed, loops, tool, input);
   } finally {
     if (!tool.hints.readOnly) notifyChanged(STATUS_URI);
     await refresh();

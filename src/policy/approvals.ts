@@ -6,8 +6,9 @@ import type { MicroUsd } from '#core/money.ts';
 import type { Clock } from '#platform/clock.ts';
 import { RecordStore } from '#platform/records.ts';
 import { amountOf } from './amount-of.ts';
-import type { PlannedOperation } from './contract.ts';
+import type { PlannedOperation, Question } from './contract.ts';
 import { approvalsDir } from './policy-dir.ts';
+import { isSigned, sign } from './signing.ts';
 
 const GRANT_MS = 15 * 60_000;
 const KEEP_MS = 24 * 3_600_000;
@@ -18,22 +19,28 @@ export interface PendingApproval {
   readonly tool: string;
   readonly operation: string;
   readonly question: string;
-  readonly facts: readonly string[];
+  /** What a person reads before they agree: the same as in every other prompt. */
+  readonly text: string;
   /** The most it can cost; null: nobody knows. 0: nothing. */
   readonly amountMicroUsd: MicroUsd | null;
   readonly askedMs: number;
   /** When a person agreed; it holds for 15 minutes and for one call. */
   readonly grantedMs?: number;
+  /** That this program wrote the agreement down. */
+  readonly mac?: string;
 }
 
 export interface Approvals {
   /** Remembers the question under an id that is the same for the same call. */
-  ask(operation: PlannedOperation): Promise<string>;
+  ask(question: Question): Promise<string>;
   /** @throws `policy/unknown-approval`. */
   read(id: string): Promise<PendingApproval>;
   list(): Promise<readonly PendingApproval[]>;
-  /** A person has agreed, at a terminal. @throws `policy/unknown-approval`. */
-  grant(id: string): Promise<void>;
+  /**
+   * A person has agreed, at a terminal, to what they were shown. @throws `policy/unknown-approval`, `policy/refused` when the same
+   * call was asked about at another price meanwhile.
+   */
+  grant(shown: PendingApproval): Promise<void>;
   /** Whether a person has agreed to exactly this, which uses it up. */
   redeem(operation: PlannedOperation): Promise<boolean>;
 }
@@ -60,15 +67,15 @@ export function createApprovals({
   };
 
   return {
-    async ask(operation) {
+    async ask({ operation, text }) {
       const id = approvalId(operation);
-      const { tool, question, facts } = operation;
+      const { tool, question } = operation;
       const pending: PendingApproval = {
         id,
         tool,
         operation: operation.operation,
         question,
-        facts,
+        text,
         amountMicroUsd: amountOf(operation),
         askedMs: clock.now(),
       };
@@ -87,22 +94,33 @@ export function createApprovals({
     read,
     list: async () => (await records.list()).map(({ value }) => value),
 
-    async grant(id) {
+    async grant(shown) {
+      const { id } = shown;
       await read(id);
-      await records.update(id, (current) => ({ ...current, grantedMs: clock.now() }));
+      const grantedMs = clock.now();
+      const mac = await sign(dir, agreement(shown, grantedMs));
+      await records.update(id, (current) => {
+        if (current.amountMicroUsd !== shown.amountMicroUsd) throw askedAnew(id);
+        return { ...current, grantedMs, mac };
+      });
     },
 
     async redeem(operation) {
       const id = approvalId(operation);
-      if ((await records.read(id))?.grantedMs === undefined) return false;
+      const seen = await records.read(id);
+      if (seen?.grantedMs === undefined) return false;
+      const isOurs = await isSigned(dir, agreement(seen, seen.grantedMs), seen.mac);
       let isGranted = false;
       await records.update(id, (current) => {
-        const { grantedMs, ...rest } = current;
+        const { grantedMs, mac, ...rest } = current;
         isGranted =
+          isOurs &&
           grantedMs !== undefined &&
-          clock.now() - grantedMs <= GRANT_MS &&
-          isNoDearer(amountOf(operation), current.amountMicroUsd);
-        return grantedMs === undefined ? current : { ...rest };
+          grantedMs === seen.grantedMs &&
+          mac === seen.mac &&
+          isSoon(clock.now() - grantedMs) &&
+          isNoDearer(amountOf(operation), seen.amountMicroUsd);
+        return grantedMs === undefined ? current : rest;
       });
       if (isGranted) await records.remove(id);
       return isGranted;
@@ -118,6 +136,24 @@ export function approvalId({ tool, operation, binding, scriptSha256 }: PlannedOp
   return `a-${hex.slice(0, 10)}`;
 }
 
+/** What the mark is made of: which call, the most it may cost, when. */
+const agreement = (
+  { id, tool, operation, amountMicroUsd }: PendingApproval,
+  grantedMs: number,
+): string => JSON.stringify(['approval', id, tool, operation, amountMicroUsd, grantedMs]);
+
+/** Nobody agrees in the future. */
+const isSoon = (ageMs: number): boolean => ageMs >= -60_000 && ageMs <= GRANT_MS;
+
+const askedAnew = (id: string): GloveboxError =>
+  new GloveboxError(
+    'policy/refused',
+    'It was asked for at another price meanwhile. Not approved.',
+    {
+      hint: `look at it again: glovebox approve ${id}`,
+    },
+  );
+
 const isNoDearer = (now: MicroUsd | null, agreed: MicroUsd | null): boolean =>
   now === null || agreed === null ? now === agreed : now <= agreed;
 
@@ -128,7 +164,7 @@ const unknown = (id: string): GloveboxError =>
 
 function parseApproval(raw: unknown): PendingApproval {
   if (!isRecord(raw)) throw new TypeError('not an approval');
-  const { id, tool, operation, question, facts, amountMicroUsd, askedMs, grantedMs } = raw;
+  const { id, tool, operation, question, text, amountMicroUsd, askedMs, grantedMs, mac } = raw;
   if (
     typeof id !== 'string' ||
     typeof tool !== 'string' ||
@@ -143,9 +179,10 @@ function parseApproval(raw: unknown): PendingApproval {
     tool,
     operation,
     question,
-    facts: Array.isArray(facts) ? facts.map(String) : [],
+    text: typeof text === 'string' ? text : question,
     amountMicroUsd,
     askedMs,
     ...(typeof grantedMs === 'number' && { grantedMs }),
+    ...(typeof mac === 'string' && { mac }),
   };
 }

@@ -82,11 +82,11 @@ export interface Subject {
 /** How the person at the other end answered. `unavailable`: this client cannot ask anybody. */
 export type Consent = 'approved' | 'declined' | 'unavailable';
 
-/** A question as a person reads it. */
+/** A question to a person. */
 export interface Question {
   readonly operation: PlannedOperation;
-  /** Lines that may differ a minute later (the budget left): shown, and no part of what is agreed to. */
-  readonly asOfNow: readonly string[];
+  /** What they read: `renderQuestion`, without secrets. It may differ a minute later and is no part of what is agreed to. */
+  readonly text: string;
 }
 
 /** Puts a question to the person, through whatever the caller of the tool has for it. */

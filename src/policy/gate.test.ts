@@ -1,7 +1,8 @@
-import { appendFileSync, mkdtempSync, rmSync } from 'node:fs';
+import { appendFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { isRecord } from '#core/json.ts';
 import { systemClock } from '#platform/clock.ts';
 import { createApprovals } from './approvals.ts';
 import type { Advisory, Consent, Person, PlannedOperation, PolicySettings } from './contract.ts';
@@ -57,7 +58,11 @@ const job = (
 });
 
 /** The gate, and a person that answers in one way. */
-function stage(settings: PolicySettings = OFF, consent: Consent = 'unavailable') {
+function stage(
+  settings: PolicySettings = OFF,
+  consent: Consent = 'unavailable',
+  redact: (text: string) => Promise<string> = async (text) => text,
+) {
   const ledger = createLedger({ dir, clock });
   const approvals = createApprovals({ dir, clock });
   const receipts = createReceipts({ dir, clock });
@@ -71,10 +76,11 @@ function stage(settings: PolicySettings = OFF, consent: Consent = 'unavailable')
     settings: () => settings,
     session: () => 's1',
     settleOpen: async () => undefined,
+    redact,
   });
   const person = (more: Partial<Person> = {}): Person => ({
-    ask: async ({ operation, asOfNow }) => {
-      asked.push([operation.question, ...asOfNow].join('\n'));
+    ask: async ({ text }) => {
+      asked.push(text);
       return consent;
     },
     signal: new AbortController().signal,
@@ -89,6 +95,8 @@ function stage(settings: PolicySettings = OFF, consent: Consent = 'unavailable')
   return { authorize, person, asked, reserved, approvals, receipts, ledger };
 }
 
+const approvalFile = (id: string): string => path.join(dir, 'policy/approvals', `${id}.json`);
+
 const code = (expected: string) => expect.objectContaining({ code: expected });
 
 describe('3.5: the server decides', () => {
@@ -99,7 +107,13 @@ describe('3.5: the server decides', () => {
     );
     const grant = await authorize(job(), person());
     expect(asked).toEqual([
-      'Run a paid job?\nbudget     cap $5.00, spent or reserved $0.00, left after this $2.00',
+      [
+        'Run a paid job?   max. $3.00',
+        'limit      2 h: 120 min x $0.0250',
+        'prices     price list',
+        'budget     cap $5.00, spent or reserved $0.00, left after this $2.00',
+        'code train.py',
+      ].join('\n'),
     ]);
     expect(await reserved()).toEqual([['elicitation', 3]]);
     expect(grant.note).toBe('spent or reserved $3.00 of $5.00 this session · $3.00 today');
@@ -196,20 +210,90 @@ describe('3.5.7: approval at a terminal', () => {
     });
     const [waiting] = await approvals.list();
     expect(waiting).toMatchObject({ question: 'Run a paid job?', amountMicroUsd: 3 * USD });
-    await approvals.grant(waiting?.id ?? '');
+    if (waiting === undefined) throw new Error('nothing waits');
+    await approvals.grant(waiting);
     const changed = job(priced(3), { binding: { script: 'other' } });
     await expect(authorize(changed, person())).rejects.toEqual(code('policy/needs-approval'));
     await expect(authorize(job(priced(4)), person())).rejects.toEqual(
       code('policy/needs-approval'),
     );
-    await approvals.grant(waiting?.id ?? '');
+    await expect(authorize(job(), person())).rejects.toEqual(code('policy/needs-approval'));
+    await approvals.grant(waiting);
     await authorize(job(), person());
     expect(await reserved()).toEqual([['cli', 3]]);
     await expect(authorize(job(), person())).rejects.toEqual(code('policy/needs-approval'));
-    await approvals.grant(waiting?.id ?? '');
+    await approvals.grant(waiting);
     nowMs += 16 * MINUTE_MS;
     await expect(authorize(job(), person())).rejects.toEqual(code('policy/needs-approval'));
-    await expect(approvals.grant('a-unknown')).rejects.toEqual(code('policy/unknown-approval'));
+    await expect(approvals.grant({ ...waiting, id: 'a-unknown' })).rejects.toEqual(
+      code('policy/unknown-approval'),
+    );
+  });
+
+  it('shows the same facts as every other prompt, and no secret of them', async () => {
+    const { authorize, person, approvals } = stage(OFF, 'unavailable', async (text) =>
+      text.replace('hunter2', '[REDACTED:named-secret]'),
+    );
+    const operation = job(priced(3), { facts: ['gets       PASSWORD=hunter2'] });
+    await expect(authorize(operation, person())).rejects.toEqual(code('policy/needs-approval'));
+    const [waiting] = await approvals.list();
+    expect(waiting?.text.split('\n')).toEqual([
+      'Run a paid job?   max. $3.00',
+      'limit      2 h: 120 min x $0.0250',
+      'prices     price list',
+      'budget     no cap, spent or reserved $0.00 this session',
+      'gets       PASSWORD=[REDACTED:named-secret]',
+    ]);
+    expect(readFileSync(approvalFile(waiting?.id ?? ''), 'utf8')).not.toContain('hunter2');
+  });
+
+  it('is of the price that was read: what became dearer meanwhile is not approved', async () => {
+    const { authorize, person, approvals } = stage();
+    await expect(authorize(job(), person())).rejects.toEqual(code('policy/needs-approval'));
+    const [read] = await approvals.list();
+    if (read === undefined) throw new Error('nothing waits');
+    await expect(authorize(job(priced(4)), person())).rejects.toEqual(
+      code('policy/needs-approval'),
+    );
+    await expect(approvals.grant(read)).rejects.toEqual(code('policy/refused'));
+    await expect(authorize(job(), person())).rejects.toEqual(code('policy/needs-approval'));
+  });
+
+  it.each<[string, (record: Record<string, unknown>) => object]>([
+    ['that somebody else wrote', (record) => ({ ...record, grantedMs: nowMs })],
+    [
+      'with a mark that is none',
+      (record) => ({ ...record, grantedMs: nowMs, mac: 'a'.repeat(64) }),
+    ],
+    ['with a mark that is a list', (record) => ({ ...record, grantedMs: nowMs, mac: ['a'] })],
+    ['moved to another time', (record) => ({ ...record, grantedMs: nowMs + 5 * MINUTE_MS })],
+    ['raised to another amount', (record) => ({ ...record, amountMicroUsd: 4 * USD })],
+    ['moved to a call without a price', (record) => ({ ...record, amountMicroUsd: null })],
+  ])('an agreement %s is none', async (how, forge) => {
+    const { authorize, person, approvals } = stage();
+    await expect(authorize(job(), person())).rejects.toEqual(code('policy/needs-approval'));
+    const [waiting] = await approvals.list();
+    if (waiting === undefined) throw new Error('nothing waits');
+    if (!how.startsWith('that') && !how.startsWith('with')) await approvals.grant(waiting);
+    const file = approvalFile(waiting.id);
+    const record: unknown = JSON.parse(readFileSync(file, 'utf8'));
+    if (!isRecord(record)) throw new Error('no record');
+    writeFileSync(file, JSON.stringify(forge({ ...record })));
+    const cost = how.startsWith('raised') ? priced(4) : priced(3);
+    await expect(authorize(job(cost), person())).rejects.toEqual(code('policy/needs-approval'));
+  });
+
+  it('of two servers that redeem one agreement exactly one may go on', async () => {
+    const [one, two] = [stage(), stage()];
+    await expect(one.authorize(job(), one.person())).rejects.toEqual(code('policy/needs-approval'));
+    const [waiting] = await one.approvals.list();
+    if (waiting === undefined) throw new Error('nothing waits');
+    await one.approvals.grant(waiting);
+    const both = await Promise.allSettled(
+      [one, two, one, two].map(({ authorize, person }) => authorize(job(), person())),
+    );
+    expect(both.filter(({ status }) => status === 'fulfilled')).toHaveLength(1);
+    expect(await one.reserved()).toEqual([['cli', 3]]);
   });
 
   it('--approve-max-usd agrees to what costs no more, and to nothing that a person decides each time', async () => {

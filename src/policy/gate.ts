@@ -12,13 +12,14 @@ import type {
   Person,
   PlannedOperation,
   PolicySettings,
+  Question,
   Subject,
 } from './contract.ts';
 import { total, type Ledger, type Shortage, type Spending } from './ledger.ts';
 import type { Approval } from './ledger-lines.ts';
 import { normaliseCall } from './normalise.ts';
 import { mayGoByBudget } from './may-go-by-budget.ts';
-import { budgetFacts, spendLine } from './prompt.ts';
+import { budgetFacts, renderQuestion, spendLine } from './prompt.ts';
 import type { Receipts } from './receipts.ts';
 
 /** After so many refusals of the same call there is no further prompt for a while. */
@@ -36,6 +37,8 @@ export interface GateOptions {
   readonly session: () => string;
   /** Settles what has ended meanwhile, so that it is not counted any more. Never rejects. */
   readonly settleOpen: () => Promise<void>;
+  /** Takes secrets out of what a person is shown, and of what is kept of it. Never rejects. */
+  readonly redact?: (text: string) => Promise<string>;
 }
 
 /** Rules, budget, receipt, approval, question: in this order, and the first that decides does. */
@@ -96,12 +99,14 @@ export function createGate(options: GateOptions): Authorize {
       ...(isPaid ? budgetFacts(spending, amount, caps) : []),
       ...verdict.reasons.map((reason) => `asked because ${reason}`),
     ];
-    const consent = await person.ask({ operation, asOfNow }, person.signal);
+    const text = renderQuestion(operation, asOfNow);
+    const question = { operation, text: (await options.redact?.(text)) ?? text };
+    const consent = await person.ask(question, person.signal);
     if (consent === 'approved') {
       refusals.delete(key);
       return reserve('elicitation');
     }
-    if (consent === 'unavailable') throw await needsApproval(operation, approvals);
+    if (consent === 'unavailable') throw await needsApproval(question, approvals);
     refusals.set(key, { count: (before?.count ?? 0) + 1, lastMs: clock.now() });
     throw refusedByPerson(operation, isPaid);
   };
@@ -224,11 +229,9 @@ async function reserveFor(
 /** What cannot be written down later stays reserved, which is never too little. */
 const quietly = (work: Promise<void>): Promise<void> => work.catch(() => undefined);
 
-async function needsApproval(
-  operation: PlannedOperation,
-  approvals: Approvals,
-): Promise<GloveboxError> {
-  const id = await approvals.ask(operation);
+async function needsApproval(question: Question, approvals: Approvals): Promise<GloveboxError> {
+  const id = await approvals.ask(question);
+  const { operation } = question;
   return new GloveboxError(
     'policy/needs-approval',
     `${operation.question} That needs a person, and this client cannot ask one. Nothing was changed.`,

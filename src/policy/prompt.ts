@@ -2,37 +2,56 @@
 import { renderUsd, renderUsdExactly, renderUsdLeft, type MicroUsd } from '#core/money.ts';
 import { renderDuration } from '#core/units.ts';
 import type { Caps } from './caps.ts';
-import type { Advisory, PlannedOperation, Question } from './contract.ts';
+import type { Advisory, PlannedOperation } from './contract.ts';
 import type { Estimate } from './cost.ts';
 import { total, type Spending } from './ledger.ts';
 
 export const MAX_PROMPT_CHARS = 1500;
-/** One fact may take so much; what is longer is cut, with a count. */
-const MAX_FACT_CHARS = 400;
+/** One fact may take so much; what is longer is cut, with a count. The first at which everything fits, so that no long fact pushes another out. */
+const FACT_CHARS = [400, 200, 100] as const;
+const MAX_QUESTION_CHARS = 700;
 const LABEL_WIDTH = 10;
 
 /** `budget     cap $5.00, ...`: a label and what it stands for, in columns. */
 export const fact = (label: string, text: string): string => `${label.padEnd(LABEL_WIDTH)} ${text}`;
 
-/** Question and amount, facts, what holds at this moment, remarks on the script. What does not fit is counted. */
-export function renderQuestion({ operation, asOfNow }: Question): string {
+/**
+ * Question and amount, facts, what holds at this moment, remarks on the script. What does not fit is counted. Whatever an agent
+ * wrote into an argument stays inside its own fact: it neither looks like another line nor hides one.
+ *
+ * @param asOfNow lines that may differ a minute later, such as the budget left
+ */
+export function renderQuestion(operation: PlannedOperation, asOfNow: readonly string[]): string {
   const { question, cost, facts, advisories = [] } = operation;
-  const head = cost === undefined ? question : `${question}   ${amountWords(cost)}`;
-  const lines = [
+  const asked = cut(visible(question).replaceAll('\n', ' '), MAX_QUESTION_CHARS);
+  const head = cost === undefined ? asked : `${asked}   ${amountWords(cost)}`;
+  const grave = advisories.filter(({ severity }) => severity === 'high');
+  const others = advisories.filter(({ severity }) => severity !== 'high');
+  const told = [...grave.map(advisoryLine), ...facts, ...others.map(advisoryLine)];
+  const linesWith = (most: number): readonly string[] => [
     ...costFacts(cost),
     ...asOfNow,
-    ...facts.map(shortened),
-    ...advisories.map(advisoryLine).map(shortened),
+    ...told.map((line) => shortened(line, most)),
   ];
-  let text = head.slice(0, MAX_PROMPT_CHARS - 100);
+  const [widest, ...narrower] = FACT_CHARS;
+  const most = narrower.reduce<number>(
+    (now, less) => (lengthOf(linesWith(now)) + head.length > ROOM_CHARS ? less : now),
+    widest,
+  );
+  let text = head;
+  const lines = linesWith(most);
   for (const [at, line] of lines.entries()) {
-    const rest = lines.length - at;
-    if (text.length + line.length + 40 > MAX_PROMPT_CHARS)
-      return `${text}\n(and ${rest} more lines)`;
+    if (text.length + line.length > ROOM_CHARS)
+      return `${text}\n(and ${lines.length - at} more lines)`;
     text += `\n${line}`;
   }
   return text;
 }
+
+/** A line less than the limit: for the count of what did not fit. */
+const ROOM_CHARS = MAX_PROMPT_CHARS - 40;
+
+const lengthOf = (lines: readonly string[]): number => lines.join('\n').length;
 
 /** `max. $3.00`, or that nobody knows. */
 export const amountWords = (cost: Estimate): string =>
@@ -93,10 +112,17 @@ const ofCap = (cap: MicroUsd | undefined): string =>
 const advisoryLine = ({ severity, message, fix }: Advisory): string =>
   fact('warning', `[${severity}] ${message}${fix === undefined ? '' : `; ${fix}`}`);
 
-const shortened = (line: string): string =>
-  line.length <= MAX_FACT_CHARS
-    ? line
-    : `${line.slice(0, MAX_FACT_CHARS)}… (${line.length - MAX_FACT_CHARS} more characters)`;
+const shortened = (line: string, most: number): string =>
+  cut(visible(line).replaceAll('\n', `\n${' '.repeat(LABEL_WIDTH + 1)}`), most);
+
+const cut = (text: string, most: number): string =>
+  text.length <= most ? text : `${text.slice(0, most)}… (${text.length - most} more characters)`;
+
+/** Control characters, marks of direction and characters without width are written out: a terminal obeys some, an eye misses others. */
+const visible = (text: string): string =>
+  text.replaceAll(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, (char) =>
+    char === '\n' ? char : `\\u{${(char.codePointAt(0) ?? 0).toString(16)}}`,
+  );
 
 /** Whether something is bound to the operation as it stands: for keys of questions. */
 export const identityOf = ({

@@ -1,22 +1,21 @@
 /** Receipts: how the hook tells the server that the person was asked in the host's own prompt, and about what. */
-import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
-import { readdir, rename, stat, writeFile } from 'node:fs/promises';
+import { randomBytes } from 'node:crypto';
+import { readdir, rename, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { isRecord } from '#core/json.ts';
 import type { MicroUsd } from '#core/money.ts';
 import type { Clock } from '#platform/clock.ts';
 import {
   ensurePrivateFolder,
-  errnoOf,
   readTextIfExists,
   removeIfExists,
   writeFileAtomic,
 } from '#platform/files.ts';
 import { sha256 } from './normalise.ts';
-import { keyFile, receiptsDir } from './policy-dir.ts';
+import { receiptsDir } from './policy-dir.ts';
+import { isSigned, sign } from './signing.ts';
 
 const VALID_MS = 12 * 3_600_000;
-const KEY_BYTES = 32;
 
 /**
  * The modes in which Claude Code 2.1.329 was seen to show the prompt for a hook's "ask". In any other one nobody may have been
@@ -73,7 +72,7 @@ export function createReceipts({
     async write(receipt) {
       await ensurePrivateFolder(folder);
       const content = JSON.stringify({ ...receipt, atMs: clock.now() });
-      const mac = macOf(content, await loadKey(dir));
+      const mac = await sign(dir, content);
       await writeFileAtomic(fileOf(receipt.toolUseId), JSON.stringify({ content, mac }), {
         durable: false,
       });
@@ -90,19 +89,15 @@ export function createReceipts({
       }
       const text = await readTextIfExists(taken).catch(() => undefined);
       await removeIfExists(taken).catch(() => undefined);
-      const key = await readKey(dir);
-      return text !== undefined && key !== undefined && covers(text, key, claim, clock.now());
+      if (text === undefined) return false;
+      const { content, mac } = parse(text);
+      if (typeof content !== 'string' || !(await isSigned(dir, content, mac))) return false;
+      return covers(content, claim, clock.now());
     },
   };
 }
 
-function covers(text: string, key: Buffer, claim: Claim, nowMs: number): boolean {
-  const outer = parse(text);
-  const { content, mac } = outer;
-  if (typeof content !== 'string' || typeof mac !== 'string') return false;
-  const expected = Buffer.from(macOf(content, key));
-  const given = Buffer.from(mac);
-  if (expected.length !== given.length || !timingSafeEqual(expected, given)) return false;
+function covers(content: string, claim: Claim, nowMs: number): boolean {
   const shown = parse(content);
   const { atMs, amountMicroUsd, permissionMode } = shown;
   if (typeof atMs !== 'number' || nowMs - atMs > VALID_MS || atMs > nowMs + VALID_MS) return false;
@@ -120,38 +115,12 @@ function covers(text: string, key: Buffer, claim: Claim, nowMs: number): boolean
 const isNoDearer = (now: MicroUsd | null, shown: unknown): boolean =>
   now === null ? shown === null : typeof shown === 'number' && now <= shown;
 
-const macOf = (content: string, key: Buffer): string =>
-  createHmac('sha256', key).update(content).digest('hex');
-
 function parse(text: string): Readonly<Record<string, unknown>> {
   try {
     const value: unknown = JSON.parse(text);
     return isRecord(value) ? value : {};
   } catch {
     return {};
-  }
-}
-
-async function readKey(dir: string): Promise<Buffer | undefined> {
-  const text = await readTextIfExists(keyFile(dir)).catch(() => undefined);
-  const key = Buffer.from(text ?? '', 'hex');
-  return key.length === KEY_BYTES ? key : undefined;
-}
-
-/** Made once for a state folder; of two processes at once the first one's is used by both. */
-async function loadKey(dir: string): Promise<Buffer> {
-  const known = await readKey(dir);
-  if (known !== undefined) return known;
-  const fresh = randomBytes(KEY_BYTES);
-  try {
-    await writeFile(keyFile(dir), fresh.toString('hex'), { flag: 'wx', mode: 0o600 });
-    return fresh;
-  } catch (error) {
-    if (errnoOf(error) === 'EEXIST') {
-      const theirs = await readKey(dir);
-      if (theirs !== undefined) return theirs;
-    }
-    throw error;
   }
 }
 

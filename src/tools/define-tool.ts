@@ -164,6 +164,12 @@ function parseInput<Schema extends z.ZodObject>(
   );
 }
 
+/** Lines at the end of an answer, or the answer as it is. */
+export function withLines(result: ToolResult, lines: readonly string[]): ToolResult {
+  if (lines.length === 0) return result;
+  return { ...result, blocks: [...result.blocks, { type: 'text', text: lines.join('\n') }] };
+}
+
 /** An answer of one text block. */
 export function textResult(text: string, meta?: JsonObject): ToolResult {
   return { blocks: [{ type: 'text', text }], ...(meta !== undefined && { meta }) };

@@ -1,6 +1,6 @@
 /** Opens a transcript of Claude Code, and nothing else: every check is made before it is queued and again before it is read. */
 import { constants } from 'node:fs';
-import { lstat, open, realpath, type FileHandle } from 'node:fs/promises';
+import { lstat, open, readdir, realpath, type FileHandle } from 'node:fs/promises';
 import path from 'node:path';
 import { GloveboxError, messageOf } from '#core/errors.ts';
 
@@ -54,7 +54,10 @@ export async function checkTranscript(name: TranscriptName): Promise<CheckedTran
 
 /** The opened file is the one that was checked, whatever was put in its place meanwhile. */
 export async function openTranscript(name: TranscriptName): Promise<FileHandle> {
-  const { path: real } = await checkTranscript(name);
+  return openChecked((await checkTranscript(name)).path);
+}
+
+async function openChecked(real: string): Promise<FileHandle> {
   // Without O_NONBLOCK the opening of a pipe that took its place would wait for a writer.
   const handle = await open(
     real,
@@ -71,6 +74,34 @@ export async function openTranscript(name: TranscriptName): Promise<FileHandle> 
     await handle.close();
     throw error;
   }
+}
+
+/** Claude Code keeps what subagents did beside the transcript: `SESSION/subagents/agent-ID.jsonl`, some of it one folder deeper. */
+const SUBAGENT_FILE = /^(?:[A-Za-z0-9_-]{1,64}\/){0,2}agent-[A-Za-z0-9_-]{1,100}\.jsonl$/;
+const MAX_SUBAGENTS = 500;
+
+export interface SubagentFile {
+  /** `subagents/agent-ID.jsonl`. */
+  readonly name: string;
+  /** @throws GloveboxError `path/not-allowed` when it is not what it was when it was listed. */
+  open(): Promise<FileHandle>;
+}
+
+/** Regular files of this user alone, none of them reached over a link; empty when there are none. In the order of their names. */
+export async function subagentFiles(name: TranscriptName): Promise<readonly SubagentFile[]> {
+  const { path: transcript, sessionId } = await checkTranscript(name);
+  const folder = path.join(path.dirname(transcript), sessionId, 'subagents');
+  const isThere = (await realpath(folder).catch(() => undefined)) === folder;
+  const entries = isThere ? await readdir(folder, { recursive: true }) : [];
+  const names = entries.map((entry) => entry.split(path.sep).join('/'));
+  const found: SubagentFile[] = [];
+  for (const one of names.filter((each) => SUBAGENT_FILE.test(each)).toSorted()) {
+    const file = path.join(folder, one);
+    const facts = await lstat(file);
+    if (!facts.isFile() || !isOurs(facts.uid) || (await realpath(file)) !== file) continue;
+    found.push({ name: `subagents/${one}`, open: () => openChecked(file) });
+  }
+  return found.slice(0, MAX_SUBAGENTS);
 }
 
 const isOurs = (uid: number): boolean => process.getuid === undefined || uid === process.getuid();

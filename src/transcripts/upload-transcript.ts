@@ -1,6 +1,6 @@
 /** Uploads one transcript: checked, redacted into a private file, compared, sent in one commit. */
 import { createHash, randomBytes } from 'node:crypto';
-import { mkdir, open, readdir, readFile, rm } from 'node:fs/promises';
+import { mkdir, open, readdir, readFile, rm, type FileHandle } from 'node:fs/promises';
 import path from 'node:path';
 import { throwIfAborted } from '#core/abort.ts';
 import { GloveboxError } from '#core/errors.ts';
@@ -9,10 +9,17 @@ import type { HubContext } from '#hub/context.ts';
 import { ensurePrivateFolder } from '#platform/files.ts';
 import type { Redactor } from '#policy/redaction/redactor.ts';
 import type { FinishedUpload, QueueEntry, UploadSettings } from './contract.ts';
-import { addressOf, isThere, openDataset, putTranscript, type Target } from './dataset.ts';
+import {
+  addressOf,
+  isThere,
+  openDataset,
+  putTranscript,
+  type Target,
+  type TranscriptFile,
+} from './dataset.ts';
 import { transcriptsDir } from './queue.ts';
-import { redactTranscript, type RedactedTranscript } from './redact-transcript.ts';
-import { openTranscript } from './transcript-file.ts';
+import { redactSession } from './redact-session.ts';
+import type { RedactedTranscript } from './redact-transcript.ts';
 
 export interface UploadParts {
   readonly dir: string;
@@ -49,9 +56,10 @@ export async function uploadTranscript(
   await mkdir(tmpIn(dir), { recursive: true, mode: 0o700 });
   const file = path.join(tmpIn(dir), `${randomBytes(8).toString('hex')}.jsonl`);
   try {
-    const { sha256, bytes, transcript } = await writeRedacted(entry, file, parts, signal);
+    const { sha256, bytes, transcript, files } = await writeRedacted(entry, file, parts, signal);
     const day = (transcript.startedAt ?? new Date(parts.now()).toISOString()).slice(0, 10);
-    const place = `sessions/${day}/${entry.sessionId}.jsonl`;
+    const folder = `sessions/${day}/${entry.sessionId}`;
+    const place = `${folder}.jsonl`;
     const before = entry.upload;
     const finished = (repo: string, url: string): FinishedUpload => ({
       repo,
@@ -67,45 +75,79 @@ export async function uploadTranscript(
     const { repo } = dataset;
     if (before?.sha256 === sha256 && before.repo === repo.id && before.path === place)
       return before;
-    const sent = { path: place, bytes: await readFile(file) };
     const url = addressOf(hub, repo, place);
-    if (!(await isThere(hub, repo, sent, signal)))
-      await putTranscript(hub, dataset, [sent], `Add session ${entry.sessionId}`, signal);
+    const missing: TranscriptFile[] = [];
+    for (const written of files) {
+      const at = written.part === '' ? place : `${folder}/${written.part}`;
+      const sent = { path: at, bytes: await readFile(written.file) };
+      if (!(await isThere(hub, repo, sent, signal))) missing.push(sent);
+    }
+    if (missing.length > 0)
+      await putTranscript(hub, dataset, missing, `Add session ${entry.sessionId}`, signal);
     return finished(repo.id, url);
   } finally {
-    await rm(file, { force: true });
+    await removeWritten(file);
   }
 }
 
+/** Those of subagents have the name of the first and a number. */
+async function removeWritten(file: string): Promise<void> {
+  const folder = path.dirname(file);
+  const names = (await readdir(folder)).filter((name) => name.startsWith(path.basename(file)));
+  await Promise.all(names.map((name) => rm(path.join(folder, name), { force: true })));
+}
+
+/** One private file for each file of the session. */
 async function writeRedacted(
   { sessionId, transcriptPath }: QueueEntry,
   to: string,
   { claudeDir, redactor, settings }: UploadParts,
   signal: AbortSignal,
-): Promise<{ sha256: string; bytes: number; transcript: RedactedTranscript }> {
-  const source = await openTranscript({ sessionId, transcriptPath, claudeDir });
+): Promise<Redacted> {
+  const { include, maxBytes } = settings;
+  const hash = createHash('sha256');
+  const files: WrittenFile[] = [];
+  let current: { readonly part: string; readonly out: FileHandle } | undefined;
+  let bytes = 0;
+  const begin = async (part: string): Promise<FileHandle> => {
+    await current?.out.close();
+    const file = part === '' ? to : `${to}.${files.length}`;
+    const out = await open(file, 'wx', 0o600);
+    current = { part, out };
+    files.push({ part, file });
+    if (part !== '') hash.update(`\0${part}\0`);
+    return out;
+  };
+  const write = async (part: string, line: string): Promise<void> => {
+    throwIfAborted(signal);
+    bytes += Buffer.byteLength(line);
+    if (bytes > maxBytes) throw tooLarge(maxBytes);
+    const out = current?.part === part ? current.out : await begin(part);
+    hash.update(line);
+    // `write` may write a part of a long line.
+    await out.appendFile(line);
+  };
   try {
-    const out = await open(to, 'wx', 0o600);
-    try {
-      const hash = createHash('sha256');
-      let bytes = 0;
-      const write = async (line: string): Promise<void> => {
-        throwIfAborted(signal);
-        bytes += Buffer.byteLength(line);
-        if (bytes > settings.maxBytes) throw tooLarge(settings.maxBytes);
-        hash.update(line);
-        // `write` may write a part of a long line.
-        await out.appendFile(line);
-      };
-      const chunks = source.createReadStream({ encoding: 'utf8', autoClose: false });
-      const transcript = await redactTranscript(chunks, write, redactor, settings.include);
-      return { sha256: hash.digest('hex'), bytes, transcript };
-    } finally {
-      await out.close();
-    }
+    await begin('');
+    const name = { sessionId, transcriptPath, claudeDir };
+    const transcript = await redactSession(name, { redactor, include }, write);
+    return { sha256: hash.digest('hex'), bytes, transcript, files };
   } finally {
-    await source.close();
+    await current?.out.close();
   }
+}
+
+interface WrittenFile {
+  /** As `redactSession` names it. */
+  readonly part: string;
+  readonly file: string;
+}
+
+interface Redacted {
+  readonly sha256: string;
+  readonly bytes: number;
+  readonly transcript: RedactedTranscript;
+  readonly files: readonly WrittenFile[];
 }
 
 const tooLarge = (limit: number): GloveboxError =>

@@ -24,8 +24,9 @@ import {
   type UploadStatus,
 } from './contract.ts';
 import { createTranscriptQueue } from './queue.ts';
-import { redactTranscript, type RedactedTranscript } from './redact-transcript.ts';
-import { isSessionId, openTranscript } from './transcript-file.ts';
+import { redactSession } from './redact-session.ts';
+import type { RedactedTranscript } from './redact-transcript.ts';
+import { isSessionId } from './transcript-file.ts';
 import { removeLeftovers, uploadTranscript, type UploadParts } from './upload-transcript.ts';
 import { isAbandoned, takeWorkerTurn } from './worker-turn.ts';
 
@@ -207,16 +208,10 @@ export function createUploads(options: UploadsOptions): Uploads {
       (await queue.list()).toSorted((a, b) => b.requestedAt.localeCompare(a.requestedAt)),
     async preview(sessionId, write) {
       const found = await findTranscript(claudeDir, sessionId);
-      const handle = await openTranscript({ sessionId, transcriptPath: found, claudeDir });
-      try {
-        const chunks = handle.createReadStream({ encoding: 'utf8', autoClose: false });
-        const keep = async (line: string): Promise<void> => write(line);
-        const redactor = await options.redactor();
-        const facts = await redactTranscript(chunks, keep, redactor, settings.include);
-        return { ...facts, path: found };
-      } finally {
-        await handle.close();
-      }
+      const name = { sessionId, transcriptPath: found, claudeDir };
+      const how = { redactor: await options.redactor(), include: settings.include };
+      const keep = async (_part: string, line: string): Promise<void> => write(line);
+      return { ...(await redactSession(name, how, keep)), path: found };
     },
     async drain({ withBlocked }, signal) {
       // Each transcript listens to it, in several places.

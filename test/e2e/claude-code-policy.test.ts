@@ -1,5 +1,5 @@
 /** The guard in a real Claude Code: what costs is asked about in its own prompt, what deletes in a question of the server. */
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
@@ -118,6 +118,7 @@ describe.skipIf(isWithoutRig)('8.1, 8.2: Claude Code', () => {
     );
     expect(talk.result).toMatchObject({ result: 'FINAL' });
     expect(reasons).toHaveLength(2);
+    // The name of the account is asked for by the server; until then the hook tells whose token it is.
     for (const fact of ['max. $1.07', '60 min x $0.0178', 'account', 'hardware   1 x T4', 'budget'])
       expect(reasons[0]).toContain(fact);
     const [denied, started] = toolOutcomes(api.requests.at(-1)?.messages ?? []);
@@ -155,6 +156,102 @@ describe.skipIf(isWithoutRig)('8.1, 8.2: Claude Code', () => {
       text: expect.stringContaining('Deleted 2 of 3 files'),
     });
     expect([...repo.files.keys()]).toEqual(['c.txt']);
+  }, 90_000);
+
+  /** The plugin with these hooks instead of its own. */
+  const pluginWith = (name: string, hooks: object): string => {
+    const copy = path.join(folder, name);
+    cpSync(plugin, copy, { recursive: true });
+    writeFileSync(path.join(copy, 'hooks/hooks.json'), JSON.stringify({ hooks }));
+    return copy;
+  };
+  const hookThat = (program: string): object => {
+    const hook = { type: 'command', command: 'node', args: ['-e', program], timeout: 10 };
+    return { PreToolUse: [{ matcher: '^mcp__plugin_glovebox_', hooks: [hook] }] };
+  };
+
+  it.each([
+    ['taken out', {}],
+    ['that crashes', hookThat('process.stderr.write("broken"); process.exit(1)')],
+  ])(
+    '12.2: with its hook %s the server asks, and no is a no',
+    async (how, hooks) => {
+      const before = modal.fake.alive().length;
+      const { api, at } = await model({
+        tools: [{ name: tool('sandbox_create'), input: { ...gpu, name: 'unhooked' } }],
+      });
+      const questions: string[] = [];
+      await converse(
+        'go',
+        ['--plugin-dir', pluginWith(how, hooks), '--allowedTools', tool('sandbox_create')],
+        at,
+        {
+          onPermission: (asked) => {
+            throw new Error(`the hook asked: ${JSON.stringify(asked)}`);
+          },
+          onElicitation: ({ message }) => {
+            questions.push(message);
+            return 'decline';
+          },
+        },
+      );
+      expect(questions).toEqual([
+        expect.stringMatching(/^Start a paid sandbox on modal\?   max\. /),
+      ]);
+      expect(questions[0]).toContain('account    acme-lab');
+      const [no] = toolOutcomes(api.requests.at(-1)?.messages ?? []);
+      expect(no).toMatchObject({ isError: true, text: expect.stringContaining('policy/refused') });
+      expect(modal.fake.alive()).toHaveLength(before);
+    },
+    90_000,
+  );
+
+  it('6.3: a call that another hook defers starts nothing, and is asked about when the session goes on', async () => {
+    const before = modal.fake.alive().length;
+    const settings = path.join(folder, 'defer.json');
+    const answer = { hookEventName: 'PreToolUse', permissionDecision: 'defer' };
+    const print = `console.log(${JSON.stringify(JSON.stringify({ hookSpecificOutput: answer }))})`;
+    writeFileSync(settings, JSON.stringify({ hooks: hookThat(print) }));
+    const { api, at } = await model({
+      tools: [{ name: tool('sandbox_create'), input: { ...gpu, name: 'later' } }],
+    });
+    const always = ['--plugin-dir', plugin, '--allowedTools', tool('sandbox_create')];
+    const first = await runClaude(
+      [
+        '-p',
+        'go',
+        '--output-format',
+        'stream-json',
+        '--verbose',
+        '--settings',
+        settings,
+        ...always,
+      ],
+      at,
+    );
+    const deferred = eventsOf(first.stdout).findLast(({ type }) => type === 'result');
+    expect(deferred).toMatchObject({
+      stop_reason: 'tool_deferred',
+      deferred_tool_use: { name: tool('sandbox_create') },
+    });
+    expect(modal.fake.alive()).toHaveLength(before);
+    const reasons: string[] = [];
+    const talk = await converse(
+      'go on',
+      ['--resume', String(deferred?.['session_id']), ...always],
+      at,
+      {
+        onPermission: (asked) => {
+          reasons.push(JSON.stringify(asked));
+          return 'deny';
+        },
+        onElicitation: () => 'decline',
+      },
+    );
+    expect({ reasons, result: talk.result, last: api.requests.at(-1)?.messages }).toMatchObject({
+      reasons: [expect.stringContaining('Start a paid sandbox on modal?')],
+    });
+    expect(modal.fake.alive()).toHaveLength(before);
   }, 90_000);
 
   it('unattended it hangs on nothing, and nothing happens; the new session is told what still runs', async () => {

@@ -283,6 +283,12 @@ describe.skipIf(isMissing('Claude Code', hasClaude, howToGetClaude))(
       ]);
     });
 
+    it('is gone again after what the README says', async () => {
+      await claude('plugin', 'uninstall', 'glovebox@glovebox');
+      await claude('plugin', 'marketplace', 'remove', 'glovebox');
+      expect(await claude('plugin', 'list')).not.toContain('glovebox');
+    });
+
     it('X104: leaves the Jupyter server and its kernel running, and nothing else', () => {
       const left = processesNaming(folder);
       const kinds = left.map(

@@ -82,6 +82,7 @@ describe.skipIf(isWithoutCertificate)('12.2: without a hook', () => {
         ),
       ]);
       expect(unwilling.shown[0]).toContain('hardware   1 x T4, 2 cores, 8 GiB');
+      expect(unwilling.shown[0]).toContain('account    acme-lab');
       expect(fake.alive()).toEqual([]);
     },
   );

@@ -1,7 +1,15 @@
 /** The upload of transcripts against the fake Hub: consent, redaction, the dataset, and what survives which failure. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { addRepo } from '../fakes/hub/fake-repo.ts';
@@ -141,6 +149,48 @@ describe('9.3: the worker', () => {
       },
       n: 12.5,
     });
+    expect(readdirSync(path.join(world.dir, 'transcripts', 'tmp'))).toEqual([]);
+  });
+
+  it('takes the files of subagents along where they were asked for, in the same commit, and else says how many stay', async () => {
+    const world = await startTranscripts({ env: ON });
+    const transcript = world.transcript(ID, LINES);
+    const folder = path.join(path.dirname(transcript), ID, 'subagents');
+    mkdirSync(path.join(folder, 'workflows/w1'), { recursive: true });
+    const line = { isSidechain: true, message: { content: `with ${TEST_TOKENS.hub}` } };
+    for (const name of ['agent-a1.jsonl', 'workflows/w1/agent-b2.jsonl'])
+      writeFileSync(path.join(folder, name), `${JSON.stringify(line)}\n`);
+    // None of these is a transcript of a subagent.
+    writeFileSync(path.join(world.projectDir, 'private.jsonl'), '{}');
+    symlinkSync(path.join(world.projectDir, 'private.jsonl'), path.join(folder, 'agent-c3.jsonl'));
+    symlinkSync(world.projectDir, path.join(folder, 'linked'));
+    for (const name of ['notes.jsonl', 'agent-d.json', 'agent-é.jsonl'])
+      writeFileSync(path.join(folder, name), '{}');
+    await world.queue.request(ID, transcript);
+    const without = await (await world.uploads()).drain({ withBlocked: false }, never);
+    expect(without.entries[0]?.upload?.leftOut).toContain('2 transcripts of subagents');
+    const files = (): readonly string[] => [...(world.made.get(DATASET)?.files.keys() ?? [])];
+    expect(files().filter((file) => file.includes('subagents'))).toEqual([]);
+    await world.queue.request(ID, transcript);
+    const include = { GLOVEBOX_SESSION_INCLUDE: 'tool-results,subagents' };
+    const { entries } = await (await world.uploads(include)).drain({ withBlocked: false }, never);
+    expect(entries).toMatchObject([{ state: 'done', upload: { leftOut: ['1 images'] } }]);
+    const place = `sessions/2026-01-02/${ID}`;
+    expect(
+      files()
+        .filter((file) => file.startsWith('sessions/'))
+        .toSorted(),
+    ).toEqual(
+      [
+        `${place}.jsonl`,
+        `${place}/subagents/agent-a1.jsonl`,
+        `${place}/subagents/workflows/w1/agent-b2.jsonl`,
+      ].toSorted(),
+    );
+    const sent = world.made.get(DATASET)?.files.get(`${place}/subagents/agent-a1.jsonl`);
+    expect(sent?.bytes.toString()).toBe(
+      `${JSON.stringify({ ...line, message: { content: 'with [REDACTED:known-secret]' } })}\n`,
+    );
     expect(readdirSync(path.join(world.dir, 'transcripts', 'tmp'))).toEqual([]);
   });
 

@@ -100,6 +100,17 @@ it('H7, H12: a notebook lives in a Job, and goes on when the server is another o
   const other = await newClient();
   const run = await call(other, 'execute_code', { session_id, code: 'x + 1' });
   expect(run.text).toContain('42');
+  // 6: advice before a notebook trains on what is lost with the machine.
+  const code = 'class Trainer:\n    def train(self): print("trained")\nTrainer().train()';
+  const trained = await call(other, 'execute_code', { session_id, code });
+  expect(trained.text).toMatch(/trained[^]*\[high\] it trains and saves nothing;/);
+  // 5: what the budget has no more money for is refused; what is paid for already goes on.
+  const big = {
+    backend: 'huggingface',
+    name: 'big',
+    options: { ...options, flavor: 'a100-large' },
+  };
+  expect(await callError(other, 'sandbox_create', big)).toMatch(/^\[policy\/over-budget\]/);
   const shell = await call(other, 'sandbox_bash', { sandbox_id, command: 'echo from the job' });
   expect(shell.text).toContain('from the job');
   const secret = fake.newest().body.secrets?.['GLOVEBOX_TOKEN'] ?? '';
@@ -139,6 +150,15 @@ raise ValueError(key)`;
   const kept = path.join(world.projectDir, 'outputs', sandbox_id, 'deep/result.txt');
   expect(readFileSync(kept, 'utf8')).toBe('kept');
   expect(fake.alive()).toEqual([]);
+  // Nothing but a start that is asked for rents it again.
+  for (const [tool, args] of [
+    ['sandbox_bash', { sandbox_id, command: 'true' }],
+    ['execute_code', { session_id, code: '1' }],
+    ['start_new_notebook', { experiment_name: 'again', sandbox_id }],
+  ] as const)
+    expect(await callError(other, tool, args)).toMatch(/ended/);
+  expect((await call(other, 'sandbox_wait', { sandbox_id })).text).toContain('ended');
+  expect([fake.alive(), fake.jobs.size]).toEqual([[], 1]);
   const bodies = hub.requests.map(({ body, path: at }) => `${at} ${body.toString('utf8')}`);
   expect(bodies.filter((text) => text.includes(TOKEN))).toEqual([]);
 });

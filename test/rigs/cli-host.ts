@@ -102,6 +102,7 @@ export function fakeHost(world: World): {
     },
     runScript: () => Promise.reject(new GloveboxError('internal', 'not here')),
     openServices: () => Promise.resolve(services),
+    redact: async (_config, text) => text,
     ask: () => Promise.resolve('unavailable'),
     prompt: () => Promise.resolve(world.typed),
     isRunByAgent: false,

@@ -86,6 +86,7 @@ export function fakeServices(
         openPage: (id, notebook) => note(`openPage ${id} ${notebook}`, { page: '/pages/x.html' }),
         openPort: (id, port) => note(`openPort ${id} ${port}`, { page: '/pages/port.html' }),
       },
+      origin: async (id) => ({ projectDir: '/project', backend: find(id).backend }),
       ...sandboxParts,
     },
     interfaces: {

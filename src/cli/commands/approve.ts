@@ -24,7 +24,7 @@ export const approve: CliCommand = {
     refuseAgents(context.host, 'glovebox approve');
     const pending = await policy.approvals.read(id);
     await confirm(pending, context);
-    await policy.approvals.grant(id);
+    await policy.approvals.grant(pending);
     context.print(`Approved, once. The same call within 15 minutes runs: ${pending.question}`);
     return EXIT.done;
   },
@@ -38,14 +38,10 @@ const lineOf = (
 
 /** What is typed is the amount itself, so that nobody agrees to one that they have not read. @throws `policy/refused`. */
 async function confirm(pending: PendingApproval, context: CommandContext): Promise<void> {
-  const { question, facts, amountMicroUsd: amount } = pending;
-  const cents = amount === null ? undefined : renderUsd(amount);
+  const { text: shown, amountMicroUsd: amount } = pending;
   const isPaid = amount !== 0;
-  const head = isPaid
-    ? `${question}   ${cents === undefined ? 'PRICE UNKNOWN' : `max. ${cents}`}`
-    : question;
   const wanted = !isPaid ? 'yes' : amount === null ? 'unknown' : wholeCents(amount);
-  const text = `${[head, ...facts].join('\n')}\nType ${wanted} to approve it once: `;
+  const text = `${shown}\nType ${wanted} to approve it once: `;
   const answer = await context.host.prompt(text, context.signal);
   if (answer === undefined) {
     throw new GloveboxError('policy/refused', 'Only a person at a terminal can approve.', {

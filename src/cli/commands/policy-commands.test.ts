@@ -2,10 +2,12 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { GloveboxError } from '#core/errors.ts';
 import { createPolicy } from '#main/policy.ts';
 import { systemClock } from '#platform/clock.ts';
 import type { PlannedOperation } from '#policy/contract.ts';
 import { runFake } from '../../../test/rigs/cli-host.ts';
+import { sandboxView } from '../../../test/rigs/cli-objects.ts';
 import type { World } from '../../../test/rigs/cli-services.ts';
 
 /** A few seconds after the moment at which the fake command line stands. */
@@ -144,6 +146,87 @@ describe('--approve-max-usd', () => {
   ])('%s with %j is refused', async (words, world, code) => {
     expect((await run(words, world)).code).toBe(code);
   });
+});
+
+describe('3.2: ending the sandbox of another session', () => {
+  const sandboxes = [sandboxView({}, { id: 'modal-x' })];
+  const of = (session: string | undefined, projectDir = '/project'): World => ({
+    sandboxes,
+    env: { CLAUDE_CODE_SESSION_ID: 's1' },
+    parts: {
+      origin: async () => ({
+        projectDir,
+        backend: 'modal',
+        ...(session !== undefined && { session }),
+      }),
+    },
+  });
+  const asked: string[] = [];
+  const answering = (consent: 'approved' | 'declined', isRunByAgent = false) => ({
+    isRunByAgent,
+    ask: async ({ text }: { readonly text: string }) => {
+      asked.push(text);
+      return consent;
+    },
+  });
+  const stopped = ['endAllIn modal-x', 'stop modal-x'];
+
+  it.each([['s1'], [undefined]])('that of the own one (%s) is ended at once', async (session) => {
+    const { calls } = await run('stop modal-x', of(session));
+    expect(calls).toEqual([...stopped, 'close']);
+  });
+
+  it.each([
+    ['nobody can be asked', {}],
+    ['the person says no', { host: answering('declined') }],
+    ['an agent says yes by itself', { words: '--yes', host: answering('approved', true) }],
+  ])(
+    'nothing is ended when %s',
+    async (_, { words = '', host }: { words?: string; host?: object }) => {
+      for (const command of ['stop modal-x', 'stop --all']) {
+        const { code, calls } = await run(`${command} ${words}`.trim(), {
+          ...of('s2'),
+          ...(host !== undefined && { host }),
+        });
+        expect([code, calls.filter((call) => call !== 'close')]).toEqual([1, []]);
+      }
+    },
+  );
+
+  it('a yes at the terminal ends it, and so does --yes of a person; the question says what is lost', async () => {
+    asked.length = 0;
+    const yes = await run('stop modal-x', { ...of('s2'), host: answering('approved') });
+    expect(yes.calls).toEqual([...stopped, 'close']);
+    expect(asked).toEqual([
+      'Stop the sandbox modal-x? All variables in its kernels are lost.\nasked because it was started by another session, which may be working in it\nbackend    modal\nproject    /project\nsessions   none',
+    ]);
+    expect((await run('stop modal-x --yes', of('s2', '/other'))).calls).toEqual([
+      ...stopped,
+      'close',
+    ]);
+  });
+});
+
+it('7: what fails is told without secrets, as text and as JSON', async () => {
+  const secret = `hf_${'aB3'.repeat(12)}`;
+  const failing: World = {
+    host: {
+      redact: async (_config, text) => text.replaceAll(secret, '[REDACTED:hf-token]'),
+      openServices: () =>
+        Promise.reject(
+          new GloveboxError('remote/forbidden', `no entry for ${secret}`, {
+            hint: `not ${secret}`,
+          }),
+        ),
+    },
+  };
+  for (const words of ['budget', 'budget --json', 'tool x --debug', 'approve']) {
+    const { out, err } = await run(words, failing);
+    expect(out + err, words).not.toContain(secret);
+  }
+  expect((await run('budget', failing)).err).toBe(
+    'glovebox: no entry for [REDACTED:hf-token]\n  next: not [REDACTED:hf-token]\n',
+  );
 });
 
 it('doctor tells of a ledger that cannot be read', async () => {

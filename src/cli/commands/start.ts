@@ -8,7 +8,7 @@ import { WITHOUT_LIMIT_MS, type CliCommand, type CommandContext } from '../comma
 import { EXIT, exitCodeOfState, type ExitCode } from '../exit-codes.ts';
 import type { CliServices, SandboxView } from '../host.ts';
 import { sandboxJson } from '../sandbox-choice.ts';
-import { APPROVE_MAX_HELP, personOf } from '../person.ts';
+import { APPROVE_MAX_HELP, mayStop, personOf } from '../person.ts';
 import { makeRequest, type StartRequest, type WantedSandbox } from '../start-request.ts';
 import { parseSeconds, pause } from '../time.ts';
 
@@ -44,7 +44,7 @@ export const start: CliCommand = {
     const given = command.opts<StartOptions>();
     const services = await context.services();
     const person = personOf(context, given.approveMaxUsd);
-    const wanted = await makeRequest(context, services, given, command.args);
+    const wanted = await makeRequest(context, services, given, command.args, person);
     const admit = admitWith(person, services.policy, (note) => {
       if (note !== undefined) context.say(note);
     });
@@ -53,8 +53,11 @@ export const start: CliCommand = {
       'The sandbox is kept. glovebox start goes on with it, glovebox stop ends it.',
     );
     const view = await create(context, services, request, given);
-    if (given.foreground === true && view.status.state !== 'ended')
+    if (given.foreground === true && view.status.state !== 'ended') {
+      // Ctrl-C ends it, also where it was there before.
+      await mayStop(view.id, services, person);
       return stay(context, services, view);
+    }
     show(context, view);
     return exitCodeOfState(view.status.state);
   },

@@ -3,6 +3,7 @@ import { GloveboxError, messageOf } from '#core/errors.ts';
 import type { CliCommand, CommandContext } from '../command.ts';
 import { EXIT } from '../exit-codes.ts';
 import type { CliServices, SandboxView } from '../host.ts';
+import { mayStop, personSaying, YES_HELP } from '../person.ts';
 import { chooseSandbox, sandboxJson } from '../sandbox-choice.ts';
 
 export const stop: CliCommand = {
@@ -11,14 +12,22 @@ export const stop: CliCommand = {
   configure: (command) =>
     command
       .option('--all', 'every sandbox of this project')
-      .option('--force', 'stop it also when its sessions cannot be ended and saved first'),
+      .option('--force', 'stop it also when its sessions cannot be ended and saved first')
+      .option('--yes', YES_HELP),
   async run(context, command) {
-    const { all = false, force = false } = command.opts<{
+    const {
+      all = false,
+      force = false,
+      yes = false,
+    } = command.opts<{
       readonly all?: boolean;
       readonly force?: boolean;
+      readonly yes?: boolean;
     }>();
+    const person = personSaying(yes, context);
     const services = await context.services();
     const views = await toStop(context, services, all, command.args[0]);
+    for (const { id } of views) await mayStop(id, services, person);
     context.onInterruptSay(
       'Whether it has stopped is not known. glovebox status tells, glovebox stop tries again.',
     );

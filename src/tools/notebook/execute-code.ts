@@ -1,8 +1,10 @@
 /** execute_code: a new cell with its outputs. */
 import * as z from 'zod';
 import { defineSessionTool } from '../define-session-tool.ts';
+import { withLines } from '../define-tool.ts';
 import { at, timeoutS, toPosition, waitS } from '../parameters.ts';
 import { followRun, runResult } from '../render-run.ts';
+import { trainingAdvice } from '../training-advice.ts';
 
 export const executeCode = defineSessionTool({
   name: 'execute_code',
@@ -24,6 +26,7 @@ export const executeCode = defineSessionTool({
   hints: { readOnly: false, destructive: true, idempotent: false, openWorld: true },
   async run(input, context) {
     const { session } = context;
+    const advice = await trainingAdvice(session, input.code, context);
     const run = await session.execute({
       code: input.code,
       position: toPosition(input.at),
@@ -32,6 +35,6 @@ export const executeCode = defineSessionTool({
     await followRun(run, input.wait_s, context, () =>
       context.sessions.cancelAfterCall(session, run),
     );
-    return runResult(run.view(), context);
+    return withLines(await runResult(run.view(), context), advice);
   },
 });

@@ -4,7 +4,9 @@ import { GloveboxError } from '#core/errors.ts';
 import { cellName } from '../answers.ts';
 import { defineSessionTool } from '../define-session-tool.ts';
 import { cell, timeoutS, toCellRef, waitS } from '../parameters.ts';
+import { withLines } from '../define-tool.ts';
 import { followRun, joinTexts, renderRun, runMeta, waitMsOf } from '../render-run.ts';
+import { trainingAdvice } from '../training-advice.ts';
 
 export const runCell = defineSessionTool({
   name: 'run_cell',
@@ -33,6 +35,8 @@ export const runCell = defineSessionTool({
       named.map((ref) => toCellRef(ref, ids)),
       input.timeout_s === undefined ? undefined : input.timeout_s * 1000,
     );
+    const code = started.map((entry) => entry.cell.source).join('\n');
+    const advice = await trainingAdvice(session, code, context);
     const endMs = performance.now() + waitMsOf(input.wait_s, context);
     const blocks = [];
     let meta = {};
@@ -51,6 +55,6 @@ export const runCell = defineSessionTool({
       blocks.push(...(await renderRun(run.view(), context)));
       meta = runMeta(run.view());
     }
-    return { blocks: joinTexts(blocks), meta };
+    return withLines({ blocks: joinTexts(blocks), meta }, advice);
   },
 });

@@ -1,8 +1,8 @@
 /** sandbox_stop: the end of a sandbox and of everything in it. */
 import * as z from 'zod';
-import { fact } from '#policy/prompt.ts';
 import { PAID_BACKENDS } from '#sandbox/admission.ts';
-import { defineTool, textResult, type ToolContext } from '../define-tool.ts';
+import { authorizeStop } from '../authorize-stop.ts';
+import { defineTool, textResult } from '../define-tool.ts';
 import { sandboxMeta, sandboxSummary } from '../sandbox-answers.ts';
 
 export const sandboxStop = defineTool({
@@ -15,7 +15,7 @@ export const sandboxStop = defineTool({
   hints: { readOnly: false, destructive: true, idempotent: true, openWorld: true },
   async run(input, context) {
     const { sandboxes, sessions, spend, signal } = context;
-    await authorizeStop(input.sandbox_id, context);
+    await authorizeStop(input.sandbox_id, context, context);
     const ended = await sessions.endAllIn(input.sandbox_id);
     const view = await sandboxes.stop(input.sandbox_id, signal);
     const lines = ended.map(
@@ -30,27 +30,3 @@ export const sandboxStop = defineTool({
     );
   },
 });
-
-/** Somebody else's conversation may be working in it. Where a client names no session, whoever works in the project may stop it. */
-async function authorizeStop(id: string, context: ToolContext): Promise<void> {
-  const { sandboxes, sessions, projectDir, spend } = context;
-  const { session, projectDir: itsProject, backend } = await sandboxes.origin(id);
-  const isOurs =
-    itsProject === projectDir && (session === undefined || session === spend.session());
-  const inside = (await sessions.list(false)).filter(({ sandboxId }) => sandboxId === id);
-  await context.authorize(
-    {
-      tool: 'sandbox_stop',
-      operation: '',
-      question: `Stop the sandbox ${id}? All variables in its kernels are lost.`,
-      facts: [
-        fact('backend', backend),
-        fact('project', itsProject),
-        fact('sessions', inside.map(({ notebookPath }) => notebookPath).join(', ') || 'none'),
-      ],
-      binding: { id },
-      about: { isOurs },
-    },
-    context,
-  );
-}

@@ -160,6 +160,7 @@ export async function startFakeModal(options) {
 
   const controlPlane = {
     authTokenGet: () => ({ token: token() }),
+    workspaceNameLookup: () => ({ username: 'acme-lab', workspaceName: 'acme-lab' }),
     appGetOrCreate: (r) => ({ appId: lookUp('app', 'ap', r.appName, r.objectCreationType) }),
     environmentGetOrCreate: (r) => ({
       environmentId: 'en-1',

@@ -37,6 +37,24 @@ export function priceOf(machine: Machine, gpu: string | undefined, rates: Rates)
   };
 }
 
+/**
+ * The dearest of what it may get, since nobody knows which of them is free: so the most it can cost is no less. Unknown as soon
+ * as one of them is.
+ */
+export function dearestOf(
+  machine: Machine,
+  gpus: readonly (string | undefined)[],
+  rates: Rates,
+): MachinePrice & { readonly gpu: string | undefined } {
+  const priced = gpus.map((gpu) => ({ gpu, ...priceOf(machine, gpu, rates) }));
+  const [first = { gpu: undefined, ...priceOf(machine, undefined, rates) }] = priced;
+  const dearest = priced.reduce(
+    (most, next) => ((next.usdPerHour ?? Infinity) > (most.usdPerHour ?? Infinity) ? next : most),
+    first,
+  );
+  return { ...dearest, isSet: priced.every(({ isSet }) => isSet) };
+}
+
 /** The most it can cost: Modal ends it at its time limit, whatever happens here. */
 export const ceilingOf = (usdPerHour: number, lifetimeS: number): number =>
   (usdPerHour * lifetimeS) / 3600;
@@ -69,9 +87,10 @@ export function checkBudget(options: ModalOptions, gpu: string | undefined, rate
 }
 
 /** `2 x H100, 2 cores, 8 GiB` */
-export function hardwareWords(machine: Machine, gpu: string | undefined): string {
+export function hardwareWords(machine: Machine, gpus: readonly (string | undefined)[]): string {
   const cores = machine.cpu_limit ?? machine.cpu ?? DEFAULT_CORES;
   const memoryMiB = machine.memory_limit_mib ?? machine.memory_mib ?? DEFAULT_MEMORY_MIB;
-  const gpus = gpu === undefined ? 'no GPU' : `${machine.gpu_count} x ${gpu}`;
-  return `${gpus}, ${cores} cores, ${Math.round(memoryMiB / 102.4) / 10} GiB`;
+  const names = gpus.flatMap((gpu) => gpu ?? []);
+  const words = names.length === 0 ? 'no GPU' : `${machine.gpu_count} x ${names.join(' or ')}`;
+  return `${words}, ${cores} cores, ${Math.round(memoryMiB / 102.4) / 10} GiB`;
 }

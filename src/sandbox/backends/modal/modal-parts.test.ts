@@ -8,7 +8,7 @@ import * as modal from 'modal';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { parseBackendOptions } from '#sandbox/backend.ts';
 import { deriveToken } from '#sandbox/server-token.ts';
-import { ceilingOf, priceOf } from './cost.ts';
+import { ceilingOf, dearestOf, priceOf } from './cost.ts';
 import { findGpu, GPU_KINDS } from './hardware.ts';
 import { baseImageOf, kernelPackages, planImage, type PinnedRepository } from './image.ts';
 import { chooseFiles } from '#sandbox/models/files.ts';
@@ -146,6 +146,10 @@ describe('prices', () => {
     const large = priceOf(options({ cpu: 1, cpu_limit: 9 }), undefined, ESTIMATES).usdPerHour ?? 0;
     expect(large - small).toBeCloseTo(8 * 0.1419);
     expect(priceOf(options({ gpu: 'B200+' }), 'B200+', ESTIMATES).usdPerHour).toBeUndefined();
+    // Which of several it gets is not known before, so the most it can cost is that of the dearest.
+    const most = dearestOf(options({ gpu: 'T4' }), ['T4', 'H100', 'L4'], ESTIMATES);
+    expect(most).toEqual({ gpu: 'H100', ...priceOf(options({}), 'H100', ESTIMATES) });
+    expect(dearestOf(options({}), ['T4', 'B200+', 'L4'], ESTIMATES).usdPerHour).toBeUndefined();
     expect(priceOf(options({ region: 'eu' }), undefined, ESTIMATES).usdPerHour).toBeUndefined();
     expect(ceilingOf(2, 1800)).toBe(1);
   });

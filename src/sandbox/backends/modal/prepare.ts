@@ -2,8 +2,9 @@
 import type { Quote } from '#sandbox/backend.ts';
 import { renderBytes } from '#core/units.ts';
 import type { Layout } from '#sandbox/layout.ts';
+import { rememberAccount, rememberedAccount } from './account.ts';
 import type { Connection } from './connection.ts';
-import { ceilingOf, checkBudget, hardwareWords, priceOf } from './cost.ts';
+import { ceilingOf, checkBudget, dearestOf, hardwareWords } from './cost.ts';
 import type { PinnedRepository } from './image.ts';
 import { isKnownComplete } from './models/fetch.ts';
 import { checkMemory } from './models/memory.ts';
@@ -81,14 +82,14 @@ export async function quoteModal(options: ModalOptions, context: PrepareContext)
     remarks.push(
       'a hidden model still shows its architecture and vocabulary, and its chat template may name who made it',
     );
-  const [first, ...others] = gpus;
   const rates = ratesFrom(context.connection.settings().prices);
-  const { usdPerHour, isSet, remark } = priceOf(options, first, rates);
+  const { usdPerHour, isSet, remark, gpu } = dearestOf(options, gpus, rates);
   if (remark !== undefined) remarks.push(remark);
-  if (others.length > 0)
-    remarks.push(`price of ${first}; others of the list may cost more or less`);
+  if (gpus.length > 1) remarks.push(`price of ${gpu}, the dearest of the list`);
   const lifetimeS = options.max_lifetime_seconds;
+  const account = await accountOf(context);
   return {
+    ...(account !== undefined && { account }),
     ...(usdPerHour !== undefined && {
       usdPerHour,
       ceilingUsd: ceilingOf(usdPerHour, lifetimeS),
@@ -96,9 +97,27 @@ export async function quoteModal(options: ModalOptions, context: PrepareContext)
       isPriceFresh: isSet,
     }),
     limitS: lifetimeS,
-    hardware: hardwareWords(options, first),
+    hardware: hardwareWords(options, gpus),
     remarks: [`Modal ends it after ${lifetimeS} s, and ${idleWords(options)}`, ...remarks],
   };
+}
+
+const ACCOUNT_LIMIT_MS = 3000;
+
+/** A name is worth a moment and no failure. */
+async function accountOf({ connection, signal }: PrepareContext): Promise<string | undefined> {
+  const sdk = await connection.sdk();
+  const { dir } = connection.settings();
+  const known = await rememberedAccount(dir, sdk.identity);
+  if (known !== undefined) return known;
+  const stop = new AbortController();
+  const cancelTimer = connection.clock.after(ACCOUNT_LIMIT_MS, () => stop.abort());
+  const name = await sdk
+    .account(AbortSignal.any([signal, stop.signal]))
+    .catch(() => undefined)
+    .finally(cancelTimer);
+  if (name !== undefined) await rememberAccount(dir, sdk.identity, name);
+  return name;
 }
 
 const idleWords = ({ idle_timeout_seconds: idle }: ModalOptions): string =>

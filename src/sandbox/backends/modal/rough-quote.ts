@@ -1,6 +1,6 @@
 /** What a start would cost, from options as they were written: asks nobody and loads nothing, for a hook that has to answer at once. */
 import type { Quote } from '#sandbox/backend.ts';
-import { ceilingOf, hardwareWords, priceOf } from './cost.ts';
+import { ceilingOf, dearestOf, hardwareWords } from './cost.ts';
 import { findGpu } from './hardware.ts';
 import { ratesFrom, sourceWords } from './rates.ts';
 
@@ -12,7 +12,12 @@ type Raw = Readonly<Record<string, unknown>>;
 /** The same price and limit as the quote that `start` is preceded by. Undefined: nobody could say from these options. */
 export function roughQuote(options: Raw, prices: readonly string[] = []): Quote | undefined {
   const { gpu: given, region } = options;
-  const first: unknown = Array.isArray(given) ? given[0] : given;
+  const wanted: readonly unknown[] = Array.isArray(given)
+    ? given
+    : given === undefined
+      ? []
+      : [given];
+  const names = wanted.filter((one) => typeof one === 'string');
   const cpu = number(options, 'cpu');
   const cpuLimit = number(options, 'cpu_limit');
   const memory = number(options, 'memory_mib');
@@ -20,11 +25,12 @@ export function roughQuote(options: Raw, prices: readonly string[] = []): Quote 
   const count = number(options, 'gpu_count');
   const lifetime = number(options, 'max_lifetime_seconds');
   const isOdd =
-    (first !== undefined && typeof first !== 'string') ||
+    names.length !== wanted.length ||
     (region !== undefined && typeof region !== 'string') ||
     [cpu, cpuLimit, memory, memoryLimit, count, lifetime].includes(null);
   if (isOdd) return undefined;
-  const gpu = typeof first === 'string' ? (findGpu(first)?.name ?? first) : undefined;
+  const found = names.map((name) => findGpu(name)?.name ?? name);
+  const gpus = found.length === 0 ? [undefined] : found;
   const machine = {
     gpu_count: count ?? 1,
     cpu: cpu ?? undefined,
@@ -34,7 +40,7 @@ export function roughQuote(options: Raw, prices: readonly string[] = []): Quote 
     region: typeof region === 'string' ? region : undefined,
   };
   const limitS = lifetime ?? DEFAULT_LIFETIME_S;
-  const { usdPerHour, isSet, remark } = priceOf(machine, gpu, ratesFrom(prices));
+  const { usdPerHour, isSet, remark } = dearestOf(machine, gpus, ratesFrom(prices));
   return {
     ...(usdPerHour !== undefined && {
       usdPerHour,
@@ -43,7 +49,7 @@ export function roughQuote(options: Raw, prices: readonly string[] = []): Quote 
       isPriceFresh: isSet,
     }),
     limitS,
-    hardware: hardwareWords(machine, gpu),
+    hardware: hardwareWords(machine, gpus),
     remarks: remark === undefined ? [] : [remark],
   };
 }

@@ -32,6 +32,14 @@ export class ModalSdk {
     return tokenId ?? oauthClientId ?? '';
   }
 
+  /** The workspace that pays, asked once. @throws trouble on the way. */
+  async account(signal: AbortSignal): Promise<string | undefined> {
+    const { username, workspaceName } = await this.#client.call({ signal }, () =>
+      this.#client.raw.cpClient.workspaceNameLookup({}),
+    );
+    return [username, workspaceName].find((name) => name !== '');
+  }
+
   /** Builds what is not cached. `onLog` gets the builder's own lines. @throws `sandbox/image-failed` with the end of the log. */
   buildImage(spec: ImageSpec, signal: AbortSignal, onLog: (line: string) => void): Promise<Image> {
     return buildImage(this.#client, spec, signal, onLog);

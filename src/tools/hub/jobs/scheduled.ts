@@ -56,7 +56,12 @@ export async function scheduledRun(input: JobsInput, context: ToolContext): Prom
       ...planned(input, plan, request),
       question: 'Schedule a paid Job on Hugging Face, again and again?',
       facts: [...recurring, ...plan.facts],
-      binding: { ...plan.binding, schedule },
+      binding: {
+        ...plan.binding,
+        schedule,
+        suspend: String(input.suspend ?? false),
+        concurrency: String(input.concurrency ?? false),
+      },
       cost: costOfDay(plan.cost, firing),
     },
     context,
@@ -232,7 +237,7 @@ async function ask(
           ? recurringFacts(job.schedule, firing, perRun)
           : [fact('schedule', job.schedule)]),
       ],
-      binding: { job: jobName(ref) },
+      binding: { job: jobName(ref), schedule: job.schedule, spec: JSON.stringify(job.jobSpec) },
       about: { ...(name !== undefined && { hardware: name }) },
       ...(costs && {
         cost: costOfDay(perRun, firing),

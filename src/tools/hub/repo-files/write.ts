@@ -54,7 +54,10 @@ export async function uploadFile(
       hint: 'Give the path of a file.',
     });
   }
-  const secrets = (await context.findSecrets(source.bytes)).map(renderFoundSecret);
+  const secrets = [
+    ...(await context.findSecrets(source.bytes)),
+    ...(await context.findSecrets(request.message ?? '')),
+  ].map(renderFoundSecret);
   const sha256 = createHash('sha256').update(source.bytes).digest('hex');
   const what =
     before === undefined
@@ -136,7 +139,10 @@ export async function deleteFiles(
     {
       tool: TOOL,
       operation: 'delete',
-      about: await ownershipIn(repo, context),
+      about: {
+        ...(await ownershipIn(repo, context)),
+        hasSecrets: (await context.findSecrets(request.message ?? '')).length > 0,
+      },
       question: `Delete ${renderCount(paths.length)} file${paths.length === 1 ? '' : 's'} of ${owned}${request.createPr ? ' in a pull request' : ''}?`,
       facts,
       binding: {
@@ -171,22 +177,24 @@ async function headFor(
 }
 
 const placeFacts = (
-  { revision, createPr }: WriteRequest,
+  { revision, createPr, message }: WriteRequest,
   owned: string,
   head: RepoHead,
 ): readonly string[] => [
   `repository: ${owned}, ${head.isPrivate ? 'private' : 'PUBLIC'}`,
   `${createPr ? 'pull request against' : 'branch'}: ${revision}, at ${head.sha ?? 'an unknown commit'}`,
+  ...(message === undefined ? [] : [`commit message: ${message}`]),
 ];
 
 const bindingOf = (
-  { repo, revision, createPr }: WriteRequest,
+  { repo, revision, createPr, message }: WriteRequest,
   head: RepoHead,
 ): Readonly<Record<string, string>> => ({
   repo: `${repo.type}s/${repo.id}`,
   revision,
   parent: head.sha ?? '',
   create_pr: String(createPr),
+  message: message ?? '',
 });
 
 const dryRun = (owned: string, facts: readonly string[]): ToolResult =>

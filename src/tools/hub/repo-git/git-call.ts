@@ -1,6 +1,7 @@
 /** What every operation of hf_repo_git gets, and how one that changes something asks and answers. */
 import { apiPath, pagePath, type RepoRef } from '#hub/repos/repo-ref.ts';
 import { repoHead, type RepoHead } from '#hub/repos/tree.ts';
+import { renderFoundSecret } from '#policy/redaction/find-secrets.ts';
 import { textResult, type ToolContext, type ToolResult } from '../../define-tool.ts';
 import { ownedWords, ownershipIn } from '../repo-files/repo-target.ts';
 
@@ -58,16 +59,27 @@ export async function change(
   plan: PlannedChange,
   head: RepoHead | undefined,
 ): Promise<ToolResult> {
-  const { operation, repo, context } = call;
+  const { operation, repo, context, input } = call;
+  const { title, description, comment, tag_message: message } = input;
+  const texts = [title, description, comment, message].filter((text) => text !== undefined);
+  const secrets = (await context.findSecrets(texts.join('\n'))).map(renderFoundSecret);
   const owned = await ownedWords(repo, context);
   const visibility = head === undefined ? '' : head.isPrivate ? ', private' : ', PUBLIC';
   await context.authorize(
     {
       tool: 'hf_repo_git',
       operation,
-      about: { ...(await ownershipIn(repo, context)), publishes: plan.publishes ?? false },
+      about: {
+        ...(await ownershipIn(repo, context)),
+        publishes: plan.publishes ?? false,
+        hasSecrets: secrets.length > 0,
+      },
       question: `${plan.what} of ${owned}?`,
-      facts: [`repository: ${owned}${visibility}`, ...plan.facts],
+      facts: [
+        `repository: ${owned}${visibility}`,
+        ...secrets.map((found) => `SECRET: its text holds ${found}`),
+        ...plan.facts,
+      ],
       binding: { repo: apiPath(repo), ...plan.binding },
     },
     context,

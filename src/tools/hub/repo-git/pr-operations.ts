@@ -208,8 +208,9 @@ export async function mergePrOperation(call: GitCall): Promise<ToolResult> {
         `pull request: ${num}, ${found.status ?? 'status not known'}, by ${found.author?.name ?? 'an unknown author'}`,
         `last commit of it: ${commit === '' ? 'not known' : commit}`,
         ...conflictLine(found),
+        ...(input.comment === undefined ? [] : [`comment: ${oneLine(input.comment, 300)}`]),
       ],
-      binding: { pr_num: String(num), commit },
+      binding: { pr_num: String(num), commit, comment: input.comment ?? '' },
       apply: async () => {
         await mergePullRequest(context.hub, repo, num, input.comment, context.signal);
         return [`Merged pull request ${num}.`, pageOf(call, `/discussions/${num}`)];

@@ -11,7 +11,7 @@ import { encodeRevision } from '#hub/repos/repo-ref.ts';
 import { GloveboxError } from '#core/errors.ts';
 import { didYouMean } from '#core/nearest.ts';
 import { textResult, type ToolResult } from '../../define-tool.ts';
-import { budgetOf, encodeCursor, offsetOf, renderList } from '../../paged-answer.ts';
+import { budgetOf, encodeCursor, offsetOf, oneLine, renderList } from '../../paged-answer.ts';
 import { clamp, requireFields, type Notes } from '../../wide-input.ts';
 import { change, headOf, pageOf, type GitCall } from './git-call.ts';
 
@@ -90,8 +90,11 @@ export async function createTagOperation(call: GitCall): Promise<ToolResult> {
     call,
     {
       what: `Create the tag ${tag}`,
-      facts: [`tag: ${tag}, on ${revision} at ${commit}`],
-      binding: { tag, commit },
+      facts: [
+        `tag: ${tag}, on ${revision} at ${commit}`,
+        ...(input.tag_message === undefined ? [] : [`message: ${oneLine(input.tag_message, 300)}`]),
+      ],
+      binding: { tag, commit, message: input.tag_message ?? '' },
       apply: async () => {
         const made = { tag, revision: commit, message: input.tag_message };
         await createTag(context.hub, repo, made, context.signal);
