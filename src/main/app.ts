@@ -111,6 +111,7 @@ export function createApp({
     clock,
     log,
     inspectSource: () => readPythonFile('inspect_variables.py'),
+    startsUnasked: (backend) => backend === 'slurm' && !config.getOrDefault('policy.confirm_slurm'),
     isClosed: async (id) => !entersClosed && isClosedSandbox(interfaceRecords, id),
     recallSource: () => readPythonFile('recall_execution.py'),
     settings: () => ({

@@ -19,7 +19,7 @@ import { readySandbox } from './ready-sandbox.ts';
 import type { Session } from './session.ts';
 
 export interface StartRequest {
-  /** Undefined takes the project's local sandbox, starting it if need be. */
+  /** Undefined takes the project's own, as `ownSandbox` does. */
   readonly sandboxId: string | undefined;
   readonly kernelName: string | undefined;
 }
