@@ -1,7 +1,7 @@
 /** What is told when a kernel is lost or cannot be asked: facts filled in, nothing guessed, and the next step. */
 import { renderBytes } from '#core/units.ts';
 import type { SandboxStatus } from '#sandbox/backend.ts';
-import type { LossClass, SessionRecord } from './contract.ts';
+import type { LossClass } from './contract.ts';
 
 export interface Loss {
   readonly class: LossClass;
@@ -58,9 +58,11 @@ export function serverGone(status: SandboxStatus, atMs: number): Loss {
   };
 }
 
-/** The hint that goes with every loss. */
-export function lossHint(record: SessionRecord): string {
-  return `restart_kernel(session_id="${record.id}") starts a new kernel for the same notebook; then run the cells you need.`;
+/** The hint that goes with every loss. Where an empty kernel runs already, restarting it would lose what was made in it since. */
+export function lossHint(sessionId: string, loss: LossClass | undefined): string {
+  return loss === 'kernel_restarted'
+    ? `run_cell(session_id="${sessionId}", cells=[...]) for the cells you need, or restore_notebook for all.`
+    : `restart_kernel(session_id="${sessionId}") starts a new kernel for the same notebook; then run the cells you need.`;
 }
 
 /** For a server that does not answer while nothing proves that it is gone. */

@@ -9,6 +9,7 @@ import { interruptRun, type InterruptOutcome } from './interrupt.ts';
 import { KernelLink } from './kernel-link.ts';
 import { DEFAULT_LIMITS, type SessionLimits } from './limits.ts';
 import { LateOutput } from './late-output.ts';
+import { isSelf } from './lease.ts';
 import { lossHint, type Loss } from './loss.ts';
 import { findCell, OutputKeeper } from './output-keeper.ts';
 import { checkCode, isRunnable, newRunRecord, type NewRun } from './new-run.ts';
@@ -20,6 +21,9 @@ import { Run } from './run.ts';
 import type { SessionOptions } from './session-options.ts';
 import { viewOf } from './session-view.ts';
 import { finishRun } from './finish-run.ts';
+
+const GAP_BESIDE_OTHERS =
+  'Another client was connected to the kernel meanwhile, so what was printed while nobody followed this run is missing.';
 
 export interface ExecuteOptions {
   readonly code: string;
@@ -155,6 +159,10 @@ export class Session {
       onLoss: (loss) => this.#onLoss(loss),
       onProcess: (process) => {
         if (process !== this.#record.process) this.#updateSoon({ process });
+      },
+      onOpened: (otherClients) => {
+        // The server keeps output only for a kernel without clients (C13).
+        if (otherClients > 0) carried?.notices.push(GAP_BESIDE_OTHERS);
       },
       onReopened: (gap) => this.#onReopened(gap),
       onUp: () => {
@@ -359,7 +367,7 @@ export class Session {
 
   #blocked(): string | undefined {
     const { loss } = this.#record;
-    return loss === null ? undefined : `${loss.message} ${lossHint(this.#record)}`;
+    return loss === null ? undefined : `${loss.message} ${lossHint(this.id, loss.class)}`;
   }
 
   #refuseWhenEnded(): void {
@@ -431,11 +439,12 @@ export class Session {
     const generation = this.#record.generation + 1;
     // Code that is held back here was in no kernel: it goes to the new one, and its answer begins with the news.
     const isIdle = current === undefined || current.state === 'queued';
-    const news = `${loss.message} Next: ${lossHint(this.#record)}`;
+    const news = `${loss.message} Next: ${lossHint(this.id, loss.class)}`;
     this.#updateSoon({
       loss: isKernelThere ? null : loss,
       generation,
-      ...(isIdle && { news }),
+      // Whoever is idle beside the owner learns of losses too, and that the owner has told its own agent long ago nobody could see.
+      ...(isIdle && isSelf(this.#record.owner) && { news }),
     });
     if (isKernelThere && !isIdle && !current.hasSign) {
       // It may have reached the new process, or be on its way there: the kernel tells.
