@@ -58,6 +58,10 @@ export function serverGone(status: SandboxStatus, atMs: number): Loss {
   };
 }
 
+/** A loss without the end of the log, for those who were told it. */
+export const withoutLog = (message: string): string =>
+  message.split('\nLast log lines:', 1)[0] ?? '';
+
 /** The hint that goes with every loss. Where an empty kernel runs already, restarting it would lose what was made in it since. */
 export function lossHint(sessionId: string, loss: LossClass | undefined): string {
   return loss === 'kernel_restarted'

@@ -40,7 +40,7 @@ export async function ownSandbox(
     'sandbox/unknown',
     `Sandboxes of this project run on ${backend} (GLOVEBOX_BACKEND), and none lives there. Nothing was started.`,
     {
-      hint: `sandbox_create(backend="${backend}", options={...}, dry_run=true) prices one, without dry_run it starts it; sandbox_create(backend="local") starts one on this machine. Name it by sandbox_id then.`,
+      hint: `sandbox_create(backend="${backend}", options={...}), or glovebox start in a terminal, starts one (dry_run=true prices it); sandbox_create(backend="local") starts one on this machine. Name it by sandbox_id then.`,
     },
   );
 }

@@ -68,6 +68,9 @@ function notReady({ id, status }: SandboxView): GloveboxError {
   });
 }
 
+const openElsewhere = ({ notebookPath }: SessionRecord): string =>
+  `start_notebook(notebook_path="${notebookPath}") opens the notebook with a fresh kernel in the project's own sandbox, with sandbox_id in another one that lives.`;
+
 /** The sandbox of a session, brought up again when it is the project's local one. @throws as `readySandbox`. */
 export async function sandboxOfSession(
   places: Places,
@@ -76,6 +79,13 @@ export async function sandboxOfSession(
 ): Promise<SandboxView> {
   const view = await places.sandboxes.get(record.sandboxId, wait.signal);
   const canComeBack = view.status.state === 'ended' && view.backend === 'local';
+  if (view.status.state === 'ended' && !canComeBack) {
+    throw new GloveboxError(
+      'sandbox/ended',
+      `Sandbox ${view.id} has ended: ${view.status.end?.message ?? 'no reason known'}`,
+      { hint: openElsewhere(record) },
+    );
+  }
   if (!canComeBack) return readySandbox(places, record.sandboxId, wait);
   const { sandboxes, projectDir } = places;
   const local = await checkReady(places, await sandboxes.ensureLocal(projectDir, wait));

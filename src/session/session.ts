@@ -10,7 +10,7 @@ import { KernelLink } from './kernel-link.ts';
 import { DEFAULT_LIMITS, type SessionLimits } from './limits.ts';
 import { LateOutput } from './late-output.ts';
 import { isSelf } from './lease.ts';
-import { lossHint, type Loss } from './loss.ts';
+import { lossHint, withoutLog, type Loss } from './loss.ts';
 import { findCell, OutputKeeper } from './output-keeper.ts';
 import { checkCode, isRunnable, newRunRecord, type NewRun } from './new-run.ts';
 import { RecentRuns } from './recent-runs.ts';
@@ -367,7 +367,9 @@ export class Session {
 
   #blocked(): string | undefined {
     const { loss } = this.#record;
-    return loss === null ? undefined : `${loss.message} ${lossHint(this.id, loss.class)}`;
+    return loss === null
+      ? undefined
+      : `${withoutLog(loss.message)} ${lossHint(this.id, loss.class)}`;
   }
 
   #refuseWhenEnded(): void {
