@@ -91,6 +91,8 @@ async function follow(
     while (!run.isFinal && run.state !== 'waiting_input') {
       await run.wait({ waitMs: 250, signal, report });
       await show(false);
+      // As a program ends whose pipe is closed: code without an end would run on for nobody.
+      if (host.stdout.isClosed === true && !run.isFinal) return void (await session.interrupt(run));
     }
   } catch (error) {
     if (!isGloveboxError(error, 'cancelled')) throw error;
