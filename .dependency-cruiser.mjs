@@ -60,7 +60,7 @@ export default {
     {
       name: 'concrete-back-end-only-from-main',
       severity: 'error',
-      from: { pathNot: '^src/(main|sandbox/backends)/|[.]test[.]ts$' },
+      from: { pathNot: '^(src/(main|sandbox/backends)|test)/|[.]test[.]ts$' },
       to: { path: '^src/sandbox/backends/' },
     },
     {

@@ -1,6 +1,8 @@
 import { defineConfig } from 'vitest/config';
 
-const slow = { testTimeout: 60_000, hookTimeout: 240_000 };
+/** No test, whatever it is about, may send a secret to another machine. */
+const watched = { setupFiles: ['test/rigs/secret-watch.ts'] };
+const slow = { ...watched, testTimeout: 60_000, hookTimeout: 240_000 };
 /** Made before the tests and once: two workers that make the same environment would be in each other's way. */
 const withPython = {
   ...slow,
@@ -14,8 +16,10 @@ export default defineConfig({
     // CI has two cores. Tests of servers, kernels and clusters mostly wait: two at a time left more than half of them idle.
     maxWorkers: 3,
     projects: [
-      { test: { name: 'unit', include: ['src/**/*.test.ts'], testTimeout: 30_000 } },
-      { test: { name: 'hub', include: ['test/hub/**/*.test.ts'], testTimeout: 30_000 } },
+      { test: { name: 'unit', include: ['src/**/*.test.ts'], ...watched, testTimeout: 30_000 } },
+      {
+        test: { name: 'hub', include: ['test/hub/**/*.test.ts'], ...watched, testTimeout: 30_000 },
+      },
       { test: { name: 'contract', include: ['test/contract/**/*.test.ts'], ...withPython } },
       { test: { name: 'jupyter', include: ['test/jupyter/**/*.test.ts'], ...withPython } },
       { test: { name: 'ssh', include: ['test/ssh/**/*.test.ts'], ...withPython } },

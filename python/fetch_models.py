@@ -1,6 +1,7 @@
 """Fetches the files of one repository of the Hugging Face Hub onto a volume: resumed, checked, and marked only when whole.
 
-Needs nothing but Python. What to do comes as JSON in GLOVEBOX_SPEC; a token, if one is needed, in HF_TOKEN.
+Needs nothing but Python. What to do comes as JSON in GLOVEBOX_SPEC; a token, if one is needed, in HF_TOKEN. For a folder that
+several sandboxes share, with `--shared`, both come as one line of standard input, which stays open as long as somebody wants it.
 """
 
 from __future__ import annotations
@@ -79,6 +80,18 @@ def is_whole(file: Path, wanted: dict[str, Any]) -> bool:
     return file.is_file() and file.stat().st_size == wanted["size"] and digest_of(file, wanted)
 
 
+def adopt(spec: dict[str, Any], wanted: dict[str, Any], part: Path) -> None:
+    """Takes a file over that the user's own cache of the Hub has already; it is checked as any other."""
+    cache = os.environ.get("HF_HUB_CACHE") or os.path.join(os.environ.get("HF_HOME") or os.path.expanduser("~/.cache/huggingface"), "hub")
+    blob = Path(cache, "models--" + spec["repository"].replace("/", "--"), "blobs", wanted.get("sha256") or wanted.get("blob") or "")
+    if part.exists() or not blob.is_file() or blob.stat().st_size != wanted["size"]:
+        return
+    try:
+        os.link(blob, part)
+    except OSError:
+        shutil.copyfile(blob, part)
+
+
 def download(url: str, file: Path, wanted: dict[str, Any], progress: Progress) -> None:
     """Goes on behind what is there; starts anew when the server cannot do that."""
     have = file.stat().st_size if file.exists() else 0
@@ -108,6 +121,12 @@ def fetch(spec: dict[str, Any], wanted: dict[str, Any], folder: Path, progress: 
         return
     place = urllib.parse.quote(f"{spec['repository']}/resolve/{spec['commit']}/{wanted['name']}")
     part = file.with_name(file.name + ".part")
+    if spec.get("is_shared"):
+        adopt(spec, wanted, part)
+        if is_whole(part, wanted):
+            os.replace(part, file)
+            progress.add(wanted["size"])
+            return
     for attempt in range(1, TRIES + 1):
         try:
             download(f"{spec['hub']}/{place}", part, wanted, progress)
@@ -161,8 +180,54 @@ def read_marker(folder: Path) -> dict[str, Any] | None:
     return marker if whole else None
 
 
+def end_when_unwanted() -> None:
+    """Nobody waits for it any more when its input ends."""
+
+    def watch() -> None:
+        # Not through the buffer of stdin, whose lock a thread that waits in it holds at the end of the program.
+        while os.read(0, 4096):
+            pass
+        os._exit(130)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+def lock(file: Path) -> Any:
+    """Of several who want the same weights one fetches them. The lock goes with the process that holds it."""
+    import fcntl
+
+    file.parent.mkdir(parents=True, exist_ok=True)
+    stream = open(file, "w")  # noqa: SIM115
+    told = False
+    while True:
+        try:
+            fcntl.lockf(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return stream
+        except (BlockingIOError, PermissionError):
+            if not told:
+                print("another process is fetching them", flush=True)
+            told = True
+            time.sleep(0.5)
+        except OSError as error:
+            # Some network disks have no locks; then two fetch the same, each file of which is checked.
+            print(f"no lock: {error}", flush=True)
+            return stream
+
+
 def main() -> None:
-    spec = json.loads(os.environ["GLOVEBOX_SPEC"])
+    if "--shared" in sys.argv:
+        request = json.loads(sys.stdin.readline())
+        spec = {**request["spec"], "is_shared": True}
+        if request.get("token"):
+            os.environ["HF_TOKEN"] = request["token"]
+        end_when_unwanted()
+        with lock(Path(spec["mount"]) / f".{spec['folder']}.lock"):
+            fetch_all(spec)
+    else:
+        fetch_all(json.loads(os.environ["GLOVEBOX_SPEC"]))
+
+
+def fetch_all(spec: dict[str, Any]) -> None:
     mount = Path(os.path.abspath(spec["mount"]))
     final = mount / spec["folder"]
     names = {wanted["name"] for wanted in spec["files"]}
@@ -170,12 +235,17 @@ def main() -> None:
     if marker is not None and names <= set(marker["files"]):
         print("already there", flush=True)
         return
-    partial = mount / f"{spec['folder']}.partial"
-    # What lies in the final place without a marker is of use, but not trusted: every file is checked again.
-    if final.exists() and not spec["is_hidden"]:
-        shutil.copytree(final, partial, dirs_exist_ok=True)
-    shutil.rmtree(final, ignore_errors=True)
-    partial.mkdir(parents=True, exist_ok=True)
+    # What somebody may be reading stays where it is, and gets what it lacks.
+    is_whole_already = marker is not None and bool(spec.get("is_shared"))
+    partial = final if is_whole_already else mount / f"{spec['folder']}.partial"
+    if marker is not None and is_whole_already:
+        names |= set(marker["files"])
+    else:
+        # What lies in the final place without a marker is of use, but not trusted: every file is checked again.
+        if final.exists() and not spec["is_hidden"]:
+            shutil.copytree(final, partial, dirs_exist_ok=True)
+        shutil.rmtree(final, ignore_errors=True)
+        partial.mkdir(parents=True, exist_ok=True)
     progress = Progress()
     with ThreadPoolExecutor(PARALLEL) as pool:
         jobs = [pool.submit(fetch, spec, wanted, partial, progress) for wanted in spec["files"]]
@@ -184,12 +254,15 @@ def main() -> None:
     progress.tell()
     if spec["is_hidden"]:
         scrub(partial)
-    (partial / MARKER).unlink(missing_ok=True)
-    os.replace(partial, final)
-    sync(mount)
+    if partial != final:
+        (partial / MARKER).unlink(missing_ok=True)
+        os.replace(partial, final)
+        sync(mount)
     content: dict[str, Any] = {"files": {name: (final / name).stat().st_size for name in sorted(names)}, "time": int(time.time())}
     if not spec["is_hidden"]:
-        content.update(commit=spec["commit"], hashes={wanted["name"]: wanted.get("sha256", wanted.get("blob")) for wanted in spec["files"]})
+        before = (marker or {}).get("hashes", {})
+        hashes = {wanted["name"]: wanted.get("sha256", wanted.get("blob")) for wanted in spec["files"]}
+        content.update(commit=spec["commit"], hashes={**before, **hashes})
     draft = final / f"{MARKER}.draft"
     draft.write_text(json.dumps(content), encoding="utf-8")
     os.replace(draft, final / MARKER)

@@ -28,7 +28,7 @@ def _specs() -> list[dict[str, Any]]:
         return []
     with open(place, encoding="utf-8") as stream:
         specs: list[dict[str, Any]] = json.load(stream)
-    return [{**spec, "path": os.path.abspath(spec["path"]) if spec["path"] else ""} for spec in specs]
+    return [{**spec, "path": os.path.abspath(spec["path"])} for spec in specs]
 
 
 def list_models() -> list[dict[str, str]]:
@@ -40,25 +40,10 @@ def get_model_path(id_or_var: str) -> str:
     """The folder with the weights of a model, by its id or its variable."""
     for spec in _specs():
         if id_or_var == spec["var"] or (id_or_var == spec["id"] and not spec["is_hidden"]):
-            return _folder(spec)
+            path: str = spec["path"]
+            return path
     known = ", ".join(spec["var"] for spec in _specs()) or "none"
     raise KeyError(f"no model {id_or_var!r} in this sandbox; models: {known}")
-
-
-def _folder(spec: dict[str, Any]) -> str:
-    """Where the weights are; those of a user's own machine are fetched into the user's cache first."""
-    fetch = spec.get("fetch")
-    if fetch and not spec["path"]:
-        from huggingface_hub import snapshot_download
-
-        wanted = ["*.safetensors", "*.json", "*.model", "*.jinja", "tokenizer*", "merges.txt", "vocab.txt"]
-        spec["path"] = snapshot_download(fetch["repository"], revision=fetch["revision"], allow_patterns=wanted)
-        # The cache names the folder of a snapshot after its commit.
-        spec["revision"] = os.path.basename(spec["path"])
-        for name in fetch["variables"]:
-            os.environ[name] = spec["path"]
-    path: str = spec["path"]
-    return path
 
 
 def task_of(config: Any) -> str:
@@ -76,9 +61,9 @@ def load(spec: dict[str, Any]) -> tuple[Any, Any]:
     import torch
     import transformers
 
-    body = os.path.abspath(spec.get("base_path") or _folder(spec))
-    # A folder of the user's is as the user made it.
-    if not spec.get("is_users") and not os.path.exists(os.path.join(body, MARKER)):
+    body = os.path.abspath(spec.get("base_path") or spec["path"])
+    # A folder of the user's is as the user made it, and what the Hub mounts was looked at when the sandbox began.
+    if spec["is_marked"] and not os.path.exists(os.path.join(body, MARKER)):
         raise FileNotFoundError(f"the weights in {body} are not complete")
     shared = {"trust_remote_code": spec["trust_remote_code"], "local_files_only": True}
     config = transformers.AutoConfig.from_pretrained(body, **shared)

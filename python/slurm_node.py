@@ -17,6 +17,8 @@ from typing import Any
 CONFIGURATION_FAILED = 78
 # `sun_path`, with room for what Jupyter appends.
 MAX_SOCKET_PATH = 100
+# In a folder whose weights are whole.
+MARKER = ".glovebox-complete.json"
 
 
 def fail(reason: str) -> None:
@@ -122,7 +124,21 @@ def write_library(folder: Path) -> str:
     return os.pathsep.join(filter(None, [os.environ.get("PYTHONPATH"), str(library)]))
 
 
-def write_kernels(folder: Path) -> None:
+def read_models(folder: Path, job_folder: Path) -> dict[str, str]:
+    """Variables of kernels for the models of the job; weights that are not whole end the job here, and not in the middle of an experiment."""
+    file = job_folder / "models.json"
+    if not file.exists():
+        return {}
+    told = json.loads(file.read_text())
+    for place in told["weights"]:
+        if not os.path.exists(os.path.join(place, MARKER)):
+            fail(f"The weights in {place} are not complete, or {socket.gethostname()} does not see them. GLOVEBOX_SLURM_MODELS_DIR must be on a shared disk.")
+    own = folder / "models.json"
+    write_private(own, json.dumps(told["models"]))
+    return {**told["paths"], "GLOVEBOX_MODELS": str(own)}
+
+
+def write_kernels(folder: Path, models: dict[str, str]) -> None:
     """Offers this Python as the default kernel, and the kernels that the user installed for other languages."""
     kernels = folder / "data" / "kernels"
     own = kernels / "python3"
@@ -141,6 +157,7 @@ def write_kernels(folder: Path) -> None:
         "JUPYTER_RUNTIME_DIR": "",
         "GLOVEBOX_LIB": str(libraries),
         "PYTHONPATH": os.pathsep.join([str(libraries), write_library(folder)]),
+        **models,
     }
     if sys.prefix != sys.base_prefix:
         env["VIRTUAL_ENV"] = sys.prefix
@@ -177,7 +194,8 @@ def main(folder_name: str, template: str, nonce: str, job_folder: str, root_name
     address = choose_address(folder, bind)
     certificate = folder / "cert.pem"
     write_config(folder, json.loads((folder / template).read_text()), address, ports, root, versions["jupyter_server"])
-    write_kernels(folder)
+    sees_job = sees_job_folder(Path(job_folder), nonce)
+    write_kernels(folder, read_models(folder, Path(job_folder)) if sees_job else {})
     endpoint = {
         "job": os.environ.get("SLURM_JOB_ID", ""),
         "restarts": int(os.environ.get("SLURM_RESTART_COUNT", "0")),
@@ -185,7 +203,7 @@ def main(folder_name: str, template: str, nonce: str, job_folder: str, root_name
         "node": os.environ.get("SLURMD_NODENAME") or socket.gethostname(),
         "root": str(root),
         "seesRoot": sees_root,
-        "seesJobFolder": sees_job_folder(Path(job_folder), nonce),
+        "seesJobFolder": sees_job,
         "python": sys.executable,
         "versions": versions,
         # Filled in, as the port is, when the server says them.

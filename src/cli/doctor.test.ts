@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import * as z from 'zod';
 import { GloveboxError } from '#core/errors.ts';
-import { fakeHost, runFake, sandboxView } from '../../test/rigs/cli-host.ts';
+import { fakeHost, runFake } from '../../test/rigs/cli-host.ts';
+import { sandboxView } from '../../test/rigs/cli-objects.ts';
 
 describe('doctor', () => {
   it('finds nothing on a sound machine', async () => {

@@ -124,7 +124,12 @@ async function examineStateFolder({ host, config }: CommandContext): Promise<rea
   if (!folder.exists) return [{ status: 'ok', about, message: `${path} (made when it is needed)` }];
   const found: Finding[] = [];
   if (mode !== undefined && (mode & 0o077) !== 0)
-    found.push({ status: 'warn', about, message: `others can enter ${path}`, next: `chmod 700 ${path}` });
+    found.push({
+      status: 'warn',
+      about,
+      message: `others can enter ${path}`,
+      next: `chmod 700 ${path}`,
+    });
   if (freeBytes !== undefined && freeBytes < LITTLE_SPACE_BYTES)
     found.push({
       status: 'warn',

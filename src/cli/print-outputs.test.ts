@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { FakeStream } from '../../test/rigs/cli-host.ts';
+import { FakeStream } from '../../test/rigs/cli-terminal.ts';
 import type { RunOutput } from './host.ts';
 import { OutputPrinter } from './print-outputs.ts';
 

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { GloveboxError } from '#core/errors.ts';
-import { fakeHost, fakeTool, runFake, sandboxView, sessionView } from '../../test/rigs/cli-host.ts';
+import { fakeHost, runFake } from '../../test/rigs/cli-host.ts';
+import { fakeTool, sandboxView, sessionView } from '../../test/rigs/cli-objects.ts';
 
 const greet = fakeTool('greet_person');
 

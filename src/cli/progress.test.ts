@@ -1,5 +1,5 @@
 import { beforeEach, expect, it } from 'vitest';
-import { FakeClock, FakeStream } from '../../test/rigs/cli-host.ts';
+import { FakeClock, FakeStream } from '../../test/rigs/cli-terminal.ts';
 import { ProgressLine } from './progress.ts';
 
 let stream: FakeStream;

@@ -3,6 +3,7 @@ import { isIP } from 'node:net';
 import * as z from 'zod';
 import { absolute, realPath, type Place } from './paths.ts';
 import { Secret } from './secret.ts';
+import { truthOfWord } from './truth-word.ts';
 
 export interface Kind<T> {
   /** Completes the sentence "must be ...". */
@@ -62,22 +63,11 @@ export function decimal(min: number, max: number): Kind<number> {
   };
 }
 
-const WORDS: Readonly<Record<string, boolean>> = {
-  '1': true,
-  true: true,
-  yes: true,
-  on: true,
-  '0': false,
-  false: false,
-  no: false,
-  off: false,
-};
-
 export function onOff(): Kind<boolean> {
   return {
     accepts: '1, true, yes, on, 0, false, no or off (in a file true or false)',
     schema: () => z.boolean(),
-    fromText: (value) => WORDS[value.toLowerCase()] ?? value,
+    fromText: (value) => truthOfWord(value) ?? value,
   };
 }
 

@@ -17,7 +17,7 @@ import { LOCAL_OPTIONS } from './local-options.ts';
 import { MODAL_OPTIONS } from './modal-options.ts';
 import { option, type Option } from './option.ts';
 import { POLICY_OPTIONS } from './policy-options.ts';
-import { truthOfWord } from './policy-settings.ts';
+import { truthOfWord } from './truth-word.ts';
 import { SLURM_OPTIONS } from './slurm-options.ts';
 import { WORKSPACE_OPTIONS } from './workspace-options.ts';
 import { TRANSCRIPT_OPTIONS } from './transcript-options.ts';
@@ -120,6 +120,14 @@ const OPTIONS = {
     env: 'GLOVEBOX_PYTHON',
     oldNames: [{ env: 'JLAB_MCP_PYTHON' }],
     about: 'Python interpreter of kernels.',
+  }),
+  'models.dir': option({
+    kind: folder(),
+    default: undefined,
+    defaultText: 'models in dir',
+    env: 'GLOVEBOX_MODELS_DIR',
+    from: 'outside',
+    about: 'Folder on this machine for weights of models, which all local sandboxes share.',
   }),
   'python.packages': option({
     kind: list(requirement),

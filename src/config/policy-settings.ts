@@ -2,6 +2,7 @@
 import { MICRO_PER_USD, parseUsd, type MicroUsd } from '#core/money.ts';
 import { variable, type Environment } from './environment.ts';
 import { pluginVariable } from './option.ts';
+import { truthOfWord } from './truth-word.ts';
 
 /** The names, of which the first that is set counts. Only the environment may set them: a file of the project is not the user. */
 export const POLICY_VARIABLES = {
@@ -55,23 +56,6 @@ export function readPolicySettings(env: Environment): PolicyFromEnvironment {
 /** `unlimited` has to be written out. Undefined for what is neither that nor an amount. */
 export const capOf = (text: string): MicroUsd | 'unlimited' | undefined =>
   text.trim().toLowerCase() === 'unlimited' ? 'unlimited' : parseUsd(text);
-
-const WORDS: Readonly<Record<string, boolean>> = {
-  '1': true,
-  true: true,
-  yes: true,
-  on: true,
-  '0': false,
-  false: false,
-  no: false,
-  off: false,
-};
-
-/** What a word for on or off means, in any case; undefined for every other word. */
-export const truthOfWord = (text: string): boolean | undefined => {
-  const word = text.trim().toLowerCase();
-  return Object.hasOwn(WORDS, word) ? WORDS[word] : undefined;
-};
 
 /** @returns undefined when something else stands there */
 const truthOf = (text: string | undefined, unset: boolean): boolean | undefined =>

@@ -193,6 +193,13 @@ export const SLURM_OPTIONS = {
     oldNames: [{ env: 'JLAB_MCP_CONNECTION_DIR' }],
     about: 'Folder, on the cluster, of what jobs leave: scripts and logs.',
   }),
+  'slurm.models_dir': option({
+    kind: words('an absolute path, or one that begins with ~/', /^(\/|~\/)\P{Cc}*$/u),
+    default: '~/.glovebox/models',
+    env: 'GLOVEBOX_SLURM_MODELS_DIR',
+    about:
+      'Folder, on a disk of the cluster that login node and nodes share, for weights of models.',
+  }),
   'slurm.node_tmp': option({
     kind: words('an absolute path', /^\/\P{Cc}*$/u),
     default: '/tmp',

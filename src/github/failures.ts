@@ -54,11 +54,14 @@ export function githubFailure(
         },
       );
     case 409:
-      return new GloveboxError('remote/not-found', `${what} is empty.\n${reason}`);
+      return new GloveboxError('remote/not-found', `${what} is empty.\n${reason}`, {
+        hint: 'github_list_repos(owner="...") shows other repositories of its owner.',
+      });
     case 422:
       return new GloveboxError(
         'input/invalid',
         `GitHub cannot read the question for ${what}.\n${reason}`,
+        { hint: 'correct what the reason names: owner, repository, ref and path exist?' },
       );
     default:
       return new GloveboxError('remote/failed', `GitHub failed at ${what}.\n${reason}`, {

@@ -3,10 +3,10 @@ import { mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, writeFileSyn
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { readPolicySettings } from '#config/policy-settings.ts';
 import { systemClock } from '#platform/clock.ts';
 import { createRedactor } from '#policy/redaction/redactor.ts';
 import { createTranscriptQueue } from '#transcripts/queue.ts';
+import { hookWorld } from '../../test/rigs/hook-world.ts';
 import type { HookWorld } from './contract.ts';
 import { runHook } from './run-hook.ts';
 
@@ -24,31 +24,22 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(root, { recursive: true, force: true }));
 
-const worldWith = (isOn: boolean | undefined, more: Partial<HookWorld> = {}): HookWorld => ({
-  env: {},
-  dir: path.join(root, 'state'),
-  projectDir: path.join(root, 'project'),
-  clock: systemClock,
-  sessionId: ID,
-  settings: readPolicySettings({}),
-  defaultBackend: undefined,
-  quoteOf: async () => undefined,
-  readSandbox: async () => undefined,
-  fateOf: async () => undefined,
-  whoAmI: async () => ({ unknown: 'no token' }),
-  uploads: {
-    isOn,
-    repo: undefined,
-    claudeDir: path.join(root, '.claude'),
-    startWorker: async () => {
-      started += 1;
+const worldWith = (isOn: boolean | undefined, more: Partial<HookWorld> = {}): HookWorld =>
+  hookWorld(path.join(root, 'state'), {
+    projectDir: path.join(root, 'project'),
+    sessionId: ID,
+    quoteOf: async () => undefined,
+    uploads: {
+      isOn,
+      repo: undefined,
+      claudeDir: path.join(root, '.claude'),
+      startWorker: async () => {
+        started += 1;
+      },
     },
-  },
-  redactsOutputs: false,
-  loadRedactor: async () => createRedactor({ known: ['Zq8!short-secret'] }),
-  signal: new AbortController().signal,
-  ...more,
-});
+    loadRedactor: async () => createRedactor({ known: ['Zq8!short-secret'] }),
+    ...more,
+  });
 
 const write = (file: string): string => {
   writeFileSync(file, '{}\n');

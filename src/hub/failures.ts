@@ -11,6 +11,8 @@ export interface HubTarget {
   readonly what: string;
   /** The page of it, where access to what is gated is asked for. */
   readonly page?: string;
+  /** Who answered, when it is not the Hub itself. */
+  readonly who?: string;
   /** The right that a token needs for it. Default `read`. */
   readonly scope?: 'read' | 'write';
 }
@@ -29,7 +31,7 @@ export function hubFailure(
   target: HubTarget,
 ): GloveboxError {
   const { code, text, hint } = explain(hub, response, target);
-  const message = `${text}\nThe Hub answered ${response.status}: ${reasonOf(response)}`;
+  const message = `${text}\n${capital(target.who ?? 'the Hub')} answered ${response.status}: ${reasonOf(response)}`;
   return new GloveboxError(code, message, hint === undefined ? {} : { hint });
 }
 
@@ -106,20 +108,33 @@ function explainStatus(
       return {
         code: 'remote/conflict',
         text: `${capital(what)} was changed or made by somebody else.`,
+        hint: 'look at it again, and make the change anew if it still fits.',
       };
     case 413:
-      return { code: 'http/too-large', text: `${capital(what)} is too large for the Hub.` };
+      return {
+        code: 'http/too-large',
+        text: `${capital(what)} is too large for the Hub.`,
+        hint: "send less at once; Hugging Face's own program uploads what is large: hf upload.",
+      };
     case 400:
     case 422:
-      return { code: 'input/invalid', text: `The Hub does not accept the request for ${what}.` };
+      return {
+        code: 'input/invalid',
+        text: `${capital(target.who ?? 'the Hub')} does not accept the request for ${what}.`,
+        hint: 'correct what the reason above names.',
+      };
     case 429:
       return limited(hub, response, sent, source === undefined);
     case 501:
-      return { code: 'remote/unsupported', text: `The Hub does not offer ${what}.` };
+      return {
+        code: 'remote/unsupported',
+        text: `${capital(target.who ?? 'the Hub')} does not offer ${what}.`,
+        hint: `it is ${hub.hosts().hub} that was asked; a mirror may lack what huggingface.co has.`,
+      };
     default:
       return {
         code: 'remote/failed',
-        text: `The Hub failed at ${what}.`,
+        text: `${capital(target.who ?? 'the Hub')} failed at ${what}.`,
         hint: 'try again in a minute; https://status.huggingface.co tells of outages.',
       };
   }

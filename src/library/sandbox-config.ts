@@ -20,7 +20,7 @@ export interface LocalConfig extends CommonConfig {
   readonly packages?: readonly string[] | undefined;
   /** Hours without contact, with all kernels idle, after which the server ends itself; 0 is never. Default: GLOVEBOX_LOCAL_IDLE_H. */
   readonly idleH?: number | undefined;
-  /** Models that are loaded into new kernels, e.g. [{"id":"./models/mine"}]; the kernel needs torch and transformers. */
+  /** Models that are loaded into new kernels, e.g. [{"id":"./models/mine"}]; weights of the Hub are fetched once. The kernel needs torch and transformers. */
   readonly models?:
     | readonly {
         /** Variable of the kernel. Default: model. */
@@ -37,10 +37,38 @@ export interface LocalConfig extends CommonConfig {
         /** Load it into the kernel. Default: true. */
         readonly preload?: boolean | undefined;
         readonly paddingSide?: 'left' | 'right' | undefined;
-        /** A folder with weights, beginning with /, ./ or ~/ (relative ones count from the project), or a repository of the Hub, which the kernel fetches into your own cache. */
-        readonly id: string;
-        /** Branch, tag or commit of a repository. Default: main. */
+        /** A folder with weights, beginning with /, ./ or ~/ (relative ones count from the project), or a repository of the Hub, whose weights are fetched once. */
+        readonly id?: string | undefined;
+        /** Where the id stands, as env:NAME or file:path, so that nobody reads it here. */
+        readonly idRef?: string | undefined;
+        /** Branch, tag or commit. Default: main. */
         readonly revision?: string | undefined;
+        /** Nothing in the sandbox says which model it is. */
+        readonly hidden?: boolean | undefined;
+        /** The id is an adapter on this base; or wrap the model in an untrained adapter. */
+        readonly peft?:
+          | {
+              readonly kind: 'adapter';
+              readonly base: string;
+              readonly baseRevision?: string | undefined;
+            }
+          | {
+              readonly kind: 'empty';
+              readonly adapterName?: string | undefined;
+            }
+          | undefined;
+        /** Further adapters on the same base. */
+        readonly extraAdapters?:
+          | readonly {
+              readonly id: string;
+              readonly revision?: string | undefined;
+              readonly name: string;
+            }[]
+          | undefined;
+        /** Needs a commit as revision. */
+        readonly trustRemoteCode?: boolean | undefined;
+        /** Patterns of files to fetch. Default: safetensors, configs, tokenizer. */
+        readonly files?: readonly string[] | undefined;
       }[]
     | undefined;
   /** How kernels talk to their server. ipc (default) is private to the user; tcp is for kernels that know nothing else, and lets every user of this machine read their output. */
@@ -51,6 +79,57 @@ export interface LocalConfig extends CommonConfig {
 export interface SlurmConfig extends CommonConfig {
   /** Default: the one of the settings, else `local`. */
   readonly backend?: 'slurm';
+  /** Models that are loaded into new kernels, e.g. [{"id":"google/gemma-2-9b-it"}]; weights are fetched once, into GLOVEBOX_SLURM_MODELS_DIR. The kernel needs torch and transformers. */
+  readonly models?:
+    | readonly {
+        /** Variable of the kernel. Default: model. */
+        readonly varName?: string | undefined;
+        /** Default: tokenizer, or NAME_tokenizer. */
+        readonly tokenizerVar?: string | undefined;
+        /** Picks the class. Default: from the config file. */
+        readonly task?: 'auto' | 'causal-lm' | 'seq2seq' | 'image-text' | 'encoder' | undefined;
+        readonly dtype?: 'auto' | 'float32' | 'float16' | 'bfloat16' | undefined;
+        readonly deviceMap?: string | undefined;
+        readonly quantization?: '8bit' | '4bit' | undefined;
+        /** Implementation of attention. */
+        readonly attention?: string | undefined;
+        /** Load it into the kernel. Default: true. */
+        readonly preload?: boolean | undefined;
+        readonly paddingSide?: 'left' | 'right' | undefined;
+        /** A folder with weights, beginning with /, ./ or ~/ (relative ones count from the project), or a repository of the Hub, whose weights are fetched once. */
+        readonly id?: string | undefined;
+        /** Where the id stands, as env:NAME or file:path, so that nobody reads it here. */
+        readonly idRef?: string | undefined;
+        /** Branch, tag or commit. Default: main. */
+        readonly revision?: string | undefined;
+        /** Nothing in the sandbox says which model it is. */
+        readonly hidden?: boolean | undefined;
+        /** The id is an adapter on this base; or wrap the model in an untrained adapter. */
+        readonly peft?:
+          | {
+              readonly kind: 'adapter';
+              readonly base: string;
+              readonly baseRevision?: string | undefined;
+            }
+          | {
+              readonly kind: 'empty';
+              readonly adapterName?: string | undefined;
+            }
+          | undefined;
+        /** Further adapters on the same base. */
+        readonly extraAdapters?:
+          | readonly {
+              readonly id: string;
+              readonly revision?: string | undefined;
+              readonly name: string;
+            }[]
+          | undefined;
+        /** Needs a commit as revision. */
+        readonly trustRemoteCode?: boolean | undefined;
+        /** Patterns of files to fetch. Default: safetensors, configs, tokenizer. */
+        readonly files?: readonly string[] | undefined;
+      }[]
+    | undefined;
   /** Partition, as listed above; several separated by commas. Default: GLOVEBOX_SLURM_PARTITION, else the default of the cluster. To keep a choice for the project, write it below [slurm] in glovebox.toml. */
   readonly partition?: string | undefined;
   /** Generic resources: gpu:1, gpu:a100:2, or none. Default: GLOVEBOX_SLURM_GRES, else gpu:1 where the partition has GPUs. */

@@ -64,12 +64,17 @@ export class Session implements AsyncDisposable {
     });
   }
 
-  /** A fresh kernel for the same notebook: all variables are gone, and the models are loaded again unless `preload` is false. */
+  /**
+   * A fresh kernel for the same notebook: all variables are gone, the models are loaded again unless `preload` is false, and then
+   * the imports and the init code that the notebook was started with.
+   */
   restart(options?: CallOptions & { readonly preload?: boolean }): Promise<void> {
     return inCall(options, async ({ engine, signal, wait }) => {
       const session = await engine.sessions.get(this.id, signal);
-      await engine.sessions.restart(session, wait);
-      if (options?.preload !== false) await engine.sessions.preload(session, wait);
+      await engine.sessions.restart(session, wait, async () => {
+        if (options?.preload !== false) await engine.sessions.preload(session, wait);
+        return engine.workspace.beginAgain(session, wait);
+      });
     });
   }
 

@@ -221,7 +221,7 @@ function slurmLoader(config: Config, environment: Environment, log: Log): Backen
     return createSlurmBackend({
       clock: systemClock,
       log,
-      settings: () => slurmSettings(config),
+      settings: () => slurmSettings(config, environment),
       host: createClusterHosts(config, environment),
       nodeHost: createNodeHosts(config, environment),
       openRelay: async (host, options) =>

@@ -2,7 +2,8 @@
 import { readFileSync, writeSync } from 'node:fs';
 import path from 'node:path';
 import { readEnvironment, variable, type Environment } from '#config/environment.ts';
-import { readPolicySettings, truthOfWord } from '#config/policy-settings.ts';
+import { readPolicySettings } from '#config/policy-settings.ts';
+import { truthOfWord } from '#config/truth-word.ts';
 import { findProjectDir } from '#config/project.ts';
 import { stateDirIn } from '#config/state-dir.ts';
 import {

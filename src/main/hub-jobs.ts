@@ -12,7 +12,7 @@ import { listJobs } from '#hub/jobs/list-jobs.ts';
 import { watchJob } from '#hub/jobs/watch-job.ts';
 import { whoAmI } from '#hub/whoami.ts';
 import type { HubJob, HubJobs } from '../sandbox/backends/huggingface/hub-jobs.ts';
-import { LABEL } from '../sandbox/backends/huggingface/labels.ts';
+import { MARK } from '#sandbox/rented/marks.ts';
 import { hubToken } from './web-services.ts';
 
 const LOG_WAIT_MS = 15_000;
@@ -61,7 +61,7 @@ export function createHubJobs(hub: HubContext, config: Config): HubJobs {
       };
     },
     create: async (namespace, request, signal) =>
-      toHubJob(await createJob(hub, namespace, request, signal, LABEL.op)),
+      toHubJob(await createJob(hub, namespace, request, signal, MARK.op)),
     get: async (place, signal) => toHubJob(await getJob(hub, place, signal)),
     list: async (namespace, labels, signal) =>
       (await listJobs(hub, namespace, { labels, limit: MAX_LISTED }, signal)).map(toHubJob),

@@ -21,5 +21,8 @@ export function localSettings(config: Config, environment: Environment): LocalSe
     idleMs: config.get('local.idle_h') * HOUR_MS,
     passEnvironment: config.get('kernel.env'),
     serverRootDir: config.get('server.root_dir'),
+    modelsDir: config.get('models.dir'),
+    hubUrl: config.get('hub.endpoint').replace(/\/+$/, ''),
+    hubToken: config.get('hub.token')?.reveal(),
   };
 }

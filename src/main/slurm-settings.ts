@@ -7,7 +7,7 @@ import { locatePythonFiles } from './python-files.ts';
 import { sshSettings } from './ssh-settings.ts';
 
 /** @throws `config/invalid` for a bad value. */
-export function slurmSettings(config: Config): SlurmSettings {
+export function slurmSettings(config: Config, environment: Environment): SlurmSettings {
   return {
     dir: config.get('dir'),
     pythonDir: locatePythonFiles(),
@@ -33,6 +33,10 @@ export function slurmSettings(config: Config): SlurmSettings {
       extra_args: config.get('slurm.extra_args'),
     },
     jobsDir: config.get('slurm.dir'),
+    modelsDir: config.get('slurm.models_dir'),
+    hubUrl: config.get('hub.endpoint').replace(/\/+$/, ''),
+    hubToken: config.get('hub.token')?.reveal(),
+    variables: environment,
     nodeTmp: config.get('slurm.node_tmp'),
     sharedDisk: config.get('slurm.shared_disk'),
     setupFile: config.get('slurm.setup'),

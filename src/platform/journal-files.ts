@@ -14,11 +14,12 @@ import {
   writeFileSync,
   writeSync,
 } from 'node:fs';
-import { readdir, rm, rmdir } from 'node:fs/promises';
+import { readdir, rm, rmdir, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { GloveboxError, messageOf } from '#core/errors.ts';
 import { errnoOf } from './files.ts';
 import { createTrafficMeter } from './small-heap.ts';
+import type { SpareFile } from './spare-file.ts';
 
 const LINE_FEED = 0x0a;
 const PRIVATE_FILE = 0o600;
@@ -55,15 +56,24 @@ export function replaceFile(file: string, text: string | Uint8Array): void {
 export class AppendFile {
   readonly #file: string;
   readonly #bufferChars: number;
+  readonly #spare: SpareFile | undefined;
   #pending: string[] = [];
   #pendingChars = 0;
   #descriptor: number | undefined;
   /** What a full disk did not take of a text whose beginning it took. */
   #rest: Buffer | undefined;
 
-  constructor(file: string, bufferChars = 256 * 1024) {
+  /** @param spare for a file that is known to be new: what it becomes, where one stands ready */
+  constructor(
+    file: string,
+    {
+      bufferChars = 256 * 1024,
+      spare,
+    }: { readonly bufferChars?: number; readonly spare?: SpareFile | undefined } = {},
+  ) {
     this.#file = file;
     this.#bufferChars = bufferChars;
+    this.#spare = spare;
   }
 
   /** @throws `storage/failed` when the buffer is full and cannot be written; the text stays in the buffer. */
@@ -102,7 +112,7 @@ export class AppendFile {
   }
 
   #open(): number {
-    this.#descriptor ??= openForLines(this.#file);
+    this.#descriptor ??= this.#spare?.take(this.#file) ?? openForLines(this.#file);
     return this.#descriptor;
   }
 
@@ -180,6 +190,13 @@ export async function* readLines(file: string, start = 0): AsyncGenerator<Stored
 /** The names in a folder; none when it does not exist. */
 export const listFolder = (folder: string): Promise<readonly string[]> =>
   readdir(folder).catch(() => []);
+
+/** Removes a file that was last changed before a time. Never fails. */
+export async function removeIfOlder(file: string, beforeMs: number): Promise<void> {
+  const found = await stat(file).catch(() => undefined);
+  if (found !== undefined && found.mtimeMs < beforeMs)
+    await rm(file, { force: true }).catch(() => undefined);
+}
 
 /** Removes a folder when nothing is in it. Never fails. */
 export const removeEmptyFolder = (folder: string): Promise<void> =>

@@ -9,7 +9,7 @@ import { newFileMark, newUuid } from '#core/ids.ts';
 import { isRecord } from '#core/json.ts';
 import { sleep, type Clock } from './clock.ts';
 import { ensurePrivateFolder, errnoOf } from './files.ts';
-import { currentIdentity, lifeOf, type ProcessIdentity } from './process-identity.ts';
+import { currentIdentity, isIdentity, lifeOf, type ProcessIdentity } from './process-identity.ts';
 
 const HEARTBEAT_MS = 5_000;
 const STALE_MS = 30_000;
@@ -293,17 +293,6 @@ function ownerIn(text: string): ProcessIdentity | undefined {
     // Killed between making and filling the file; the heartbeat decides.
     return undefined;
   }
-}
-
-function isIdentity(value: unknown): value is ProcessIdentity {
-  return (
-    isRecord(value) &&
-    typeof value['host'] === 'string' &&
-    typeof value['bootId'] === 'string' &&
-    typeof value['pid'] === 'number' &&
-    typeof value['startTime'] === 'string' &&
-    typeof value['uid'] === 'number'
-  );
 }
 
 const fingerprint = (text: string): string =>

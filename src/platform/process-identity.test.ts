@@ -33,15 +33,17 @@ describe('identityOf', () => {
   });
 
   test('an ended process that its parent never collects is not there', async () => {
-    const child = spawn('bash', ['-c', 'sleep 0 & echo $!; exec sleep 60'], {
+    // It ends when its parent has become a program that collects nobody.
+    const ends = '(until [ "$(cat /proc/$$/comm)" = sleep ]; do sleep 0.05; done)';
+    const child = spawn('bash', ['-c', `${ends} & echo $!; exec sleep 60`], {
       stdio: ['ignore', 'pipe', 'ignore'],
     });
     children.push(child);
     let output = '';
     child.stdout.on('data', (chunk) => (output += String(chunk)));
-    await expect.poll(() => output).toMatch(/\n/);
+    await expect.poll(() => output, { timeout: 20_000 }).toMatch(/\n/);
     const pid = Number(output);
-    await expect.poll(() => processRow(pid)?.state).toBe('zombie');
+    await expect.poll(() => processRow(pid)?.state, { timeout: 20_000 }).toBe('zombie');
     expect(identityOf(pid)).toBeUndefined();
   });
 });

@@ -2,6 +2,7 @@
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
+import { isRecord } from '#core/json.ts';
 
 /**
  * What a record on disk holds about a process. A pid alone proves nothing: numbers are recycled, machines restart, and a
@@ -16,6 +17,18 @@ export interface ProcessIdentity {
   readonly startTime: string;
   /** Real user id; -1 where there is none. */
   readonly uid: number;
+}
+
+/** Whether something that was read from disk is one. */
+export function isIdentity(value: unknown): value is ProcessIdentity {
+  return (
+    isRecord(value) &&
+    typeof value['host'] === 'string' &&
+    typeof value['bootId'] === 'string' &&
+    typeof value['pid'] === 'number' &&
+    typeof value['startTime'] === 'string' &&
+    typeof value['uid'] === 'number'
+  );
 }
 
 /** One row of the process table. */

@@ -33,19 +33,22 @@ export const SANDBOX_STATES = [
 ] as const;
 export type SandboxState = (typeof SANDBOX_STATES)[number];
 
+export const SANDBOX_END_CAUSES = [
+  'stopped',
+  'start-failed',
+  'time-limit',
+  'idle',
+  'out-of-memory',
+  'node-failure',
+  'preempted',
+  'cancelled',
+  'failed',
+  'unknown',
+] as const;
+
 /** Why a sandbox is gone. */
 export interface SandboxEnd {
-  readonly cause:
-    | 'stopped'
-    | 'start-failed'
-    | 'time-limit'
-    | 'idle'
-    | 'out-of-memory'
-    | 'node-failure'
-    | 'preempted'
-    | 'cancelled'
-    | 'failed'
-    | 'unknown';
+  readonly cause: (typeof SANDBOX_END_CAUSES)[number];
   /** One sentence for a person, with exit code or signal where there is one. */
   readonly message: string;
   /** Milliseconds since the epoch, when known. */

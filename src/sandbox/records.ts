@@ -5,32 +5,12 @@ import type { JsonObject, JsonValue } from '#core/json.ts';
 import type { Clock } from '#platform/clock.ts';
 import { RecordStore } from '#platform/records.ts';
 import { BACKEND_IDS, SANDBOX_STATES, type SandboxHandle, type SandboxStatus } from './backend.ts';
+import { recordedEnd, recordedProcess } from './recorded.ts';
 
 const jsonValue: z.ZodType<JsonValue> = z.json();
 const jsonObject: z.ZodType<JsonObject> = z.record(z.string(), jsonValue);
 
-const processIdentity = z.object({
-  host: z.string(),
-  bootId: z.string(),
-  pid: z.number(),
-  startTime: z.string(),
-  uid: z.number(),
-});
-
-const sandboxEnd = z.object({
-  cause: z.enum([
-    'stopped',
-    'start-failed',
-    'time-limit',
-    'idle',
-    'out-of-memory',
-    'node-failure',
-    'preempted',
-    'cancelled',
-    'failed',
-    'unknown',
-  ]),
-  message: z.string(),
+const sandboxEnd = recordedEnd.extend({
   atMs: z.number().exactOptional(),
   logTail: z.array(z.string()).readonly().exactOptional(),
 });
@@ -57,7 +37,7 @@ const sandboxRecord = z.object({
   hostName: z.string().exactOptional(),
   usdPerHour: z.number().exactOptional(),
   /** Who starts it, or started it last. */
-  starter: processIdentity,
+  starter: recordedProcess,
   /** True from the claim of a start until its end, whatever that is. */
   isStarting: z.boolean(),
   /** New with every claim; whoever finds another one here has lost the right to change the record. */

@@ -10,7 +10,7 @@ import { httpRequest } from '#platform/http.ts';
  */
 export type Health = 'ours' | 'foreign' | 'silent';
 
-/** @throws `cancelled`. */
+/** Does not count as use of the server; a redirect is not followed. @throws `cancelled`. */
 export async function checkHealth(
   endpoint: Endpoint,
   timeoutMs: number,
@@ -20,7 +20,7 @@ export async function checkHealth(
   try {
     const { status } = await httpRequest({
       method: 'GET',
-      url: `${baseUrl}api/status`,
+      url: `${baseUrl}api/status?no_track_activity=1`,
       headers,
       timeoutMs,
       signal,

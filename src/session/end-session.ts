@@ -2,7 +2,7 @@
 import { isGloveboxError } from '#core/errors.ts';
 import type { SessionRecord } from './contract.ts';
 import type { SessionPool } from './pool.ts';
-import type { Outcome } from './run-queue.ts';
+import type { Outcome } from './outcome.ts';
 import { endScratchIn } from './scratch-kernel.ts';
 import type { Session } from './session.ts';
 

@@ -4,7 +4,7 @@ import type { ExecuteReply } from '#jupyter/contract.ts';
 import type { Clock } from '#platform/clock.ts';
 import type { RunRecord, RunState } from './contract.ts';
 import type { OutputKeeper } from './output-keeper.ts';
-import type { Outcome } from './run-queue.ts';
+import type { Outcome } from './outcome.ts';
 import type { Run } from './run.ts';
 
 /** The run is final, and what can be on disk is, when this resolves. */

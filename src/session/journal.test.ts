@@ -1,5 +1,14 @@
 /** What the journal keeps of a run, whatever happens while it is written, and which runs stay. */
-import { appendFileSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
+import {
+  appendFileSync,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
@@ -105,6 +114,22 @@ it('much output goes into a second file, in order, also when another process car
   expect(await journal.read('r-a-b')).toMatchObject({ state: 'ok' });
 });
 
+it('the file of a new run is one that stood ready; a run that was sent keeps its own', async () => {
+  const dir = newFolder();
+  const journal = new RunJournal(dir);
+  journal.open({ id: 'r-a-a' }).save(newRecord('r-a-a'));
+  journal.prepare();
+  expect(readdirSync(path.join(dir, 'runs'))).toHaveLength(2);
+  const again = journal.open({ id: 'r-a-a', sentMs: 1 });
+  again.append(output('1'));
+  again.flush();
+  expect(readdirSync(path.join(dir, 'runs'))).toHaveLength(2);
+  journal.open({ id: 'r-a-b' }).save(newRecord('r-a-b'));
+  expect(readdirSync(path.join(dir, 'runs')).toSorted()).toEqual(['r-a-a.jsonl', 'r-a-b.jsonl']);
+  expect(await idsOf(journal, 'r-a-a')).toEqual(['1']);
+  expect(await journal.read('r-a-b')).toMatchObject({ id: 'r-a-b', state: 'ok' });
+});
+
 it('a damaged record is told as such, an unknown run too', async () => {
   const dir = newFolder();
   const journal = new RunJournal(dir);
@@ -128,7 +153,15 @@ it('R5: old runs of any session are swept with all their files, but those that m
   add('r-new-b', { endedMs: 2 * DAY_MS });
   add('r-live-c', { state: 'running', saved: false });
   add('r-gone-d', { state: 'running', saved: false });
+  const left = path.join(dir, 'runs/.spare-1-0a1b2c3d');
+  writeFileSync(left, '');
+  utimesSync(left, 0, 0);
+  journal.prepare();
   await journal.sweep(8 * DAY_MS, ({ sessionId }) => sessionId === 's-live');
+  expect(existsSync(left)).toBe(false);
+  // The one of this process stays until it ends.
+  expect(readdirSync(path.join(dir, 'runs'))).toHaveLength(5);
+  journal.close();
   expect(readdirSync(path.join(dir, 'runs')).toSorted()).toEqual([
     'r-live-c.jsonl',
     'r-live-c.output.jsonl',

@@ -4,7 +4,8 @@ import path from 'node:path';
 import { GloveboxError } from '#core/errors.ts';
 import { isRecord } from '#core/json.ts';
 import { readTextIfExists, removeIfExists } from '#platform/files.ts';
-import { AppendFile, listFolder, readLines } from '#platform/journal-files.ts';
+import { AppendFile, listFolder, readLines, removeIfOlder } from '#platform/journal-files.ts';
+import { isSpareFile, SpareFile } from '#platform/spare-file.ts';
 import * as z from 'zod';
 import { RUN_STATES, type RunRecord } from './contract.ts';
 
@@ -77,9 +78,9 @@ export class RunFiles {
   #saved: Readonly<Record<string, unknown>> = {};
 
   /** `inlineBytes` is what the first file may still take of the outputs. */
-  constructor(file: string, overflow: string, inlineBytes: number) {
-    this.#file = new AppendFile(file);
-    this.#overflow = new AppendFile(overflow);
+  constructor(file: AppendFile, overflow: AppendFile, inlineBytes: number) {
+    this.#file = file;
+    this.#overflow = overflow;
     this.#inlineBytes = inlineBytes;
   }
 
@@ -115,18 +116,34 @@ export class RunFiles {
 
 export class RunJournal {
   readonly #dir: string;
+  readonly #spare: SpareFile;
 
   /** @param dir the state folder; the journal lives in `runs/` below it */
   constructor(dir: string) {
     this.#dir = path.join(dir, 'runs');
+    this.#spare = new SpareFile(this.#dir);
   }
 
   /** The files of a run, new or to be carried on after its owner has gone. Makes nothing yet. */
   open({ id, sentMs }: Pick<RunRecord, 'id' | 'sentMs'>): RunFiles {
     const overflow = this.#overflowFile(id);
     // One that was never sent has no outputs yet.
-    const isFull = sentMs !== undefined && existsSync(overflow);
-    return new RunFiles(this.#file(id), overflow, isFull ? 0 : INLINE_BYTES);
+    const isNew = sentMs === undefined;
+    return new RunFiles(
+      new AppendFile(this.#file(id), { spare: isNew ? this.#spare : undefined }),
+      new AppendFile(overflow),
+      !isNew && existsSync(overflow) ? 0 : INLINE_BYTES,
+    );
+  }
+
+  /** Makes ready for the next run, when nobody waits. */
+  prepare(): void {
+    this.#spare.prepare();
+  }
+
+  /** Before the process ends. */
+  close(): void {
+    this.#spare.remove();
   }
 
   /** @throws `run/unknown`, `record/damaged`. */
@@ -186,7 +203,8 @@ export class RunJournal {
 
   /**
    * Removes runs of any session, scratch kernels included, that are over and older than 7 days; also those that nobody finished
-   * and whose process is gone, for which the caller says whether their session can still be attached again.
+   * and whose process is gone, for which the caller says whether their session can still be attached again. Spare files that a
+   * killed process left go too.
    */
   async sweep(nowMs: number, mayBeCarriedOn: (record: RunRecord) => boolean): Promise<void> {
     for (const id of await this.#ids()) {
@@ -198,6 +216,10 @@ export class RunJournal {
       // oxlint-disable-next-line no-await-in-loop
       await this.#remove(id);
     }
+    const spares = (await listFolder(this.#dir)).filter(isSpareFile);
+    await Promise.all(
+      spares.map((name) => removeIfOlder(path.join(this.#dir, name), nowMs - KEEP_MS)),
+    );
   }
 
   async #ids(): Promise<readonly string[]> {

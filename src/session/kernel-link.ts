@@ -26,6 +26,7 @@ const WATCH_DOWN_MS = 5_000;
 /** A socket that was silent for longer is asked before code is trusted to it (C21). */
 const SILENCE_MS = 30_000;
 const PING_MS = 2_000;
+const NO_ANSWER = 'the kernel has not answered for a while; it is asked again and again';
 /** While a kernel is waited for, the server is asked so often whether it still has it: a deletion closes no socket. */
 const GONE_CHECK_MS = 3_000;
 /** After a first connection that failed by silence, it is tried again so soon (C14). */
@@ -173,16 +174,18 @@ export class KernelLink {
     }
   }
 
-  /** Makes sure that a request sent now reaches the kernel. Resolves false when the kernel is lost. */
+  /** Makes sure that a request sent now reaches the kernel. Resolves false while it might not, and when the kernel is lost. */
   async isUsable(signal?: AbortSignal): Promise<boolean> {
     if (this.#lostAlready || !this.wasOpen || this.isDown || this.#isUnproven) return false;
+    if (!this.channel.connected) return false;
     const silentMs = this.#options.clock.monotonic() - this.#lastContactMs;
-    if (this.channel.connected && silentMs < SILENCE_MS) return true;
-    if (this.channel.connected && (await this.channel.pingControl(PING_MS, signal))) {
-      this.touch();
-      return !this.#lostAlready;
-    }
-    return this.channel.connected && !this.#lostAlready;
+    if (silentMs < SILENCE_MS) return true;
+    const answers = await this.channel.pingControl(PING_MS, signal);
+    if (answers) this.touch();
+    // The socket may be dead without anybody knowing: then its own silence gives it up, and the next one is asked.
+    if (!answers) this.obstacle ??= NO_ANSWER;
+    else if (this.obstacle === NO_ANSWER) this.obstacle = undefined;
+    return answers && !this.#lostAlready;
   }
 
   /** Notes that the kernel was heard. */

@@ -1,4 +1,5 @@
 /** Gives a session a new kernel process under the same id and notebook: a restart, or a new kernel where the old one is gone. */
+import { abandonOn } from '#core/abort.ts';
 import { isGloveboxError } from '#core/errors.ts';
 import { newUuid } from '#core/ids.ts';
 import type { SandboxView, SandboxWait } from '#sandbox/sandboxes.ts';
@@ -12,17 +13,46 @@ export interface Restarted {
   /** A new kernel had to be started, because the old one was not there any more. */
   readonly isNewKernel: boolean;
   readonly lostRunId: string | undefined;
+  /** What `begin` answered. */
+  readonly begun: string | undefined;
 }
 
+/** Restarts that are under way. */
+const RESTARTING = new WeakMap<Session, Promise<Restarted>>();
+
 /**
- * Always allowed, idle or busy: a run in the kernel becomes `lost`, queued ones are cancelled.
+ * Always allowed, idle or busy: a run in the kernel becomes `lost`, queued ones are cancelled. One at a time: a call that comes
+ * while another one restarts the same session joins it (C25).
  *
+ * @param begin puts into the new process what every one of this session begins with; part of the restart, so that it is done once
  * @throws `sandbox/pending` while the sandbox comes up again, `kernel/start-failed`.
  */
 export async function restartSession(
   pool: SessionPool,
   session: Session,
   wait: SandboxWait,
+  begin: () => Promise<string | undefined>,
+): Promise<Restarted> {
+  for (;;) {
+    const running = RESTARTING.get(session);
+    if (running === undefined) break;
+    try {
+      return await abandonOn(running, wait.signal);
+    } catch (error) {
+      // Whoever began it has taken it back, and this call has not.
+      if (wait.signal.aborted || !isGloveboxError(error, 'cancelled')) throw error;
+    }
+  }
+  const work = restart(pool, session, wait, begin).finally(() => RESTARTING.delete(session));
+  RESTARTING.set(session, work);
+  return work;
+}
+
+async function restart(
+  pool: SessionPool,
+  session: Session,
+  wait: SandboxWait,
+  begin: () => Promise<string | undefined>,
 ): Promise<Restarted> {
   const { record, queue } = session;
   // First: where there is no sandbox, nothing of the session is given up.
@@ -45,7 +75,7 @@ export async function restartSession(
   await session.renewKernel({ ...change, connectionId });
   await session.connect(connectionId, wait.signal);
   await session.notebook.flush();
-  return { isNewKernel: !isRestarted, lostRunId: current?.id };
+  return { isNewKernel: !isRestarted, lostRunId: current?.id, begun: await begin() };
 }
 
 async function newKernel(

@@ -11,7 +11,9 @@ import { currentIdentity } from '#platform/process-identity.ts';
 import { FakeChannel, type SentRequest } from '../../test/fakes/fake-channel.ts';
 import type { RunRecord } from './contract.ts';
 import { RunJournal } from './journal.ts';
-import { RunQueue, type Outcome, type QueueLink } from './run-queue.ts';
+import type { Outcome } from './outcome.ts';
+import { RunQueue } from './run-queue.ts';
+import type { QueueLink } from './run-sender.ts';
 import { Run } from './run.ts';
 
 let dir: string;

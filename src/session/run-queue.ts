@@ -1,56 +1,20 @@
 /** The runs of one session in order, with at most one in the kernel (C17), from the queue to their end. */
-import { GloveboxError, isGloveboxError, messageOf } from '#core/errors.ts';
-import { newUuid } from '#core/ids.ts';
-import type { ExecuteReply, Execution, KernelChannel, KernelMessage } from '#jupyter/contract.ts';
-import { sleep, type Clock } from '#platform/clock.ts';
-import type { Log } from '#platform/log.ts';
-import type { LossClass, RunState } from './contract.ts';
-import type { InputRequest } from './input-requests.ts';
-import type { KernelLink } from './kernel-link.ts';
-import { readRecalled, recallCode, replyOf, type Recalled } from './recall.ts';
+import { GloveboxError, messageOf } from '#core/errors.ts';
+import type { Execution, KernelChannel } from '#jupyter/contract.ts';
+import type { Outcome } from './outcome.ts';
+import { RunSender, type RunSenderOptions } from './run-sender.ts';
 import type { Run } from './run.ts';
+import { settleGap, type GapOptions } from './settle-gap.ts';
 
 const QUEUE_LIMIT = 100;
-/** How soon a blocked run looks again whether its way is free. */
-const RETRY_MS = 200;
 /** No sign of a request for so long: the kernel is asked whether it ever arrived (C20). */
 const NO_SIGN_MS = 10_000;
-const PING_MS = 2_000;
 
-/** How a run ended, as far as the kernel's side knows. */
-export type Outcome =
-  | { readonly kind: 'replied'; readonly reply: ExecuteReply }
-  | {
-      readonly kind: 'settled';
-      readonly state: RunState;
-      readonly loss?: LossClass;
-      readonly explanation: string;
-    };
-
-/** What the queue needs of a link. */
-export type QueueLink = Pick<KernelLink, 'channel' | 'isUsable' | 'obstacle' | 'touch'>;
-
-export interface RunQueueOptions {
-  readonly clock: Clock;
-  readonly log: Log;
-  readonly allowStdin: boolean;
-  /** The link of the moment; undefined while there is no kernel. */
-  link(): QueueLink | undefined;
-  /** Why nothing can run, in a sentence; undefined when something can. */
-  blocked(): string | undefined;
-  generation(): number;
-  /** The Python that tells how the last execution ended; undefined for a kernel of another language. */
-  recallSource(): Promise<string | undefined>;
-  onMessage(run: Run, message: KernelMessage): void;
-  onInputRequest(run: Run, request: InputRequest): void;
-  /** The kernel is done with it; what it printed last may still be on the way. */
-  onReply(run: Run, reply: ExecuteReply): void;
-  /** Everything that follows the end of a run: outputs into the notebook, the record onto disk. */
-  onEnd(run: Run, outcome: Outcome): Promise<void>;
-}
+export interface RunQueueOptions extends RunSenderOptions, GapOptions {}
 
 export class RunQueue {
   readonly #options: RunQueueOptions;
+  readonly #sender: RunSender;
   readonly #waiting: Run[] = [];
   #current: Run | undefined;
   #execution: Execution | undefined;
@@ -61,6 +25,7 @@ export class RunQueue {
 
   constructor(options: RunQueueOptions) {
     this.#options = options;
+    this.#sender = new RunSender(options);
   }
 
   /** The run that is in the kernel, or next to be sent. One that was removed while it waited is neither. */
@@ -140,7 +105,7 @@ export class RunQueue {
   adopt(run: Run, channel: KernelChannel): void {
     this.#draining = true;
     this.#current = run;
-    void this.#follow(run, channel.adopt(run.record.msgId, this.#handlers(run)))
+    void this.#follow(run, this.#sender.adopt(run, channel))
       .catch((error: unknown) => this.#options.log.error(`run ${run.id}: ${messageOf(error)}`))
       .finally(() => {
         this.#current = undefined;
@@ -177,81 +142,8 @@ export class RunQueue {
   }
 
   async #perform(run: Run): Promise<void> {
-    const execution = await this.#send(run);
+    const execution = await this.#sender.send(run);
     if (execution !== undefined) await this.#follow(run, execution);
-  }
-
-  /** Sends as soon as the way is free. The record is on disk before the bytes leave (C16). */
-  async #send(run: Run): Promise<Execution | undefined> {
-    const { clock } = this.#options;
-    for (let isFirst = true; !run.isFinal; isFirst = false) {
-      const blocked = this.#options.blocked();
-      if (blocked !== undefined) {
-        await this.#options.onEnd(run, {
-          kind: 'settled',
-          state: 'not_started',
-          explanation: `Nothing was executed: ${blocked}`,
-        });
-        return undefined;
-      }
-      const link = this.#options.link();
-      run.obstacle = await this.#obstacle(link);
-      if (link === undefined || run.obstacle !== undefined) {
-        if (isFirst) run.update({});
-        await sleep(clock, RETRY_MS);
-        continue;
-      }
-      // Removed from the queue while the connection was tested.
-      if (run.isFinal) return undefined;
-      run.update({ state: 'sending', sentMs: clock.now(), generation: this.#options.generation() });
-      const execution = this.#execute(run, link.channel);
-      if (execution !== undefined) return execution;
-      run.update({ state: 'queued' });
-    }
-    return undefined;
-  }
-
-  async #obstacle(link: QueueLink | undefined): Promise<string | undefined> {
-    if (link === undefined) return 'connecting to the kernel';
-    if (!(await link.isUsable())) return link.obstacle ?? 'reconnecting to the kernel';
-    if (link.channel.foreignBusy)
-      return 'waiting: the kernel is busy with a cell of another client';
-    return undefined;
-  }
-
-  /** @returns undefined when nothing was sent because the socket has just closed. */
-  #execute(run: Run, channel: KernelChannel): Execution | undefined {
-    try {
-      const { msgId, code, storeHistory, silent = false } = run.record;
-      const allowStdin = this.#options.allowStdin && !silent;
-      const request = { msgId, code, storeHistory, allowStdin, silent };
-      const execution = channel.execute(request, this.#handlers(run));
-      run.note({ state: 'sent' });
-      return execution;
-    } catch (error) {
-      if (isGloveboxError(error, 'server/unreachable')) return undefined;
-      run.note({ state: 'queued' });
-      throw error;
-    }
-  }
-
-  #handlers(run: Run): Parameters<KernelChannel['execute']>[1] {
-    return {
-      onMessage: (message) => {
-        if (run.isFinal) return;
-        if (run.state === 'sent' || run.state === 'sending') {
-          run.note({ state: 'running', startedMs: this.#options.clock.now() });
-        }
-        this.#options.link()?.touch();
-        this.#options.onMessage(run, message);
-      },
-      onInputRequest: (request) => {
-        if (!run.isFinal) this.#options.onInputRequest(run, request);
-      },
-      onReply: (reply) => {
-        if (!run.isFinal) this.#options.onReply(run, reply);
-      },
-    };
   }
 
   /** Follows a request that is in the kernel to its end. */
@@ -301,89 +193,19 @@ export class RunQueue {
     );
   }
 
-  /**
-   * Decides a run of whose end we may have missed the news: after the connection was down, or when there is no sign of it.
-   * A silent request on shell is answered only after every request before it. When its answer comes and ours never did, ours has
-   * ended, or never arrived; the execution counter tells which (C20). A Python kernel also tells how its last execution ended.
-   */
+  /** Decides the run in the kernel where the news of its end may have been missed (C20). Nothing is sent again. */
   async settleGap(run: Run): Promise<void> {
     const execution = this.#execution;
     const channel = this.#options.link()?.channel;
     if (execution === undefined || channel === undefined || run !== this.#current) return;
-    if (!(await channel.pingControl(PING_MS))) return;
-    const code = await this.#recallCode();
-    let told: Recalled | undefined;
-    for (;;) {
-      if (run.isFinal || execution !== this.#execution || !channel.connected) return;
-      const probe = channel.execute(
-        { msgId: newUuid(), code, silent: true, storeHistory: false },
-        { onMessage: (message) => (told ??= readRecalled(message)) },
-      );
-      const answer = await Promise.race([probe.finished, execution.finished.then(() => undefined)]);
-      probe.release();
-      if (answer === undefined || run.isFinal || execution !== this.#execution) return;
-      // Aborted with the run before it, which ended in an error: ask again.
-      if (answer.status !== 'aborted') return this.#decideGap(run, answer.executionCount, told);
-      await sleep(this.#options.clock, RETRY_MS);
-    }
+    const open = {
+      run,
+      execution,
+      channel,
+      isOpen: () => !run.isFinal && execution === this.#execution,
+      countBefore: () => this.#lastExecutionCount,
+      settle: (outcome: Outcome) => this.settleCurrent(outcome),
+    };
+    await settleGap(open, this.#options);
   }
-
-  /** Empty when the kernel cannot be asked for more than that it has come so far. */
-  async #recallCode(): Promise<string> {
-    try {
-      const source = await this.#options.recallSource();
-      return source === undefined ? '' : recallCode(source);
-    } catch (error) {
-      this.#options.log.warn(`no recall: ${messageOf(error)}`);
-      return '';
-    }
-  }
-
-  #decideGap(run: Run, executionCount: number | null, told: Recalled | undefined): void {
-    const before = this.#lastExecutionCount;
-    if (run.isLostUnlessSeen && !run.hasSign) {
-      this.settleCurrent({
-        kind: 'settled',
-        state: 'lost',
-        loss: 'kernel_restarted',
-        explanation: 'The kernel process that it was sent to has ended. The cell did not finish.',
-      });
-      return;
-    }
-    if (
-      !run.hasSign &&
-      run.record.storeHistory &&
-      before !== undefined &&
-      executionCount === before
-    ) {
-      this.settleCurrent({
-        kind: 'settled',
-        state: 'not_started',
-        explanation:
-          'The request never reached the kernel: nothing was executed, and it is safe to call again.',
-      });
-      return;
-    }
-    const reply = replyOf(told, run.record, before);
-    if (reply !== undefined) {
-      run.notices.push(
-        'Its reply was missed while the connection was down; the kernel itself told afterwards how it ended. What it printed at the end may be missing.',
-      );
-      if (reply.error !== undefined) showError(run, reply.error);
-      this.settleCurrent({ kind: 'replied', reply });
-      return;
-    }
-    this.settleCurrent({
-      kind: 'settled',
-      state: 'output_unknown',
-      explanation:
-        'The kernel is idle and its process is the same, so variables are intact, but the reply of this run was missed while the connection was down. Whether it succeeded and what it printed in the gap is not known: inspect the variables before deciding anything.',
-    });
-  }
-}
-
-/** The cell shows the exception that ended it, unless that arrived while the reply did not. */
-function showError(run: Run, { name, value, traceback }: NonNullable<ExecuteReply['error']>): void {
-  if (run.collector.outputs.some(({ output_type: type }) => type === 'error')) return;
-  run.receiveLocal('error', { ename: name, evalue: value, traceback });
 }

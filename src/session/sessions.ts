@@ -27,6 +27,7 @@ import { readRunView } from './run-reader.ts';
 import type { Run } from './run.ts';
 import { runInScratchKernel, sweepScratchKernels, type ScratchRequest } from './scratch-kernel.ts';
 import { listForeignKernels, listSessionViews, type ForeignKernel } from './session-views.ts';
+import { Openings } from './openings.ts';
 import type { Session } from './session.ts';
 import { refuseClosed } from './ready-sandbox.ts';
 import { hasModelsToLoad, preloadModels, type Preloaded } from './preload.ts';
@@ -34,6 +35,7 @@ import { startExistingNotebook, startNewNotebook, type StartRequest } from './st
 
 export class Sessions {
   readonly #pageIndexes = new PageIndexes();
+  readonly #openings = new Openings();
   readonly #pool: SessionPool;
   /** For what needs a kernel but no session that anybody sees. */
   readonly helpers: HelperKernels;
@@ -79,12 +81,23 @@ export class Sessions {
     place: { readonly sandboxId: string | undefined; readonly folder: string },
     wait: SandboxWait,
   ): Promise<Session> {
-    return adoptKernelById(this.#pool, kernelId, place, wait);
+    const adopt = (): Promise<Session> => adoptKernelById(this.#pool, kernelId, place, wait);
+    return this.#openings.inTurn(kernelId, adopt, wait.signal);
   }
 
   /** The session of that id, attached again if another process had it. @throws `session/unknown`, `session/ended`, `server/unreachable`. */
   get(sessionId: string, signal?: AbortSignal): Promise<Session> {
     return this.#pool.get(sessionId, signal);
+  }
+
+  /**
+   * Looks for the session of a notebook, and starts or adopts one where there is none, when no other call of this process does
+   * the same: whoever comes second finds the session of the first (X41).
+   *
+   * @param file a real path
+   */
+  openInTurn<T>(file: string, open: () => Promise<T>, signal: AbortSignal): Promise<T> {
+    return this.#openings.inTurn(file, open, signal);
   }
 
   /** The live session of a notebook, if there is one. */
@@ -201,8 +214,13 @@ export class Sessions {
       .catch((error: unknown) => log.warn(`cancel of ${run.id}: ${messageOf(error)}`));
   }
 
-  restart(session: Session, wait: SandboxWait): Promise<Restarted> {
-    return restartSession(this.#pool, session, wait);
+  /** A restart that is under way is joined. @throws as `restartSession`. */
+  restart(
+    session: Session,
+    wait: SandboxWait,
+    begin: () => Promise<string | undefined>,
+  ): Promise<Restarted> {
+    return restartSession(this.#pool, session, wait, begin);
   }
 
   /** Queues the notebook's cells once more; joins a restore that is under way. @throws `cell/unknown`, `run/queue-full`. */
@@ -290,5 +308,6 @@ export class Sessions {
       }),
       this.#pool.cleanedUp(),
     ]);
+    this.#pool.journal.close();
   }
 }

@@ -9,7 +9,7 @@ import type { RunJournal } from './journal.ts';
 import type { KernelLink } from './kernel-link.ts';
 import { isFree, isSelf } from './lease.ts';
 import { decideLeftRuns, loadLeftRuns } from './recover-runs.ts';
-import type { Outcome } from './run-queue.ts';
+import type { Outcome } from './outcome.ts';
 import type { Run } from './run.ts';
 import type { Session } from './session.ts';
 

@@ -8,6 +8,7 @@ const cell: CellView = {
   type: 'code',
   source: '1 / 0\n2',
   executionCount: 3,
+  metadata: {},
   outputs: [],
 };
 

@@ -42,10 +42,7 @@ export function windowOfLines(
   const shown: string[] = [];
   let used = 0;
   for (const line of lines.slice(start - 1, end)) {
-    const cut =
-      line.length > MAX_LINE_CHARS
-        ? `${shorten(line, MAX_LINE_CHARS)} [${renderCount(line.length)} characters in this line]`
-        : line;
+    const cut = cutLine(line, MAX_LINE_CHARS);
     if (shown.length > 0 && used + cut.length + 1 > chars) break;
     shown.push(cut);
     used += cut.length + 1;
@@ -57,6 +54,12 @@ export function windowOfLines(
     nextLine: last < lines.length ? last + 1 : undefined,
   };
 }
+
+/** A long line says how long it is. */
+export const cutLine = (line: string, chars: number): string =>
+  line.length > chars
+    ? `${shorten(line, chars)} [${renderCount(line.length)} characters in this line]`
+    : line;
 
 /** The text of bytes, or `undefined` when they are no text. */
 export function decodeText(bytes: Uint8Array): string | undefined {
@@ -94,22 +97,20 @@ const notebookSchema = z.object({
     .object({ language_info: z.object({ name: z.string() }).optional().catch(undefined) })
     .catch({ language_info: undefined }),
 });
-/** What authors mark as not for readers. */
-const HIDDEN = new Set([
-  'hide',
-  'hidden',
-  'remove',
-  'hide_cell',
-  'remove_cell',
-  'hide-cell',
-  'remove-cell',
-]);
+/** What authors mark as not for readers; `hide-output` is about the output alone. */
+const HIDDEN = /^(hide|hidden|remove)([-_](cell|input))?$/;
+
+export interface NotebookText {
+  readonly text: string;
+  /** What was done to it, for the reader. */
+  readonly note: string;
+}
 
 /** The cells of a notebook as Markdown, without outputs and what is tagged as hidden; `undefined` when it is no notebook. */
-export function notebookToMarkdown(text: string): string | undefined {
+export function notebookToMarkdown(source: string): NotebookText | undefined {
   let value: unknown;
   try {
-    value = JSON.parse(text);
+    value = JSON.parse(source);
   } catch {
     return undefined;
   }
@@ -117,9 +118,15 @@ export function notebookToMarkdown(text: string): string | undefined {
   if (!parsed.success) return undefined;
   const { cells, metadata } = parsed.data;
   const language = metadata.language_info?.name ?? 'python';
-  return cells
-    .filter((cell) => !cell.metadata.tags.some((tag) => HIDDEN.has(tag)))
-    .map(({ cell_type: type, source }) => (type === 'code' ? fenced(source, language) : source))
+  const shown = cells.filter((cell) => !cell.metadata.tags.some((tag) => HIDDEN.test(tag)));
+  const text = shown
+    .map((cell) => (cell.cell_type === 'code' ? fenced(cell.source, language) : cell.source))
     .filter((cell) => cell.trim() !== '')
     .join('\n\n');
+  const hidden = cells.length - shown.length;
+  const left = hidden === 0 ? '' : ` and without ${hidden} that are tagged as hidden`;
+  return { text, note: `cells without outputs${left}; lines count in this text.` };
 }
+
+/** Said instead of the note when the file is none. */
+export const NO_NOTEBOOK = 'this is no notebook that can be read; here is the file as it is.';

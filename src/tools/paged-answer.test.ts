@@ -133,9 +133,15 @@ describe('files', () => {
   });
 
   it('that are notebooks are their cells; what is none is told apart', () => {
-    expect(notebookToMarkdown('{"cells": [{"cell_type": "code", "source": ["a\\n", "b"]}]}')).toBe(
-      '```python\na\nb\n```',
-    );
+    expect(
+      notebookToMarkdown('{"cells": [{"cell_type": "code", "source": ["a\\n", "b"]}]}')?.text,
+    ).toBe('```python\na\nb\n```');
+    const tagged = (tag: string): string =>
+      `{"cells": [{"cell_type": "code", "source": "a", "metadata": {"tags": ["${tag}"]}}]}`;
+    for (const tag of ['hide', 'hidden', 'remove', 'hide-input', 'remove_cell'])
+      expect(notebookToMarkdown(tagged(tag))?.note).toContain('without 1 that are tagged');
+    for (const tag of ['hide-output', 'remove_output', 'hideous', 'x'])
+      expect(notebookToMarkdown(tagged(tag))?.text).toContain('a');
     for (const text of ['', '[]', '{"cells": 3}', '{broken'])
       expect(notebookToMarkdown(text)).toBeUndefined();
   });

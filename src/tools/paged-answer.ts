@@ -174,6 +174,16 @@ export function decodeCursor(kind: string, cursor: string): readonly CursorValue
   );
 }
 
+/** Whether the cursor continues what `kind` names, for lists that go on in one of several ways. */
+export function isCursorOf(kind: string, cursor: string): boolean {
+  try {
+    decodeCursor(kind, cursor);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 /** The offset in a cursor of a list that is counted; 0 without one. */
 export function offsetOf(kind: string, cursor: string | undefined): number {
   if (cursor === undefined) return 0;

@@ -3,7 +3,7 @@ import path from 'node:path';
 import { isGloveboxError } from '#core/errors.ts';
 import { isRecord } from '#core/json.ts';
 import type { Clock } from '#platform/clock.ts';
-import type { ProcessIdentity } from '#platform/process-identity.ts';
+import { isIdentity } from '#platform/process-identity.ts';
 import { RecordStore } from '#platform/records.ts';
 import { SECRET_CLASSES, type SecretCount } from '#policy/redaction/secret-classes.ts';
 import { QUEUE_STATES, type FinishedUpload, type QueueEntry } from './contract.ts';
@@ -105,15 +105,4 @@ function parseCount(raw: unknown): readonly SecretCount[] {
   const kind = SECRET_CLASSES.find((each) => each === raw['class']);
   const count = raw['count'];
   return kind === undefined || typeof count !== 'number' ? [] : [{ class: kind, count }];
-}
-
-export function isIdentity(value: unknown): value is ProcessIdentity {
-  return (
-    isRecord(value) &&
-    typeof value['host'] === 'string' &&
-    typeof value['bootId'] === 'string' &&
-    typeof value['pid'] === 'number' &&
-    typeof value['startTime'] === 'string' &&
-    typeof value['uid'] === 'number'
-  );
 }

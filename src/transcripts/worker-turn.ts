@@ -2,9 +2,14 @@
 import { isGloveboxError } from '#core/errors.ts';
 import { isRecord } from '#core/json.ts';
 import type { Clock } from '#platform/clock.ts';
-import { currentIdentity, lifeOf, type ProcessIdentity } from '#platform/process-identity.ts';
+import {
+  currentIdentity,
+  isIdentity,
+  lifeOf,
+  type ProcessIdentity,
+} from '#platform/process-identity.ts';
 import { RecordStore } from '#platform/records.ts';
-import { isIdentity, transcriptsDir } from './queue.ts';
+import { transcriptsDir } from './queue.ts';
 
 /** Of a worker on another host that shares the folder: nobody can ask whether it lives. */
 const SILENCE_MS = 15 * 60_000;

@@ -2,7 +2,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { LABEL } from '#sandbox/backends/huggingface/labels.ts';
+import { MARK as LABEL } from '#sandbox/rented/marks.ts';
 import type { FakeJob } from '../fakes/hub/fake-job.ts';
 import { startFakeService } from '../fakes/hub/fake-service.ts';
 import {
@@ -170,7 +170,9 @@ test('H9: a model is mounted at its commit, checked, and named to kernels; half 
   ]);
   const endpoint = await rig.newBackend().endpoint(caller.handle(), never());
   const kernel = await startRawKernel(endpoint, 'test.ipynb');
-  const code = 'import os\nassert os.listdir(os.environ["MODEL_MODEL_PATH"])';
+  // L4, L6: what loads them asks for no mark, which only weights of our own have.
+  const told = 'json.load(open(os.environ["GLOVEBOX_MODELS"]))[0]["is_marked"] is False';
+  const code = `import json, os\nassert os.listdir(os.environ["MODEL_MODEL_PATH"]) and ${told}`;
   expect(await kernel.execute(code)).toBe('ok');
   await kernel.leave();
   writeFileSync(path.join(folder, 'model.safetensors'), '1234');

@@ -3,7 +3,9 @@ import { afterAll, beforeAll, describe } from 'vitest';
 import { describeBackendContract } from './backend-contract.ts';
 import type { BackendRig } from './contract-rig.ts';
 import { makeSlurmRig } from '../rigs/slurm-backend.ts';
-import { isSlurmMissing, startCluster, type Cluster } from '../rigs/slurm/slurm.ts';
+import type { Cluster } from '../rigs/slurm/cluster.ts';
+import { isSlurmMissing } from '../rigs/slurm/requirement.ts';
+import { startCluster } from '../rigs/slurm/slurm.ts';
 
 describe.skipIf(isSlurmMissing())('with one node', () => {
   // One for all rigs, of which there is only one at a time.

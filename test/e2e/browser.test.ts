@@ -1,11 +1,9 @@
 /** A notebook made by an agent, opened by a person: JupyterLab shows it as if they had run it themselves. */
-import { execFileSync } from 'node:child_process';
 import { mkdirSync } from 'node:fs';
 import path from 'node:path';
-import { pathToFileURL } from 'node:url';
 import type { Page } from 'playwright-core';
 import { describe, expect, it } from 'vitest';
-import { hasChromium, howToGetChromium, openPage } from '../rigs/browser.ts';
+import { hasChromium, howToGetChromium, openSession } from '../rigs/browser.ts';
 import { prepareForKernels, startServer, unpackBundle } from '../rigs/bundle.ts';
 import { isMissing } from '../rigs/require.ts';
 
@@ -68,18 +66,7 @@ describe.skipIf(isMissing('Chromium', hasChromium, howToGetChromium))('in the br
     expect(started).toMatch(/browser: http:\/\/127\.0\.0\.1:\d+\/lab\/tree\//);
     for (const { tool, input } of CELLS) await call(tool, { session_id: sessionId, ...input });
 
-    const privatePage = execFileSync(
-      process.execPath,
-      [bundle.file('cli.mjs'), 'open', sessionId, '--print'],
-      {
-        cwd: bundle.project,
-        env: { PATH: process.env['PATH'], HOME: bundle.home, ...env },
-        encoding: 'utf8',
-      },
-    ).trim();
-
-    const page = await openPage();
-    await page.goto(pathToFileURL(privatePage).href);
+    const page = await openSession(bundle, env, sessionId);
     const notebook = page.locator('.jp-NotebookPanel:not(.lm-mod-hidden)');
     await notebook.waitFor({ timeout: 45_000 });
     await notebook.locator('.jp-OutputArea').getByText('8,760 hours').waitFor();

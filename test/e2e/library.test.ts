@@ -3,14 +3,12 @@ import { execFile } from 'node:child_process';
 import { cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { promisify } from 'node:util';
-import { describe, expect, it, onTestFinished } from 'vitest';
-import { startFakeModal, type FakeModal } from '../fakes/modal/fake-modal.mjs';
-import { startModelHub } from '../fakes/model-hub.ts';
+import { describe, expect, it } from 'vitest';
 import { call, callError } from '../mcp/call.ts';
 import { prepareForKernels, startServer, unpackBundle, type Bundle } from '../rigs/bundle.ts';
 import { createCli, type Cli } from '../rigs/cli.ts';
 import { freePort, testCertificate } from '../rigs/modal-backend.ts';
-import { testPython } from '../rigs/python.ts';
+import { startModalWithModel, type ModalPlace } from '../rigs/modal-place.ts';
 import { MARK } from '../rigs/reaper.mjs';
 import { isMissing } from '../rigs/require.ts';
 
@@ -40,38 +38,11 @@ function project(): { readonly bundle: Bundle; readonly env: Variables } {
   return { bundle, env: prepareForKernels(bundle) };
 }
 
-async function fakeModal(bundle: Bundle): Promise<{ fake: FakeModal; env: Variables }> {
-  if (certificate === undefined) throw new Error('no certificate');
-  const fake = await startFakeModal({
-    certificate,
-    environment: { PATH: `${path.dirname(testPython())}:${process.env['PATH'] ?? ''}` },
-  });
-  onTestFinished(() => fake.close());
-  const hub = await startModelHub({
-    'tiny/model': {
-      files: {
-        'model.safetensors': 'w'.repeat(5000),
-        'config.json':
-          '{"architectures":["TinyForCausalLM"],"num_hidden_layers":2,"hidden_size":16}',
-      },
-      parameters: { F32: 1250 },
-    },
-  });
-  onTestFinished(() => hub.close());
-  const env = {
-    ...prepareForKernels(bundle),
-    MODAL_SERVER_URL: fake.url,
-    MODAL_TOKEN_ID: 'ak-test',
-    MODAL_TOKEN_SECRET: 'as-test-secret-of-the-account',
-    // A program can ask nobody.
-    GLOVEBOX_YOLO: '1',
-    GLOVEBOX_BUDGET_USD: '20',
-    MODAL_CONFIG_PATH: path.join(bundle.home, 'no-modal.toml'),
-    NODE_EXTRA_CA_CERTS: process.env['NODE_EXTRA_CA_CERTS'] ?? '',
-    GLOVEBOX_MODAL_ROOT: '.',
-    HF_ENDPOINT: hub.url,
-  };
-  return { fake, env };
+async function fakeModal(bundle: Bundle): Promise<ModalPlace> {
+  const { fake, env } = await startModalWithModel(bundle.home);
+  // A program can ask nobody.
+  const budget = { GLOVEBOX_BUDGET_USD: '20' };
+  return { fake, env: { ...prepareForKernels(bundle), ...env, ...budget } };
 }
 
 const KEYS = ['session_id', 'jupyter_url', 'sandbox_id', 'model_info'];

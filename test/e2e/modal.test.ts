@@ -3,13 +3,12 @@ import { execFile } from 'node:child_process';
 import { cpSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { promisify } from 'node:util';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { call, callError, idOf } from '../mcp/call.ts';
-import { startFakeModal, type FakeModal } from '../fakes/modal/fake-modal.mjs';
-import { startModelHub } from '../fakes/model-hub.ts';
+import type { FakeModal } from '../fakes/modal/fake-modal.mjs';
 import { prepareForKernels, startServer, unpackBundle, type Bundle } from '../rigs/bundle.ts';
 import { freePort, testCertificate } from '../rigs/modal-backend.ts';
-import { testPython } from '../rigs/python.ts';
+import { startModalWithModel } from '../rigs/modal-place.ts';
 import { MARK } from '../rigs/reaper.mjs';
 import { isMissing } from '../rigs/require.ts';
 
@@ -27,37 +26,9 @@ interface Place {
 }
 
 async function place(): Promise<Place> {
-  if (certificate === undefined) throw new Error('no certificate');
   const bundle = unpackBundle();
-  const fake = await startFakeModal({
-    certificate,
-    environment: { PATH: `${path.dirname(testPython())}:${process.env['PATH'] ?? ''}` },
-  });
-  onTestFinished(() => fake.close());
-  const hub = await startModelHub({
-    'tiny/model': {
-      files: {
-        'model.safetensors': 'w'.repeat(5000),
-        'config.json':
-          '{"architectures":["TinyForCausalLM"],"num_hidden_layers":2,"hidden_size":16}',
-      },
-      parameters: { F32: 1250 },
-    },
-  });
-  onTestFinished(() => hub.close());
-  const env = {
-    ...prepareForKernels(bundle),
-    MODAL_SERVER_URL: fake.url,
-    MODAL_TOKEN_ID: 'ak-test',
-    MODAL_TOKEN_SECRET: 'as-test-secret-of-the-account',
-    MODAL_CONFIG_PATH: path.join(bundle.home, 'no-modal.toml'),
-    NODE_EXTRA_CA_CERTS: process.env['NODE_EXTRA_CA_CERTS'] ?? '',
-    GLOVEBOX_MODAL_ROOT: '.',
-    // What is rented here is a process of this machine: the budget agrees to it. `policy.test.ts` is about the questions.
-    GLOVEBOX_YOLO: '1',
-    HF_ENDPOINT: hub.url,
-  };
-  return { bundle, fake, env };
+  const { fake, env } = await startModalWithModel(bundle.home);
+  return { bundle, fake, env: { ...prepareForKernels(bundle), ...env } };
 }
 
 describe.skipIf(withoutCertificate)('the built server', () => {

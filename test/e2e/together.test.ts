@@ -1,12 +1,10 @@
 /** A person in JupyterLab and two agents in processes of their own edit one notebook at once: nothing is lost. */
-import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync } from 'node:fs';
 import path from 'node:path';
-import { pathToFileURL } from 'node:url';
 import type { Page } from 'playwright-core';
 import { describe, expect, it } from 'vitest';
 import { call, idOf } from '../mcp/call.ts';
-import { hasChromium, howToGetChromium, openPage } from '../rigs/browser.ts';
+import { hasChromium, howToGetChromium, openSession } from '../rigs/browser.ts';
 import { prepareForKernels, startServer, unpackBundle, type Bundle } from '../rigs/bundle.ts';
 import { readNotebookFile } from '../rigs/read-notebook-file.ts';
 import { isMissing } from '../rigs/require.ts';
@@ -16,17 +14,7 @@ async function openInBrowser(
   env: Readonly<Record<string, string>>,
   sessionId: string,
 ): Promise<Page> {
-  const privatePage = execFileSync(
-    process.execPath,
-    [bundle.file('cli.mjs'), 'open', sessionId, '--print'],
-    {
-      cwd: bundle.project,
-      env: { PATH: process.env['PATH'], HOME: bundle.home, ...env },
-      encoding: 'utf8',
-    },
-  ).trim();
-  const page = await openPage();
-  await page.goto(pathToFileURL(privatePage).href);
+  const page = await openSession(bundle, env, sessionId);
   await notebookIn(page).waitFor({ timeout: 45_000 });
   await idle(page);
   return page;

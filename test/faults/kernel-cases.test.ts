@@ -3,17 +3,12 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
-import { newSessionId, newUuid } from '#core/ids.ts';
-import { createJupyterServer } from '#jupyter/rest.ts';
 import { systemClock, type Clock } from '#platform/clock.ts';
-import { silentLog } from '#platform/log.ts';
-import { currentIdentity } from '#platform/process-identity.ts';
-import type { SessionRecord } from '#session/contract.ts';
-import { RunJournal } from '#session/journal.ts';
 import type { Run } from '#session/run.ts';
-import { Session } from '#session/session.ts';
+import type { Session } from '#session/session.ts';
 import { startJupyterServer, type RunningJupyterServer } from '../rigs/jupyter-server.ts';
 import { cageMemory } from '../rigs/memory-cage.ts';
+import { openRawSession } from '../rigs/raw-session.ts';
 import { killKernel } from './lane.ts';
 
 let jupyter: RunningJupyterServer;
@@ -27,48 +22,8 @@ afterAll(async () => {
   rmSync(dir, { recursive: true, force: true });
 });
 
-async function newSession(clock: Clock = systemClock): Promise<Session> {
-  const server = createJupyterServer({ endpoint: () => Promise.resolve(jupyter.endpoint) });
-  const { id: kernelId } = await server.startKernel({ name: 'python3' });
-  let record: SessionRecord = {
-    id: newSessionId(),
-    sandboxId: 'local-test',
-    projectDir: dir,
-    notebookPath: '',
-    kernelId,
-    kernel: { name: 'python3', display_name: 'Python 3', language: 'python' },
-    interruptMode: 'signal',
-    connectionId: newUuid(),
-    process: null,
-    loss: null,
-    generation: 1,
-    serverGeneration: 1,
-    ownsKernel: true,
-    owner: currentIdentity(),
-    createdMs: clock.now(),
-  };
-  const session = new Session({
-    record,
-    notebook: undefined,
-    server,
-    journal: new RunJournal(dir),
-    clock,
-    log: silentLog,
-    settings: {
-      kernelReadyMs: 60_000,
-      maxOutputBytes: 1e8,
-      allowStdin: false,
-      onCancel: 'interrupt',
-    },
-    sandboxStatus: () => Promise.resolve({ id: 'local-test', state: 'ready', generation: 1 }),
-    updateRecord: (change) => {
-      record = { ...record, ...change };
-      return Promise.resolve(record);
-    },
-  });
-  await session.connect(record.connectionId);
-  return session;
-}
+const newSession = (clock?: Clock): Promise<Session> =>
+  openRawSession(jupyter.endpoint, dir, clock);
 
 const printed = (run: Run): string =>
   run

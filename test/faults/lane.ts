@@ -9,7 +9,7 @@ import { StdioClientTransport } from '@modelcontextprotocol/client/stdio';
 import type { Endpoint } from '#core/endpoint.ts';
 import type { App } from '#main/app.ts';
 import { systemClock } from '#platform/clock.ts';
-import { ServerStore } from '#sandbox/backends/local/server-record.ts';
+import { serverStore } from '#sandbox/backends/local/server-record.ts';
 import { createWorld, type World } from '../rigs/app.ts';
 import { startTcpRelay, type RelayWatcher, type TcpRelay } from '../rigs/tcp-relay.ts';
 
@@ -59,7 +59,7 @@ export class Lane {
     const view = await sandboxes.ensureLocal(this.world.projectDir, wait);
     if (view.status.state !== 'ready') throw new Error(`no server: ${JSON.stringify(view.status)}`);
     this.#sandboxId = view.id;
-    const store = new ServerStore(this.world.dir, view.id, systemClock);
+    const store = serverStore(this.world.dir, view.id, systemClock);
     const { port = 0, server } = (await store.read()) ?? {};
     this.#serverPid = server?.pid ?? 0;
     if (port === this.relay.port) return;

@@ -8,72 +8,14 @@ import { loadConfig } from '#config/load.ts';
 import { createDoctorProbes } from '#main/doctor-probes.ts';
 import { inputSchemaOf } from '#tools/input-schema.ts';
 import { tools } from '#tools/index.ts';
-import { serveDocs } from '../fakes/hub/docs-routes.ts';
-import { addDataset } from '../fakes/hub/fake-dataset.ts';
-import { addAccount, addRepo } from '../fakes/hub/fake-repo.ts';
 import { TEST_TOKENS, TOKEN_ENV } from '../fakes/hub/fake-services.ts';
-import { COMMIT, serveGithub } from '../fakes/hub/github-routes.ts';
-import { PAPER, servePapers } from '../fakes/hub/paper-routes.ts';
+import { COMMIT } from '../fakes/hub/github-routes.ts';
+import { PAPER } from '../fakes/hub/paper-routes.ts';
 import { call, callError } from '../mcp/call.ts';
-import { startResearch, type ResearchOptions, type ResearchWorld } from '../rigs/research-world.ts';
-
-async function start(options: ResearchOptions = {}): Promise<ResearchWorld> {
-  const world = await startResearch(options);
-  servePapers(world.services);
-  serveDocs(world.services);
-  serveGithub(world.services);
-  const turn = { role: { dtype: 'string' }, content: { dtype: 'string' } };
-  const rows = [{ messages: [{ role: 'user', content: 'q'.repeat(3000) }] }];
-  addDataset(world.services, { id: 'org/data', features: { messages: [turn] }, rows });
-  const discussions = [
-    { num: 1, title: 't', status: 'open', isPullRequest: true, diff: 'x\n'.repeat(30_000) },
-  ];
-  const files = { 'README.md': 'line\n'.repeat(20_000), 'data/a.txt': 'a' };
-  addRepo(world.services, { type: 'model', id: 'org/repo', files, discussions });
-  addAccount(world.services, 'me');
-  world.services.hub.on('GET', /\/papers\/(.+)\.md/, () => ({
-    text: '# T\n\n## One\n\na\n\n## Two\n\nb',
-  }));
-  return world;
-}
-
-/** One call of every operation of the tools that need no token. */
-const CALLS: readonly (readonly [string, Record<string, unknown>])[] = [
-  ['hf_papers', { operation: 'trending' }],
-  ['hf_papers', { operation: 'search', query: 'q' }],
-  ['hf_papers', { operation: 'search', query: 'q', min_citations: 1 }],
-  ['hf_papers', { operation: 'search', query: 'q', sort_by: 'publicationDate' }],
-  ['hf_papers', { operation: 'paper_details', arxiv_id: PAPER }],
-  ['hf_papers', { operation: 'read_paper', arxiv_id: PAPER }],
-  ['hf_papers', { operation: 'citation_graph', arxiv_id: PAPER }],
-  ['hf_papers', { operation: 'snippet_search', query: 'q' }],
-  ['hf_papers', { operation: 'recommend', arxiv_id: PAPER }],
-  ['hf_papers', { operation: 'find_datasets', arxiv_id: PAPER }],
-  ['hf_papers', { operation: 'find_models', arxiv_id: PAPER }],
-  ['hf_papers', { operation: 'find_collections', arxiv_id: PAPER }],
-  ['hf_papers', { operation: 'find_all_resources', arxiv_id: PAPER }],
-  ['explore_hf_docs', { endpoint: 'trl', query: 'memory' }],
-  ['explore_hf_docs', { endpoint: 'transformers' }],
-  ['explore_hf_docs', { endpoint: 'gradio', query: 'chatbot' }],
-  ['fetch_hf_docs', { url: '/docs/trl/v0.2/en/sft_trainer' }],
-  ['find_hf_api', { query: 'models' }],
-  ['hf_inspect_dataset', { dataset: 'org/data' }],
-  ['github_find_examples', { repo: 'org/lib', keyword: 'grpo' }],
-  ['github_list_repos', { owner: 'org' }],
-  ['github_read_file', { repo: 'org/lib', path: 'README.md' }],
-];
+import { ALL_CALLS, CALLS, startAllResearch } from '../rigs/research-calls.ts';
+import type { ResearchWorld } from '../rigs/research-world.ts';
 
 const RESEARCH = new Set(CALLS.map(([name]) => name));
-
-/** What reads of the tools that can also change something. */
-const ALL_CALLS: typeof CALLS = [
-  ...CALLS,
-  ['hf_repo_files', { operation: 'list', repo_id: 'org/repo' }],
-  ['hf_repo_files', { operation: 'read', repo_id: 'org/repo', path: 'README.md' }],
-  ['hf_repo_git', { operation: 'list_refs', repo_id: 'org/repo' }],
-  ['hf_repo_git', { operation: 'list_prs', repo_id: 'org/repo' }],
-  ['hf_repo_git', { operation: 'get_pr', repo_id: 'org/repo', pr_num: 1 }],
-];
 
 describe.each([
   ['no token at all', {}],
@@ -85,7 +27,7 @@ describe.each([
   ],
 ] as const)('14.2, 14.3: with %s', (_, env) => {
   it('every operation works, and no secret goes to another host', async () => {
-    const world = await start({ env });
+    const world = await startAllResearch({ env });
     for (const [name, args] of ALL_CALLS) {
       const { text } = await call(world.client, name, args);
       expect(text.length, name).toBeLessThanOrEqual(10_000);
@@ -113,14 +55,14 @@ describe('2.2: the token of the Hub', () => {
     [{ HF_TOKEN: 'not a token' }, undefined],
     [{ HF_TOKEN: '' }, undefined],
   ])('is taken from %j', async (env, expected) => {
-    const world = await start({ env });
+    const world = await startAllResearch({ env });
     await call(world.client, 'hf_papers', { operation: 'trending' });
     expect(authorizations(world)).toEqual([expected]);
   });
 
   it('is taken from the file of a login, at the time of the call', async () => {
     const folder = mkdtempSync(path.join(tmpdir(), 'glovebox-login-'));
-    const world = await start({ env: { HF_HOME: folder } });
+    const world = await startAllResearch({ env: { HF_HOME: folder } });
     await call(world.client, 'hf_papers', { operation: 'find_models', arxiv_id: PAPER });
     writeFileSync(path.join(folder, 'token'), 'hf_file\n');
     await call(world.client, 'hf_papers', { operation: 'find_datasets', arxiv_id: PAPER });
@@ -129,7 +71,7 @@ describe('2.2: the token of the Hub', () => {
   });
 
   it('2.6: is named by its source, never by its value, when it is refused', async () => {
-    const world = await start({ env: { HF_TOKEN: TEST_TOKENS.hub } });
+    const world = await startAllResearch({ env: { HF_TOKEN: TEST_TOKENS.hub } });
     const fail = (status: number, headers = {}) =>
       world.services.hub.fail(/.*/, { status, json: { error: 'No.' }, headers });
     const ask = (limit: number) =>
@@ -147,7 +89,6 @@ describe('2.2: the token of the Hub', () => {
     fail(404, { 'x-error-code': 'RevisionNotFound', 'x-error-message': 'Invalid rev id: x' });
     expect(await ask(5)).toMatch(/^\[remote\/not-found\].*\n.*404: Invalid rev id: x/);
     fail(501);
-    world.services.hub.fail(/.*/, { status: 501 }, 2);
     expect(await ask(6)).toMatch(/^\[remote\/unsupported\]/);
     world.services.hub.fail(/.*/, { status: 429, headers: { ratelimit: '"api";r=0;t=240' } }, 3);
     expect(await ask(7)).toMatch(
@@ -157,7 +98,7 @@ describe('2.2: the token of the Hub', () => {
   });
 
   it('says without a token that something private looks the same as something missing', async () => {
-    const world = await start();
+    const world = await startAllResearch();
     world.services.hub.fail(/.*/, {
       status: 401,
       json: { error: 'Invalid username or password.' },
@@ -231,7 +172,7 @@ describe('2.4, 14.12: arguments', () => {
   });
 
   it('names the nearest field for one that it does not know', async () => {
-    const world = await start();
+    const world = await startAllResearch();
     const text = await callError(world.client, 'hf_papers', { operation: 'search', querry: 'x' });
     expect(text).toMatch(/^\[input\/invalid\].*"querry"[\s\S]*Did you mean "query"\?/);
     expect(await callError(world.client, 'hf_papers', { operation: 'serch' })).toContain(
@@ -241,13 +182,13 @@ describe('2.4, 14.12: arguments', () => {
   });
 
   it('clamps limits, and says so', async () => {
-    const world = await start();
+    const world = await startAllResearch();
     const { text } = await call(world.client, 'hf_papers', { operation: 'trending', limit: '500' });
     expect(text).toContain('Note: limit=500 is out of range: 50 was used.');
   });
 
   it('takes a cursor for nothing but what it continues', async () => {
-    const world = await start();
+    const world = await startAllResearch();
     const { text } = await call(world.client, 'hf_papers', { operation: 'trending', limit: 2 });
     const cursor = /cursor=([\w-]+)/.exec(text)?.[1];
     for (const args of [
@@ -267,7 +208,7 @@ describe('2.4, 14.12: arguments', () => {
 
 describe('2.5, 14.11: answers', () => {
   it.each([1000, 2500, 40_000])('keep to max_chars=%i', async (chars) => {
-    const world = await start();
+    const world = await startAllResearch();
     for (const [name, args] of ALL_CALLS) {
       const takesIt =
         tools.find((tool) => tool.name === name)?.input.shape['max_chars'] !== undefined;
@@ -280,8 +221,8 @@ describe('2.5, 14.11: answers', () => {
   });
 
   it('keep to GLOVEBOX_OUTPUT_CHARS, and never pass 40,000', async () => {
-    const small = await start({ env: { GLOVEBOX_OUTPUT_CHARS: '2000' } });
-    const large = await start({ env: { GLOVEBOX_OUTPUT_CHARS: '45000' } });
+    const small = await startAllResearch({ env: { GLOVEBOX_OUTPUT_CHARS: '2000' } });
+    const large = await startAllResearch({ env: { GLOVEBOX_OUTPUT_CHARS: '45000' } });
     for (const [world, most] of [
       [small, 2000],
       [large, 40_000],
@@ -294,7 +235,7 @@ describe('2.5, 14.11: answers', () => {
   });
 
   it('have addresses without a token, and none of a foreign host', async () => {
-    const world = await start({ env: TOKEN_ENV });
+    const world = await startAllResearch({ env: TOKEN_ENV });
     const { text } = await call(world.client, 'github_read_file', {
       repo: 'org/lib',
       path: 'README.md',
@@ -306,7 +247,7 @@ describe('2.5, 14.11: answers', () => {
 
 describe('2.7: a call that is cancelled', () => {
   it('ends the work on the network at once', async () => {
-    const world = await start();
+    const world = await startAllResearch();
     world.services.hub.on('GET', /\/api\/daily_papers/, () => ({ hangs: true }));
     const stop = new AbortController();
     const asked = world.client.callTool(
@@ -322,7 +263,7 @@ describe('2.7: a call that is cancelled', () => {
 });
 
 it('1: all of them say that they only read, may run side by side, and reach beyond this machine', async () => {
-  const world = await start();
+  const world = await startAllResearch();
   const listed = (await world.client.listTools()).tools.filter(({ name }) => RESEARCH.has(name));
   expect(listed).toHaveLength(RESEARCH.size);
   for (const { annotations } of listed)
@@ -337,7 +278,7 @@ it('1: all of them say that they only read, may run side by side, and reach beyo
 describe('slow and broken services', () => {
   let slow: ResearchWorld;
   beforeEach(async () => {
-    slow = await start();
+    slow = await startAllResearch();
   });
 
   it.each([

@@ -90,6 +90,17 @@ describe('github_find_examples', () => {
     );
   });
 
+  it('goes on at the commit that it was begun at, wherever the branch is by then', async () => {
+    const first = await find({ repo: 'org/lib', max_results: 2 });
+    const moved = { json: { sha: 'b'.repeat(40) } };
+    world.services.github.on('GET', /\/repos\/[^/]+\/lib\/commits\/main/, () => moved);
+    world.clock.advance(120_000);
+    const second = await find({ repo: 'org/lib', max_results: 2, cursor: cursorOf(first) });
+    expect(second).toContain(`commit ${COMMIT}`);
+    expect(second).toContain('3. ');
+    expect(await find({ repo: 'org/lib', max_results: 2 })).toContain(`commit ${'b'.repeat(40)}`);
+  });
+
   it('14.9: says that a tree was cut, and reads the example folders one by one', async () => {
     const text = await find({ repo: 'org/huge' });
     expect(text).toContain(
@@ -220,6 +231,25 @@ describe('github_read_file', () => {
     expect(text).toContain('3 folders, 3 files');
     expect(text).toMatch(/\n\nscripts\/\nnotebooks\/\ndatasets\/\nbroken\.ipynb {2}12 bytes/);
     expect(await read(undefined)).toContain('README.md');
+  });
+
+  it('14.11: lists a large folder to its end, and says where GitHub itself stops', async () => {
+    const entries = Array.from({ length: 1000 }, (_, at) => ({
+      name: `file-${at}.py`,
+      path: `many/file-${at}.py`,
+      type: 'file',
+      size: 5,
+    }));
+    world.services.github.on('GET', /.*\/contents\/many/, () => ({ json: entries }));
+    const seen: string[] = [];
+    for (let line: string | undefined = '1'; line !== undefined;) {
+      const text = await read('many', { line_start: line, max_chars: 6000 });
+      expect(text.length).toBeLessThanOrEqual(6000);
+      expect(text).toContain('GitHub gives the first 1,000 entries of a folder');
+      seen.push(...[...text.matchAll(/^(file-\d+\.py) /gm)].map(([, name = '']) => name));
+      line = /more: line_start=(\d+)\]$/.exec(text)?.[1];
+    }
+    expect(seen).toEqual(entries.map(({ name }) => name));
   });
 
   it('does not let one long line pass', async () => {

@@ -126,11 +126,28 @@ it('chooses config and split, and lists them for an unknown one', async () => {
 });
 
 it('marks cells that the viewer shortened, and does not judge by them', async () => {
-  const rows = [{ prompt: 'p', messages: '[{"role": "user", "cont' }];
-  const { client } = await worldWith({ ...CHAT, rows, truncatedCells: ['messages'] });
+  const cut = '[{"role": "user", "cont';
+  const { client, services } = await worldWith({ ...CHAT, truncatedCells: { messages: cut } });
+  services.viewer.fail(/\/rows/, viewerError(500, 'TooBigContentError'));
   const { text: answer } = await call(client, tool, { dataset: 'org/chat' });
   expect(answer).toContain('[shortened by the viewer]');
-  expect(answer).toContain('- SFT: ready.');
+  expect(answer).toContain(
+    '- SFT: ready. messages is a list of {role, content}. By its type alone',
+  );
+});
+
+it('gets conversations whole that the viewer shortened, to judge all of their messages', async () => {
+  const { client, services } = await worldWith({
+    ...CHAT,
+    rows: [{ prompt: 'p', messages: [{ role: 'human', content: 'x'.repeat(9000) }] }],
+    truncatedCells: { messages: '[{"role": "hum' },
+  });
+  const { text: answer } = await call(client, tool, { dataset: 'org/chat' });
+  expect(answer).toContain('roles are not those of chat templates: human');
+  expect(answer).toContain('roles: human 1');
+  expect(answer).not.toContain('[shortened by the viewer]');
+  const again = services.viewer.requests.find(({ path }) => path === '/rows');
+  expect(again?.query.get('length')).toBe('20');
 });
 
 it('sends the token to the Hub and the viewer alone', async () => {

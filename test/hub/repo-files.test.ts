@@ -1,41 +1,9 @@
 /** hf_repo_files through MCP against the fake Hub. */
 import { describe, expect, it } from 'vitest';
-import {
-  addAccount,
-  addRepo,
-  type FakeRepo,
-  type FakeRepoOptions,
-} from '../fakes/hub/fake-repo.ts';
 import { call, callError } from '../mcp/call.ts';
-import { startResearch, type ResearchWorld } from '../rigs/research-world.ts';
+import { repo_id, worldWith } from './repo-world.ts';
 
 const tool = 'hf_repo_files';
-const repo_id = 'org/thing';
-
-const FILES: FakeRepoOptions = {
-  type: 'model',
-  id: repo_id,
-  files: {
-    'README.md': '# Title\nline 2\nline 3\n',
-    '.gitattributes': '',
-    'data/train.jsonl': '{}\n',
-    'data/deep/a b.txt': 'spaces',
-    'data/deep/c.txt': 'c',
-    'logs/1.log': 'l',
-    'logs/2.log': 'l',
-    'model.bin': Buffer.alloc(5000, 7),
-  },
-  lfsBytes: 4000,
-};
-
-async function worldWith(
-  options: Partial<FakeRepoOptions> = {},
-  env: Readonly<Record<string, string>> = {},
-): Promise<ResearchWorld & { readonly repo: FakeRepo }> {
-  const world = await startResearch({ env });
-  addAccount(world.services, 'me', ['org']);
-  return { ...world, repo: addRepo(world.services, { ...FILES, ...options }) };
-}
 
 describe('list', () => {
   it('shows folders with counts and files with sizes, totals of files only, without a token', async () => {
@@ -242,13 +210,13 @@ describe('read', () => {
     const image = await call(client, tool, { operation: 'read', repo_id, path: 'a.png' });
     expect(image.images).toEqual([{ mimeType: 'image/png', data: 'iVBORw==' }]);
     const { text } = await call(client, tool, { operation: 'read', repo_id, path: 'n.ipynb' });
-    expect(text).toContain('without outputs and without 1 hidden cells');
+    expect(text).toContain('cells without outputs and without 1 that are tagged as hidden;');
     expect(text).toContain('# Hello');
     expect(text).toContain('print(1)');
     expect(text).not.toContain('OUTPUT');
     expect(text).not.toContain('secret()');
     const broken = await call(client, tool, { operation: 'read', repo_id, path: 'broken.ipynb' });
-    expect(broken.text).toContain('The notebook is broken');
+    expect(broken.text).toContain('this is no notebook that can be read');
   });
 
   it('says what is no file', async () => {

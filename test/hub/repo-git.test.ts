@@ -146,6 +146,7 @@ describe('pull requests', () => {
     const seen: string[] = [];
     let cursor: string | undefined;
     let calls = 0;
+    let last: string | undefined;
     do {
       calls += 1;
       const { text } = await call(client, tool, {
@@ -156,9 +157,11 @@ describe('pull requests', () => {
       });
       seen.push(...[...text.matchAll(/^(\d+)\. Number/gm)].map(([, num = '']) => num));
       cursor = /more: cursor=(\S+)\]/.exec(text)?.[1];
+      last = text.split('\n').at(-1);
     } while (cursor !== undefined && calls < 20);
     expect(seen).toEqual(Array.from({ length: 27 }, (_, index) => String(index + 1)));
     expect(services.hub.requests).toHaveLength(calls);
+    expect(last).toBe('[25–27 of 27 items, the end]');
   });
 
   it('filters by status and kind', async () => {

@@ -4,43 +4,11 @@ import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { TOKEN_ENV, TEST_TOKENS } from '../fakes/hub/fake-services.ts';
-import {
-  addAccount,
-  addRepo,
-  type FakeRepo,
-  type FakeRepoOptions,
-} from '../fakes/hub/fake-repo.ts';
 import { call, callError } from '../mcp/call.ts';
 import { clientWhoIs } from '../rigs/asked.ts';
-import { startResearch, type ResearchWorld } from '../rigs/research-world.ts';
+import { repo_id, worldWith } from './repo-world.ts';
 
 const tool = 'hf_repo_files';
-const repo_id = 'org/thing';
-
-const FILES: FakeRepoOptions = {
-  type: 'model',
-  id: repo_id,
-  files: {
-    'README.md': '# Title\nline 2\nline 3\n',
-    '.gitattributes': '',
-    'data/train.jsonl': '{}\n',
-    'data/deep/a b.txt': 'spaces',
-    'data/deep/c.txt': 'c',
-    'logs/1.log': 'l',
-    'logs/2.log': 'l',
-    'model.bin': Buffer.alloc(5000, 7),
-  },
-  lfsBytes: 4000,
-};
-
-async function worldWith(
-  options: Partial<FakeRepoOptions> = {},
-  env: Readonly<Record<string, string>> = {},
-): Promise<ResearchWorld & { readonly repo: FakeRepo }> {
-  const world = await startResearch({ env });
-  addAccount(world.services, 'me', ['org']);
-  return { ...world, repo: addRepo(world.services, { ...FILES, ...options }) };
-}
 
 describe('upload', () => {
   it('says exactly what will change, asks once, and commits on what was looked at', async () => {

@@ -3,15 +3,9 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { newSessionId, newUuid } from '#core/ids.ts';
-import { createJupyterServer } from '#jupyter/rest.ts';
-import { systemClock } from '#platform/clock.ts';
-import { silentLog } from '#platform/log.ts';
-import { currentIdentity } from '#platform/process-identity.ts';
-import type { SessionRecord } from '#session/contract.ts';
-import { RunJournal } from '#session/journal.ts';
-import { Session } from '#session/session.ts';
+import type { Session } from '#session/session.ts';
 import { startJupyterServer, type RunningJupyterServer } from '../rigs/jupyter-server.ts';
+import { openRawSession } from '../rigs/raw-session.ts';
 import { startTcpRelay, type TcpRelay } from '../rigs/tcp-relay.ts';
 
 let jupyter: RunningJupyterServer;
@@ -31,50 +25,11 @@ afterAll(async () => {
 });
 
 /** A session on a fresh kernel, all of whose traffic goes through the relay. */
-async function newSession(): Promise<Session> {
+function newSession(): Promise<Session> {
   const through = new URL(jupyter.endpoint.baseUrl);
   through.port = String(relay.port);
   const endpoint = { ...jupyter.endpoint, baseUrl: through.href };
-  const server = createJupyterServer({ endpoint: () => Promise.resolve(endpoint) });
-  const { id: kernelId } = await server.startKernel({ name: 'python3' });
-  let record: SessionRecord = {
-    id: newSessionId(),
-    sandboxId: 'local-test',
-    projectDir: dir,
-    notebookPath: '',
-    kernelId,
-    kernel: { name: 'python3', display_name: 'Python 3', language: 'python' },
-    interruptMode: 'signal',
-    connectionId: newUuid(),
-    process: null,
-    loss: null,
-    generation: 1,
-    serverGeneration: 1,
-    ownsKernel: true,
-    owner: currentIdentity(),
-    createdMs: systemClock.now(),
-  };
-  const session = new Session({
-    record,
-    notebook: undefined,
-    server,
-    journal: new RunJournal(dir),
-    clock: systemClock,
-    log: silentLog,
-    settings: {
-      kernelReadyMs: 60_000,
-      maxOutputBytes: 1e8,
-      allowStdin: false,
-      onCancel: 'interrupt',
-    },
-    sandboxStatus: () => Promise.resolve({ id: 'local-test', state: 'ready', generation: 1 }),
-    updateRecord: (change) => {
-      record = { ...record, ...change };
-      return Promise.resolve(record);
-    },
-  });
-  await session.connect(record.connectionId);
-  return session;
+  return openRawSession(endpoint, dir);
 }
 
 const CHATTY =

@@ -9,7 +9,9 @@ import { createApp, type App } from '#main/app.ts';
 import { silentLog } from '#platform/log.ts';
 import { tools } from '#tools/index.ts';
 import { testPython } from '../rigs/python.ts';
-import { isSlurmMissing, startCluster, type Cluster } from '../rigs/slurm/slurm.ts';
+import type { Cluster } from '../rigs/slurm/cluster.ts';
+import { isSlurmMissing } from '../rigs/slurm/requirement.ts';
+import { startCluster } from '../rigs/slurm/slurm.ts';
 import { call, callError, idOf } from './call.ts';
 import { connect } from './harness.ts';
 

@@ -151,6 +151,25 @@ it('opens an existing notebook with a fresh kernel, again with its live session,
   expect(idOf(forked, 'notebook_path')).toContain('analysis_continued');
 });
 
+it('X38, X41: calls of one moment open one session of a notebook, and its restarts of one moment are one', async () => {
+  const mcp = await clientOf(app);
+  const notebook_path = path.join(world.projectDir, 'at-once.ipynb');
+  writeFileSync(notebook_path, '{"nbformat":4,"nbformat_minor":5,"metadata":{},"cells":[]}');
+  const three = (tool: string, args: Record<string, unknown>) =>
+    Promise.all([1, 2, 3].map(() => call(mcp, tool, args)));
+  const opened = await three('start_notebook', { notebook_path });
+  const [session_id = '', ...others] = new Set(opened.map((one) => idOf(one, 'session_id')));
+  expect(others).toEqual([]);
+  expect(opened.filter(({ text }) => text.includes('Fresh kernel'))).toHaveLength(1);
+  const sandboxId = idOf(await call(mcp, 'attach_to_session', { session_id }), 'sandbox_id');
+  const server = app.services.sessions.server(sandboxId);
+  const before = (await server.listKernels()).length;
+  const restarted = await three('restart_kernel', { session_id });
+  expect(restarted.map(({ meta }) => meta['generation'])).toEqual([2, 2, 2]);
+  expect((await server.listKernels()).length).toBe(before);
+  expect((await call(mcp, 'execute_code', { session_id, code: '6 * 7' })).text).toContain('42');
+});
+
 it('attaches to a kernel that somebody else started, and never deletes it', async () => {
   const mcp = await clientOf(app);
   const { session_id } = await newNotebook(mcp, 'own');

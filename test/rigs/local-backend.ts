@@ -58,6 +58,7 @@ export async function makeLocalRig(): Promise<LocalRig> {
     bindIp: '127.0.0.1',
     idleMs: 3_600_000,
     passEnvironment: [MARK],
+    hubUrl: 'http://127.0.0.1:1',
   };
   const newBackend = (changes: Partial<LocalSettings> = {}): Backend =>
     createLocalBackend({

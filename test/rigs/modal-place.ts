@@ -2,6 +2,7 @@
 import path from 'node:path';
 import { onTestFinished } from 'vitest';
 import { startFakeModal, type FakeModal } from '../fakes/modal/fake-modal.mjs';
+import { startModelHub } from '../fakes/model-hub.ts';
 import { testCertificate } from './modal-backend.ts';
 import { testPython } from './python.ts';
 
@@ -33,4 +34,22 @@ export async function startModalPlace(
       GLOVEBOX_MODAL_ROOT: '.',
     },
   };
+}
+
+/** The same with a Hub that has one small model, for servers that may spend. */
+export async function startModalWithModel(home: string): Promise<ModalPlace> {
+  const { fake, env } = await startModalPlace(home);
+  const hub = await startModelHub({
+    'tiny/model': {
+      files: {
+        'model.safetensors': 'w'.repeat(5000),
+        'config.json':
+          '{"architectures":["TinyForCausalLM"],"num_hidden_layers":2,"hidden_size":16}',
+      },
+      parameters: { F32: 1250 },
+    },
+  });
+  onTestFinished(() => hub.close());
+  // What is rented here is a process of this machine: the budget agrees to it. `policy.test.ts` is about the questions.
+  return { fake, env: { ...env, GLOVEBOX_YOLO: '1', HF_ENDPOINT: hub.url } };
 }

@@ -12,7 +12,8 @@ import type { Backend } from '#sandbox/backend.ts';
 import { createSlurmBackend } from '#sandbox/backends/slurm/index.ts';
 import type { SlurmContext, SlurmSettings } from '#sandbox/backends/slurm/settings.ts';
 import { testPython } from './python.ts';
-import { startCluster, type Cluster, type ClusterOptions, type JobRow } from './slurm/slurm.ts';
+import type { Cluster, ClusterOptions, JobRow } from './slurm/cluster.ts';
+import { startCluster } from './slurm/slurm.ts';
 
 export interface SlurmRig {
   readonly cluster: Cluster;
@@ -66,6 +67,9 @@ export async function makeSlurmRig(on: ClusterOptions | Cluster): Promise<SlurmR
     pythonDir,
     defaults: { ...SMALL, python: testPython() },
     jobsDir: path.join(projectDir, '../jobs'),
+    modelsDir: path.join(projectDir, '../models'),
+    hubUrl: 'http://127.0.0.1:1',
+    variables: {},
     nodeTmp: '/tmp',
     sharedDisk: true,
     purgeModules: true,

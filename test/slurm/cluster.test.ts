@@ -5,7 +5,9 @@ import path from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { runProgram } from '../rigs/program.ts';
 import { markedProcesses } from '../rigs/reaper.mjs';
-import { isSlurmMissing, startCluster, type Cluster } from '../rigs/slurm/slurm.ts';
+import type { Cluster } from '../rigs/slurm/cluster.ts';
+import { isSlurmMissing } from '../rigs/slurm/requirement.ts';
+import { startCluster } from '../rigs/slurm/slurm.ts';
 
 async function submit(
   cluster: Cluster,

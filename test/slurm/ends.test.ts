@@ -1,7 +1,7 @@
 /** How sandboxes end on a real cluster: each end tells its true cause, with the last lines of the log. */
 import { describe, expect, test } from 'vitest';
 import { ask, codeOf, never } from '../contract/contract-rig.ts';
-import { isSlurmMissing } from '../rigs/slurm/slurm.ts';
+import { isSlurmMissing } from '../rigs/slurm/requirement.ts';
 import { expectEnd, seen, useLab } from './lab.ts';
 
 describe.skipIf(isSlurmMissing())('S11: a job that has ended', () => {

@@ -5,7 +5,7 @@ import { createLocalHost } from '#platform/local-host.ts';
 import type { Backend, SandboxState, SandboxStatus } from '#sandbox/backend.ts';
 import { Caller, never } from '../contract/contract-rig.ts';
 import { makeSlurmRig, type SlurmRig } from '../rigs/slurm-backend.ts';
-import type { ClusterOptions, JobRow } from '../rigs/slurm/slurm.ts';
+import type { ClusterOptions, JobRow } from '../rigs/slurm/cluster.ts';
 
 export interface Lab {
   readonly rig: SlurmRig;

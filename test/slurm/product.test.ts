@@ -6,7 +6,9 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { call, idOf, type Answer } from '../mcp/call.ts';
 import { readNotebookFile } from '../rigs/read-notebook-file.ts';
 import { installProduct, NODE_PYTHON } from '../rigs/slurm/product.ts';
-import { isSlurmMissing, startCluster, type Cluster } from '../rigs/slurm/slurm.ts';
+import type { Cluster } from '../rigs/slurm/cluster.ts';
+import { isSlurmMissing } from '../rigs/slurm/requirement.ts';
+import { startCluster } from '../rigs/slurm/slurm.ts';
 import { sshdIsMissing } from '../rigs/sshd.ts';
 
 const GPU_CELL = [

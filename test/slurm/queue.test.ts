@@ -1,7 +1,7 @@
 /** Before a job runs, on a real cluster: it waits, is refused, or is kept from starting, and a person learns why. */
 import { describe, expect, test } from 'vitest';
 import { failureOf, never } from '../contract/contract-rig.ts';
-import { isSlurmMissing } from '../rigs/slurm/slurm.ts';
+import { isSlurmMissing } from '../rigs/slurm/requirement.ts';
 import { expectEnd, seen, useLab } from './lab.ts';
 
 describe.skipIf(isSlurmMissing())('before the job runs', () => {

@@ -1,7 +1,7 @@
 /** A scheduler that is silent, slow or moves jobs, on a real cluster: nothing is lost by it that lives. */
 import { describe, expect, test } from 'vitest';
 import { ask, never } from '../contract/contract-rig.ts';
-import { isSlurmMissing } from '../rigs/slurm/slurm.ts';
+import { isSlurmMissing } from '../rigs/slurm/requirement.ts';
 import { seen, useLab } from './lab.ts';
 
 describe.skipIf(isSlurmMissing())('a ready sandbox', () => {

@@ -1,7 +1,7 @@
 /** Ends that SLURM takes its time for: they are waited for at the same time, on nodes of their own. */
 import { describe, test } from 'vitest';
 import { never } from '../contract/contract-rig.ts';
-import { isSlurmMissing } from '../rigs/slurm/slurm.ts';
+import { isSlurmMissing } from '../rigs/slurm/requirement.ts';
 import { expectEnd, seen, useLab } from './lab.ts';
 
 describe.skipIf(isSlurmMissing()).concurrent('S11, S13: a job that has ended', () => {

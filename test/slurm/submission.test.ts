@@ -3,7 +3,7 @@ import path from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { codeOf, failureOf, never } from '../contract/contract-rig.ts';
 import { runProgram, type Program } from '../rigs/program.ts';
-import { isSlurmMissing } from '../rigs/slurm/slurm.ts';
+import { isSlurmMissing } from '../rigs/slurm/requirement.ts';
 import { expectEnd, seen, useLab } from './lab.ts';
 
 describe.skipIf(isSlurmMissing())('a submission', () => {

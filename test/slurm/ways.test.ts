@@ -3,9 +3,11 @@ import { mkdir, readdir, readFile, rm, utimes, writeFile } from 'node:fs/promise
 import path from 'node:path';
 import { beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import type { Backend, SandboxStatus } from '#sandbox/backend.ts';
-import { ask, never, type Caller } from '../contract/contract-rig.ts';
+import { ask, failureOf, never, type Caller } from '../contract/contract-rig.ts';
+import { commitOf, startModelHub } from '../fakes/model-hub.ts';
 import { echo, startByteServer } from '../rigs/byte-servers.ts';
-import { isSlurmMissing } from '../rigs/slurm/slurm.ts';
+import { startRawKernel } from '../rigs/raw-kernel.ts';
+import { isSlurmMissing } from '../rigs/slurm/requirement.ts';
 import { expectEnd, seen, useLab } from './lab.ts';
 
 describe.skipIf(isSlurmMissing())('a job', () => {
@@ -147,6 +149,41 @@ describe.skipIf(isSlurmMissing())('a job', () => {
       .not.toContain('slurm-old-000000000001-aaaaaaaaaaaa');
     const left = await readdir(jobsDir);
     expect(left).toEqual(expect.arrayContaining([path.basename(living), path.basename(foreign)]));
+  });
+
+  test('G7, L4, M21: has its models, which the login node fetched before the job was asked for; without their mark the job ends', async () => {
+    const weights = 'weights of the tiny model';
+    const hub = await startModelHub({
+      'tiny/model': { files: { 'model.safetensors': weights, 'config.json': '{}' } },
+    });
+    try {
+      const backend = lab.newBackend({ hubUrl: hub.url });
+      const models = [{ id: 'tiny/model', preload: false }];
+      const caller = lab.newCaller({ models });
+      await caller.startAndWait(backend);
+      const folder = path.join(lab.rig.settings.modelsDir, 'tiny--model', commitOf('tiny/model'));
+      expect(await readFile(path.join(folder, 'model.safetensors'), 'utf8')).toBe(weights);
+      const endpoint = await backend.endpoint(caller.handle(), never());
+      const kernel = await startRawKernel(endpoint, 'models.ipynb');
+      const told =
+        '[os.environ["MODEL_TINY_MODEL_PATH"], __import__("glovebox_models").list_models()]';
+      expect(
+        await kernel.execute(`import json, os\njson.dump(${told}, open("models-out.json", "w"))`),
+      ).toBe('ok');
+      await kernel.leave();
+      const out = await readFile(path.join(lab.rig.projectDir, 'models-out.json'), 'utf8');
+      expect(JSON.parse(out)).toEqual([folder, [{ var: 'model', id: 'tiny/model', path: folder }]]);
+      const file = path.join(lab.rig.projectDir, 'own/config.json');
+      const own = lab.newCaller({ models: [{ id: './own', preload: false }] });
+      expect((await failureOf(own.start(backend))).message).toContain(file);
+      const unshared = lab.newBackend({ hubUrl: hub.url, sharedDisk: false });
+      expect((await failureOf(lab.newCaller({ models }).start(unshared))).message).toMatch(
+        /models: needs a disk .*local, modal and huggingface/,
+      );
+      expect(await lab.rig.jobs()).toHaveLength(1);
+    } finally {
+      await hub.close();
+    }
   });
 
   describe('brings its environment', () => {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { fakeHost, fakeRun, fakeSession, runFake } from '../../../test/rigs/cli-host.ts';
+import { fakeHost, runFake } from '../../../test/rigs/cli-host.ts';
+import { fakeRun, fakeSession } from '../../../test/rigs/cli-objects.ts';
 import { runCli } from '../program.ts';
 
 describe('exec', () => {

@@ -5,7 +5,8 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createPolicy } from '#main/policy.ts';
 import { systemClock } from '#platform/clock.ts';
 import type { PlannedOperation } from '#policy/contract.ts';
-import { runFake, type World } from '../../../test/rigs/cli-host.ts';
+import { runFake } from '../../../test/rigs/cli-host.ts';
+import type { World } from '../../../test/rigs/cli-services.ts';
 
 /** A few seconds after the moment at which the fake command line stands. */
 const clock = { ...systemClock, now: () => Date.UTC(2026, 0, 2, 3, 4, 30) };

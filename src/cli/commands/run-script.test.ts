@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { runFake, sandboxView, type World } from '../../../test/rigs/cli-host.ts';
+import { runFake } from '../../../test/rigs/cli-host.ts';
+import { sandboxView } from '../../../test/rigs/cli-objects.ts';
+import type { World } from '../../../test/rigs/cli-services.ts';
 import { protectScriptWords } from './run-script.ts';
 
 const LINE = '{"session_id":"s-1"}\n';

@@ -1,14 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import type { CliServices } from '../host.ts';
 import { GloveboxError } from '#core/errors.ts';
-import {
-  fakeHost,
-  fakeRun,
-  fakeSession,
-  fakeTool,
-  runFake,
-  sessionView,
-} from '../../../test/rigs/cli-host.ts';
+import { fakeHost, runFake } from '../../../test/rigs/cli-host.ts';
+import { fakeRun, fakeSession, fakeTool, sessionView } from '../../../test/rigs/cli-objects.ts';
 import { runCli } from '../program.ts';
 
 describe('run', () => {

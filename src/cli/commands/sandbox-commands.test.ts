@@ -1,12 +1,7 @@
 import { describe, expect, it, vi } from 'vitest';
 import { GloveboxError } from '#core/errors.ts';
-import {
-  fakeBackend,
-  fakeHost,
-  runFake,
-  sandboxView,
-  sessionView,
-} from '../../../test/rigs/cli-host.ts';
+import { fakeHost, runFake } from '../../../test/rigs/cli-host.ts';
+import { fakeBackend, sandboxView, sessionView } from '../../../test/rigs/cli-objects.ts';
 import type { SandboxWait } from '../host.ts';
 import { runCli } from '../program.ts';
 import { newLines } from './logs.ts';

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { fakeTool, runFake } from '../../../test/rigs/cli-host.ts';
+import { runFake } from '../../../test/rigs/cli-host.ts';
+import { fakeTool } from '../../../test/rigs/cli-objects.ts';
 
 describe('tool', () => {
   const tools = [fakeTool('greet_person')];

@@ -1,7 +1,8 @@
 /** `glovebox transcripts`: who can switch it on, and what is said. */
 import { describe, expect, it } from 'vitest';
 import type { CliHost, CliUploads } from '../host.ts';
-import { runFake, type World } from '../../../test/rigs/cli-host.ts';
+import { runFake } from '../../../test/rigs/cli-host.ts';
+import type { World } from '../../../test/rigs/cli-services.ts';
 
 const enabled: unknown[] = [];
 const uploads: Partial<CliUploads> = {

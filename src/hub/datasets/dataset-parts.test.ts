@@ -83,7 +83,14 @@ describe('conversations', () => {
 
 describe('red flags', () => {
   const flags = (part: Partial<SignalInput>): readonly string[] =>
-    redFlags({ statistics: new Map(), rowCount: 100, rows: [], chat: undefined, ...part });
+    redFlags({
+      statistics: new Map(),
+      rowCount: 100,
+      rows: [],
+      cells: [],
+      chat: undefined,
+      ...part,
+    });
   const column = (type: string, raw: unknown) => new Map([['c', parseStatistics(type, raw)]]);
 
   it.each([
@@ -213,8 +220,10 @@ it('tells types from values', () => {
 it('chooses the file that tells most', () => {
   const files = ['a.zip', 'test.parquet', 'train.csv', 'train.jsonl', 'data/train-0.parquet'];
   expect(chooseFile(files, undefined)).toBe('data/train-0.parquet');
-  expect(chooseFile(files, 'test')).toBe('test.parquet');
-  expect(chooseFile(['README.md'], undefined)).toBeUndefined();
+  expect(chooseFile(files, { config: 'default', split: 'test' })).toBe('test.parquet');
+  const configs = ['de/train.csv', 'en/train.csv', 'en/test.csv'];
+  expect(chooseFile(configs, { config: 'en', split: 'train' })).toBe('en/train.csv');
+  expect(chooseFile(['README.md', 'dataset_infos.json'], undefined)).toBeUndefined();
 });
 
 describe('Parquet', () => {

@@ -92,15 +92,3 @@ export function fieldsOfList(
 ): ReadonlyMap<string, FeatureType> | undefined {
   return type?.kind === 'list' && type.of.kind === 'struct' ? type.of.fields : undefined;
 }
-
-/** A list of `{role, content}`, whatever else is in the struct. */
-export function isMessages(type: FeatureType | undefined): boolean {
-  const fields = fieldsOfList(type);
-  return fields !== undefined && isText(fields.get('role')) && fields.has('content');
-}
-
-/** A list of `{from, value}`, as ShareGPT has it. */
-export function isConversations(type: FeatureType | undefined): boolean {
-  const fields = fieldsOfList(type);
-  return fields !== undefined && isText(fields.get('from')) && fields.has('value');
-}

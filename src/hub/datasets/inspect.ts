@@ -2,6 +2,7 @@
 import { GloveboxError, isGloveboxError, messageOf } from '#core/errors.ts';
 import type { HubContext } from '../context.ts';
 import { parseCard, type CardPart } from './card.ts';
+import { chatFormOf } from './chat-forms.ts';
 import {
   lookAtChats,
   messagesIn,
@@ -10,34 +11,24 @@ import {
   type ChatLook,
   type Row,
 } from './chat-messages.ts';
+import { isDialogue } from './columns.ts';
 import { readDatasetFacts, type DatasetFacts } from './dataset-facts.ts';
-import {
-  isConversations,
-  isMessages,
-  isText,
-  parseFeatureType,
-  type FeatureType,
-} from './feature-types.ts';
+import { isText, type FeatureType } from './feature-types.ts';
 import { DatasetNotes, settle, type Settled } from './notes.ts';
 import { choosePart, partsOf } from './parts.ts';
-import { chooseFile, lookAtFile, type RawLook } from './raw-rows.ts';
-import { parseStatistics, redFlags, type ColumnStatistics } from './signals.ts';
+import { chooseFile, lookAtFile, namesSplit, type RawLook } from './raw-rows.ts';
+import { mediaFlags, redFlags, type ColumnStatistics } from './signals.ts';
 import { judge, type Verdict } from './verdict.ts';
+import { FETCHED_ROWS, viewPart, type SampleRow, type Seen, type SplitFiles } from './view-part.ts';
 import {
-  viewFirstRows,
-  viewInfo,
-  viewParquet,
-  viewRows,
   viewSize,
   viewSplits,
-  viewStatistics,
   viewValidity,
   type DatasetName,
   type Part,
-  type ViewerRows,
+  type ViewerSize,
+  type ViewerSplits,
 } from './viewer.ts';
-
-const FETCHED_ROWS = 100;
 
 export interface InspectRequest {
   readonly id: string;
@@ -46,18 +37,13 @@ export interface InspectRequest {
   readonly offset: number;
 }
 
-export interface SampleRow {
-  readonly index: number;
-  readonly row: Row;
-  /** Columns whose value the viewer shortened. */
-  readonly shortened: readonly string[];
-}
-
 export interface Inspection {
   readonly facts: DatasetFacts;
   readonly parts: readonly CardPart[];
   /** What the rest is about; undefined when nothing is known of parts. */
   readonly chosen: Part | undefined;
+  /** Of the split, or of the file that the rows are from; undefined where nobody says it. */
+  readonly rowCount: number | undefined;
   readonly types: ReadonlyMap<string, FeatureType>;
   /** All that were fetched, up to 100. */
   readonly rows: readonly SampleRow[];
@@ -66,11 +52,7 @@ export interface Inspection {
   readonly statistics: ReadonlyMap<string, ColumnStatistics>;
   readonly chat: ChatLook | undefined;
   readonly verdicts: readonly Verdict[];
-  readonly parquet: readonly {
-    readonly split: string;
-    readonly files: number;
-    readonly bytes: number;
-  }[];
+  readonly parquet: readonly SplitFiles[];
   readonly redFlags: readonly string[];
   /** What could not be found out, and why. */
   readonly notes: readonly string[];
@@ -89,113 +71,85 @@ export async function inspectDataset(
 ): Promise<Inspection> {
   const asked = { id: request.id, page: `${hub.hosts().hub}/datasets/${request.id}` };
   const notes = new DatasetNotes();
-  const [facts, validity, splits, size] = await Promise.all([
+  const [facts, first] = await Promise.all([
     readDatasetFacts(hub, request.id, signal),
-    settle(viewValidity(hub, asked, signal)),
-    settle(viewSplits(hub, asked, signal)),
-    settle(viewSize(hub, asked, signal)),
+    viewWhole(hub, asked, signal),
   ]);
   const name = { id: facts.id, page: facts.page };
+  // The viewer does not know old names, which the Hub leads on from.
+  const isRenamed = facts.id !== request.id;
+  const { validity, splits, size } = isRenamed ? await viewWhole(hub, name, signal) : first;
+  if (isRenamed) notes.add(`${request.id} is called ${facts.id} now.`);
   refuseLocked(facts, splits);
   const viewed = notes.take('The dataset viewer', splits);
   const sizes = notes.take('Sizes', size, viewed === undefined);
   const card = parseCard(facts.card);
   const parts = viewed === undefined ? card.parts : partsOf(viewed.splits, sizes);
-  const chosen = choosePart(parts, request, request.id);
+  const chosen = choosePart(parts, request, facts.id);
   if (viewed !== undefined && (viewed.pending?.length ?? 0) > 0) {
     notes.incomplete(`The viewer still works on ${viewed.pending?.length} parts.`);
   }
-  for (const failed of viewed?.failed ?? []) {
-    notes.add(`The viewer failed at ${failed.config ?? '?'} / ${failed.split ?? '?'}.`);
+  const failed = viewed?.failed ?? [];
+  if (failed.length > 0) {
+    const names = failed.map((each) => `${each.config ?? '?'} / ${each.split ?? '?'}`);
+    const more = names.length > 5 ? ` and ${names.length - 5} more` : '';
+    notes.add(`The viewer failed at ${names.slice(0, 5).join(', ')}${more}.`);
   }
   if ('data' in validity && validity.data.viewer === false && validity.data.preview === true)
     notes.add('The viewer has only the first rows of it.');
   if (sizes?.partial === true)
     notes.add('Row counts are of the first 5 GB only, which the viewer has converted.');
+  if (facts.isDisabled) notes.add('The Hub has disabled this dataset.');
+  const rowCount = viewed === undefined ? undefined : rowsOf(parts, chosen);
+  refuseBeyond(request.offset, rowCount, sizes?.partial === true);
   const seen =
     viewed === undefined || chosen === undefined
       ? undefined
       : await viewPart(hub, name, chosen, request.offset, notes, signal);
+  if (rowCount === 0) notes.add('This split has no rows.');
   const declared = card.types.get(chosen?.config ?? 'default') ?? [...card.types.values()][0];
   const raw =
-    (seen?.rows.length ?? 0) > 0
+    (seen?.rows.length ?? 0) > 0 || rowCount === 0
       ? undefined
       : await readRaw(hub, facts, chosen, request.offset, notes, signal);
+  refuseBeyond(request.offset, raw?.rowCount, false);
   const rows = seen !== undefined && raw === undefined ? seen.rows : sampleOf(raw, request.offset);
   const types =
     [seen?.types, raw?.types, declared].find((found) => (found?.size ?? 0) > 0) ?? new Map();
   return conclude({ facts, parts, chosen, types, rows, seen, raw, notes });
 }
 
-interface Seen {
-  readonly types: ReadonlyMap<string, FeatureType>;
-  readonly rows: readonly SampleRow[];
-  readonly statistics: ReadonlyMap<string, ColumnStatistics>;
-  readonly parquet: Inspection['parquet'];
+/** What the viewer says of the dataset as a whole. */
+interface WholeView {
+  readonly validity: Settled<{ readonly preview?: unknown; readonly viewer?: unknown }>;
+  readonly splits: Settled<ViewerSplits>;
+  readonly size: Settled<ViewerSize>;
 }
 
-async function viewPart(
+async function viewWhole(
   hub: HubContext,
   name: DatasetName,
-  part: Part,
-  offset: number,
-  notes: DatasetNotes,
   signal: AbortSignal,
-): Promise<Seen> {
-  const [info, found, numbers, files] = await Promise.all([
-    settle(viewInfo(hub, name, part, signal)),
-    settle<ViewerRows>(
-      offset === 0
-        ? viewFirstRows(hub, name, part, signal)
-        : viewRows(hub, name, part, { offset, length: FETCHED_ROWS }, signal),
-    ),
-    settle(viewStatistics(hub, name, part, signal)),
-    settle(viewParquet(hub, name, part, signal)),
+): Promise<WholeView> {
+  const [validity, splits, size] = await Promise.all([
+    settle(viewValidity(hub, name, signal)),
+    settle(viewSplits(hub, name, signal)),
+    settle(viewSize(hub, name, signal)),
   ]);
-  const rows = notes.take('Rows', found);
-  const statistics = notes.take('Statistics', numbers);
-  const features = notes.take('The schema', info, rows !== undefined)?.dataset_info.features;
-  const parquet = notes.take('The list of Parquet files', files);
-  if (statistics?.partial === true) {
-    notes.add(
-      `Statistics are of the first 5 GB only (${statistics.num_examples.toLocaleString('en-US')} rows).`,
-    );
-  }
-  if (rows?.truncated === true)
-    notes.add('Rows are long: the viewer gave fewer, or shortened cells.');
-  const ofRows = rows?.features.map(({ name: column, type }) => [column, type] as const);
-  const types = new Map(
-    (ofRows ?? Object.entries(features ?? {})).map(([column, raw]) => [
-      column,
-      parseFeatureType(raw),
-    ]),
-  );
-  return {
-    types,
-    rows: (rows?.rows ?? []).map(({ row_idx: index, row, truncated_cells: cells }) => ({
-      index,
-      row,
-      shortened: cells ?? [],
-    })),
-    statistics: new Map(
-      (statistics?.statistics ?? []).map((column) => [
-        column.column_name,
-        parseStatistics(column.column_type, column.column_statistics),
-      ]),
-    ),
-    parquet: sumBySplit(parquet?.parquet_files ?? []),
-  };
+  return { validity, splits, size };
 }
 
-function sumBySplit(
-  files: readonly { readonly split: string; readonly size: number }[],
-): Inspection['parquet'] {
-  const sums = new Map<string, { split: string; files: number; bytes: number }>();
-  for (const { split, size } of files) {
-    const sum = sums.get(split) ?? { split, files: 0, bytes: 0 };
-    sums.set(split, { split, files: sum.files + 1, bytes: sum.bytes + size });
-  }
-  return [...sums.values()];
+const rowsOf = (parts: readonly CardPart[], chosen: Part | undefined): number | undefined =>
+  parts.find(({ config, split }) => config === chosen?.config && split === chosen.split)?.rows;
+
+/** @throws GloveboxError `input/invalid` where nothing can be; a count of the first part only forbids nothing. */
+function refuseBeyond(offset: number, count: number | undefined, isPartial: boolean): void {
+  if (count === undefined || count === 0 || offset < count || isPartial) return;
+  throw new GloveboxError(
+    'input/invalid',
+    `offset=${offset} is beyond the end: there ${count === 1 ? 'is 1 row' : `are ${count.toLocaleString('en-US')} rows`}.`,
+    { hint: `offset goes from 0 to ${count - 1}.` },
+  );
 }
 
 /** Straight from a file, when the viewer has no rows. */
@@ -207,11 +161,18 @@ async function readRaw(
   notes: DatasetNotes,
   signal: AbortSignal,
 ): Promise<RawLook | undefined> {
-  const file = chooseFile(facts.files, chosen?.split);
+  const file = chooseFile(facts.files, chosen);
   if (file === undefined) {
-    notes.add('Rows could not be read: the repository has no Parquet, JSON lines or CSV file.');
+    notes.add('Rows could not be read: the repository has no Parquet, JSON or CSV file.');
+    const script = facts.files.find((path) => isScriptOf(path, facts.id));
+    if (script !== undefined)
+      notes.add(
+        `It is made by the script ${script}, which current versions of datasets do not run: look for a copy as Parquet, in the branch refs/convert/parquet or in another repository.`,
+      );
     return undefined;
   }
+  if (chosen !== undefined && !namesSplit(file, chosen.split))
+    notes.add(`No file is named after the split ${chosen.split}; the rows are those of ${file}.`);
   const source = { id: facts.id, revision: facts.sha ?? 'main', file };
   try {
     const look = await lookAtFile(hub, source, { offset, count: FETCHED_ROWS }, signal);
@@ -223,6 +184,9 @@ async function readRaw(
     return undefined;
   }
 }
+
+/** A script has the name of its dataset. */
+const isScriptOf = (path: string, id: string): boolean => path === `${id.split('/').at(-1)}.py`;
 
 const sampleOf = (raw: RawLook | undefined, offset: number): readonly SampleRow[] =>
   (raw?.rows ?? []).map((row, index) => ({ index: offset + index, row, shortened: [] }));
@@ -243,43 +207,61 @@ function conclude(found: {
   );
   const statistics = seen?.statistics ?? new Map<string, ColumnStatistics>();
   const chat = chatOf(types, whole);
-  const rowCount = parts.find(
-    ({ config, split }) => config === chosen?.config && split === chosen.split,
-  )?.rows;
+  const frequencies = new Map(
+    [...statistics].flatMap(([column, { frequencies: counts }]) =>
+      counts === undefined ? [] : [[column, counts] as const],
+    ),
+  );
   return {
     facts,
     parts,
     chosen,
+    rowCount: raw === undefined ? rowsOf(parts, chosen) : raw.rowCount,
     types,
     rows,
     rowsFrom: raw === undefined ? 'the dataset viewer' : raw.file,
     statistics,
     chat,
-    verdicts: types.size === 0 ? [] : judge({ types, rows: whole }),
+    verdicts: types.size === 0 ? [] : judge({ types, rows: whole, frequencies }),
     parquet: seen?.parquet ?? [],
-    redFlags: redFlags({
-      statistics,
-      rowCount,
-      rows: rows.every(({ shortened }) => shortened.length === 0) ? whole : [],
-      chat,
-    }),
+    redFlags: [
+      ...redFlags({
+        statistics,
+        rowCount: rowsOf(parts, chosen),
+        rows: rows.every(({ shortened }) => shortened.length === 0) ? whole : [],
+        cells: whole,
+        chat,
+      }),
+      ...mediaFlags(types),
+    ],
     notes: notes.all,
     isIncomplete: notes.isIncomplete,
   };
 }
 
-/** The conversations of the first column that has some. */
+const TELLING = ['messages', 'conversations', 'chosen', 'completion'];
+
+/** How late a column is looked at: whole conversations first, then answers, and what is only asked last. */
+function tells(column: string): number {
+  const at = TELLING.indexOf(column);
+  return column === 'prompt' ? TELLING.length + 1 : at < 0 ? TELLING.length : at;
+}
+
+/** The conversations of the column that tells most. */
 function chatOf(
   types: ReadonlyMap<string, FeatureType>,
   rows: readonly Row[],
 ): ChatLook | undefined {
-  for (const [column, type] of types) {
-    const cells = rows.filter((row) => column in row).map((row) => row[column]);
+  const order = [...types].toSorted(([a], [b]) => tells(a) - tells(b));
+  for (const [column, type] of order) {
+    if (!isText(type) && !isDialogue(type)) continue;
     const read = isText(type) ? messagesInText : messagesIn;
-    if (!isText(type) && !isMessages(type) && !isConversations(type)) continue;
+    const cells = rows.filter((row) => column in row).map((row) => row[column]);
     const chats = cells.map(read).filter((chat) => chat !== undefined);
     if (chats.length === 0) continue;
-    const isShare = chats.flat().every((message) => !('role' in message) && 'from' in message);
+    const isShare =
+      chatFormOf(type)?.keys === 'from' ||
+      chats.flat().every((message) => !('role' in message) && 'from' in message);
     return isShare ? lookAtChats(column, chats, SHAREGPT) : lookAtChats(column, chats);
   }
   return undefined;

@@ -24,13 +24,21 @@ export function partsOf(
   });
 }
 
-/** @throws GloveboxError `input/invalid` for a name that is not there, with those that are. */
+/**
+ * Where nothing is known of parts, the one that was asked for by name is taken at its word.
+ *
+ * @throws GloveboxError `input/invalid` for a name that is not there, with those that are.
+ */
 export function choosePart(
   parts: readonly Part[],
   { config, split }: { readonly config?: string; readonly split?: string },
   id: string,
 ): Part | undefined {
-  if (parts.length === 0) return undefined;
+  if (parts.length === 0) {
+    return config === undefined && split === undefined
+      ? undefined
+      : { config: config ?? 'default', split: split ?? 'train' };
+  }
   const configs = [...new Set(parts.map((part) => part.config))];
   const wanted = config ?? (configs.includes('default') ? 'default' : configs[0]) ?? '';
   const inConfig = parts.filter((part) => part.config === wanted);

@@ -18,24 +18,33 @@ export interface RawLook {
   readonly note?: string;
 }
 
+const KINDS = ['.parquet', '.jsonl', '.ndjson', '.json', '.csv', '.tsv'];
+/** JSON about a dataset, which holds none of its rows. */
+const ABOUT = /(^|\/)(dataset_infos?|dataset_dict|state|config|metadata|package|schema)\.json$/i;
+
 /** The file that tells most about the dataset with least effort; undefined when none is of a kind that can be read. */
 export function chooseFile(
   files: readonly string[],
-  split: string | undefined,
+  part: { readonly config: string; readonly split: string } | undefined,
 ): string | undefined {
   const ranked = files
-    .filter((file) => /\.(parquet|jsonl|ndjson|csv|tsv)$/i.test(file))
-    .map((file) => ({ file, rank: rankOf(file, split) }))
+    .filter((file) => kindOf(file) >= 0 && !ABOUT.test(file))
+    .map((file) => ({ file, rank: rankOf(file, part) }))
     .toSorted((a, b) => a.rank - b.rank || (a.file < b.file ? -1 : 1));
   return ranked[0]?.file;
 }
 
-function rankOf(file: string, split: string | undefined): number {
-  const isSplit = file.toLowerCase().includes((split ?? 'train').toLowerCase());
-  const kind = ['.parquet', '.jsonl', '.ndjson', '.csv', '.tsv'].findIndex((end) =>
-    file.toLowerCase().endsWith(end),
-  );
-  return (isSplit ? 0 : 10) + kind;
+const kindOf = (file: string): number => KINDS.findIndex((end) => file.toLowerCase().endsWith(end));
+
+export const namesSplit = (file: string, split: string): boolean =>
+  file.toLowerCase().includes(split.toLowerCase());
+
+function rankOf(
+  file: string,
+  part: { readonly config: string; readonly split: string } | undefined,
+): number {
+  const isConfig = part !== undefined && file.toLowerCase().includes(part.config.toLowerCase());
+  return (namesSplit(file, part?.split ?? 'train') ? 0 : 10) + (isConfig ? 0 : 100) + kindOf(file);
 }
 
 /** @throws GloveboxError what keeps the file from being read. */
@@ -63,7 +72,7 @@ export async function lookAtFile(
   if (!isWhole) lines.pop();
   const all = /\.(csv|tsv)$/i.test(file)
     ? tableRows(isWhole ? text : lines.join('\n'), /\.tsv$/i.test(file) ? '\t' : ',')
-    : lines.flatMap(jsonRow);
+    : jsonRows(text, lines);
   return {
     file,
     types: typesOf(all),
@@ -75,6 +84,21 @@ export async function lookAtFile(
   };
 }
 
+/** Lines of JSON, else one list of objects, whatever the file is called. */
+function jsonRows(text: string, lines: readonly string[]): readonly Row[] {
+  const isList = text.trimStart().startsWith('[');
+  const rows = isList ? [] : lines.flatMap(jsonRow);
+  const [only] = rows;
+  const isWrapped = rows.length === 1 && Object.values(only ?? {}).some(isListOfRows);
+  if (!isList && rows.length > 0 && !isWrapped) return rows;
+  const listed = jsonArrayRows(text);
+  return listed.length > 0 ? listed : rows;
+}
+
+function isListOfRows(value: unknown): boolean {
+  return Array.isArray(value) && value.length > 1 && value.every(isRecord);
+}
+
 function jsonRow(line: string): readonly Row[] {
   if (line.trim() === '') return [];
   try {
@@ -83,6 +107,35 @@ function jsonRow(line: string): readonly Row[] {
   } catch {
     return [];
   }
+}
+
+/**
+ * The objects of one JSON list, up to where the text was cut; of an object that holds one, such as `{"data": [...]}`, those of its
+ * first list.
+ */
+export function jsonArrayRows(text: string): readonly Row[] {
+  const rows: Row[] = [];
+  const start = text.indexOf('[');
+  if (start < 0) return rows;
+  let depth = 0;
+  let begin = -1;
+  let isInText = false;
+  for (let at = start + 1; at < text.length; at += 1) {
+    const character = text[at];
+    if (isInText) {
+      if (character === '\\') at += 1;
+      else if (character === '"') isInText = false;
+    } else if (character === '"') isInText = true;
+    else if (character === '{' || character === '[') {
+      if (depth === 0) begin = at;
+      depth += 1;
+    } else if (character === '}' || character === ']') {
+      depth -= 1;
+      if (depth < 0) break;
+      if (depth === 0) rows.push(...jsonRow(text.slice(begin, at + 1)));
+    }
+  }
+  return rows;
 }
 
 /** Fields in quotes may hold separators, line ends and doubled quotes. */

@@ -1,6 +1,8 @@
 /** Numbers about the columns of a dataset that can be trusted, and what in them should make one stop. */
 import { isRecord } from '#core/json.ts';
 import type { ChatLook, Row } from './chat-messages.ts';
+import { isEmpty } from './confirm-fit.ts';
+import type { FeatureType } from './feature-types.ts';
 
 /** What the statistics say of one column; only what they really say. */
 export interface ColumnStatistics {
@@ -76,12 +78,21 @@ export const measures = (type: string): 'characters' | 'items' | undefined =>
 export interface SignalInput {
   readonly statistics: ReadonlyMap<string, ColumnStatistics>;
   readonly rowCount: number | undefined;
+  /** Those that are there with all their cells; none when some were shortened. */
   readonly rows: readonly Row[];
+  /** All, without the cells that were shortened. */
+  readonly cells: readonly Row[];
   readonly chat: ChatLook | undefined;
 }
 
 /** Sentences, the gravest first. */
-export function redFlags({ statistics, rowCount, rows, chat }: SignalInput): readonly string[] {
+export function redFlags({
+  statistics,
+  rowCount,
+  rows,
+  cells,
+  chat,
+}: SignalInput): readonly string[] {
   const columns = [...statistics];
   const nulls = columns.flatMap(([name, { nullShare = 0 }]) =>
     nullShare >= NULLS ? [`${name}: ${percent(nullShare)} of the values are missing.`] : [],
@@ -94,6 +105,8 @@ export function redFlags({ statistics, rowCount, rows, chat }: SignalInput): rea
     ...columns.flatMap(([name, found]) => imbalance(name, found)),
     ...columns.flatMap(([name, found]) => lengths(name, found)),
     ...constant,
+    ...samePairs(cells),
+    ...emptyTexts(statistics, cells),
     ...duplicates(rows),
     ...chatFlags(chat),
   ];
@@ -130,6 +143,53 @@ function lengths(name: string, { type, median, max, min }: ColumnStatistics): re
   return [...long, ...empty];
 }
 
+/** Nothing can be learnt from a preference between equal answers. */
+function samePairs(rows: readonly Row[]): readonly string[] {
+  const pairs = rows.filter((row) => 'chosen' in row && 'rejected' in row);
+  const same = pairs.filter(
+    ({ chosen, rejected }) => JSON.stringify(chosen) === JSON.stringify(rejected),
+  ).length;
+  return same === 0
+    ? []
+    : [`chosen and rejected are the same in ${same} of ${pairs.length} sampled rows.`];
+}
+
+/** Columns that are trained on. What statistics say of the whole split is said elsewhere. */
+function emptyTexts(
+  statistics: ReadonlyMap<string, ColumnStatistics>,
+  rows: readonly Row[],
+): readonly string[] {
+  return ['prompt', 'completion', 'chosen', 'rejected', 'text'].flatMap((name) => {
+    const cells = rows.filter((row) => name in row).map((row) => row[name]);
+    const empty = cells.filter(isEmpty).length;
+    return empty === 0 || statistics.has(name)
+      ? []
+      : [`${name} is empty in ${empty} of ${cells.length} sampled rows.`];
+  });
+}
+
+const MEDIA: ReadonlySet<string> = new Set(['Image', 'Audio', 'Video', 'Pdf']);
+
+/** Verdicts are about texts; what is beside them is left out by a trainer of text models. */
+export function mediaFlags(types: ReadonlyMap<string, FeatureType>): readonly string[] {
+  const found = [...types].flatMap(([name, type]) => {
+    const medium = mediumIn(type);
+    return medium === undefined ? [] : [`${name} (${medium})`];
+  });
+  return found.length === 0
+    ? []
+    : [
+        `${found.join(', ')}: the verdicts are about the texts; to train with the media takes a model and a processor for them, and messages whose content names them.`,
+      ];
+}
+
+function mediumIn(type: FeatureType): string | undefined {
+  if (type.kind === 'named') return MEDIA.has(type.name) ? type.name : undefined;
+  if (type.kind === 'list') return mediumIn(type.of);
+  if (type.kind !== 'struct') return undefined;
+  return [...type.fields.values()].map(mediumIn).find((medium) => medium !== undefined);
+}
+
 function duplicates(rows: readonly Row[]): readonly string[] {
   const seen = new Set(rows.map((row) => JSON.stringify(row)));
   const double = rows.length - seen.size;
@@ -141,6 +201,8 @@ function duplicates(rows: readonly Row[]): readonly string[] {
 function chatFlags(chat: ChatLook | undefined): readonly string[] {
   if (chat === undefined || chat.conversations === 0) return [];
   const { conversations: all, column } = chat;
+  // Nobody has answered a prompt yet.
+  if (column === 'prompt') return [];
   return [
     ...(chat.withoutAssistant > 0
       ? [

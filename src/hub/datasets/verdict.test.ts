@@ -44,7 +44,62 @@ const cases: readonly (readonly [
   [
     'messages as Sequence',
     { messages: { _type: 'Sequence', feature: turns[0] } },
-    { SFT: 'ready' },
+    { SFT: 'needs mapping', GRPO: 'needs mapping' },
+    [
+      'SFT',
+      'messages = [{"role": r, "content": c} for r, c in zip(row["messages"]["role"], row["messages"]["content"])]',
+    ],
+  ],
+  [
+    'messages as a struct of lists',
+    { messages: { role: [text], content: [text] } },
+    { SFT: 'needs mapping' },
+    ['SFT', 'zip(row["messages"]["role"], row["messages"]["content"])'],
+  ],
+  [
+    'ShareGPT as lists by field',
+    { conversations: { _type: 'Sequence', feature: { from: text, value: text } } },
+    { SFT: 'needs mapping', GRPO: 'needs mapping' },
+    ['SFT', 'for r, c in zip(row["conversations"]["from"], row["conversations"]["value"])'],
+  ],
+  [
+    'messages inside of a struct',
+    { id: text, data: { messages: turns, meta: text } },
+    { SFT: 'needs mapping', GRPO: 'needs mapping', DPO: 'no' },
+    ['SFT', 'messages = row["data"]["messages"]'],
+  ],
+  [
+    'several conversations in a row',
+    { dialogs: [[{ from: text, value: text }]] },
+    { SFT: 'needs mapping', GRPO: 'needs mapping' },
+    [
+      'SFT',
+      'one row for each item of row["dialogs"]: messages = [{"role": {"human": "user", "gpt": "assistant"}.get(m["from"], m["from"]), "content": m["value"]} for m in item]',
+    ],
+  ],
+  [
+    'one message on each side, after a conversation',
+    {
+      conversations: [{ from: text, value: text }],
+      chosen: { from: text, value: text },
+      rejected: { from: text, value: text },
+    },
+    { SFT: 'needs mapping', DPO: 'needs mapping', 'reward model': 'needs mapping' },
+    ['DPO', 'prompt = [{"role": {"human": "user", "gpt": "assistant"}.get(m["from"], m["from"])'],
+  ],
+  [
+    'messages without roles',
+    { messages: [{ content: text, speaker: text }] },
+    { SFT: 'no', GRPO: 'no' },
+  ],
+  ['preferences in lists of texts', { chosen: [text], rejected: [text] }, { DPO: 'no', KTO: 'no' }],
+  [
+    'tokens',
+    {
+      input_ids: [{ dtype: 'int32', _type: 'Value' }],
+      labels: [{ dtype: 'int64', _type: 'Value' }],
+    },
+    { SFT: 'no', DPO: 'no', GRPO: 'no' },
   ],
   ['plain text', { text }, { SFT: 'ready', DPO: 'no', GRPO: 'no', KTO: 'no' }],
   ['text of another dtype', { text: { dtype: 'large_string', _type: 'Value' } }, { SFT: 'ready' }],
@@ -62,7 +117,7 @@ const cases: readonly (readonly [
   [
     'ShareGPT',
     { id: text, conversations: [{ from: text, value: text }] },
-    { SFT: 'needs mapping', DPO: 'no', GRPO: 'no' },
+    { SFT: 'needs mapping', DPO: 'no', GRPO: 'needs mapping' },
     ['SFT', 'for m in row["conversations"]'],
   ],
   [
@@ -217,9 +272,69 @@ describe('looks at the rows', () => {
     expect(verdicts({ messages: turns }, tools)['SFT']?.fit).toBe('ready');
   });
 
-  it('reads rows of lists by field', () => {
-    const rows = [{ messages: { role: ['user', 'assistant'], content: ['a', 'b'] } }];
-    const features = { messages: { _type: 'Sequence', feature: turns[0] } };
-    expect(verdicts(features, rows)['SFT']?.fit).toBe('ready');
+  it('says what is wrong with a column of the right name', () => {
+    expect(verdicts({ messages: [{ content: text, speaker: text }] })['SFT']?.reason).toContain(
+      'But messages is list<{content: string, speaker: string}>.',
+    );
+    expect(verdicts({ chosen: [text], rejected: [text] })['DPO']?.reason).toContain(
+      'But chosen is list<string>, rejected is list<string>.',
+    );
+    expect(verdicts({ input_ids: [{ dtype: 'int32' }] })['SFT']?.reason).toContain('are tokens');
+  });
+
+  it('does not call ready what no row has shown', () => {
+    const unseen = verdicts({ messages: turns })['SFT'];
+    expect(unseen?.reason).toContain('By its type alone: no row shows messages.');
+    const missing = [{ messages: [{ content: 'x' }, turn('assistant')] }];
+    expect(verdicts({ messages: turns }, missing)['SFT']).toMatchObject({ fit: 'needs mapping' });
+    expect(verdicts({ messages: turns }, missing)['SFT']?.reason).toContain('none at all');
+  });
+
+  it('sees whether the answers of pairs hold the prompt once more', () => {
+    const plain = { prompt: text, chosen: text, rejected: text };
+    const twice = [{ prompt: 'Q: a', chosen: 'Q: a\nb', rejected: 'Q: a\nc' }];
+    expect(verdicts(plain, twice)['DPO']).toMatchObject({
+      fit: 'needs mapping',
+      mapping:
+        'chosen = row["chosen"][len(row["prompt"]):]; rejected = row["rejected"][len(row["prompt"]):]',
+    });
+    const once = [...twice, { prompt: 'Q: a', chosen: 'b', rejected: 'c' }];
+    expect(verdicts(plain, once)['DPO']?.fit).toBe('ready');
+    const chats = { prompt: text, chosen: turns, rejected: turns };
+    const chat = (...words: readonly string[]): readonly Row[] =>
+      words.map((word, at) => turn(at % 2 === 0 ? 'user' : 'assistant', word));
+    const whole = [{ prompt: 'q', chosen: chat('q', 'a'), rejected: chat('q', 'b') }];
+    expect(verdicts(chats, whole)['DPO']).toMatchObject({
+      mapping: 'remove_columns("prompt")',
+      reason:
+        'prompt is a text; chosen and rejected are conversations that begin with it in every sampled row that could be compared (1).',
+    });
+    const answers = [
+      { prompt: 'q', chosen: [turn('assistant', 'a')], rejected: [turn('assistant', 'b')] },
+    ];
+    expect(verdicts(chats, answers)['DPO']?.mapping).toBe(
+      'prompt = [{"role": "user", "content": row["prompt"]}]',
+    );
+  });
+
+  it('sees preferences that are JSON in a text', () => {
+    const json = JSON.stringify([turn('user'), turn('assistant')]);
+    const found = verdicts({ chosen: text, rejected: text }, [{ chosen: json, rejected: json }]);
+    expect(found['DPO']?.fit).toBe('needs parsing');
+    expect(found['reward model']?.mapping).toContain('json.loads(row["rejected"])');
+  });
+
+  it('5: tells the balance of the label for KTO, of the whole split where it is known', () => {
+    const features = { prompt: text, completion: text, label: { dtype: 'bool', _type: 'Value' } };
+    const rows = [true, true, false].map((label) => ({ prompt: 'p', completion: 'c', label }));
+    expect(verdicts(features, rows)['KTO']?.reason).toContain(
+      'Balance of label in 3 sampled rows: true 2, false 1.',
+    );
+    const types = new Map(
+      Object.entries(features).map(([name, raw]) => [name, parseFeatureType(raw)]),
+    );
+    const frequencies = new Map([['label', [['True', 9000] as const, ['False', 10] as const]]]);
+    const kto = judge({ types, rows, frequencies }).find(({ method }) => method === 'KTO');
+    expect(kto?.reason).toContain('Balance of label: True 9,000, False 10.');
   });
 });

@@ -91,7 +91,7 @@ function refusal(
       hint: `open ${page}: it leads to the new name.`,
     });
   }
-  return hubFailure(hub, response, { what: `the dataset ${id} in the viewer`, page });
+  return hubFailure(hub, response, { what: `the dataset ${id}`, page, who: 'the dataset viewer' });
 }
 
 const named = z.object({ config: z.string(), split: z.string() });
@@ -156,6 +156,7 @@ const parquet = z.object({
   partial: z.boolean().nullish().catch(undefined),
 });
 
+export type ViewerSplits = z.output<typeof splits>;
 export type ViewerSize = z.output<typeof size>;
 export type ViewerRows = z.output<typeof rows>;
 

@@ -1,4 +1,5 @@
 /** The pages of Gradio's documentation, out of its `llms.txt`. */
+import { GloveboxError } from '#core/errors.ts';
 import type { HubContext } from '../context.ts';
 import { checkHubAnswer } from '../failures.ts';
 import type { DocPage } from './pages.ts';
@@ -9,7 +10,7 @@ export interface GradioPage extends DocPage {
   readonly text: string;
 }
 
-/** GET `/llms.txt` of gradio.app: links of its own origin with a line about each. */
+/** GET `/llms.txt` of gradio.app: links of its own origin with a line about each. @throws GloveboxError `remote/failed`. */
 export async function listGradioPages(
   hub: HubContext,
   signal: AbortSignal,
@@ -34,5 +35,9 @@ export async function listGradioPages(
       },
     ];
   });
+  if (pages.length === 0)
+    throw new GloveboxError('remote/failed', `${url} names no page of Gradio.`, {
+      hint: 'try again in a minute; fetch_hf_docs reads a page whose address is known.',
+    });
   return [...new Map(pages.map((page) => [page.url, page])).values()];
 }

@@ -6,6 +6,9 @@ import { encodePath } from '../request.ts';
 import { encodeRevision, pagePath, repoWords, type RepoRef } from './repo-ref.ts';
 
 const TIMEOUT_MS = 30_000;
+/** What stands at a commit never changes; large parts are not worth the space. */
+const WEEK_MS = 7 * 86_400_000;
+const MAX_KEPT_BYTES = 4 * 1024 * 1024;
 
 export interface FilePart {
   readonly bytes: Buffer;
@@ -35,8 +38,10 @@ export async function readRange(
   end: number,
   signal: AbortSignal,
 ): Promise<FilePart> {
-  const url = resolveUrl(hub, file);
-  return readUrlRange(hub, url, `${file.path} in ${repoWords(file.repo)}`, start, end, signal);
+  const what = `${file.path} in ${repoWords(file.repo)}`;
+  const isFixed = /^[0-9a-f]{40}$/.test(file.revision) && end - start <= MAX_KEPT_BYTES;
+  const part = { start, end, ...(isFixed && { cacheMs: WEEK_MS }) };
+  return readUrlRange(hub, resolveUrl(hub, file), what, part, signal);
 }
 
 /** The same for an address on the Hub. */
@@ -44,8 +49,11 @@ export async function readUrlRange(
   hub: HubContext,
   url: string,
   what: string,
-  start: number,
-  end: number,
+  {
+    start,
+    end,
+    cacheMs,
+  }: { readonly start: number; readonly end: number; readonly cacheMs?: number },
   signal: AbortSignal,
 ): Promise<FilePart> {
   const response = await hub.web.send(
@@ -56,6 +64,7 @@ export async function readUrlRange(
       timeoutMs: TIMEOUT_MS,
       // A server that does not know ranges answers with everything.
       maxBytes: Math.max(end - start, 32 * 1024 * 1024),
+      ...(cacheMs !== undefined && { cacheMs }),
     },
     signal,
   );

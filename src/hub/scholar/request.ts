@@ -63,6 +63,7 @@ function failure(hub: HubContext, response: WebResponse, what: string): Glovebox
     return new GloveboxError(
       'input/invalid',
       `Semantic Scholar cannot read the question for ${what}.\n${reason}`,
+      { hint: 'use plain words, and correct what the reason names.' },
     );
   if (status === 401 || status === 403)
     return new GloveboxError(

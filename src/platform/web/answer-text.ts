@@ -18,6 +18,7 @@ export function parseJsonAnswer<T>(schema: z.ZodType<T>, response: WebResponse, 
     value = JSON.parse(response.text);
   } catch (error) {
     throw new GloveboxError('remote/failed', `${what} is not JSON: ${startOf(response.text)}`, {
+      hint: 'try again in a minute; the service seems to be out of order.',
       cause: error,
     });
   }

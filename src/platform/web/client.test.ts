@@ -127,6 +127,14 @@ it('2.3: tries a read three times, at the time the service names', async () => {
   expect(own.requests.filter(({ path: at }) => at === '/down')).toHaveLength(3);
 });
 
+it('asks once where a service has said that it has nothing to give', async () => {
+  const { own, web } = await stage();
+  own.fail(/\/none/, { status: 501 }, 9);
+  own.fail(/\/named/, { status: 500, headers: { 'x-error-code': 'ResponseNotReady' } }, 9);
+  for (const at of ['none', 'named']) await web.send({ url: `${own.url}/${at}` });
+  expect(own.requests).toHaveLength(2);
+});
+
 it('2.3: does not wait longer than ten seconds in all', async () => {
   const { own, web, clock } = await stage();
   own.fail(/\/hour/, { status: 429, headers: { 'retry-after': '3600' } }, 9);

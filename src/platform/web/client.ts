@@ -1,6 +1,6 @@
 /** Makes the one way to remote services: checked addresses, retries, a cache, turns, credentials. */
 import { createHash } from 'node:crypto';
-import { GloveboxError, isGloveboxError } from '#core/errors.ts';
+import { GloveboxError, isGloveboxError, type ErrorCode } from '#core/errors.ts';
 import { sleep, type Clock } from '../clock.ts';
 import type { CredentialRule, Credential, WebClient, WebRequest, WebResponse } from './contract.ts';
 import type { AnswerCache, StoredAnswer } from './disk-cache.ts';
@@ -49,13 +49,13 @@ export function createWebClient(options: WebClientOptions): WebClient {
       let pauseMs = backoffMs(count, random());
       try {
         const answer = await exchange(request, credential, parts, signal);
-        if (last || !isTransient(answer.status)) return answer;
+        if (last || !isTransient(answer)) return answer;
         // No answer to "when" is followed by a guess; an answer is followed, or not waited for at all.
         pauseMs = waitHintMs(answer.headers, clock.now()) ?? pauseMs;
         if (waitedMs + pauseMs > MAX_WAIT_MS) return answer;
       } catch (error) {
         if (last || !isGloveboxError(error, 'http/failed') || waitedMs + pauseMs > MAX_WAIT_MS)
-          throw error;
+          throw isReadOnly(request) ? withNextStep(error) : error;
       }
       await sleep(clock, pauseMs, signal);
       waitedMs += pauseMs;
@@ -91,8 +91,8 @@ export function createWebClient(options: WebClientOptions): WebClient {
         await cache.save(key, { ...known, storedMs: clock.now() });
         return fromCache(known, 'revalidated', 0, source);
       }
-      if (isUsable && isTransient(answer.status)) return fromCache(known, 'stale', ageMs, source);
-      if (answer.status === 200 || answer.status === 404)
+      if (isUsable && isTransient(answer)) return fromCache(known, 'stale', ageMs, source);
+      if (answer.status === 200 || answer.status === 206 || answer.status === 404)
         await cache.save(key, toStored(answer, clock.now()));
       return toResponse(answer);
     } catch (error) {
@@ -121,6 +121,22 @@ export function createWebClient(options: WebClientOptions): WebClient {
       );
     },
   };
+}
+
+const NEXT_STEPS: Partial<Record<ErrorCode, string>> = {
+  'http/failed':
+    'try again in a minute; a network that wants a proxy needs GLOVEBOX_PROXY, and `glovebox doctor` tells which hosts are asked.',
+  timeout: 'try again in a minute, or ask for less at once.',
+  'http/too-large': 'ask for less at once, or for a part of it.',
+};
+
+/** A read that failed without a word on what to do about it. Nothing else may be told to be repeated. */
+function withNextStep(error: unknown): unknown {
+  if (!isGloveboxError(error) || error.hint !== undefined) return error;
+  const hint = NEXT_STEPS[error.code];
+  return hint === undefined
+    ? error
+    : new GloveboxError(error.code, error.message, { hint, cause: error });
 }
 
 const isReadOnly = ({ method = 'GET', isRead }: WebRequest): boolean =>

@@ -73,8 +73,9 @@ export interface WebClient {
    * - the address, and that of every redirect, is checked first; a redirect (at most 5) to another origin never carries a
    *   credential, nor does one that comes back; https never becomes http;
    * - at most 8 requests are in flight per origin;
-   * - a read is tried up to 3 times after 429, 5xx and broken connections, at the time the service names, as long as the
-   *   waiting stays below 10 s in all; then the answer is given back as it is. Everything else is sent once;
+   * - a read is tried up to 3 times after 429, 5xx and broken connections (not after 501, nor a failure with an `X-Error-Code`), at
+   *   the time the service names, as long as the waiting stays below 10 s in all; then the answer is given back as it is.
+   *   Everything else is sent once;
    * - equal reads at the same time are one request; it ends when nobody waits for it any more;
    * - stored answers are bound to the credential they were given for, revalidated by ETag, and bounded on disk.
    *

@@ -107,8 +107,11 @@ function checkRedirect(request: WebRequest, first: URL, from: URL, to: URL): voi
     throw refused(first, `it is redirected from https to ${to.protocol.slice(0, -1)}`);
   const isAllowed =
     typeof rule === 'function' ? rule(to) : rule === 'anywhere' || to.origin === first.origin;
-  if (!isAllowed) throw refused(first, `it is redirected to ${to.origin}`);
+  if (!isAllowed) throw refused(first, `it is redirected to ${originOf(to)}`);
 }
+
+/** Of `file:` and the like there is none. */
+const originOf = ({ origin, protocol }: URL): string => (origin === 'null' ? protocol : origin);
 
 function resolve(location: string, base: URL): URL {
   const url = URL.canParse(location, base.href) ? new URL(location, base) : undefined;
@@ -117,7 +120,9 @@ function resolve(location: string, base: URL): URL {
 }
 
 function refused(url: URL, why: string): GloveboxError {
-  return new GloveboxError('http/refused', `${url.origin}${url.pathname} is refused: ${why}.`);
+  return new GloveboxError('http/refused', `${url.origin}${url.pathname} is refused: ${why}.`, {
+    hint: 'ask for something else: it was not followed, and nothing was sent there. An address of yours in front of a service belongs into its option (HF_ENDPOINT and the like).',
+  });
 }
 
 const unzip = promisify(gunzip);

@@ -2,8 +2,17 @@
 
 const FIRST_PAUSE_MS = 300;
 
-/** Statuses after which the same read may succeed. */
-export const isTransient = (status: number): boolean => status === 429 || status >= 500;
+/**
+ * Whether the same read may succeed in a moment. What a service does not offer at all (501), and a failure that it has a name for
+ * (`X-Error-Code` of the Hub and its dataset viewer), is its answer: asking again costs quota and says the same.
+ */
+export const isTransient = ({
+  status,
+  headers,
+}: {
+  readonly status: number;
+  readonly headers: Headers;
+}): boolean => status === 429 || (status >= 500 && status !== 501 && !headers.has('x-error-code'));
 
 /**
  * Milliseconds from now, or `undefined` when the answer says nothing. Sources: `Retry-After` in seconds or as a date (RFC 9110),

@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage } from 'node:http';
 import { expect, it, onTestFinished } from 'vitest';
+import { takeSeen } from '../../../test/rigs/secret-watch.ts';
 import { httpRequest } from '../http.ts';
 
 /** A proxy that writes down who wants to go where, and answers with `status`. */
@@ -48,6 +49,8 @@ it('asks the proxy for the host alone, and shows it nothing of the request', asy
   // The handshake of TLS begins with a record of this kind.
   expect(sent[0]?.[0]).toBe(0x16);
   expect(Buffer.concat(sent).toString('latin1')).not.toContain('secret');
+  // Node began the request inside of the tunnel, as far as the watch over secrets can see.
+  expect(takeSeen()).toEqual(['service.test: authorization']);
 });
 
 it('says what the proxy answered, without its address', async () => {

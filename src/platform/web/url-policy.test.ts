@@ -66,6 +66,9 @@ describe('private addresses', () => {
     '::ffff:10.0.0.1',
     '64:ff9b::7f00:1',
     '2002:7f00:1::',
+    '64:ff9b:1::a00:1',
+    '3fff::1',
+    '5f00::1',
     'not an address',
   ])('%s is one', (address) => expect(isPrivateAddress(address)).toBe(true));
 

@@ -152,10 +152,14 @@ async function attachNotebook(
     notebookDir: settings.notebookDir(),
     projectDir,
   });
-  const live = await sessions.ofNotebook(path);
-  if (live !== undefined) return sessions.get(live.id, signal);
-  const adopted = await sessions.adoptBound(path, sandbox, wait);
-  if (adopted !== undefined) return adopted;
+  const find = async (): Promise<Session | undefined> => {
+    const live = await sessions.ofNotebook(path);
+    return live === undefined
+      ? sessions.adoptBound(path, sandbox, wait)
+      : sessions.get(live.id, signal);
+  };
+  const found = await sessions.openInTurn(path, find, signal);
+  if (found !== undefined) return found;
   throw new GloveboxError('session/unknown', `No live kernel belongs to ${path}.`, {
     hint: `start_notebook(notebook_path="${requested}") starts one.`,
   });

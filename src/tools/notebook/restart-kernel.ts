@@ -26,14 +26,15 @@ export const restartKernel = defineSessionTool({
   async run(input, context) {
     const { session, sessions } = context;
     checkRestore(input);
-    const restarted = await sessions.restart(session, waitOf(input.wait_s, context));
-    const begun = await context.workspace.beginAgain(session, waitOf(input.wait_s, context));
+    const restarted = await sessions.restart(session, waitOf(input.wait_s, context), () =>
+      context.workspace.beginAgain(session, waitOf(input.wait_s, context)),
+    );
     const said = [
       restarted.isNewKernel
         ? 'The old kernel was not there any more: a new one was started for this session.'
         : 'The kernel was restarted.',
       'All variables, imports and device memory are gone; the notebook and the files are kept.',
-      ...workspaceLines([], begun),
+      ...workspaceLines([], restarted.begun),
       ...(restarted.lostRunId === undefined
         ? []
         : [`Run ${restarted.lostRunId} was in the kernel and did not finish.`]),

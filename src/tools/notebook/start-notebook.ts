@@ -51,7 +51,11 @@ export const startNotebook = defineTool({
       projectDir: context.projectDir,
     });
     const path = input.fork === true ? await copyNotebook(file, '_continued') : file;
-    const { session, headline, isFresh, libraries } = await open(path, input, context);
+    const { session, headline, isFresh, libraries } = await context.sessions.openInTurn(
+      path,
+      () => open(path, input, context),
+      context.signal,
+    );
     const ignored =
       input.restore === true && !isFresh
         ? ` Nothing was restored, because no kernel was started: ${session.record.loss === null ? 'restore_notebook' : 'restart_kernel(restore=true)'} runs the cells all the same.`

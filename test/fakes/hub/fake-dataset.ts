@@ -12,7 +12,10 @@ export interface FakeDataset {
   readonly rows: readonly Row[];
   /** Default: one config `default` with the split `train`. */
   readonly parts?: readonly (readonly [config: string, split: string])[];
-  readonly truncatedCells?: readonly string[];
+  /** What `/first-rows` gives instead of the value of these columns; `/rows` has them whole. */
+  readonly truncatedCells?: Readonly<Record<string, string>>;
+  /** A name that the Hub leads on from, and that the viewer does not know any more. */
+  readonly oldName?: string;
   readonly statistics?: readonly {
     readonly column_name: string;
     readonly column_type: string;
@@ -51,6 +54,12 @@ export function addDataset(services: FakeServices, dataset: FakeDataset): void {
       ...dataset.hub,
     },
   }));
+  const { oldName, truncatedCells = {} } = dataset;
+  if (oldName !== undefined)
+    services.hub.on('GET', new RegExp(`/api/datasets/${escaped(oldName)}`), () => ({
+      status: 307,
+      headers: { location: `/api/datasets/${id}` },
+    }));
   for (const [path, content] of Object.entries(files)) {
     const bytes = typeof content === 'string' ? Buffer.from(content) : content;
     const route = new RegExp(`/datasets/${escaped(id)}/resolve/\\w+/${escaped(path)}`);
@@ -89,10 +98,10 @@ export function addDataset(services: FakeServices, dataset: FakeDataset): void {
       partial: false,
     }),
     info: () => ({ dataset_info: { features }, partial: false }),
-    'first-rows': () => page(rows.slice(0, 100), 0),
+    'first-rows': () => page(rows.slice(0, 100), 0, truncatedCells),
     rows: ({ query }) => {
       const offset = Number(query.get('offset'));
-      return page(rows.slice(offset, offset + Number(query.get('length'))), offset);
+      return page(rows.slice(offset, offset + Number(query.get('length'))), offset, {});
     },
     statistics: () => ({
       num_examples: rows.length,
@@ -106,7 +115,11 @@ export function addDataset(services: FakeServices, dataset: FakeDataset): void {
       partial: false,
     }),
   };
-  const page = (some: readonly Row[], offset: number): unknown => ({
+  const page = (
+    some: readonly Row[],
+    offset: number,
+    cut: Readonly<Record<string, string>>,
+  ): unknown => ({
     ...first,
     features: Object.entries(features).map(([name, type], feature_idx) => ({
       feature_idx,
@@ -115,18 +128,34 @@ export function addDataset(services: FakeServices, dataset: FakeDataset): void {
     })),
     rows: some.map((row, index) => ({
       row_idx: offset + index,
-      row,
-      truncated_cells: dataset.truncatedCells ?? [],
+      row: { ...row, ...cut },
+      truncated_cells: Object.keys(cut),
     })),
-    truncated: false,
+    truncated: Object.keys(cut).length > 0,
     num_rows_total: rows.length,
   });
-  services.viewer.on('GET', /\/([a-z-]+)/, (request) => {
-    if (request.query.get('dataset') !== id) return viewerError(404, 'ResponseNotFound');
+  if (oldName !== undefined)
+    viewedIn(services).set(oldName, () => viewerError(404, 'RenamedDatasetError'));
+  viewedIn(services).set(id, (request) => {
     const answer = answers[request.match[0] ?? ''];
     if (answer === undefined) throw new Error(`the viewer has no ${request.path}`);
     return dataset.viewer ?? { json: answer(request) };
   });
+}
+
+const viewed = new WeakMap<FakeServices, Map<string, (request: FakeRequest) => FakeAnswer>>();
+
+/** What the viewer knows, by id: one viewer for all datasets of a test. */
+function viewedIn(services: FakeServices): Map<string, (request: FakeRequest) => FakeAnswer> {
+  const known = viewed.get(services);
+  if (known !== undefined) return known;
+  const made = new Map<string, (request: FakeRequest) => FakeAnswer>();
+  viewed.set(services, made);
+  services.viewer.on('GET', /\/([a-z-]+)/, (request) => {
+    const answer = made.get(request.query.get('dataset') ?? '');
+    return answer === undefined ? viewerError(404, 'ResponseNotFound') : answer(request);
+  });
+  return made;
 }
 
 /** As storage answers a request for a part. */

@@ -19,7 +19,7 @@ import path from 'node:path';
 import { MARK } from '../reaper.mjs';
 import { CGROUP_CONF, GRES_CONF, renderSlurmConf, type ConfNode } from './slurm-conf.ts';
 import { DAEMON_PATH } from './daemons.ts';
-import type { ClusterOptions } from './slurm.ts';
+import type { ClusterOptions } from './cluster.ts';
 
 export interface Layout {
   readonly name: string;

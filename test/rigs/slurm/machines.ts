@@ -4,7 +4,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { killAll, processesWith } from '../reaper.mjs';
 import { childrenOf, Daemon, until } from './daemons.ts';
 import { writeWrappers, type Layout } from './layout.ts';
-import type { ClusterOptions } from './slurm.ts';
+import type { ClusterOptions } from './cluster.ts';
 
 /** `login`, `laptop` or the name of a node. */
 export type Place = 'login' | 'laptop' | (string & {});

@@ -6,7 +6,8 @@ import path from 'node:path';
 import { onTestFinished } from 'vitest';
 import { newClient } from '../../mcp/harness.ts';
 import { createCli, type Cli } from '../cli.ts';
-import type { Cluster, Place } from './slurm.ts';
+import type { Cluster } from './cluster.ts';
+import type { Place } from './machines.ts';
 
 const dist = path.resolve(import.meta.dirname, '../../../plugin/dist');
 

@@ -1,7 +1,6 @@
 """`glovebox_models` with real weights: what a kernel of a sandbox gets."""
 
 import json
-import os
 
 import glovebox_models
 import pytest
@@ -25,6 +24,7 @@ def spec(folder, **more):
         "revision": "c0ffee",
         "path": str(folder),
         "is_hidden": False,
+        "is_marked": True,
         "preload": True,
         "task": "auto",
         "dtype": "auto",
@@ -87,6 +87,8 @@ def test_a_model_that_is_asked_for_by_its_class_and_weights_that_are_not_whole(w
     assert type(encoder).__name__ == "LlamaModel"
     with pytest.raises(FileNotFoundError, match="not complete"):
         glovebox_models.load(spec(tmp_path))
+    with pytest.raises(OSError, match="config.json"):
+        glovebox_models.load(spec(tmp_path, is_marked=False))
 
 
 def test_45_a_hidden_model_tells_no_name(weights, told):
@@ -120,24 +122,3 @@ def test_adapters_are_loaded_on_their_base_and_an_empty_one_changes_nothing(weig
     assert answer["models"][0]["adapters"] == ["<hidden>", "<hidden>"] and answer["models"][1]["adapters"] == ["default"]
     assert not any(parameter.requires_grad for model in ("model", "plain") for parameter in names[model].parameters())
     assert str(weights) not in repr(names["model"].peft_config)
-
-
-def test_l4_a_repository_of_the_hub_is_fetched_into_the_users_cache(weights, told, tmp_path, monkeypatch):
-    import huggingface_hub
-
-    snapshot = tmp_path / "snapshots/c0ffee"
-    snapshot.parent.mkdir()
-    snapshot.symlink_to(weights)
-    asked = []
-
-    def fetch(repository, revision, allow_patterns):
-        asked.append((repository, revision))
-        return str(snapshot)
-
-    monkeypatch.setattr(huggingface_hub, "snapshot_download", fetch)
-    monkeypatch.setenv("MODEL_MODEL_PATH", "")
-    wanted = {"repository": "tiny/llama", "revision": "main", "variables": ["MODEL_MODEL_PATH"]}
-    told(spec("", revision="main", is_users=True, fetch=wanted))
-    answer = glovebox_models.preload({})
-    assert asked == [("tiny/llama", "main")] and answer["models"][0]["revision"] == "c0ffee"
-    assert os.environ["MODEL_MODEL_PATH"] == str(snapshot) and glovebox_models.get_model_path("model") == str(snapshot)

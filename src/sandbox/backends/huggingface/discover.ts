@@ -1,10 +1,12 @@
 /** Finds sandboxes of a project that no record names. A label is a hint: the server in the Job has to know the token too. */
 import { isGloveboxError } from '#core/errors.ts';
 import type { SandboxHandle } from '#sandbox/backend.ts';
+import { machineIn, traceOf, type ServerMachine } from '#sandbox/rented/lease.ts';
+import { handleFromMarks, marksOfProject } from '#sandbox/rented/marks.ts';
+import { checkHealth } from '#sandbox/server-health.ts';
 import { newNonce } from '#sandbox/server-token.ts';
-import { checkHealth, endpointOf, withToken } from './endpoint.ts';
+import { endpointOf, withToken } from './endpoint.ts';
 import type { HubJob } from './hub-jobs.ts';
-import { LABEL, ownerLabel, projectLabel } from './labels.ts';
 import type { HuggingfaceContext } from './settings.ts';
 
 const HEALTH_MS = 5000;
@@ -21,11 +23,7 @@ export async function discoverJobs(
     throw error;
   });
   if (account === undefined) return [];
-  const labels = {
-    [LABEL.glovebox]: '1',
-    [LABEL.owner]: ownerLabel(account.name),
-    [LABEL.project]: projectLabel(projectDir),
-  };
+  const labels = marksOfProject(account.name, projectDir);
   const configured = settings().namespace;
   const found: SandboxHandle[] = [];
   for (const namespace of new Set([
@@ -35,24 +33,25 @@ export async function discoverJobs(
     for (const job of await hub.list(namespace, labels, signal)) {
       // What somebody else started may have been made to look like ours, so that we show it a token.
       const isMine = (job.initiator ?? account.name) === account.name;
-      const handle = handleFrom(job, namespace, projectDir);
+      const marked = { id: job.id, account: namespace, marks: job.labels };
+      const handle = handleFromMarks(marked, projectDir);
       if (job.isFinal || !isMine || handle === undefined) continue;
-      const nonce = job.labels[LABEL.nonce] ?? '';
-      if (await isOurs(handle.id, nonce, job, huggingface, signal)) found.push(handle);
+      const machine = machineIn(handle.id, traceOf(undefined, handle.data));
+      if (machine === undefined) continue;
+      if (await isOurs(machine, job, huggingface, signal)) found.push(handle);
     }
   return found;
 }
 
 async function isOurs(
-  id: string,
-  nonce: string,
+  machine: ServerMachine,
   job: HubJob,
   huggingface: HuggingfaceContext,
   signal: AbortSignal,
 ): Promise<boolean> {
   if (job.exposeUrls.length === 0) return false;
   try {
-    const endpoint = await endpointOf(id, { nonce }, job, huggingface);
+    const endpoint = await endpointOf(machine, job, huggingface);
     // Whoever takes any token is not ours, and is not shown the right one.
     const wrong = { ...endpoint, headers: withToken(endpoint, newNonce()) };
     if ((await checkHealth(wrong, HEALTH_MS, signal)) !== 'foreign') return false;
@@ -61,19 +60,4 @@ async function isOurs(
     if (isGloveboxError(error, 'http/refused')) return false;
     throw error;
   }
-}
-
-/** What labels tell of a sandbox. */
-function handleFrom(
-  { id: jobId, labels }: HubJob,
-  namespace: string,
-  projectDir: string,
-): SandboxHandle | undefined {
-  const id = labels[LABEL.id];
-  const nonce = labels[LABEL.nonce];
-  const op = labels[LABEL.op];
-  if (id === undefined || nonce === undefined || op === undefined) return undefined;
-  const deadlineMs = Number(labels[LABEL.deadline]) || 0;
-  const generation = Number(labels[LABEL.generation]) || 1;
-  return { id, projectDir, generation, data: { namespace, jobId, nonce, op, deadlineMs } };
 }

@@ -1,33 +1,13 @@
-/** How the Jupyter server in a Job is reached, through the proxy of the Hub, and whether it answers. */
+/** How the Jupyter server in a Job is reached, through the proxy of the Hub. */
 import path from 'node:path';
 import type { Endpoint } from '#core/endpoint.ts';
-import { GloveboxError, isGloveboxError } from '#core/errors.ts';
+import { GloveboxError } from '#core/errors.ts';
 import { ensurePrivateFolder, readTextIfExists, writeFileAtomic } from '#platform/files.ts';
-import { httpRequest } from '#platform/http.ts';
 import { sandboxFolder } from '#sandbox/records.ts';
-import type { SandboxHandle } from '#sandbox/backend.ts';
+import type { ServerMachine } from '#sandbox/rented/lease.ts';
 import { deriveToken } from '#sandbox/server-token.ts';
 import type { HubJob } from './hub-jobs.ts';
-import type { JobRecord } from './record.ts';
 import type { HuggingfaceContext } from './settings.ts';
-
-/** What is needed to find one that runs. */
-export interface Address {
-  readonly namespace: string;
-  readonly jobId: string;
-  readonly nonce: string;
-}
-
-/** From our own record, else from what the caller remembers. */
-export function addressOf(
-  record: JobRecord | undefined,
-  data: SandboxHandle['data'],
-): Address | undefined {
-  const { namespace, jobId, nonce } = record ?? data;
-  if (typeof namespace !== 'string' || typeof jobId !== 'string' || typeof nonce !== 'string')
-    return undefined;
-  return { namespace, jobId, nonce };
-}
 
 /** The header of our own server that carries its token: the proxy wants the usual one for itself. See `python/serve.py`. */
 const TOKEN_HEADER = 'X-Glovebox-Token';
@@ -64,8 +44,7 @@ async function serverToken(
  * @throws `server/unreachable` as long as the Hub tells no address, `http/refused` for one that is not where Jobs are.
  */
 export async function endpointOf(
-  id: string,
-  { nonce }: Pick<Address, 'nonce'>,
+  { sandboxId, nonce }: ServerMachine,
   job: HubJob,
   huggingface: HuggingfaceContext,
 ): Promise<Endpoint> {
@@ -81,7 +60,7 @@ export async function endpointOf(
     baseUrl: base.href.endsWith('/') ? base.href : `${base.href}/`,
     headers: {
       Authorization: `Bearer ${proxyToken ?? (await huggingface.hub.token())}`,
-      [TOKEN_HEADER]: await serverToken(id, nonce, huggingface),
+      [TOKEN_HEADER]: await serverToken(sandboxId, nonce, huggingface),
     },
   };
 }
@@ -111,29 +90,3 @@ function checkAddress(text: string, hubUrl: string): URL {
     `The Hub names an address of the Job that is not below hf.jobs: nothing was sent to it.`,
   );
 }
-
-export type Health = 'ours' | 'foreign' | 'silent';
-
-/** Does not count as use of the server; a redirect is not followed. @throws `cancelled`. */
-export async function checkHealth(
-  { baseUrl, headers }: Endpoint,
-  timeoutMs: number,
-  signal: AbortSignal,
-): Promise<Health> {
-  try {
-    const url = `${baseUrl}api/status?no_track_activity=1`;
-    const { status } = await httpRequest({ method: 'GET', url, headers, timeoutMs, signal });
-    if (status === 200) return 'ours';
-    return status >= 500 ? 'silent' : 'foreign';
-  } catch (error) {
-    if (isGloveboxError(error, 'cancelled')) throw error;
-    return 'silent';
-  }
-}
-
-export const ended = (id: string): GloveboxError =>
-  new GloveboxError(
-    'sandbox/ended',
-    `Sandbox ${id} has ended; variables in its kernels are lost.`,
-    { hint: 'sandbox_create starts another one; notebooks are kept in the project.' },
-  );

@@ -1,27 +1,29 @@
 /** Puts together the request for a Job: what it runs, what it sees, and the labels by which it is found again. */
 import { KERNEL_PACKAGES, SERVER_PACKAGES } from '#sandbox/kernel-packages.ts';
 import { placeOf, type ModelsPlan } from '#sandbox/models/plan.ts';
+import { marksOf, marksOfProject } from '#sandbox/rented/marks.ts';
+import type { Request } from '#sandbox/rented/rent.ts';
+import type { Attempt } from '#sandbox/rented/start.ts';
 import { commandFor, serverSpec } from '#sandbox/rented-server.ts';
 import { deriveToken } from '#sandbox/server-token.ts';
-import type { Attempt } from './attempt.ts';
 import type { HubJobRequest, HubVolume } from './hub-jobs.ts';
-import { LABEL, ownerLabel, projectLabel } from './labels.ts';
 import type { HuggingfaceOptions } from './options.ts';
 import type { Prepared } from './prepare.ts';
+import type { HuggingfaceContext } from './settings.ts';
 
 /** The server looks once a minute, and whoever ended a kernel may ask for another one. */
 const EMPTY_SERVER_S = 120;
 
-export interface Marks {
-  readonly op: string;
-  readonly nonce: string;
-  readonly deadlineMs: number;
+export interface JobAttempt {
+  readonly attempt: Attempt;
+  readonly options: HuggingfaceOptions;
+  readonly huggingface: HuggingfaceContext;
 }
 
 export async function jobRequest(
-  { options, context, huggingface, claimed }: Attempt,
+  { options, huggingface, attempt: { context, claimed } }: JobAttempt,
   { account, flavor, secrets, layout, models }: Prepared,
-  { op, nonce, deadlineMs }: Marks,
+  { op, nonce, deadlineMs }: Request,
 ): Promise<HubJobRequest> {
   const { limits = {}, hub, settings } = huggingface;
   const { pythonDir } = settings();
@@ -55,16 +57,17 @@ export async function jobRequest(
     timeoutSeconds: options.max_lifetime_seconds,
     labels: {
       ...options.labels,
-      [LABEL.glovebox]: '1',
-      [LABEL.id]: context.id,
-      [LABEL.name]: context.id,
-      [LABEL.owner]: ownerLabel(account),
-      [LABEL.project]: projectLabel(context.projectDir),
-      [LABEL.op]: op,
-      [LABEL.nonce]: nonce,
-      [LABEL.port]: String(layout.port),
-      [LABEL.deadline]: String(deadlineMs),
-      [LABEL.generation]: String(claimed.generation),
+      // Shown on the page of the Job.
+      name: context.id,
+      ...marksOfProject(account, context.projectDir),
+      ...marksOf({
+        sandboxId: context.id,
+        generation: claimed.generation,
+        op,
+        nonce,
+        port: layout.port,
+        deadlineMs,
+      }),
     },
     ...(volumes.length > 0 && { volumes }),
     expose: { ports: [layout.port] },

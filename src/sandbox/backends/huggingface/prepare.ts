@@ -57,6 +57,7 @@ export async function prepare(
     variables,
     // Nothing is hidden here, so no name is made from it.
     secret: '',
+    isMarked: false,
     signal,
   });
   checkMemory(models.loadedBytes, flavor, hardware);

@@ -55,6 +55,7 @@ async function find(
     bindIp: '127.0.0.1',
     idleMs: 0,
     passEnvironment: [],
+    hubUrl: 'http://127.0.0.1:1',
   };
   const found = await findKernelPython(options, settings, project, new AbortController().signal);
   return found.kind === 'managed' ? 'managed' : found.python.executable;

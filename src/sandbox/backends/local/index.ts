@@ -10,7 +10,7 @@ import { sandboxesFolder } from '#sandbox/records.ts';
 import { endpointOf } from './endpoint.ts';
 import { localOffers } from './offers.ts';
 import { logTail } from './server-log.ts';
-import { serverFiles, ServerStore } from './server-record.ts';
+import { serverFiles, serverStore, type ServerStore } from './server-record.ts';
 import { serverState } from './server-state.ts';
 import { localOptions, type LocalContext } from './settings.ts';
 import { startServer } from './start-server.ts';
@@ -18,7 +18,7 @@ import { stopServer } from './stop-server.ts';
 
 /** Does no I/O: settings are read when something is asked. */
 export function createLocalBackend(local: LocalContext): Backend {
-  const store = (id: string): ServerStore => new ServerStore(local.settings().dir, id, local.clock);
+  const store = (id: string): ServerStore => serverStore(local.settings().dir, id, local.clock);
   return defineBackend({
     id: 'local',
     summary: 'This machine, as your own user: free, at once, without isolation',

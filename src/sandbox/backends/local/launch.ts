@@ -1,7 +1,6 @@
 /** Starts the Jupyter server's process and waits until it answers with our token. */
 import { randomBytes } from 'node:crypto';
 import path from 'node:path';
-import { GloveboxError } from '#core/errors.ts';
 import { sleep } from '#platform/clock.ts';
 import { childEnvironment } from '#platform/environment.ts';
 import { removeIfExists, writeFileAtomic } from '#platform/files.ts';
@@ -53,7 +52,10 @@ export async function launchServer(launch: Launch): Promise<ServerRecord> {
     const outcome = await untilAnswering(launch, server);
     if (outcome === 'ready') {
       const { clock } = launch.local;
-      const record = await change(launch, (current) => ({ ...current, readyMs: clock.now() }));
+      const record = await launch.store.changeAs(launch.claim, (current) => ({
+        ...current,
+        readyMs: clock.now(),
+      }));
       // The token is in a file of its own; the hand-over is done.
       await removeIfExists(files.config);
       return record;
@@ -74,7 +76,7 @@ async function prepare(launch: Launch): Promise<number> {
   const token = randomBytes(24).toString('hex');
   await writeFileAtomic(files.token, token);
   await writeServerConfig({ files, settings, token, port, rootDir, idleMs, transport });
-  await change(launch, (current) => {
+  await launch.store.changeAs(launch.claim, (current) => {
     const { server: _server, ...rest } = current;
     return { ...rest, phase: 'launching', port, bindIp, runtimeDir };
   });
@@ -104,7 +106,11 @@ async function startProcess(launch: Launch, port: number): Promise<DetachedProce
   local.log.debug(`Starting a Jupyter server on port ${port}, log ${files.log}.`);
   const server = await spawnDetached(argv, { cwd: rootDir, env, logFile: files.log });
   try {
-    await change(launch, (current) => ({ ...current, phase: 'running', server: server.identity }));
+    await launch.store.changeAs(launch.claim, (current) => ({
+      ...current,
+      phase: 'running',
+      server: server.identity,
+    }));
   } catch (error) {
     await stopProcess(server.identity, { graceMs: STOP_GRACE_MS, clock: local.clock });
     throw error;
@@ -134,17 +140,6 @@ async function untilAnswering(launch: Launch, { exited }: DetachedProcess): Prom
     if (health === 'ours') return 'ready';
   }
   return `did not answer within ${READY_LIMIT_MS / 1000} s`;
-}
-
-/** @throws `cancelled` when somebody stopped the sandbox, or started it anew, meanwhile. */
-async function change(
-  launch: Launch,
-  how: (current: ServerRecord) => ServerRecord,
-): Promise<ServerRecord> {
-  return launch.store.update((current) => {
-    if (current.claim === launch.claim) return how(current);
-    throw new GloveboxError('cancelled', 'The sandbox was stopped while it was starting.');
-  });
 }
 
 function hintFor(tail: readonly string[], { serverPython, settings }: Launch): string {

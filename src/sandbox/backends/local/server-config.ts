@@ -5,7 +5,7 @@ import { ensurePrivateFolder, writeFileAtomic } from '#platform/files.ts';
 import { jupyterConfig, LAB_PAGE_CONFIG } from '#sandbox/jupyter-config.ts';
 import { readKernelFiles } from '#sandbox/kernel-files.ts';
 import type { KernelPython } from './find-python.ts';
-import type { LocalModels } from './models.ts';
+import type { ModelsPlan } from '#sandbox/models/plan.ts';
 import { versionText } from './probe-python.ts';
 import type { ServerFiles } from './server-record.ts';
 import type { LocalSettings } from './settings.ts';
@@ -49,7 +49,7 @@ export interface Kernels {
   readonly kernel: KernelPython;
   readonly serverPython: string;
   readonly projectDir: string;
-  readonly models: LocalModels;
+  readonly models: ModelsPlan;
 }
 
 /** Offers the chosen Python as the default kernel, and the kernels that the user installed for other languages. */
@@ -74,7 +74,7 @@ export async function writeKernels(
   await ensurePrivateFolder(libraries);
   await writeLibrary(path.join(kernels, KERNEL_NAME), settings);
   const modelsFile = path.join(kernels, KERNEL_NAME, 'models.json');
-  await writeFileAtomic(modelsFile, JSON.stringify(models.specs));
+  await writeFileAtomic(modelsFile, JSON.stringify(models.kernel));
   const spec = {
     argv: [interpreter, launcher, '-f', '{connection_file}'],
     display_name: displayName(kernel, projectDir),
@@ -82,8 +82,8 @@ export async function writeKernels(
     metadata: { debugger: true },
     env: {
       ...kernelEnvironment(settings, kernel, interpreter, libraries),
-      ...models.variables,
-      ...(models.specs.length > 0 && { GLOVEBOX_MODELS: modelsFile }),
+      ...models.paths,
+      ...(models.kernel.length > 0 && { GLOVEBOX_MODELS: modelsFile }),
     },
   };
   await writeFileAtomic(

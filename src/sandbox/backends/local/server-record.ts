@@ -2,24 +2,9 @@
 import path from 'node:path';
 import * as z from 'zod';
 import type { Clock } from '#platform/clock.ts';
-import { RecordStore } from '#platform/records.ts';
+import { OwnRecord } from '#sandbox/own-record.ts';
+import { recordedEnd, recordedProcess } from '#sandbox/recorded.ts';
 import { sandboxFolder } from '#sandbox/records.ts';
-
-const identity = z.object({
-  host: z.string(),
-  bootId: z.string(),
-  pid: z.number(),
-  startTime: z.string(),
-  uid: z.number(),
-});
-
-const end = z.object({
-  cause: z.enum(['stopped', 'start-failed', 'idle', 'out-of-memory', 'cancelled', 'unknown']),
-  message: z.string(),
-  atMs: z.number(),
-  logTail: z.array(z.string()),
-});
-export type ServerEnd = z.output<typeof end>;
 
 const serverRecord = z.object({
   projectDir: z.string(),
@@ -34,17 +19,17 @@ const serverRecord = z.object({
   generation: z.number(),
   /** New with each start; whoever finds another one here has lost the right to go on. */
   claim: z.string(),
-  starter: identity,
+  starter: recordedProcess,
   startedMs: z.number(),
   rootDir: z.string(),
   bindIp: z.string().exactOptional(),
   port: z.number().exactOptional(),
   /** Short-lived files of the server and its kernels. */
   runtimeDir: z.string().exactOptional(),
-  server: identity.exactOptional(),
+  server: recordedProcess.exactOptional(),
   readyMs: z.number().exactOptional(),
   stoppingMs: z.number().exactOptional(),
-  end: end.exactOptional(),
+  end: recordedEnd.exactOptional(),
 });
 export type ServerRecord = Readonly<z.output<typeof serverRecord>>;
 
@@ -71,30 +56,8 @@ export function serverFiles(dir: string, id: string): ServerFiles {
   };
 }
 
-const SERVER = 'server';
-
 /** The one record of one local sandbox's server. */
-export class ServerStore {
-  readonly #records: RecordStore<ServerRecord>;
+export type ServerStore = OwnRecord<ServerRecord>;
 
-  constructor(dir: string, id: string, clock: Clock) {
-    this.#records = new RecordStore({
-      folder: sandboxFolder(dir, id),
-      name: SERVER,
-      parse: (raw) => serverRecord.parse(raw),
-      clock,
-    });
-  }
-
-  read(): Promise<ServerRecord | undefined> {
-    return this.#records.read(SERVER);
-  }
-
-  create(record: ServerRecord): Promise<ServerRecord> {
-    return this.#records.create(SERVER, record);
-  }
-
-  update(change: (current: ServerRecord) => ServerRecord): Promise<ServerRecord> {
-    return this.#records.update(SERVER, change);
-  }
-}
+export const serverStore = (dir: string, id: string, clock: Clock): ServerStore =>
+  new OwnRecord({ dir, id, clock, name: 'server', parse: (raw) => serverRecord.parse(raw) });

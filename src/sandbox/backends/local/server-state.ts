@@ -13,7 +13,8 @@ import { checkHealth } from '#sandbox/server-health.ts';
 import { findServerProcess } from './find-server.ts';
 import { endpointOf } from './endpoint.ts';
 import { endFromLog, logTail } from './server-log.ts';
-import { serverFiles, ServerStore, type ServerEnd, type ServerRecord } from './server-record.ts';
+import type { RecordedEnd } from '#sandbox/recorded.ts';
+import { serverFiles, serverStore, type ServerRecord, type ServerStore } from './server-record.ts';
 import type { LocalContext } from './settings.ts';
 
 export const LOG_LINES = 40;
@@ -31,7 +32,7 @@ export async function serverState(
   throwIfAborted(signal);
   try {
     const { dir } = local.settings();
-    const store = new ServerStore(dir, handle.id, local.clock);
+    const store = serverStore(dir, handle.id, local.clock);
     const record = await store.read();
     if (record === undefined) return stateWithoutRecord(handle, dir);
     return await new Examination(handle.id, record, store, local, signal).status();
@@ -153,14 +154,14 @@ class Examination {
   }
 
   /** Final, so it is kept: a log or a process table may say less tomorrow. */
-  async #end(cause: ServerEnd['cause'], message: string): Promise<SandboxStatus> {
+  async #end(cause: RecordedEnd['cause'], message: string): Promise<SandboxStatus> {
     const tail = await logTail(this.#files().log, LOG_LINES);
     const end = { cause, message, atMs: this.#local.clock.now(), logTail: tail };
     await this.#change((current) => ({ ...current, phase: 'ended', end }));
     return this.#ended(end);
   }
 
-  #ended(end: ServerEnd | undefined): SandboxStatus {
+  #ended(end: RecordedEnd | undefined): SandboxStatus {
     const known = end ?? { cause: 'unknown' as const, message: 'It has ended.', logTail: [] };
     return { ...this.#base(), state: 'ended', end: known };
   }

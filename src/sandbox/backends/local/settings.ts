@@ -3,7 +3,7 @@ import * as z from 'zod';
 import type { Clock } from '#platform/clock.ts';
 import type { Environment } from '#platform/environment.ts';
 import type { Log } from '#platform/log.ts';
-import { localModel } from './models.ts';
+import { ownModelOption } from '#sandbox/models/options.ts';
 
 /** Read anew at each use, so that a bad value hurts only who needs it. */
 export interface LocalSettings {
@@ -31,6 +31,11 @@ export interface LocalSettings {
   readonly passEnvironment: readonly string[];
   /** Root of the server. Default: the project. */
   readonly serverRootDir?: string | undefined;
+  /** Folder of weights, for all sandboxes. Default: `models` in `dir`. */
+  readonly modelsDir?: string | undefined;
+  /** The Hugging Face Hub, without a slash at the end. */
+  readonly hubUrl: string;
+  readonly hubToken?: string | undefined;
 }
 
 export interface LocalContext {
@@ -62,11 +67,11 @@ export const localOptions = z.strictObject({
       'Hours without contact, with all kernels idle, after which the server ends itself; 0 is never. Default: GLOVEBOX_LOCAL_IDLE_H.',
     ),
   models: z
-    .array(localModel)
+    .array(ownModelOption)
     .max(16)
     .optional()
     .describe(
-      'Models that are loaded into new kernels, e.g. [{"id":"./models/mine"}]; the kernel needs torch and transformers.',
+      'Models that are loaded into new kernels, e.g. [{"id":"./models/mine"}]; weights of the Hub are fetched once. The kernel needs torch and transformers.',
     ),
   kernel_transport: z
     .enum(['ipc', 'tcp'])

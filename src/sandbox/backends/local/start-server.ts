@@ -14,13 +14,13 @@ import {
   findEnvironmentWith,
   SERVER_REQUIREMENTS,
 } from './managed-environment.ts';
-import { planLocalModels } from './models.ts';
+import { fetchLocalWeights, planLocalModels } from './models.ts';
 import { hasModule } from './probe-python.ts';
 import { removeShortLivedFiles } from './remove-files.ts';
 import { runtimeDirFor } from './runtime-dir.ts';
 import { writeKernels } from './server-config.ts';
 import { logTail } from './server-log.ts';
-import { serverFiles, ServerStore, type ServerRecord } from './server-record.ts';
+import { serverFiles, serverStore, type ServerRecord, type ServerStore } from './server-record.ts';
 import { LOG_LINES, serverState } from './server-state.ts';
 import type { LocalContext, LocalOptions, LocalSettings } from './settings.ts';
 
@@ -38,18 +38,20 @@ export async function startServer(
   const settings = local.settings();
   refusePublicAddress(settings.bindIp);
   const rootDir = await realFolder(settings.serverRootDir ?? projectDir);
-  const store = new ServerStore(settings.dir, id, local.clock);
+  const store = serverStore(settings.dir, id, local.clock);
   for (;;) {
     const alive = await followLiving(store, context, local);
     if (alive !== undefined) {
       await context.remember({ rootDir: (await store.read())?.rootDir ?? rootDir });
       return alive;
     }
-    const claim = newUuid();
-    const claimed = await claimStart(store, {
-      claim,
+    const claimed = await store.claim({
       projectDir,
       rootDir,
+      phase: 'preparing',
+      generation: 1,
+      claim: newUuid(),
+      starter: currentIdentity(),
       startedMs: local.clock.now(),
     });
     if (claimed === undefined) continue;
@@ -97,25 +99,6 @@ async function followLiving(
   }
 }
 
-/** Writes the record of a new start, unless somebody else was faster. */
-async function claimStart(
-  store: ServerStore,
-  start: Pick<ServerRecord, 'claim' | 'projectDir' | 'rootDir' | 'startedMs'>,
-): Promise<ServerRecord | undefined> {
-  const fresh = { ...start, phase: 'preparing' as const, starter: currentIdentity() };
-  try {
-    if ((await store.read()) === undefined) return await store.create({ ...fresh, generation: 1 });
-    const next = await store.update((current) =>
-      current.phase === 'ended' ? { ...fresh, generation: current.generation + 1 } : current,
-    );
-    return next.claim === start.claim ? next : undefined;
-  } catch (error) {
-    if (isGloveboxError(error, 'record/exists') || isGloveboxError(error, 'record/missing'))
-      return undefined;
-    throw error;
-  }
-}
-
 async function bringUp(
   options: LocalOptions,
   context: StartContext,
@@ -125,11 +108,10 @@ async function bringUp(
   const { id, projectDir, signal } = context;
   const files = serverFiles(settings.dir, id);
   const kernel = await findKernelPython(options, settings, projectDir, signal);
-  const models = await planLocalModels(options.models ?? [], {
-    projectDir,
-    homeDir: settings.environment['HOME'] ?? '',
-  });
+  const models = await planLocalModels(options.models ?? [], settings, { projectDir, signal });
   const serverPython = await findServerPython(kernel, options, settings, local, context);
+  const { report } = context;
+  await fetchLocalWeights(models, settings, { python: serverPython, signal, report });
   await writeKernels(files, settings, { kernel, serverPython, projectDir, models });
   context.report({ message: 'starting the Jupyter server' });
   const launched = await launchServer({

@@ -9,7 +9,13 @@ import { stopProcess, waitUntilGone } from '#platform/process.ts';
 import { findServerProcess } from './find-server.ts';
 import { removeShortLivedFiles } from './remove-files.ts';
 import { logTail } from './server-log.ts';
-import { serverFiles, ServerStore, type ServerFiles, type ServerRecord } from './server-record.ts';
+import {
+  serverFiles,
+  serverStore,
+  type ServerFiles,
+  type ServerRecord,
+  type ServerStore,
+} from './server-record.ts';
 import { LOG_LINES } from './server-state.ts';
 import type { LocalContext } from './settings.ts';
 
@@ -28,7 +34,7 @@ export async function stopServer(
   const { dir } = local.settings();
   const { clock } = local;
   const files = serverFiles(dir, id);
-  const store = new ServerStore(dir, id, clock);
+  const store = serverStore(dir, id, clock);
   const before = await store.read().catch((error: unknown) => {
     if (isGloveboxError(error, 'record/damaged')) return undefined;
     throw error;

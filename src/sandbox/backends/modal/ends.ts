@@ -1,20 +1,11 @@
 /** Says why a sandbox ended, from the exit code that Modal tells. Pure. */
-import type { ModalEnd } from './record.ts';
+import type { EndFacts, EndReason } from '#sandbox/rented/provider.ts';
 
 /** The SDK's own codes for an end by the service. */
 const TIME_LIMIT = 124;
 const TERMINATED = 137;
 
-export interface EndFacts {
-  readonly wasStopped: boolean;
-  readonly wasReady: boolean;
-  readonly deadlineMs?: number | undefined;
-}
-
-export function endOf(
-  code: number | 'unknown-id',
-  { wasStopped, wasReady }: EndFacts,
-): Pick<ModalEnd, 'cause' | 'message'> {
+export function endOf(code: number | 'unknown-id', { wasStopped, wasReady }: EndFacts): EndReason {
   if (wasStopped) return { cause: 'stopped', message: 'It was stopped on request.' };
   if (code === 'unknown-id')
     return { cause: 'unknown', message: 'Modal does not know it any more.' };
@@ -39,3 +30,7 @@ export function endOf(
     };
   return { cause: 'failed', message: `Its main process ended with exit code ${code}.` };
 }
+
+/** The same in few words, after the name of a machine. */
+export const howOf = (code: number | 'unknown-id'): string =>
+  code === 'unknown-id' ? 'was forgotten by Modal' : `ended with exit code ${code}`;

@@ -1,26 +1,23 @@
 /** The back end `modal`: sandboxes with and without GPUs, rented by the second. */
 import { throwIfAborted } from '#core/abort.ts';
 import { GloveboxError, isGloveboxError } from '#core/errors.ts';
-import { defineBackend, type Backend, type SandboxHandle } from '#sandbox/backend.ts';
+import { defineBackend, type Backend } from '#sandbox/backend.ts';
+import { rentedLife } from '#sandbox/rented/life.ts';
+import { handleFromMarks, marksOfProject } from '#sandbox/rented/marks.ts';
 import { Connection } from './connection.ts';
-import { addressOf, ended, endpointAt } from './endpoint.ts';
-import { readLog } from './log.ts';
 import { modalOffers } from './offers.ts';
 import { modalOptions } from './options.ts';
 import { quoteModal } from './prepare.ts';
 import { modalResources } from './resources.ts';
-import type { Listed } from './sdk.ts';
 import type { ModalContext } from './settings.ts';
 import { layoutFor, startModal } from './start.ts';
 import { snapshotModal } from './snapshot.ts';
-import { modalState } from './state.ts';
-import { stopModal } from './stop.ts';
-import { ownerTag, projectTag, TAG } from './tags.ts';
 
 /** Does no I/O, and does not load the SDK: that happens when Modal is first asked. */
 export function createModalBackend(modal: ModalContext): Backend {
   const connection = new Connection(modal);
   return defineBackend({
+    ...rentedLife(connection.provider),
     id: 'modal',
     summary: 'Modal: machines with and without GPUs, rented by the second',
     needs: {},
@@ -40,30 +37,6 @@ export function createModalBackend(modal: ModalContext): Backend {
 
     start: (options, context) => startModal(options, context, connection),
 
-    state: (handle, signal) => modalState(handle, connection, signal),
-
-    async endpoint(handle, signal) {
-      throwIfAborted(signal);
-      const record = await connection.store(handle.id).read();
-      if (record?.phase === 'ended') throw ended(handle.id);
-      const address = addressOf(record, handle.data);
-      if (address !== undefined) return endpointAt(address, connection, signal);
-      if (record === undefined) throw ended(handle.id);
-      throw new GloveboxError('sandbox/pending', `Sandbox ${handle.id} is still starting.`, {
-        hint: `sandbox_wait(sandbox_id="${handle.id}") waits for it.`,
-      });
-    },
-
-    async logs(handle, lines, signal) {
-      throwIfAborted(signal);
-      const record = await connection.store(handle.id).read();
-      const address = addressOf(record, handle.data);
-      if (address === undefined) return record?.end?.logTail ?? [];
-      return readLog(address.modalId, lines, connection, signal);
-    },
-
-    stop: (handle, signal) => stopModal(handle, connection, signal),
-
     async resources(handle, signal) {
       if (handle !== undefined) return modalResources(handle, connection, signal);
       throw new GloveboxError('backend/unavailable', 'Resources are those of one sandbox.', {
@@ -81,25 +54,10 @@ export function createModalBackend(modal: ModalContext): Backend {
         throw error;
       });
       if (sdk === undefined) return [];
-      const tags = {
-        [TAG.glovebox]: '1',
-        [TAG.owner]: ownerTag(sdk.identity),
-        [TAG.project]: projectTag(projectDir),
-      };
-      const listed = await sdk.list(tags, signal);
-      return listed.flatMap((sandbox) => handleFrom(sandbox, projectDir) ?? []);
+      const listed = await sdk.list(marksOfProject(sdk.identity, projectDir), signal);
+      return listed.flatMap(
+        ({ id, tags: marks }) => handleFromMarks({ id, marks }, projectDir) ?? [],
+      );
     },
   });
-}
-
-/** What tags tell of a sandbox that no record names. */
-function handleFrom({ id: modalId, tags }: Listed, projectDir: string): SandboxHandle | undefined {
-  const id = tags[TAG.id];
-  const nonce = tags[TAG.nonce];
-  const op = tags[TAG.op];
-  const port = Number(tags[TAG.port]);
-  if (id === undefined || nonce === undefined || op === undefined || !(port > 0)) return undefined;
-  const deadlineMs = Number(tags[TAG.deadline]) || 0;
-  const generation = Number(tags[TAG.generation]) || 1;
-  return { id, projectDir, generation, data: { modalId, nonce, op, port, deadlineMs } };
 }

@@ -1,16 +1,17 @@
 /** Puts together the request for a machine: what it runs, what it sees, and the tags by which it is found again. */
 import { commandFor, serverSpec } from '#sandbox/rented-server.ts';
-import type { Attempt } from './attempt.ts';
-import type { Request } from './create.ts';
-import { tokenOf } from './endpoint.ts';
+import { marksOf, marksOfProject } from '#sandbox/rented/marks.ts';
+import type { Request } from '#sandbox/rented/rent.ts';
+import type { ModalAttempt } from './attempt.ts';
 import type { PinnedRepository } from './image.ts';
 import { DEFAULT_CORES, DEFAULT_MEMORY_MIB } from './hardware.ts';
 import { placeOf, type ModelsPlan } from '#sandbox/models/plan.ts';
 import type { ModalOptions } from './options.ts';
+import { tokenOf } from './provider.ts';
 import { repositoryPaths } from './repositories.ts';
-import type { ModalSdk, SandboxSpec, VolumeMount } from './sdk.ts';
+import type { SandboxSpec, VolumeMount } from './sdk-specs.ts';
+import type { ModalSdk } from './sdk.ts';
 import type { SortedSecrets } from './secrets.ts';
-import { ownerTag, projectTag, TAG } from './tags.ts';
 
 /** One for all sandboxes of an account: what their cells download is kept. */
 const CACHE_VOLUME = 'gbx-hub-cache';
@@ -25,12 +26,12 @@ export interface Machine {
 }
 
 export async function machineSpec(
-  attempt: Attempt,
+  { attempt, options, connection, layout }: ModalAttempt,
   sdk: ModalSdk,
   { op, nonce, deadlineMs }: Request,
   { gpu, secrets, repositories, models }: Machine,
 ): Promise<SandboxSpec> {
-  const { options, context, connection, claimed, layout } = attempt;
+  const { context, claimed } = attempt;
   const { limits = {} } = connection.modal;
   const cachePaths: Record<string, string> = options.cache_volume ? { HF_HOME: layout.cache } : {};
   const spec = serverSpec({
@@ -49,15 +50,15 @@ export async function machineSpec(
     command: await commandFor('sandbox_entry.py', { pythonDir, state: layout.state }),
     tags: {
       ...options.tags,
-      [TAG.glovebox]: '1',
-      [TAG.id]: context.id,
-      [TAG.owner]: ownerTag(sdk.identity),
-      [TAG.project]: projectTag(context.projectDir),
-      [TAG.op]: op,
-      [TAG.nonce]: nonce,
-      [TAG.port]: String(layout.port),
-      [TAG.deadline]: String(deadlineMs),
-      [TAG.generation]: String(claimed.generation),
+      ...marksOfProject(sdk.identity, context.projectDir),
+      ...marksOf({
+        sandboxId: context.id,
+        generation: claimed.generation,
+        op,
+        nonce,
+        port: layout.port,
+        deadlineMs,
+      }),
     },
     timeoutMs: options.max_lifetime_seconds * 1000,
     gpu: gpu === undefined || options.gpu_count === 1 ? gpu : `${gpu}:${options.gpu_count}`,

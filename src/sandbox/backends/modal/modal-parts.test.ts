@@ -18,7 +18,7 @@ import { checkMemory } from './models/memory.ts';
 import { gpuNames, modalOptions, type ModalOptions } from './options.ts';
 import { modalOffers } from './offers.ts';
 import { findRef, repositoryPaths } from './repositories.ts';
-import { SDK_VERSION } from './sdk.ts';
+import { SDK_VERSION } from './sdk-client.ts';
 import { packTar } from './tar.ts';
 
 const options = (raw: object = {}): ModalOptions => parseBackendOptions('modal', modalOptions, raw);
@@ -121,10 +121,8 @@ describe('options', () => {
   it('L1: every option is read by some file of the back end', () => {
     const folder = import.meta.dirname;
     const files = [
-      'bring-up',
       'prepare',
       'machine-spec',
-      'create',
       'start',
       'cost',
       'image',

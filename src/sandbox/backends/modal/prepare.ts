@@ -53,6 +53,7 @@ export async function prepare(
     projectDir,
     variables,
     secret: await secretOf(sdk.tokenSecret, dir),
+    isMarked: true,
     signal,
   });
   for (const gpu of gpus) checkMemory(models.loadedBytes, options, gpu);

@@ -1,11 +1,10 @@
 /** What a Modal sandbox has and uses, asked by a command beside its kernels. */
 import * as z from 'zod';
-import { throwIfAborted } from '#core/abort.ts';
 import { GloveboxError } from '#core/errors.ts';
 import { parseNvidia } from '#platform/host-resources.ts';
 import type { Resources, SandboxHandle } from '#sandbox/backend.ts';
+import { ended, runningMachine } from '#sandbox/rented/life.ts';
 import type { Connection } from './connection.ts';
-import { addressOf, ended } from './endpoint.ts';
 
 const LIMIT_MS = 20_000;
 
@@ -60,18 +59,16 @@ const answer = z.object({
 
 /** @throws `sandbox/ended`, `sandbox/pending`, `remote/failed`. */
 export async function modalResources(
-  { id, data }: SandboxHandle,
+  handle: SandboxHandle,
   connection: Connection,
   signal: AbortSignal,
 ): Promise<Resources> {
-  throwIfAborted(signal);
-  const record = await connection.store(id).read();
-  const address = addressOf(record, data);
-  if (record?.phase === 'ended' || address === undefined) throw ended(id);
+  const { id } = handle;
+  const machine = await runningMachine(handle, connection.provider, signal);
   const sdk = await connection.sdk();
-  if ((await sdk.poll(address.modalId, signal)) !== 'running') throw ended(id);
+  if ((await sdk.poll(machine.id, signal)) !== 'running') throw ended(id);
   const argv = ['python3', '-I', '-c', READ, '.'];
-  const { code, stdout, stderr } = await sdk.exec(address.modalId, argv, {
+  const { code, stdout, stderr } = await sdk.exec(machine.id, argv, {
     timeoutMs: LIMIT_MS,
     signal,
   });

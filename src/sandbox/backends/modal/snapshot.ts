@@ -1,31 +1,24 @@
 /** Keeps the file system of a running sandbox as an image at Modal. */
-import { throwIfAborted } from '#core/abort.ts';
-import { GloveboxError } from '#core/errors.ts';
 import type { SandboxHandle, Snapshot } from '#sandbox/backend.ts';
 import type { Connection } from './connection.ts';
-import { addressOf, ended } from './endpoint.ts';
+import { leaseOf } from '#sandbox/rented/lease.ts';
+import { ended, pending, runningMachine } from '#sandbox/rented/life.ts';
 
 /** The SDK's own limit is 55 s, which is little for a large one. */
 const LIMIT_MS = 300_000;
 
 export async function snapshotModal(
-  { id, data }: SandboxHandle,
+  handle: SandboxHandle,
   ttlMs: number | null,
   connection: Connection,
   signal: AbortSignal,
 ): Promise<Snapshot> {
-  throwIfAborted(signal);
-  const record = await connection.store(id).read();
-  const address = addressOf(record, data);
-  if (record?.phase === 'ended' || (record === undefined && address === undefined)) throw ended(id);
-  if (address === undefined || (record !== undefined && record.readyMs === undefined)) {
-    throw new GloveboxError('sandbox/pending', `Sandbox ${id} is still starting.`, {
-      hint: `sandbox_wait(sandbox_id="${id}") waits for it.`,
-    });
-  }
+  const machine = await runningMachine(handle, connection.provider, signal);
+  const lease = await leaseOf(connection.provider, handle.id).read();
+  if (lease !== undefined && lease.readyMs === undefined) throw pending(handle.id);
   const sdk = await connection.sdk();
-  if ((await sdk.poll(address.modalId, signal)) !== 'running') throw ended(id);
-  const snapshotId = await sdk.snapshot(address.modalId, { ttlMs, timeoutMs: LIMIT_MS, signal });
+  if ((await sdk.poll(machine.id, signal)) !== 'running') throw ended(handle.id);
+  const snapshotId = await sdk.snapshot(machine.id, { ttlMs, timeoutMs: LIMIT_MS, signal });
   return {
     snapshotId,
     ...(ttlMs !== null && { expiresMs: connection.clock.now() + ttlMs }),

@@ -1,12 +1,13 @@
 /** Gathers what is known about the end of a job: exit file, scheduler, accounting, log, in the order of trust. */
 import { isGloveboxError } from '#core/errors.ts';
 import type { Host } from '#platform/host.ts';
+import type { RecordedEnd } from '#sandbox/recorded.ts';
 import { findCause } from './causes.ts';
 import { LOG_LINES, logFileOf, readJobLog } from './job-log.ts';
 import { parseSacct, SACCT_FORMAT } from './parse-sacct.ts';
 import { parseJobDetails, type JobDetails } from './parse-scontrol.ts';
 import type { QueueRow } from './parse-squeue.ts';
-import type { Job, JobEnd, JobRecord } from './record.ts';
+import type { Job, JobRecord } from './record.ts';
 import { schedulerCommand } from './scheduler-command.ts';
 import type { SlurmContext } from './settings.ts';
 
@@ -18,7 +19,7 @@ export async function findEnd(
   job: Job,
   row: QueueRow | undefined,
   signal: AbortSignal,
-): Promise<JobEnd> {
+): Promise<RecordedEnd> {
   const host = await context.host();
   const [details, exit, logTail] = await Promise.all([
     jobDetails(host, job, signal),

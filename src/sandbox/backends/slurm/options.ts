@@ -1,5 +1,6 @@
 /** What a caller may ask of one SLURM sandbox; everything is optional and falls back to the settings. */
 import * as z from 'zod';
+import { ownModelOption } from '#sandbox/models/options.ts';
 import {
   constraintValue,
   extraArgument,
@@ -22,6 +23,13 @@ const time = z
   .optional();
 
 export const slurmOptions = z.strictObject({
+  models: z
+    .array(ownModelOption)
+    .max(16)
+    .optional()
+    .describe(
+      'Models that are loaded into new kernels, e.g. [{"id":"google/gemma-2-9b-it"}]; weights are fetched once, into GLOVEBOX_SLURM_MODELS_DIR. The kernel needs torch and transformers.',
+    ),
   partition: partitionValue
     .optional()
     .describe(

@@ -1,7 +1,7 @@
 /** What the steps of a SLURM sandbox's life share within one back end. */
 import type { Host } from '#platform/host.ts';
 import { QueueWatch } from './queue-watch.ts';
-import { JobStore } from './record.ts';
+import { jobStore, type JobStore } from './record.ts';
 import type { SlurmContext } from './settings.ts';
 import { SurveyCache } from './survey.ts';
 import { Tunnels } from './tunnels.ts';
@@ -21,7 +21,7 @@ export function createParts(context: SlurmContext): SlurmParts {
     queue: new QueueWatch({ host, clock, pollMinMs: () => context.settings().pollMinMs }),
     tunnels: new Tunnels(context),
     survey: new SurveyCache(host, clock),
-    store: (id) => new JobStore(context.settings().dir, id, clock),
+    store: (id) => jobStore(context.settings().dir, id, clock),
   };
 }
 

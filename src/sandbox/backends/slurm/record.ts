@@ -2,36 +2,11 @@
 import path from 'node:path';
 import * as z from 'zod';
 import type { Clock } from '#platform/clock.ts';
-import { RecordStore } from '#platform/records.ts';
+import { OwnRecord } from '#sandbox/own-record.ts';
+import { recordedEnd, recordedProcess } from '#sandbox/recorded.ts';
 import { sandboxFolder } from '#sandbox/records.ts';
 import { TUNNEL_MODES } from './settings.ts';
 import { PHASES } from './state-table.ts';
-
-const identity = z.object({
-  host: z.string(),
-  bootId: z.string(),
-  pid: z.number(),
-  startTime: z.string(),
-  uid: z.number(),
-});
-
-const end = z.object({
-  cause: z.enum([
-    'stopped',
-    'start-failed',
-    'time-limit',
-    'out-of-memory',
-    'node-failure',
-    'preempted',
-    'cancelled',
-    'failed',
-    'unknown',
-  ]),
-  message: z.string(),
-  atMs: z.number(),
-  logTail: z.array(z.string()),
-});
-export type JobEnd = z.output<typeof end>;
 
 const address = z.union([
   z.object({ socket: z.string() }),
@@ -60,7 +35,7 @@ const jobRecord = z.object({
   /** New with each start; whoever finds another one here has lost the right to go on. */
   claim: z.string(),
   /** Who submits, or submitted. */
-  starter: identity,
+  starter: recordedProcess,
   startedMs: z.number(),
   /** In the job's comment and in the names of its folders: tells our job from any other. */
   nonce: z.string(),
@@ -107,14 +82,14 @@ const jobRecord = z.object({
   startUsedMs: z.number().exactOptional(),
   server: server.exactOptional(),
   /** A loopback listener of a living process of this user on this machine, whoever that is. */
-  relay: z.object({ port: z.number(), owner: identity }).exactOptional(),
+  relay: z.object({ port: z.number(), owner: recordedProcess }).exactOptional(),
   readyMs: z.number().exactOptional(),
   /** Health checks that failed one after another. */
   failing: z.object({ sinceMs: z.number(), count: z.number() }).exactOptional(),
   /** A server of an earlier generation was ready. */
   served: z.boolean().exactOptional(),
   stoppingMs: z.number().exactOptional(),
-  end: end.exactOptional(),
+  end: recordedEnd.exactOptional(),
 });
 export type JobRecord = Readonly<z.output<typeof jobRecord>>;
 export type Job = NonNullable<JobRecord['job']>;
@@ -123,30 +98,8 @@ export type Job = NonNullable<JobRecord['job']>;
 export const tokenFile = (dir: string, id: string): string =>
   path.join(sandboxFolder(dir, id), 'token');
 
-const NAME = 'job';
-
 /** The one record of one SLURM sandbox. */
-export class JobStore {
-  readonly #records: RecordStore<JobRecord>;
+export type JobStore = OwnRecord<JobRecord>;
 
-  constructor(dir: string, id: string, clock: Clock) {
-    this.#records = new RecordStore({
-      folder: sandboxFolder(dir, id),
-      name: NAME,
-      parse: (raw) => jobRecord.parse(raw),
-      clock,
-    });
-  }
-
-  read(): Promise<JobRecord | undefined> {
-    return this.#records.read(NAME);
-  }
-
-  create(record: JobRecord): Promise<JobRecord> {
-    return this.#records.create(NAME, record);
-  }
-
-  update(change: (current: JobRecord) => JobRecord): Promise<JobRecord> {
-    return this.#records.update(NAME, change);
-  }
-}
+export const jobStore = (dir: string, id: string, clock: Clock): JobStore =>
+  new OwnRecord({ dir, id, clock, name: 'job', parse: (raw) => jobRecord.parse(raw) });

@@ -1,5 +1,6 @@
 /** What the SLURM back end is told from outside. */
 import type { Clock } from '#platform/clock.ts';
+import type { Environment } from '#platform/environment.ts';
 import type { Host } from '#platform/host.ts';
 import type { Log } from '#platform/log.ts';
 import type { Relay, RelayOptions } from '#platform/relay.ts';
@@ -25,6 +26,13 @@ export interface SlurmSettings {
   readonly defaults: { readonly [K in keyof SlurmOptions]: unknown };
   /** Folder of job files on the cluster; `~` is the home folder there. */
   readonly jobsDir: string;
+  /** Folder of weights, on a disk that login node and nodes share; `~` is the home folder there. */
+  readonly modelsDir: string;
+  /** The Hugging Face Hub, without a slash at the end. */
+  readonly hubUrl: string;
+  readonly hubToken?: string | undefined;
+  /** The user's variables, for ids of models that options name by reference. */
+  readonly variables: Environment;
   /** Folder for temporary files on a node. */
   readonly nodeTmp: string;
   /** False where nodes do not see the files of the login node. */

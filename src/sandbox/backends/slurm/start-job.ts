@@ -26,7 +26,16 @@ export async function startJob(
   for (;;) {
     const alive = await followLiving(store, context, parts);
     if (alive !== undefined) return alive;
-    const claimed = await claimStart(store, projectDir, parts);
+    const claimed = await store.claim({
+      projectDir,
+      phase: 'submitting',
+      generation: 1,
+      claim: newUuid(),
+      starter: currentIdentity(),
+      startedMs: parts.clock.now(),
+      nonce: randomBytes(6).toString('hex'),
+      hostName: '',
+    });
     if (claimed === undefined) continue;
     try {
       await context.remember({ nonce: claimed.nonce });
@@ -61,34 +70,6 @@ async function followLiving(
     }
     report({ message: status.detail ?? status.state });
     await sleep(clock, 100, signal);
-  }
-}
-
-/** Writes the record of a new start, unless somebody else was faster. */
-async function claimStart(
-  store: JobStore,
-  projectDir: string,
-  { clock }: SlurmParts,
-): Promise<JobRecord | undefined> {
-  const fresh = {
-    projectDir,
-    phase: 'submitting' as const,
-    claim: newUuid(),
-    starter: currentIdentity(),
-    startedMs: clock.now(),
-    nonce: randomBytes(6).toString('hex'),
-    hostName: '',
-  };
-  try {
-    if ((await store.read()) === undefined) return await store.create({ ...fresh, generation: 1 });
-    const next = await store.update((current) =>
-      current.phase === 'ended' ? { ...fresh, generation: current.generation + 1 } : current,
-    );
-    return next.claim === fresh.claim ? next : undefined;
-  } catch (error) {
-    if (isGloveboxError(error, 'record/exists') || isGloveboxError(error, 'record/missing'))
-      return undefined;
-    throw error;
   }
 }
 

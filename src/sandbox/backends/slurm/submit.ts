@@ -11,6 +11,7 @@ import { findNodePython } from './find-python.ts';
 import { findSubmitted } from './find-submitted.ts';
 import { loadJobScript } from './job-script.ts';
 import type { SlurmOptions } from './options.ts';
+import { MODELS_FILE, prepareModels } from './models.ts';
 import { parseSubmitted, parseTestOnly, type Submitted } from './parse-sbatch.ts';
 import { folderOnCluster, type SlurmParts } from './parts.ts';
 import type { JobRecord, JobStore } from './record.ts';
@@ -50,7 +51,7 @@ export async function submit(
   context.report({ message: `submitting to ${prepared.host.name}` });
   throwIfAborted(signal);
   const submittingMs = parts.clock.now();
-  await changeClaimed(store, claimed, (current) => ({ ...current, submittingMs }));
+  await store.changeAs(claimed.claim, (current) => ({ ...current, submittingMs }));
   // From here on nobody gives up: the answer decides whether there is a job.
   const submitting = sendOnce(prepared, parts, store, claimed);
   const job = await abandonOn(submitting, signal);
@@ -67,11 +68,12 @@ export async function submit(
 
 async function prepare(
   options: SlurmOptions,
-  { id, projectDir, signal, report }: StartContext,
+  context: StartContext,
   parts: SlurmParts,
   store: JobStore,
   claimed: JobRecord,
 ): Promise<Prepared> {
+  const { id, projectDir, signal, report } = context;
   const settings = parts.settings();
   report({ message: 'checking what is asked for' });
   const host = await abandonOn(parts.host(), signal);
@@ -82,6 +84,7 @@ async function prepare(
   const python = await findNodePython(host, request, projectDir, signal);
   const tunnel = await chooseTunnel(host, settings, signal);
   await testOnly(host, request, parts, report, signal);
+  const models = await prepareModels(options.models ?? [], host, settings, context);
   const jobsDir = await folderOnCluster(host, settings.jobsDir, signal);
   const { nonce, generation } = claimed;
   const jobDir = `${jobsDir}/${id}-${nonce}`;
@@ -94,8 +97,11 @@ async function prepare(
     host.writeFile(scriptFile, script.text, { mode: 0o700, signal }),
     host.writeFile(`${jobDir}/nonce`, `${nonce}\n`, { signal }),
     host.writeFile(`${jobDir}/${JOB_NOTE}`, JSON.stringify(note), { signal }),
+    models === undefined
+      ? undefined
+      : host.writeFile(`${jobDir}/${MODELS_FILE}`, JSON.stringify(models), { signal }),
   ]);
-  await changeClaimed(store, claimed, (current) => ({
+  await store.changeAs(claimed.claim, (current) => ({
     ...current,
     hostName: host.name,
     loginHost,
@@ -298,16 +304,4 @@ async function noteSubmitted(
   const cluster = sent.cluster === undefined ? [] : ['-M', sent.cluster];
   await schedulerCommand(host, ['scancel', ...cluster, sent.id], { signal });
   throw new GloveboxError('cancelled', 'The sandbox was stopped while it was being submitted.');
-}
-
-/** @throws `cancelled` when somebody stopped the sandbox, or started it anew, meanwhile. */
-async function changeClaimed(
-  store: JobStore,
-  claimed: JobRecord,
-  how: (current: JobRecord) => JobRecord,
-): Promise<JobRecord> {
-  return store.update((current) => {
-    if (current.claim === claimed.claim) return how(current);
-    throw new GloveboxError('cancelled', 'The sandbox was stopped while it was starting.');
-  });
 }

@@ -16,7 +16,13 @@ import {
   parseRepoName,
   type RepoName,
 } from '#github/repo-name.ts';
-import { encodeCursor, offsetOf, renderCount, renderList } from '../../paged-answer.ts';
+import {
+  decodeCursor,
+  encodeCursor,
+  offsetOf,
+  renderCount,
+  renderList,
+} from '../../paged-answer.ts';
 import type { Notes } from '../../wide-input.ts';
 import type { FindExamplesInput } from '../github-find-examples.ts';
 import { isExampleFolder, isTest, rankExamples, type TreeFile } from './rank-examples.ts';
@@ -41,12 +47,9 @@ export async function findExamples(call: FindExamplesCall): Promise<string> {
     withSimilar(call, name, error),
   );
   if (note !== undefined) notes.push(note);
-  const commit = await resolveCommit(
-    github,
-    name,
-    input.ref ?? name.ref ?? repo.default_branch ?? 'HEAD',
-    signal,
-  );
+  const ref = input.ref ?? name.ref ?? repo.default_branch ?? 'HEAD';
+  const kind = JSON.stringify([fullName(name), ref, folder, input.keyword, input.include_tests]);
+  const { offset, commit } = await placeOf(call, name, kind, ref);
   const files = (await loadFiles(call, name, commit)).filter(
     ({ path }) => folder === '' || path.startsWith(`${folder}/`),
   );
@@ -66,8 +69,6 @@ export async function findExamples(call: FindExamplesCall): Promise<string> {
   ).length;
   if (skippedTests > 0)
     notes.push(`${renderCount(skippedTests)} tests are left out; include_tests=true shows them.`);
-  const kind = JSON.stringify([fullName(name), commit, folder, input.keyword, input.include_tests]);
-  const offset = offsetOf(kind, input.cursor);
   const shown = found.slice(offset, offset + limit);
   return renderList(
     {
@@ -79,7 +80,7 @@ export async function findExamples(call: FindExamplesCall): Promise<string> {
       offset,
       total: found.length,
       hasMore: offset + shown.length < found.length,
-      cursorAfter: (count) => encodeCursor(kind, [offset + count]),
+      cursorAfter: (count) => encodeCursor(kind, [offset + count, commit]),
       noun: 'examples',
       ...(found.length === 0 && {
         next: `github_read_file(repo="${repo.full_name}", ref="${commit}") lists the folders.`,
@@ -88,6 +89,19 @@ export async function findExamples(call: FindExamplesCall): Promise<string> {
     },
     budget,
   );
+}
+
+/** A list goes on at the commit that it was begun at, wherever the branch is by now. */
+async function placeOf(
+  { github, signal, input }: FindExamplesCall,
+  name: RepoName,
+  kind: string,
+  ref: string,
+): Promise<{ readonly offset: number; readonly commit: string }> {
+  const [, begun] = input.cursor === undefined ? [] : decodeCursor(kind, input.cursor);
+  const isCommit = typeof begun === 'string' && /^[0-9a-f]{40}$/.test(begun);
+  const commit = isCommit ? begun : await resolveCommit(github, name, ref, signal);
+  return { offset: offsetOf(kind, input.cursor), commit };
 }
 
 function renderFile({ path, size }: TreeFile, index: number, repo: string, commit: string): string {

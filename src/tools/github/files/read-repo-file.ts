@@ -13,10 +13,11 @@ import {
   decodeText,
   describeSize,
   lfsSizeOf,
+  NO_NOTEBOOK,
   notebookToMarkdown,
   windowOfLines,
 } from '../../file-text.ts';
-import { fitItems, renderCount } from '../../paged-answer.ts';
+import { renderCount } from '../../paged-answer.ts';
 import type { Notes } from '../../wide-input.ts';
 import type { ReadFileInput } from '../github-read-file.ts';
 
@@ -89,8 +90,11 @@ const headOf = ({ repo, path, commit }: Place, notes: Notes, kind = 'blob'): str
     ...notes.map((note) => `Note: ${note}`),
   ].join('\n');
 
+/** More entries than this GitHub does not give of a folder. */
+const MAX_ENTRIES = 1000;
+
 function renderFolder(
-  { budget, notes }: ReadFileCall,
+  { input, budget, notes }: ReadFileCall,
   place: Place,
   entries: readonly FolderEntry[],
 ): string {
@@ -102,13 +106,17 @@ function renderFolder(
       ({ name, type, size }) => `${name}  ${type === 'file' ? describeSize(size) : type}`,
     ),
   ];
+  if (entries.length >= MAX_ENTRIES)
+    notes.push(
+      `GitHub gives the first ${renderCount(MAX_ENTRIES)} entries of a folder; github_find_examples with path sees all files below it.`,
+    );
   const head = `${headOf(place, notes, 'tree')}\n${folders.length} folders, ${files.length} files`;
-  const { text, shown } = fitItems(lines, budget - head.length - 200);
-  const cut =
-    shown < lines.length
-      ? `\n[${shown} of ${renderCount(lines.length)} entries · more: name a folder or file in path, or use github_find_examples]`
-      : '';
-  return `${head}\n\n${text}${cut}`;
+  const { line_start: start, line_end: end } = input;
+  if (start === undefined && end === undefined && lines.length === 0) return head;
+  const window = windowOfLines(lines.join('\n'), { start, end }, budget - head.length - 120);
+  const isWhole = (start ?? 1) <= 1 && window.nextLine === undefined;
+  const more = window.nextLine === undefined ? '' : ` · more: line_start=${window.nextLine}`;
+  return `${head}\n\n${window.text}${isWhole ? '' : `\n[${window.range}${more}]`}`;
 }
 
 function renderFile({ input, budget, notes }: ReadFileCall, place: Place, bytes: Buffer): string {
@@ -119,13 +127,11 @@ function renderFile({ input, budget, notes }: ReadFileCall, place: Place, bytes:
   if (lfsSize !== undefined)
     return `${headOf(place, notes)}\n\nA pointer of Git LFS: the file itself has ${describeSize(lfsSize)} and is not in the repository.`;
   const isNotebook = /\.ipynb$/i.test(place.path);
-  const markdown = isNotebook ? notebookToMarkdown(text) : undefined;
-  if (isNotebook && markdown === undefined)
-    notes.push('this is no notebook that can be read; here is the file as it is.');
-  if (markdown !== undefined) notes.push('cells without outputs; lines count in this text.');
+  const notebook = isNotebook ? notebookToMarkdown(text) : undefined;
+  if (isNotebook) notes.push(notebook?.note ?? NO_NOTEBOOK);
   const head = headOf(place, notes);
   const { line_start: start, line_end: end } = input;
-  const window = windowOfLines(markdown ?? text, { start, end }, budget - head.length - 120);
+  const window = windowOfLines(notebook?.text ?? text, { start, end }, budget - head.length - 120);
   const more = window.nextLine === undefined ? '' : ` · more: line_start=${window.nextLine}`;
   return `${head}\n\n${window.text}\n[${window.range}${more}]`;
 }

@@ -2,13 +2,15 @@
 import type { ChatLook } from '#hub/datasets/chat-messages.ts';
 import type { CardPart } from '#hub/datasets/card.ts';
 import { renderFeatureType } from '#hub/datasets/feature-types.ts';
-import type { Inspection, SampleRow } from '#hub/datasets/inspect.ts';
+import type { Inspection } from '#hub/datasets/inspect.ts';
 import { measures, percent, type ColumnStatistics } from '#hub/datasets/signals.ts';
 import type { Verdict } from '#hub/datasets/verdict.ts';
+import type { SampleRow } from '#hub/datasets/view-part.ts';
 import { oneLine, renderCount, shorten } from '../../paged-answer.ts';
 
 const MAX_PARTS = 10;
 const MAX_COLUMNS = 40;
+const MAX_FLAGS = 15;
 const MAX_CELL_CHARS = 150;
 const MAX_TYPE_CHARS = 300;
 
@@ -31,17 +33,27 @@ export interface ReportOptions {
 export function renderReport(found: Inspection, options: ReportOptions): string {
   const next = nextStep(found, options);
   const always = [...heading(found), ...section('Fit for training', verdictLines(found.verdicts))];
-  const warnings = section('Warnings', [...found.redFlags, ...found.notes, ...options.notes]);
+  const flags = found.redFlags.slice(0, MAX_FLAGS);
+  const more = found.redFlags.length - flags.length;
+  const warnings = section('Warnings', [
+    ...flags,
+    ...(more > 0
+      ? [`and ${renderCount(more)} more of that kind; column="NAME" shows one column`]
+      : []),
+    ...found.notes,
+    ...options.notes,
+  ]);
   const parts: readonly (readonly [what: string, lines: readonly string[]])[] = [
     ['splits', partLines(found.parts)],
     ['schema', section('Schema', schemaLines(found))],
     ['samples', sampleLines(found, options.sampleRows)],
     ['messages', chatLines(found.chat)],
     ['Parquet', parquetLines(found.parquet)],
+    ['files', found.rows.length > 0 ? [] : fileLines(found.facts.files)],
   ];
   let left = options.budget - size([...always, ...warnings]) - next.length - 300;
   const kept = new Map<string, string>();
-  for (const [what, lines] of [parts[1], parts[2], parts[0], parts[3], parts[4]].filter(isThere)) {
+  for (const [what, lines] of [1, 2, 0, 3, 4, 5].flatMap((at) => parts.slice(at, at + 1))) {
     const text = shorten(lines.join('\n'), Math.max(200, left));
     if (lines.length === 0 || left < 200) continue;
     kept.set(what, text);
@@ -62,7 +74,6 @@ export function renderReport(found: Inspection, options: ReportOptions): string 
 }
 
 const size = (lines: readonly string[]): number => lines.join('\n').length;
-const isThere = <T>(value: T | undefined): value is T => value !== undefined;
 const section = (title: string, lines: readonly string[]): readonly string[] =>
   lines.length === 0 ? [] : ['', `## ${title}`, ...lines.map((line) => `- ${line}`)];
 
@@ -83,11 +94,13 @@ export function heading({ facts, parts }: Inspection): readonly string[] {
 
 function verdictLines(verdicts: readonly Verdict[]): readonly string[] {
   if (verdicts.length === 0) return ['Not known: neither schema nor rows could be read.'];
-  return verdicts.flatMap(({ method, fit, reason, mapping }) => [
-    `${method}: ${fit}. ${reason}`,
-    ...(mapping === undefined ? [] : [`  mapping: ${mapping}`]),
-  ]);
+  return verdicts.map(
+    ({ method, fit, reason, mapping }) =>
+      `${method}: ${fit}. ${reason}${mapping === undefined ? '' : `\n  mapping: ${mapping}`}`,
+  );
 }
+
+const rowWords = (count: number): string => `${renderCount(count)} row${count === 1 ? '' : 's'}`;
 
 function partLines(parts: readonly CardPart[]): readonly string[] {
   if (parts.length === 0) return [];
@@ -96,7 +109,7 @@ function partLines(parts: readonly CardPart[]): readonly string[] {
     .map(({ config, split, rows, bytes }) =>
       [
         `${config} / ${split}`,
-        rows === undefined ? 'rows not known' : `${renderCount(rows)} rows`,
+        rows === undefined ? 'rows not known' : rowWords(rows),
         ...(bytes === undefined ? [] : [megabytes(bytes)]),
       ].join(' · '),
     );
@@ -200,20 +213,55 @@ function parquetLines(parquet: Inspection['parquet']): readonly string[] {
   );
 }
 
+const MAX_FOLDERS = 10;
+
+/** How many files each folder has, with those of the root by name. */
+function fileLines(files: readonly string[]): readonly string[] {
+  const folders = new Map<string, number>();
+  for (const file of files.filter((path) => path.includes('/'))) {
+    const folder = file.slice(0, file.lastIndexOf('/'));
+    folders.set(folder, (folders.get(folder) ?? 0) + 1);
+  }
+  const root = files.filter((path) => !path.includes('/'));
+  const more = folders.size - MAX_FOLDERS;
+  return section('Files', [
+    ...(root.length === 0 ? [] : [shorten(root.join(', '), 400)]),
+    ...[...folders].slice(0, MAX_FOLDERS).map(([name, count]) => `${name}/ ${renderCount(count)}`),
+    ...(more > 0 ? [`and ${renderCount(more)} more folders`] : []),
+  ]);
+}
+
 function nextStep(found: Inspection, { offset, sampleRows }: ReportOptions): string {
   const { facts, verdicts, chosen } = found;
   if (found.isIncomplete)
     return `ask again in a minute: hf_inspect_dataset(dataset="${facts.id}"); the viewer is not ready.`;
   if (found.rows.length === 0) {
+    const other = found.parts.find(({ rows = 0 }) => rows > 0);
+    if (found.rowCount === 0 && other !== undefined)
+      return `a split that has rows: hf_inspect_dataset(dataset="${facts.id}", config="${other.config}", split="${other.split}").`;
     return `hf_repo_files(operation="list", repo_id="${facts.id}", repo_type="dataset", recursive=true) shows the files.`;
   }
+  const best = verdicts.find(({ fit }) => fit === 'ready');
   const mapped = verdicts.find(({ mapping }) => mapping !== undefined);
-  const isReady = verdicts.some(({ fit }) => fit === 'ready');
-  if (!isReady && mapped !== undefined)
+  if (best === undefined && mapped !== undefined)
     return `map the columns for ${mapped.method} as said above.`;
   const part = chosen === undefined ? '' : `, config="${chosen.config}", split="${chosen.split}"`;
-  return `more rows: hf_inspect_dataset(dataset="${facts.id}"${part}, offset=${offset + sampleRows}).`;
+  const after = offset + Math.min(sampleRows, found.rows.length);
+  if (found.rowCount === undefined || after < found.rowCount)
+    return `more rows: hf_inspect_dataset(dataset="${facts.id}"${part}, offset=${after}).`;
+  return best === undefined
+    ? `hf_repo_files(operation="read", repo_id="${facts.id}", repo_type="dataset", path="README.md") says what it is for.`
+    : `a working example for it: github_find_examples(repo="trl", keyword="${KEYWORDS[best.method]}").`;
 }
+
+/** What the examples of each method are called. */
+const KEYWORDS: Readonly<Record<Verdict['method'], string>> = {
+  SFT: 'sft',
+  DPO: 'dpo',
+  'reward model': 'reward',
+  KTO: 'kto',
+  GRPO: 'grpo',
+};
 
 /** One column in full. */
 export function renderColumn(found: Inspection, name: string, budget: number): string {

@@ -6,7 +6,7 @@ import { decodeCursor, encodeCursor, fitItems, oneLine, renderCount } from '../.
 import { requireFields } from '../../wide-input.ts';
 import { scholarName, scholarUrl } from './render-paper.ts';
 import type { PapersCall } from './run-papers.ts';
-import { idArgument } from './search-papers.ts';
+import { firstId } from './search-papers.ts';
 
 const CONTEXTS = 2;
 const CONTEXT_CHARS = 200;
@@ -51,11 +51,11 @@ export async function citationGraph(call: PapersCall): Promise<string> {
   ].join('\n');
   const room = (budget - head.length - 400) / Math.max(1, halves.length);
   const rendered = halves.map((half) => renderHalf(half, limit, room, hub.hosts().hub));
-  const best = halves[0]?.edges[halves[0].offset];
+  const best = firstId(
+    halves.flatMap(({ edges, offset }) => edges.slice(offset).map(({ paper }) => paper)),
+  );
   const next =
-    best === undefined
-      ? ''
-      : `\nNext: hf_papers(operation="paper_details", arxiv_id="${idArgument(best.paper)}")`;
+    best === undefined ? '' : `\nNext: hf_papers(operation="paper_details", arxiv_id="${best}")`;
   return `${head}\n\n${rendered.map(({ text }) => text).join('\n\n')}${next}${positionLine(kind, sides, halves, rendered)}`;
 }
 

@@ -168,7 +168,9 @@ export async function findAllResources(call: PapersCall): Promise<string> {
       return `## ${title}\nThis part failed: ${messageOf(result?.reason).split('\n', 1)[0]}`;
     const { text, shown } = fitItems(result.value.lines, room);
     const isCut = result.value.isCut || shown < result.value.lines.length;
-    const rest = isCut && more !== undefined ? `\n(more: operation="${more}")` : '';
+    const rest = isCut
+      ? `\n(more: ${more === undefined ? `${hub.hosts().hub}/papers/${id}` : `operation="${more}"`})`
+      : '';
     return `## ${title}${shown === 0 ? ': none' : ` (${isCut ? `the first ${shown}` : shown})`}\n${text}${rest}`.trim();
   });
   const dataset = /^1\. (\S+)/m.exec(texts[0] ?? '')?.[1];

@@ -6,7 +6,7 @@ import type { ScholarPaper } from '#hub/scholar/paper.ts';
 import { encodeCursor, offsetOf, renderList } from '../../paged-answer.ts';
 import { renderScholarPaper } from './render-paper.ts';
 import type { PapersCall } from './run-papers.ts';
-import { idArgument } from './search-papers.ts';
+import { firstId } from './search-papers.ts';
 
 /** Asked for at once and shown in parts: the order stays the same from part to part. */
 const FETCHED = 100;
@@ -19,11 +19,14 @@ export async function recommend(call: PapersCall): Promise<string> {
   const offset = offsetOf(kind, input.cursor);
   const papers = await ask(call, question);
   const shownPapers = papers.slice(offset, offset + limit);
-  const [best] = shownPapers;
+  const best = firstId(shownPapers);
   const like = 'paper' in question ? question.paper : question.positive.join(', ');
   return renderList(
     {
-      head: [`# Papers like ${like}`, 'Source: Semantic Scholar'],
+      head: [
+        `# Papers like ${like}`,
+        `Source: Semantic Scholar${papers.length === FETCHED ? `, the ${FETCHED} that are most alike` : ''}`,
+      ],
       items: shownPapers.map((paper, at) =>
         renderScholarPaper(paper, offset + at + 1, hub.hosts().hub),
       ),
@@ -35,7 +38,7 @@ export async function recommend(call: PapersCall): Promise<string> {
       next:
         best === undefined
           ? 'operation="citation_graph" finds papers that cite it.'
-          : `hf_papers(operation="paper_details", arxiv_id="${idArgument(best)}")`,
+          : `hf_papers(operation="paper_details", arxiv_id="${best}")`,
       notes,
     },
     budget,

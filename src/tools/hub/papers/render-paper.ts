@@ -52,7 +52,10 @@ const summaryLine = (text: string | undefined): readonly string[] =>
   text === undefined || text.trim() === '' ? [] : [`   ${oneLine(text, SUMMARY_CHARS)}`];
 
 /** By which it can be asked for again. */
-export function scholarName({ externalIds, paperId }: ScholarPaper): string {
+export function scholarName({
+  externalIds,
+  paperId,
+}: Pick<ScholarPaper, 'externalIds'> & Partial<Pick<ScholarPaper, 'paperId'>>): string {
   if (externalIds?.ArXiv !== undefined) return `arXiv ${externalIds.ArXiv}`;
   if (externalIds?.DOI !== undefined) return `DOI:${externalIds.DOI}`;
   if (externalIds?.CorpusId !== undefined) return `CorpusId:${externalIds.CorpusId}`;

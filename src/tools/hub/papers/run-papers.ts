@@ -2,6 +2,7 @@
 import type { ToolContext, ToolResult } from '../../define-tool.ts';
 import { textResult } from '../../define-tool.ts';
 import { budgetOf } from '../../paged-answer.ts';
+import { unreadFields, unreadWords, type FieldsOf } from '../../unread-fields.ts';
 import { clamp, type Notes } from '../../wide-input.ts';
 import type { PapersInput } from '../hf-papers.ts';
 import { citationGraph } from './citation-graph.ts';
@@ -23,7 +24,10 @@ export interface PapersCall extends Pick<ToolContext, 'hub' | 'signal'> {
 }
 
 export async function runPapers(input: PapersInput, context: ToolContext): Promise<ToolResult> {
-  const notes: Notes = [];
+  const { operation } = input;
+  const notes: Notes = unreadFields(operation, input, READS, ALWAYS).map((name) =>
+    unreadWords(operation, name, READS),
+  );
   const call: PapersCall = {
     hub: context.hub,
     signal: context.signal,
@@ -34,6 +38,31 @@ export async function runPapers(input: PapersInput, context: ToolContext): Promi
   };
   return textResult(await ANSWERS[input.operation](call));
 }
+
+const FILTERS = ['query', 'date_from', 'date_to', 'categories', 'min_citations'] as const;
+const READS: FieldsOf<PapersInput['operation']> = {
+  trending: ['query', 'date'],
+  search: [...FILTERS, 'sort_by'],
+  paper_details: ['arxiv_id'],
+  read_paper: ['arxiv_id', 'section', 'offset'],
+  citation_graph: ['arxiv_id', 'direction'],
+  snippet_search: FILTERS,
+  recommend: ['arxiv_id', 'positive_ids', 'negative_ids'],
+  find_datasets: ['arxiv_id', 'sort'],
+  find_models: ['arxiv_id', 'sort'],
+  find_collections: ['arxiv_id'],
+  find_all_resources: ['arxiv_id', 'sort'],
+};
+/** For all of them, or no more than the default. */
+const ALWAYS = {
+  operation: undefined,
+  limit: undefined,
+  cursor: undefined,
+  max_chars: undefined,
+  direction: 'both',
+  sort_by: 'relevance',
+  sort: 'downloads',
+};
 
 const ANSWERS: Readonly<Record<PapersInput['operation'], (call: PapersCall) => Promise<string>>> = {
   trending,

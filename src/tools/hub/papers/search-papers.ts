@@ -9,7 +9,13 @@ import {
   type PaperFilters,
 } from '#hub/scholar/operations.ts';
 import type { ScholarPaper } from '#hub/scholar/paper.ts';
-import { decodeCursor, encodeCursor, offsetOf, renderList } from '../../paged-answer.ts';
+import {
+  decodeCursor,
+  encodeCursor,
+  isCursorOf,
+  offsetOf,
+  renderList,
+} from '../../paged-answer.ts';
 import { requireFields } from '../../wide-input.ts';
 import { describeFilters, parseFilters } from './filters.ts';
 import { renderHubPaper, renderScholarPaper, scholarName } from './render-paper.ts';
@@ -18,14 +24,19 @@ import type { PapersCall } from './run-papers.ts';
 /** What binds a cursor to the question that it continues. */
 const questionOf = (
   way: string,
-  { query, date_from, date_to, categories, min_citations }: PapersCall['input'],
-): string => JSON.stringify(['search', way, query, date_from, date_to, categories, min_citations]);
+  { query, date_from, date_to, categories, min_citations, sort_by }: PapersCall['input'],
+): string =>
+  JSON.stringify(['search', way, query, date_from, date_to, categories, min_citations, sort_by]);
 
 export async function searchPapers(call: PapersCall): Promise<string> {
   const { query: text } = requireFields('search', call.input, ['query']);
   const sort = call.input.sort_by ?? 'relevance';
   const filters = parseFilters(call.input);
   if (sort === 'relevance' && !hasFilters(filters)) return searchHub(call, text, []);
+  const { cursor } = call.input;
+  // Its list is another one: what was begun without filters goes on without them.
+  if (cursor !== undefined && isCursorOf(questionOf('without', call.input), cursor))
+    return searchHub(call, text, [withoutWords(filters, sort)]);
   try {
     return sort === 'relevance'
       ? await searchRanked(call, text, filters)
@@ -33,13 +44,16 @@ export async function searchPapers(call: PapersCall): Promise<string> {
   } catch (error) {
     const isTheirs = isGloveboxError(error) && /^(remote|http)\/|^timeout$/.test(error.code);
     if (!isTheirs || call.input.cursor !== undefined) throw error;
-    const dropped = [hasFilters(filters) && 'filters', sort !== 'relevance' && 'sorting'];
     const reason = messageOf(error).split('\n', 1)[0];
-    const what = dropped.filter((part) => part !== false).join(' and ');
-    return searchHub(call, text, [
-      `${what} not applied (${reason}) These are the Hub's results for the words alone.`,
-    ]);
+    return searchHub(call, text, [withoutWords(filters, sort, reason)]);
   }
+}
+
+/** `filters and sorting not applied (reason) ...`: the first line of such an answer. */
+function withoutWords(filters: PaperFilters, sort: string, reason?: string): string {
+  const dropped = [hasFilters(filters) && 'filters', sort !== 'relevance' && 'sorting'];
+  const what = dropped.filter((part) => part !== false).join(' and ');
+  return `${what} not applied (${reason ?? 'as in the answer that this continues.'}) These are the Hub's results for the words alone.`;
 }
 
 /** The Hub ranks and does not page: a later page is the end of a longer answer. */
@@ -49,8 +63,8 @@ async function searchHub(
   first: readonly string[],
 ): Promise<string> {
   const { hub, input, limit, budget, notes, signal } = call;
-  const kind = questionOf('hub', input);
-  const offset = first.length > 0 ? 0 : offsetOf(kind, input.cursor);
+  const kind = questionOf(first.length > 0 ? 'without' : 'hub', input);
+  const offset = offsetOf(kind, input.cursor);
   const wanted = Math.min(MAX_SEARCH_RESULTS, offset + limit);
   const papers = await searchHubPapers(hub, { text, limit: wanted }, signal);
   const items = papers.slice(offset);
@@ -142,7 +156,7 @@ interface Page {
 
 function renderPage({ hub, budget, notes }: PapersCall, page: Page): string {
   const { heading, papers, total, ...rest } = page;
-  const [best] = papers;
+  const best = firstId(papers);
   return renderList(
     {
       ...rest,
@@ -155,12 +169,19 @@ function renderPage({ hub, budget, notes }: PapersCall, page: Page): string {
       next:
         best === undefined
           ? 'use fewer words or weaker filters.'
-          : `hf_papers(operation="paper_details", arxiv_id="${idArgument(best)}")`,
+          : `hf_papers(operation="paper_details", arxiv_id="${best}")`,
       notes,
     },
     budget,
   );
 }
 
-export const idArgument = (paper: ScholarPaper): string =>
-  scholarName(paper).replace(/^arXiv /, '');
+/** By which hf_papers finds it again; undefined for one that has only an id of Semantic Scholar's own. */
+export const idArgument = ({ externalIds }: ScholarPaper): string | undefined =>
+  externalIds === undefined || Object.values(externalIds).every((id) => id === undefined)
+    ? undefined
+    : scholarName({ externalIds }).replace(/^arXiv /, '');
+
+/** The first of them that can be asked about. */
+export const firstId = (papers: readonly ScholarPaper[]): string | undefined =>
+  papers.map(idArgument).find((id) => id !== undefined);

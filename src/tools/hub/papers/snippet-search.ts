@@ -7,7 +7,6 @@ import { requireFields } from '../../wide-input.ts';
 import { describeFilters, parseFilters } from './filters.ts';
 import { scholarName, scholarUrl } from './render-paper.ts';
 import type { PapersCall } from './run-papers.ts';
-import { idArgument } from './search-papers.ts';
 
 const QUOTE_CHARS = 400;
 /** The service ranks and does not page: a later page is the end of a longer answer. */
@@ -44,7 +43,8 @@ export async function snippetSearch(call: PapersCall): Promise<string> {
       ...(paper === undefined ? [] : [`   ${scholarUrl(paper, hubUrl)}`]),
     ].join('\n');
   });
-  const best = [...papers.values()].find(({ externalIds }) => externalIds?.ArXiv !== undefined);
+  const best = [...papers.values()].find(({ externalIds }) => externalIds?.ArXiv !== undefined)
+    ?.externalIds?.ArXiv;
   const described = hasFilters(filters) ? `, ${describeFilters(filters)}` : '';
   return renderList(
     {
@@ -57,7 +57,7 @@ export async function snippetSearch(call: PapersCall): Promise<string> {
       next:
         best === undefined
           ? 'use other words, or weaker filters.'
-          : `hf_papers(operation="read_paper", arxiv_id="${idArgument(best)}")`,
+          : `hf_papers(operation="read_paper", arxiv_id="${best}")`,
       notes,
     },
     budget,

@@ -7,6 +7,7 @@ import { textResult, type ToolContext, type ToolResult } from '../../define-tool
 import { budgetOf, offsetOf, encodeCursor, renderCount, renderList } from '../../paged-answer.ts';
 import { clamp, type Notes } from '../../wide-input.ts';
 import { megabytes } from '../dataset/report.ts';
+import { revisionArgument } from './repo-target.ts';
 
 const PAGE = 1000;
 
@@ -18,6 +19,9 @@ export interface ListRequest {
   readonly glob: string | undefined;
   readonly limit: number | undefined;
   readonly cursor: string | undefined;
+  readonly maxChars: number | undefined;
+  /** What has to be said beside the answer. */
+  readonly notes: readonly string[];
 }
 
 interface Found {
@@ -29,9 +33,10 @@ interface Found {
 
 export async function listFiles(request: ListRequest, context: ToolContext): Promise<ToolResult> {
   const { hub, settings, signal } = context;
-  const notes: Notes = [];
+  const notes: Notes = [...request.notes];
   const { repo, revision, glob } = request;
   const path = checkRepoPath(request.path ?? '');
+  const budget = budgetOf(request.maxChars, settings, notes);
   const limit = clamp('limit', request.limit, { fallback: 100, min: 1, max: 1000 }, notes);
   const isDeep = request.recursive || glob?.includes('/') === true;
   const kind = ['list', repo.type, repo.id, revision, path, String(isDeep), glob ?? ''].join('\n');
@@ -67,10 +72,10 @@ export async function listFiles(request: ListRequest, context: ToolContext): Pro
       noun: 'entries',
       notes,
       ...(first !== undefined && {
-        next: `hf_repo_files(operation="read", repo_id="${repo.id}", repo_type="${repo.type}", path="${first.path}")`,
+        next: `hf_repo_files(operation="read", repo_id="${repo.id}", repo_type="${repo.type}"${revisionArgument(revision)}, path="${first.path}")`,
       }),
     },
-    budgetOf(undefined, settings, notes),
+    budget,
   );
   return textResult(text, { repo: repo.id, count: entries.length });
 }

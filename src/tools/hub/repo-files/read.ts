@@ -8,9 +8,10 @@ import { encodePath } from '#hub/request.ts';
 import { fileKindOf } from '#shell/file-kind.ts';
 import { textResult, type ToolContext, type ToolResult } from '../../define-tool.ts';
 import { budgetOf, renderCount, shorten } from '../../paged-answer.ts';
+import { cutLine, NO_NOTEBOOK, notebookToMarkdown } from '../../file-text.ts';
 import { clamp, type Notes } from '../../wide-input.ts';
 import { megabytes } from '../dataset/report.ts';
-import { notebookAsText } from './notebook-text.ts';
+import { revisionArgument } from './repo-target.ts';
 
 const MAX_TEXT_BYTES = 10 * 1024 * 1024;
 const MAX_IMAGE_BYTES = 4 * 1024 * 1024;
@@ -31,19 +32,21 @@ export interface ReadRequest {
   readonly offset: number | undefined;
   readonly lineLimit: number | undefined;
   readonly maxChars: number | undefined;
+  /** What has to be said beside the answer. */
+  readonly notes: readonly string[];
 }
 
 export async function readFile(request: ReadRequest, context: ToolContext): Promise<ToolResult> {
   const { hub, settings, signal } = context;
   const { repo, revision } = request;
   const path = checkRepoPath(request.path ?? '');
-  const call = `hf_repo_files(operation="list", repo_id="${repo.id}", repo_type="${repo.type}"`;
+  const call = `hf_repo_files(operation="list", repo_id="${repo.id}", repo_type="${repo.type}"${revisionArgument(revision)}`;
   if (path === '') {
     throw new GloveboxError('input/invalid', 'operation "read" needs path.', {
       hint: `${call}) lists the files.`,
     });
   }
-  const notes: Notes = [];
+  const notes: Notes = [...request.notes];
   const budget = budgetOf(request.maxChars, settings, notes);
   const [info, head] = await Promise.all([
     pathInfo(hub, repo, { revision, path }, signal),
@@ -84,7 +87,7 @@ export async function readFile(request: ReadRequest, context: ToolContext): Prom
   const unread = `${title}\nIts content is not shown`;
   if (info.lfsOid !== undefined || mimeType !== undefined) {
     return textResult(
-      `${unread}: ${info.lfsOid === undefined ? 'a picture of more than 4 MiB' : `kept in large file storage, SHA-256 ${info.lfsOid}`}.`,
+      `${unread}: ${info.lfsOid === undefined ? 'a picture of more than 4 MiB' : `${extension === '' ? 'it is' : `a .${extension} file`} kept in large file storage, SHA-256 ${info.lfsOid}`}.`,
     );
   }
   if (info.bytes > MAX_TEXT_BYTES)
@@ -93,8 +96,9 @@ export async function readFile(request: ReadRequest, context: ToolContext): Prom
   if (bytes.subarray(0, 8192).includes(0))
     return textResult(`${unread}: it is binary (${fileKindOf(bytes.subarray(0, 16))}).`);
   const text = bytes.toString('utf8').replaceAll('\r\n', '\n');
-  const shown = extension === 'ipynb' ? notebookAsText(text, notes) : text;
-  return textResult(renderWindow(shown, { title, notes, budget, request }));
+  const notebook = extension === 'ipynb' ? notebookToMarkdown(text) : undefined;
+  if (extension === 'ipynb') notes.push(notebook?.note ?? NO_NOTEBOOK);
+  return textResult(renderWindow(notebook?.text ?? text, { title, notes, budget, request }));
 }
 
 const size = (info: TreeEntry): string =>
@@ -118,7 +122,7 @@ function renderWindow(
   let left = budget - before.length - 80;
   const shown: string[] = [];
   for (const [index, line] of lines.slice(start - 1, start - 1 + count).entries()) {
-    const numbered = `${start + index}\t${shorten(line, Math.min(MAX_LINE_CHARS, Math.max(100, left)))}`;
+    const numbered = `${start + index}\t${cutLine(line, Math.min(MAX_LINE_CHARS, Math.max(100, left - 40)))}`;
     left -= numbered.length + 1;
     if (left < 0 && shown.length > 0) break;
     shown.push(numbered);

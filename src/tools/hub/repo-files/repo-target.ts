@@ -37,6 +37,10 @@ export function repoOf(
   };
 }
 
+/** For a call that has to look at the same place: nothing for the branch that is looked at anyway. */
+export const revisionArgument = (revision: string): string =>
+  revision === 'main' ? '' : `, revision="${revision}"`;
+
 /** `the dataset org/name, yours (org)`: the beginning of everything that is said about a change. */
 export async function ownedWords(repo: RepoRef, { hub, signal }: ToolContext): Promise<string> {
   const me = await whoAmI(hub, signal);

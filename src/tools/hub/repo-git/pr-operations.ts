@@ -58,7 +58,7 @@ export async function listPrsOperation(call: GitCall): Promise<ToolResult> {
   const notes: Notes = [];
   const limit = clamp('limit', input.limit, { fallback: 20, min: 1, max: 50 }, notes);
   const kind = ['discussions', repo.type, repo.id, type, status].join(' ');
-  const [pageAt = 0, skipAt = 0] =
+  const [pageAt = 0, skipAt = 0, before = 0] =
     input.cursor === undefined ? [] : decodeCursor(kind, input.cursor).map(Number);
   const found = await listDiscussions(
     context.hub,
@@ -68,8 +68,8 @@ export async function listPrsOperation(call: GitCall): Promise<ToolResult> {
   );
   const rest = found.discussions.slice(skipAt);
   const page = rest.slice(0, limit);
-  // The Hub says how many there are, and not how many make a page.
-  const passed = pageAt * found.discussions.length + skipAt;
+  // The Hub says how many there are, and not how many make a page: those that were passed are counted along.
+  const passed = before + skipAt;
   const hasMoreHere = page.length < rest.length;
   const hasMore =
     hasMoreHere ||
@@ -88,7 +88,12 @@ export async function listPrsOperation(call: GitCall): Promise<ToolResult> {
       ...(found.total !== undefined && { total: found.total }),
       hasMore,
       cursorAfter: (shown) =>
-        encodeCursor(kind, shown < rest.length ? [pageAt, skipAt + shown] : [pageAt + 1, 0]),
+        encodeCursor(
+          kind,
+          shown < rest.length
+            ? [pageAt, skipAt + shown, before]
+            : [pageAt + 1, 0, before + found.discussions.length],
+        ),
       notes,
       ...(page[0] !== undefined && {
         next: `hf_repo_git(operation="get_pr", repo_id="${repo.id}", repo_type="${repo.type}", pr_num=${page[0].num})`,

@@ -3,7 +3,6 @@ import { createHash } from 'node:crypto';
 import path from 'node:path';
 import { GloveboxError, isGloveboxError, messageOf } from '#core/errors.ts';
 import { newUuid } from '#core/ids.ts';
-import { isRecord } from '#core/json.ts';
 import { renderBytes } from '#core/units.ts';
 import { sleep } from '#platform/clock.ts';
 import {
@@ -15,11 +14,13 @@ import {
 import type { Progress } from '#sandbox/backend.ts';
 import type { Layout } from '#sandbox/layout.ts';
 import { commandFor } from '#sandbox/rented-server.ts';
-import { NEVER, type Connection } from '../connection.ts';
-import { endForSure } from '../end-for-sure.ts';
-import { logTail } from '../log.ts';
+import { endForSure } from '#sandbox/rented/end-for-sure.ts';
+import { logTail } from '#sandbox/rented/log-tail.ts';
+import { MARK, ownerMark } from '#sandbox/rented/marks.ts';
+import { NEVER } from '#sandbox/rented/start.ts';
+import type { Connection } from '../connection.ts';
 import type { ModalSdk } from '../sdk.ts';
-import { ownerTag, TAG } from '../tags.ts';
+import { fetchProgress, fetchSpec, lineReader } from '#sandbox/models/fetch-lines.ts';
 import type { WeightsPlan } from '#sandbox/models/plan.ts';
 
 /** A small machine: the network is what takes time. */
@@ -78,15 +79,7 @@ async function download(plan: WeightsPlan, context: FetchContext): Promise<void>
   const { connection, sdk, layout, hubUrl, secrets, signal, report } = context;
   const { clock } = connection;
   const op = newUuid();
-  const spec = {
-    hub: hubUrl,
-    repository: plan.repository,
-    commit: plan.commit,
-    mount: plan.mount,
-    folder: plan.folder,
-    is_hidden: plan.isHidden,
-    files: plan.files,
-  };
+  const spec = fetchSpec(plan, hubUrl);
   const image = await sdk.buildImage({ base: IMAGE, layers: [] }, signal, () => undefined);
   let modalId: string | undefined;
   try {
@@ -100,10 +93,10 @@ async function download(plan: WeightsPlan, context: FetchContext): Promise<void>
           state: layout.state,
         }),
         tags: {
-          [TAG.glovebox]: '1',
-          [TAG.owner]: ownerTag(sdk.identity),
-          [TAG.op]: op,
-          [TAG.deadline]: String(clock.now() + LIMIT_MS),
+          [MARK.glovebox]: '1',
+          [MARK.owner]: ownerMark(sdk.identity),
+          [MARK.op]: op,
+          [MARK.deadline]: String(clock.now() + LIMIT_MS),
         },
         timeoutMs: LIMIT_MS,
         cpu: CORES,
@@ -122,7 +115,8 @@ async function download(plan: WeightsPlan, context: FetchContext): Promise<void>
     await untilDone(plan, modalId, context);
   } catch (error) {
     if (isGloveboxError(error, 'sandbox/name-taken')) throw error;
-    await endForSure({ op, modalId }, { sdk, clock, signal: NEVER });
+    const made = modalId === undefined ? {} : { machineId: modalId };
+    await endForSure({ op, ...made }, connection.provider, NEVER);
     throw error;
   }
 }
@@ -136,7 +130,7 @@ async function untilDone(
   const stop = new AbortController();
   // Progress is for people: when its stream breaks, the end is seen all the same.
   const lines = lineReader((line) => {
-    const progress = toProgress(line, plan);
+    const progress = fetchProgress(line, plan);
     if (progress !== undefined) report(progress);
   });
   const following = sdk.follow(modalId, stop.signal, lines).catch(() => undefined);
@@ -160,35 +154,13 @@ async function fetchFailed(
   connection: Connection,
   signal: AbortSignal,
 ): Promise<GloveboxError> {
-  const tail = await logTail(modalId, connection, signal);
+  const tail = await logTail({ id: modalId }, connection.provider, signal);
   const words = tail.filter((line) => !line.startsWith('{'));
   return new GloveboxError(
     'sandbox/weights-failed',
     [`The weights of ${label} could not be fetched (exit code ${code}).`, ...words].join('\n'),
     { hint: 'Start the sandbox again: it goes on where this one ended. No GPU was rented.' },
   );
-}
-
-function toProgress(line: string, { label, totalBytes }: WeightsPlan): Progress | undefined {
-  if (!line.startsWith('{')) return undefined;
-  try {
-    const told: unknown = JSON.parse(line);
-    const done: unknown = isRecord(told) ? told['done'] : undefined;
-    if (typeof done !== 'number') return undefined;
-    const message = `fetching ${label}: ${renderBytes(done)} of ${renderBytes(totalBytes)}`;
-    return { message, done, total: totalBytes };
-  } catch {
-    return undefined;
-  }
-}
-
-function lineReader(onLine: (line: string) => void): (text: string) => void {
-  let rest = '';
-  return (text) => {
-    const lines = `${rest}${text}`.split('\n');
-    rest = lines.pop() ?? '';
-    for (const line of lines) onLine(line);
-  };
 }
 
 /** Only saves a look: the sandbox itself refuses to start on weights that are not complete. */

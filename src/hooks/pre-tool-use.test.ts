@@ -1,0 +1,183 @@
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { systemClock } from '#platform/clock.ts';
+import { createLedger } from '#policy/ledger.ts';
+import { normaliseCall } from '#policy/normalise.ts';
+import {
+  calling,
+  decide as decideIn,
+  hookWorld,
+  PAID_SANDBOX as GPU,
+} from '../../test/rigs/hook-world.ts';
+import { modalOptions } from '../sandbox/backends/modal/options.ts';
+import { priceOf } from '../sandbox/backends/modal/cost.ts';
+import { roughQuote } from '../sandbox/backends/modal/rough-quote.ts';
+import type { HookWorld } from './contract.ts';
+import { runHook } from './run-hook.ts';
+
+let dir: string;
+beforeEach(() => {
+  dir = mkdtempSync(path.join(tmpdir(), 'glovebox-hook-'));
+});
+afterEach(() => rmSync(dir, { recursive: true, force: true }));
+
+const worldWith = (changes?: Parameters<typeof hookWorld>[1]): HookWorld => hookWorld(dir, changes);
+const decide = (stdin: string, world = worldWith()) => decideIn(stdin, world);
+
+describe('3.4: PreToolUse', () => {
+  it('asks before a paid sandbox, with everything that a person needs', async () => {
+    const { decision, reason } = await decide(
+      calling('sandbox_create', GPU),
+      worldWith({ vars: { GLOVEBOX_BUDGET_USD: '5' } }),
+    );
+    expect(decision).toBe('ask');
+    expect(reason.length).toBeLessThanOrEqual(1500);
+    expect(reason.split('\n')).toEqual([
+      'Start a paid sandbox on modal?   max. $2.13',
+      expect.stringMatching(/^limit {6}2 h: 120 min x \$0\.0178$/),
+      expect.stringMatching(/^prices {5}estimate from Modal's price list/),
+      'budget     cap $5.00, spent or reserved $0.00, left after this $2.86',
+      'account    that of your modal token',
+      'hardware   1 x T4, 2 cores, 8 GiB',
+      'price      $1.07/h',
+      'options    {"gpu":"T4","max_lifetime_seconds":7200}',
+    ]);
+  });
+
+  it.each([
+    ['no JSON', 'no json'],
+    ['nothing', ''],
+    ['a list', '[]'],
+    ['a text for arguments', calling('sandbox_create', 'x')],
+    ['null for arguments', calling('sandbox_create', null)],
+    ['a list for arguments', calling('sandbox_create', [])],
+    ['no name', calling('', {}, { tool_name: '' })],
+    ['an operation that is a list', calling('hf_repo_git', { operation: ['list_refs'] })],
+  ])('asks when stdin holds %s', async (_, stdin) => {
+    expect(await decide(stdin)).toMatchObject({ exitCode: 0, decision: 'ask' });
+  });
+
+  it.each([
+    ['hf_jobs', { operation: 'scheduled foo' }],
+    ['hf_repo_git', { operation: 'delete_repo' }],
+    ['no_such_tool', {}],
+  ])('denies %s %j, and names what there is', async (tool, input) => {
+    const { decision, reason } = await decide(calling(tool, input));
+    expect(decision).toBe('deny');
+    expect(reason).toMatch(/there is no/);
+  });
+
+  it.each([
+    ['execute_code', { code: '1' }],
+    ['hf_repo_files', { operation: 'list' }],
+    ['sandbox_create', {}],
+    ['sandbox_create', { backend: 'local' }],
+    ['sandbox_create', { backend: 'slurm' }],
+    ['sandbox_create', { ...GPU, dry_run: true }],
+    ['sandbox_stop', { sandbox_id: 'unknown' }],
+    // Which files a pattern matches is known to the server, which asks with the list.
+    ['hf_repo_files', { operation: 'delete', repo_id: 'a/b', patterns: ['x'] }],
+  ])('says nothing about %s %j', async (tool, input) => {
+    expect(await decide(calling(tool, input))).toMatchObject({ exitCode: 0, decision: 'nothing' });
+    expect(readdirSync(dir)).toEqual([]);
+  });
+
+  it('denies what the cap does not carry, with the amount that is missing', async () => {
+    const { decision, reason } = await decide(
+      calling('sandbox_create', GPU),
+      worldWith({ vars: { GLOVEBOX_BUDGET_USD: '2' } }),
+    );
+    expect(decision).toBe('deny');
+    expect(reason).toContain('$2.13 needed, $2.00 left for this session: $0.13 are missing');
+    expect(reason).toContain('glovebox budget set AMOUNT');
+  });
+
+  it('says nothing where the budget decides: the server reserves it', async () => {
+    const yolo = worldWith({ vars: { GLOVEBOX_YOLO: '1' } });
+    expect((await decide(calling('sandbox_create', GPU), yolo)).decision).toBe('nothing');
+    const unknown = { backend: 'modal', options: { gpu: 'B200+' } };
+    const { decision, reason } = await decide(calling('sandbox_create', unknown), yolo);
+    expect(decision).toBe('ask');
+    expect(reason).toContain('PRICE UNKNOWN');
+  });
+
+  it('asks when the rules themselves fail', async () => {
+    const broken = worldWith({ quoteOf: () => Promise.reject(new Error('broken')) });
+    expect((await decide(calling('sandbox_create', GPU), broken)).decision).toBe('ask');
+    const dead: HookWorld = new Proxy(worldWith(), {
+      get: (target, key) => {
+        if (key === 'settings') throw new Error('dead');
+        return Reflect.get(target, key);
+      },
+    });
+    expect((await decide(calling('ping', {}), dead)).decision).toBe('ask');
+  });
+
+  it('asks before the sandbox of another session is stopped', async () => {
+    const of = (session: string | undefined, projectDir = '/project') =>
+      worldWith({ readSandbox: async () => ({ session, projectDir, backend: 'modal' }) });
+    const stop = calling('sandbox_stop', { sandbox_id: 'modal-x' });
+    expect((await decide(stop, of('s1'))).decision).toBe('nothing');
+    expect((await decide(stop, of(undefined))).decision).toBe('nothing');
+    expect((await decide(stop, of('s2'))).decision).toBe('ask');
+    expect((await decide(stop, of('s1', '/other'))).decision).toBe('ask');
+  });
+
+  it('says nothing of a call that goes on with what it started', async () => {
+    const call = normaliseCall('sandbox_create', GPU);
+    const ledger = createLedger({ dir, clock: systemClock });
+    await ledger.reserve(
+      {
+        session: 's1',
+        tool: 'sandbox_create',
+        operation: '',
+        argsHash: call?.argsHash ?? '',
+        namespace: undefined,
+        hardware: undefined,
+        unitMicroUsd: 1,
+        minutes: 1,
+        amountMicroUsd: 1,
+        approval: 'host',
+        subject: { kind: 'sandbox', id: 'modal-x' },
+      },
+      { session: undefined, day: undefined },
+    );
+    const fate = (hasEnded: boolean) =>
+      worldWith({ fateOf: async () => ({ hasEnded, claimedMs: Date.now() }) });
+    const again = calling('sandbox_create', { ...GPU, wait_s: 5 });
+    expect((await decide(again, fate(false))).decision).toBe('nothing');
+    expect((await decide(again, fate(true))).decision).toBe('ask');
+  });
+});
+
+describe('the price in the hook', () => {
+  it.each([
+    {},
+    { gpu: 'T4' },
+    { gpu: ['h100', 'A100'], gpu_count: 4 },
+    { gpu: 'a10g', cpu: 8, memory_mib: 65_536, max_lifetime_seconds: 7200 },
+    { cpu_limit: 16, memory_limit_mib: 100_000 },
+    { gpu: 'B200+' },
+    { region: 'eu' },
+  ])('is that of the server: %j', (options) => {
+    const whole = modalOptions.parse(options);
+    const [gpu] = [whole.gpu].flat();
+    const quote = roughQuote(options);
+    expect(quote?.usdPerHour).toBe(priceOf(whole, gpu).usdPerHour);
+    expect(quote?.limitS).toBe(whole.max_lifetime_seconds);
+  });
+
+  it.each([{ gpu: 5 }, { gpu_count: '2' }, { cpu: -1 }, { max_lifetime_seconds: 'long' }])(
+    'is not guessed from %j',
+    (options) => expect(roughQuote(options)).toBeUndefined(),
+  );
+});
+
+it('an event that nobody knows blocks nothing and says so', async () => {
+  expect(await runHook('Stop', '{}', worldWith())).toMatchObject({
+    exitCode: 0,
+    stderr: expect.stringContaining('there is no hook "Stop"'),
+  });
+});

@@ -1,0 +1,153 @@
+/** Models on this machine: weights lie in one folder for all sandboxes, fetched once and whole, and kernels are told where. */
+import { readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { mkdir, writeFile } from 'node:fs/promises';
+import { createHash } from 'node:crypto';
+import path from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { createLocalHost } from '#platform/local-host.ts';
+import { fetchIntoSharedFolder } from '#sandbox/models/shared-weights.ts';
+import { planModels } from '#sandbox/models/plan.ts';
+import { ownModelOption } from '#sandbox/models/options.ts';
+import { commitOf, startModelHub, type ModelHub } from '../fakes/model-hub.ts';
+import { makeLocalRig, type LocalRig } from '../rigs/local-backend.ts';
+import { testPython } from '../rigs/python.ts';
+import { startRawKernel } from '../rigs/raw-kernel.ts';
+import { Caller, failureOf, never } from './contract-rig.ts';
+
+const TINY = 'tiny/Llama-2.5-7B';
+const weights = Buffer.alloc(200_000, 'weights of the tiny model ');
+
+let hub: ModelHub;
+let rig: LocalRig;
+beforeEach(async () => {
+  hub = await startModelHub({
+    [TINY]: {
+      files: { 'model.safetensors': weights, 'config.json': '{}', 'README.md': '# tiny' },
+    },
+    'tiny/adapter': { files: { 'adapter_model.safetensors': 'ab', 'adapter_config.json': '{}' } },
+    'gated/model': { files: { 'config.json': '{}' }, gatedTo: ['hf_good'] },
+  });
+  rig = await makeLocalRig();
+});
+afterEach(async () => {
+  await rig.dispose();
+  await hub.close();
+});
+
+const shared = (): string => path.join(rig.dir, 'models/tiny--Llama-2.5-7B');
+const folder = (): string => path.join(shared(), commitOf(TINY));
+const filesAsked = (): readonly string[] =>
+  hub.requests.map((request) => request.path).filter((place) => place.includes('/resolve/'));
+
+/** What a start does before there is a server. */
+async function fetchHere(reports: string[] = []): Promise<void> {
+  const modelsDir = path.join(rig.dir, 'models');
+  const signal = never();
+  const access = { url: hub.url };
+  const context = { access, modelsDir, projectDir: rig.projectDir, variables: {}, secret: '' };
+  const models = [ownModelOption.parse({ id: TINY })];
+  const plan = await planModels(models, { ...context, isMarked: true, signal });
+  await fetchIntoSharedFolder(plan.weights, {
+    host: createLocalHost({ env: rig.settings.environment }),
+    python: testPython(),
+    pythonDir: rig.settings.pythonDir,
+    modelsDir,
+    hubUrl: hub.url,
+    signal,
+    report: ({ message }) => reports.push(message),
+  });
+}
+
+test('G7, L4, 14: a model and an adapter on its base are there before the server is, whole and marked, and kernels have their variables', async () => {
+  const models = [
+    { id: TINY, preload: false },
+    {
+      id: 'tiny/adapter',
+      peft: { kind: 'adapter', base: TINY },
+      var_name: 'tuned',
+      preload: false,
+    },
+  ];
+  const caller = new Caller({
+    projectDir: rig.projectDir,
+    options: { models },
+    countAtEngine: async () => rig.servers().length,
+  });
+  const backend = rig.newBackend({ hubUrl: hub.url });
+  await caller.startAndWait(backend);
+  expect(readdirSync(folder()).toSorted()).toEqual([
+    '.glovebox-complete.json',
+    'config.json',
+    'model.safetensors',
+  ]);
+  expect(readFileSync(path.join(folder(), 'model.safetensors')).equals(weights)).toBe(true);
+  const kernel = await startRawKernel(await backend.endpoint(caller.handle(), never()), 'a.ipynb');
+  const found =
+    '[{k: v for k, v in os.environ.items() if k.startswith("MODEL_")}, __import__("glovebox_models").get_model_path("model"), [spec["is_marked"] for spec in json.load(open(os.environ["GLOVEBOX_MODELS"]))]]';
+  const code = `import json, os\njson.dump(${found}, open("out.json", "w"))`;
+  expect(await kernel.execute(code)).toBe('ok');
+  await kernel.leave();
+  const adapter = path.join(rig.dir, 'models/tiny--adapter', commitOf('tiny/adapter'));
+  expect(JSON.parse(readFileSync(path.join(rig.projectDir, 'out.json'), 'utf8'))).toEqual([
+    {
+      MODEL_TINY_LLAMA_2_5_7B_PATH: folder(),
+      MODEL_MODEL_PATH: folder(),
+      MODEL_TINY_ADAPTER_PATH: adapter,
+      MODEL_TUNED_PATH: adapter,
+    },
+    folder(),
+    [true, true],
+  ]);
+  expect(caller.reports.map(({ message }) => message).join('\n')).toContain('fetching tiny/Llama');
+  // L9: before anything is made.
+  const gated = new Caller(
+    {
+      projectDir: rig.projectDir,
+      options: { models: [{ id: 'gated/model' }] },
+      countAtEngine: async () => 0,
+    },
+    'local-gated-000000000001',
+  );
+  expect((await failureOf(gated.start(backend))).code).toBe('remote/gated');
+});
+
+test('M20, M21, 28: a download that was cut is repaired; what has no mark, or lacks a byte, is not taken as complete', async () => {
+  hub.cutNext(2);
+  await fetchHere();
+  const marker = path.join(folder(), '.glovebox-complete.json');
+  expect(JSON.parse(readFileSync(marker, 'utf8'))).toMatchObject({
+    commit: commitOf(TINY),
+    files: { 'model.safetensors': weights.length },
+  });
+  const asked = filesAsked().length;
+  await fetchHere();
+  expect(filesAsked().length).toBe(asked);
+  rmSync(marker);
+  writeFileSync(path.join(folder(), 'model.safetensors'), weights.subarray(1));
+  await fetchHere();
+  expect(readFileSync(path.join(folder(), 'model.safetensors')).equals(weights)).toBe(true);
+  expect(statSync(marker).isFile()).toBe(true);
+  // Only what was damaged is asked for again.
+  const again = filesAsked().slice(asked);
+  expect(again.length).toBeGreaterThan(0);
+  expect(again.every((place) => place.endsWith('model.safetensors'))).toBe(true);
+});
+
+test('M22, 29: two who want the same at once fetch it once; what the cache of the user has is not fetched at all', async () => {
+  const said: string[] = [];
+  await Promise.all([fetchHere(said), fetchHere(said)]);
+  expect(filesAsked().filter((place) => place.endsWith('config.json'))).toHaveLength(1);
+  rmSync(shared(), { recursive: true });
+  const home = rig.settings.environment['HOME'] ?? '';
+  const blobs = path.join(home, '.cache/huggingface/hub/models--tiny--Llama-2.5-7B/blobs');
+  await mkdir(blobs, { recursive: true });
+  await writeFile(path.join(blobs, createHash('sha256').update(weights).digest('hex')), weights);
+  const before = filesAsked().length;
+  await fetchHere();
+  expect(
+    filesAsked()
+      .slice(before)
+      .some((place) => place.endsWith('.safetensors')),
+  ).toBe(false);
+  expect(readFileSync(path.join(folder(), 'model.safetensors')).equals(weights)).toBe(true);
+});
