@@ -1,5 +1,5 @@
 /** How a tool is declared: data for the model, a strict input, and one function that answers. */
-import * as z from 'zod';
+import type * as z from 'zod';
 import { GloveboxError } from '#core/errors.ts';
 import { isRecord, type JsonObject } from '#core/json.ts';
 import { didYouMean } from '#core/nearest.ts';

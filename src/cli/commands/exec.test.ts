@@ -52,7 +52,7 @@ describe('exec', () => {
     const session = fakeSession([{ source: '', run }]);
     const stdout = { write: () => undefined, isTTY: false, columns: undefined, isClosed: true };
     const { code } = await runFake(['exec', 'loop'], { session, host: { stdout } });
-    expect([code, session.calls]).toEqual([1, ['interrupt']]);
+    expect([code, session.calls]).toEqual([1, ['scratch loop', 'interrupt']]);
   });
 
   it('interrupts the code on Ctrl-C and shows what it printed', async () => {
