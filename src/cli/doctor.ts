@@ -125,22 +125,22 @@ async function examineStateFolder({ host, config }: CommandContext): Promise<rea
     ];
   }
   if (!folder.exists) return [{ status: 'ok', about, message: `${path} (made when it is needed)` }];
-  if (mode !== undefined && (mode & 0o077) !== 0) {
-    return [
-      { status: 'warn', about, message: `others can enter ${path}`, next: `chmod 700 ${path}` },
-    ];
-  }
-  if (freeBytes !== undefined && freeBytes < LITTLE_SPACE_BYTES) {
-    return [
-      {
-        status: 'warn',
-        about,
-        message: `${renderBytes(freeBytes)} free in ${path}`,
-        next: 'Free some space: notebooks and logs need it.',
-      },
-    ];
-  }
-  return [{ status: 'ok', about, message: path }];
+  const found: Finding[] = [];
+  if (mode !== undefined && (mode & 0o077) !== 0)
+    found.push({
+      status: 'warn',
+      about,
+      message: `others can enter ${path}`,
+      next: `chmod 700 ${path}`,
+    });
+  if (freeBytes !== undefined && freeBytes < LITTLE_SPACE_BYTES)
+    found.push({
+      status: 'warn',
+      about,
+      message: `${renderBytes(freeBytes)} free in ${path}`,
+      next: 'Free some space: notebooks and logs need it.',
+    });
+  return found.length > 0 ? found : [{ status: 'ok', about, message: path }];
 }
 
 async function examineRecords({ host, config }: CommandContext): Promise<readonly Finding[]> {

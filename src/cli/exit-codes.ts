@@ -24,6 +24,7 @@ export const EXIT_HELP = `Exit codes:
 
 const BY_ERROR: Readonly<Partial<Record<ErrorCode, ExitCode>>> = {
   'input/invalid': EXIT.usage,
+  'backend/unknown': EXIT.usage,
   'sandbox/pending': EXIT.pending,
   'sandbox/unknown': EXIT.nothing,
   'session/unknown': EXIT.nothing,

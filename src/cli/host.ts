@@ -19,6 +19,8 @@ export interface CliStream {
   readonly isTTY: boolean;
   /** Width of the terminal; undefined where there is none. */
   readonly columns: number | undefined;
+  /** Its reader went away. */
+  readonly isClosed?: boolean;
 }
 
 export interface CliClock {

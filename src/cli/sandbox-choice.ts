@@ -26,6 +26,10 @@ export async function chooseSandbox(
   return alive[0] ?? all[0];
 }
 
+/** For a command that has nothing to work on; with `--json` it is told on stdout too. */
+export const noSandbox = (message: string): GloveboxError =>
+  new GloveboxError('sandbox/unknown', message, { hint: 'glovebox start starts a sandbox.' });
+
 export function sandboxJson(view: SandboxView): JsonObject {
   const { state, detail, generation, end, deadlineMs, host } = view.status;
   return {

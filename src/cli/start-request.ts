@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { GloveboxError, messageOf } from '#core/errors.ts';
 import { isRecord } from '#core/json.ts';
+import { nearest } from '#core/nearest.ts';
 import type { Person } from '#policy/contract.ts';
 import type { CommandContext } from './command.ts';
 import type { CliServices, SandboxView } from './host.ts';
@@ -47,7 +48,7 @@ export async function makeRequest(
     written['name'] === undefined ? await sandboxes.list({ projectDir }, context.signal) : [];
   const asked = await sandboxes.resolve(written, backendMeant(context, services, living));
   const backend = await sandboxes.backend(asked.backend);
-  const options = { ...asked.options, ...(await readOptions(context, backend, words)) };
+  const options = { ...asked.options, ...(await readOptions(context, services, backend, words)) };
   await sandboxes.checkOptions(backend.id, options, asked.names);
   if (asked.name === undefined && !living.some((view) => view.backend === backend.id))
     await clearWay(
@@ -90,12 +91,19 @@ function backendMeant(
 
 async function readOptions(
   { host }: CommandContext,
-  { id, optionsSchema }: Backend,
+  services: CliServices,
+  backend: Backend,
   words: readonly string[],
 ): Promise<Readonly<Record<string, unknown>>> {
+  const { id, optionsSchema } = backend;
   const [first] = words;
   const time = first !== undefined && !first.startsWith('-') ? first : undefined;
-  if (time === undefined) return parseFlags(words, optionsSchema, host.readStdin);
+  const parse = (flags: readonly string[]): Promise<Record<string, unknown>> =>
+    parseFlags(flags, optionsSchema, host.readStdin).catch(async (error: unknown) => {
+      await explainFlags(services, backend, flags);
+      throw error;
+    });
+  if (time === undefined) return parse(words);
   if (!Object.hasOwn(optionsSchema.shape, 'time')) {
     throw new GloveboxError(
       'input/invalid',
@@ -103,8 +111,53 @@ async function readOptions(
       { hint: `Its options:\n${describeFlags(optionsSchema)}` },
     );
   }
-  return { time, ...(await parseFlags(words.slice(1), optionsSchema, host.readStdin)) };
+  return { time, ...(await parse(words.slice(1))) };
 }
+
+/** Flags of `start` itself, which commander leaves to us when they are mistyped. */
+const OWN_FLAGS = [
+  'backend',
+  'name',
+  'profile',
+  'config',
+  'wait-s',
+  'no-wait',
+  'takeover',
+  'foreground',
+];
+
+/** An unknown flag may be one of another back end, or one of `start` with a slip. @throws `input/invalid`. */
+async function explainFlags(
+  { sandboxes }: CliServices,
+  { id, optionsSchema }: Backend,
+  words: readonly string[],
+): Promise<void> {
+  for (const word of words) {
+    const flag = /^--(?:no-)?([^=]+)/.exec(word)?.[1]?.replaceAll('_', '-');
+    if (flag === undefined || Object.hasOwn(optionsSchema.shape, optionOf(flag))) continue;
+    const others: string[] = [];
+    for (const other of sandboxes.backends()) {
+      const { optionsSchema: schema } = await sandboxes.backend(other);
+      if (Object.hasOwn(schema.shape, optionOf(flag))) others.push(other);
+    }
+    const meant = nearest(flag, OWN_FLAGS);
+    if (others.length === 0 && meant === undefined) continue;
+    throw new GloveboxError(
+      'input/invalid',
+      others.length === 0
+        ? `There is no --${flag}. Did you mean --${meant}?`
+        : `The ${id} back end has no --${flag}; ${others.join(' and ')} can do this.`,
+      {
+        hint:
+          others.length === 0
+            ? `glovebox start --help; glovebox tool sandbox_options --backend ${id} lists options.`
+            : `glovebox start --backend ${others[0]} ${words.join(' ')}`,
+      },
+    );
+  }
+}
+
+const optionOf = (flag: string): string => flag.replaceAll('-', '_');
 
 async function clearWay(
   context: CommandContext,

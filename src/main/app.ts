@@ -121,6 +121,7 @@ export function createApp({
     clock,
     log,
     inspectSource: () => readPythonFile('inspect_variables.py'),
+    startsUnasked: (backend) => backend === 'slurm' && !config.getOrDefault('policy.confirm_slurm'),
     isClosed: async (id) =>
       !entersClosed &&
       ((await sandboxes.modeOf(id)) === 'scoped' || (await isClosedSandbox(interfaceRecords, id))),

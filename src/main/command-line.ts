@@ -138,9 +138,15 @@ export function createHost(env: Environment, cwd: string): CliHost {
 
 function streamOf(stream: NodeJS.WriteStream): CliStream {
   // A reader that went away (`glovebox logs | head`) is no failure of ours.
-  stream.on('error', () => undefined);
+  let isClosed = false;
+  stream.on('error', () => {
+    isClosed = true;
+  });
   return {
     write: (chunk) => void stream.write(chunk),
+    get isClosed() {
+      return isClosed;
+    },
     isTTY: stream.isTTY,
     columns: stream.columns,
   };

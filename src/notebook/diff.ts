@@ -8,9 +8,11 @@ export async function renderDiff(before: string, after: string): Promise<string>
   // Loaded on use: it is needed by one tool and start-up is a feature.
   const { structuredPatch } = await import('diff');
   const { hunks } = structuredPatch('', '', before, after, '', '', { context: 1 });
+  // Cells end without a line end; that is worth a line only where it is what changed.
+  const isUsual = !before.endsWith('\n') && !after.endsWith('\n');
   const lines = hunks.flatMap(({ oldStart, lines: changed }) => [
     `@@ line ${oldStart}`,
-    ...changed,
+    ...changed.filter((line) => !isUsual || !line.startsWith('\\')),
   ]);
   if (lines.length <= MAX_LINES) return lines.join('\n');
   return [

@@ -64,7 +64,8 @@ class NotebookShelf implements Notebooks {
   }
 
   async open(file: string): Promise<OpenNotebook> {
-    const real = await resolveFile(file);
+    // One that was removed while it is open is still what its reader means: the next save makes it again.
+    const real = this.#shelf.has(file) ? file : await resolveFile(file);
     const known = this.#shelf.get(real);
     if (known !== undefined) {
       known.users += 1;

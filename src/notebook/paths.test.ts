@@ -100,7 +100,7 @@ describe('D9: a path', () => {
     ['trian.ipynb', '"train.ipynb"'],
     ['train', '"train.ipynb"'],
     ['eval.ipynb', '"sub/eval.ipynb"'],
-    ['Top.ipynb', '"../top.ipynb"'],
+    ['Top.ipynb', '"top.ipynb"'],
   ])('X91: %s is not found, and near names are listed', async (requested, near) => {
     await expect(resolve(requested)).rejects.toMatchObject({
       code: 'path/not-found',

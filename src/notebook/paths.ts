@@ -82,8 +82,12 @@ async function hintFor({
   projectDir,
 }: NotebookPathRequest): Promise<string> {
   const names = new Set<string>();
-  for (const root of [notebookDir, projectDir]) {
-    for (const file of await notebooksBelow(root)) names.add(path.relative(notebookDir, file));
+  for (const file of await notebooksBelow(notebookDir)) names.add(path.relative(notebookDir, file));
+  for (const file of await notebooksBelow(projectDir)) {
+    if (isInside(file, notebookDir)) continue;
+    const name = path.relative(projectDir, file);
+    // One of the same name in the folder of notebooks would be taken for it.
+    names.add(names.has(name) ? path.relative(notebookDir, file) : name);
   }
   const wanted = stemOf(requested);
   const near = [...names]
@@ -94,7 +98,7 @@ async function hintFor({
   if (near.length === 0) {
     return 'There are no notebooks in the project yet; start_new_notebook makes one.';
   }
-  return `Name it exactly. Notebooks with near names: ${near.join(', ')}.`;
+  return `Name it exactly. There are: ${near.join(', ')}.`;
 }
 
 const stemOf = (file: string): string => path.basename(file, EXTENSION).toLowerCase();

@@ -48,7 +48,7 @@ export class RecordBook {
     throw new GloveboxError('sandbox/unknown', `There is no sandbox "${id}".`, {
       hint:
         known.length === 0
-          ? 'There is none at all; sandbox_create starts one.'
+          ? 'There is none at all; sandbox_create, or glovebox start in a terminal, starts one.'
           : `Known: ${known.join(', ')}.`,
     });
   }

@@ -1,5 +1,6 @@
 /** Holds the back ends that are built in, each loaded when it is first asked for. */
 import { GloveboxError } from '#core/errors.ts';
+import { didYouMean } from '#core/nearest.ts';
 import { BACKEND_IDS, type Backend, type BackendId } from './backend.ts';
 
 export type BackendLoader = () => Promise<Backend>;
@@ -39,9 +40,13 @@ export class BackendRegistry {
 }
 
 function unknownBackend(id: string, known: readonly string[]): GloveboxError {
-  return new GloveboxError('backend/unknown', `There is no back end "${id}".`, {
-    hint: `Back ends: ${known.join(', ')}.`,
-  });
+  return new GloveboxError(
+    'backend/unknown',
+    `There is no back end "${id}".${didYouMean(id, known)}`,
+    {
+      hint: `Back ends: ${known.join(', ')}.`,
+    },
+  );
 }
 
 function isBackendId(id: string): id is BackendId {

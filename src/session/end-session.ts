@@ -1,4 +1,5 @@
 /** The end of sessions: on request, and with their sandbox. Notebooks are saved before anything is lost. */
+import { isGloveboxError } from '#core/errors.ts';
 import type { SessionRecord } from './contract.ts';
 import type { SessionPool } from './pool.ts';
 import type { Outcome } from './outcome.ts';
@@ -29,8 +30,15 @@ export async function shutdownSession(
         },
   );
   if (record.ownsKernel && record.loss === null) {
-    if (record.jupyterSessionId === undefined) await server.deleteKernel(record.kernelId, signal);
-    else await server.deleteSession(record.jupyterSessionId, signal);
+    const { kernelId, jupyterSessionId } = record;
+    const gone =
+      jupyterSessionId === undefined
+        ? server.deleteKernel(kernelId, signal)
+        : server.deleteSession(jupyterSessionId, signal);
+    await gone.catch((error: unknown) => {
+      // The kernel went with its sandbox.
+      if (!isGloveboxError(error, 'sandbox/ended')) throw error;
+    });
   }
   await letGo(pool, session);
   await recordEnd(pool, record.id, 'it was shut down');

@@ -51,7 +51,7 @@ it('O4, X60: what "obj?" shows is output, suggested code is told, and other wish
   expect(view.outputs).toMatchObject([
     { output_type: 'display_data', data: { 'text/plain': 'Signature: obj()' } },
   ]);
-  expect(view.notices.join()).toContain('"ask_exit", which was not done');
+  expect(view.notices.join()).toContain('exit() ends the process of the kernel');
 });
 
 it('C28, X55: the notice of a server that dropped output is told as such, and what came is kept', async () => {

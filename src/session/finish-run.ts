@@ -98,6 +98,10 @@ function takePayload(run: Run, reply: ExecuteReply): void {
       run.receiveLocal('display_data', { data: item['data'], metadata: {} });
     else if (source === 'set_next_input' && typeof item['text'] === 'string')
       run.suggestedCode = item['text'];
+    else if (source === 'ask_exit' && item['keepkernel'] !== true)
+      run.notices.push(
+        'exit() ends the process of the kernel: its variables are lost, and Jupyter starts a new, empty one.',
+      );
     else if (typeof source === 'string')
       run.notices.push(`The kernel asked its user interface for "${source}", which was not done.`);
   }

@@ -66,7 +66,9 @@ export async function inspectVariables(
   }
   const { loss } = session.record;
   if (loss !== null) {
-    throw new GloveboxError('kernel/dead', loss.message, { hint: lossHint(session.record) });
+    throw new GloveboxError('kernel/dead', loss.message, {
+      hint: lossHint(session.record, loss.class),
+    });
   }
   const busy = occupation(session);
   if (busy !== undefined) return { busy };

@@ -2,6 +2,7 @@
 import type { KernelChannel, KernelMessage } from '#jupyter/contract.ts';
 import type { OpenNotebook } from '#notebook/contract.ts';
 import { beginAgain, beginningCode } from './begin-again.ts';
+import { isSelf } from './lease.ts';
 import { KernelLink, type KernelLinkOptions } from './kernel-link.ts';
 import type { LiveRecord } from './live-record.ts';
 import { lossHint, type Loss } from './loss.ts';
@@ -82,12 +83,22 @@ export class KernelAttachment {
       onProcess: (process) => {
         if (process !== live.value.process) live.updateSoon({ process });
       },
+      onOpened: (otherClients) => this.#onOpened(otherClients),
       onReopened: (gap) => this.#onReopened(gap),
       onUp: () => {
         if (queue.current !== undefined) void queue.settleGap(queue.current);
       },
       onLateOutput,
     });
+  }
+
+  /** A run of an earlier process: the server has kept what it printed meanwhile only when nobody else was there (C13). */
+  #onOpened(otherClients: number): void {
+    const { current } = this.#options.queue;
+    if (otherClients === 0 || current === undefined || current.state === 'queued') return;
+    current.notices.push(
+      'Another client was connected to the kernel meanwhile, so what was printed while nobody followed this run is missing.',
+    );
   }
 
   #onReopened(gap: { readonly downMs: number; readonly otherClients: number }): void {
@@ -119,11 +130,12 @@ export class KernelAttachment {
     const generation = live.value.generation + 1;
     // Code that is held back here was in no kernel: it goes to the new one, and its answer begins with the news.
     const isIdle = current === undefined || current.state === 'queued';
-    const news = `${loss.message} Next: ${lossHint(live.value)}`;
+    const news = `${loss.message} Next: ${lossHint(live.value, loss.class)}`;
     live.updateSoon({
       loss: isKernelThere ? null : loss,
       generation,
-      ...(isIdle && { news }),
+      // One that is idle beside the owner learns of it too, and cannot know what the owner has told its own agent long ago.
+      ...(isIdle && isSelf(live.value.owner) && { news }),
     });
     if (isKernelThere && !isIdle && !current.hasSign) return this.#askNewProcess(current, loss);
     if (isIdle) live.notify(news);

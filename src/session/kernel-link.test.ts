@@ -30,6 +30,7 @@ async function openLink({ hasRun = false } = {}) {
     hasRun: () => hasRun,
     onLoss: (loss) => losses.push(loss),
     onProcess: () => undefined,
+    onOpened: () => undefined,
     onReopened: () => undefined,
     onUp: () => undefined,
     onLateOutput: () => undefined,

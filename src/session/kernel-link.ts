@@ -53,6 +53,8 @@ export interface KernelLinkOptions {
   onNewProcess?(channel: KernelChannel, died: Promise<void>): Promise<void>;
   /** The stamp of the kernel process that answers, for the record. */
   onProcess(process: string): void;
+  /** The socket is open for the first time, beside so many others; nothing of the kernel has come through it yet. */
+  onOpened(otherClients: number): void;
   /**
    * The socket is open again, and what the server kept follows now; outputs were missed when `otherClients` kept it from
    * buffering. Called before the first of them, because the end of the run may be among them.
@@ -218,7 +220,7 @@ export class KernelLink {
     switch (event.type) {
       case 'connected': {
         this.touch();
-        if (this.#downSinceMs === undefined) return;
+        if (this.#downSinceMs === undefined) return this.#options.onOpened(event.otherClients);
         const downMs = clock.now() - this.#downSinceMs;
         this.#options.onReopened({ downMs, otherClients: event.otherClients });
         void this.#proveAgain();

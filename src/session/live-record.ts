@@ -2,7 +2,7 @@
 import { GloveboxError, messageOf } from '#core/errors.ts';
 import type { Log } from '#platform/log.ts';
 import type { SessionRecord } from './contract.ts';
-import { lossHint } from './loss.ts';
+import { lossHint, withoutLog } from './loss.ts';
 
 export interface LiveRecordOptions {
   readonly record: SessionRecord;
@@ -64,7 +64,9 @@ export class LiveRecord {
   /** Why nothing can run, and what to do about it; undefined when something can. */
   blocked(): string | undefined {
     const { loss } = this.#value;
-    return loss === null ? undefined : `${loss.message} ${lossHint(this.#value)}`;
+    return loss === null
+      ? undefined
+      : `${withoutLog(loss.message)} ${lossHint(this.#value, loss.class)}`;
   }
 
   /** @throws `session/ended`. */

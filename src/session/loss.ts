@@ -58,8 +58,20 @@ export function serverGone(status: SandboxStatus, atMs: number): Loss {
   };
 }
 
-/** The hint that goes with every loss. */
-export function lossHint({ id, models }: SessionRecord): string {
+/** A loss without the end of the log, for those who were told it. */
+export const withoutLog = (message: string): string =>
+  message.split('\nLast log lines:', 1)[0] ?? '';
+
+/**
+ * The hint that goes with every loss. Where an empty kernel runs already, restarting it would lose what was made in it since; but
+ * only a restart loads models into it.
+ */
+export function lossHint(
+  { id, models }: Pick<SessionRecord, 'id' | 'models'>,
+  loss: LossClass | undefined,
+): string {
+  if (loss === 'kernel_restarted' && models === undefined)
+    return `run_cell(session_id="${id}", cells=[...]) for the cells you need, or restore_notebook for all.`;
   const withModels = models === undefined ? '' : ' and loads the models into it again';
   return `restart_kernel(session_id="${id}") starts a new kernel for the same notebook${withModels}; then run the cells you need.`;
 }

@@ -10,6 +10,7 @@ import { sleep, type Clock } from '#platform/clock.ts';
 import type { Log } from '#platform/log.ts';
 import { currentIdentity } from '#platform/process-identity.ts';
 import type { RecordStore } from '#platform/records.ts';
+import type { BackendId } from '#sandbox/backend.ts';
 import type { Sandboxes } from '#sandbox/sandboxes.ts';
 import { abandonOn } from '#core/abort.ts';
 import { connectSession } from './connect-session.ts';
@@ -44,6 +45,8 @@ export interface PoolOptions {
    * else then.
    */
   isClosed(this: void, sandboxId: string): Promise<boolean>;
+  /** Whether a call that names no sandbox may start one on that back end. Default: only on the local one. */
+  startsUnasked?(this: void, backend: BackendId): boolean;
   /** Read when a session is opened, so that a bad option fails the call that needs it and nothing else. */
   settings(this: void): SessionSettings;
   /** The Python that lists the variables of a kernel. */

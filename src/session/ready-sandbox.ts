@@ -3,27 +3,32 @@ import { GloveboxError } from '#core/errors.ts';
 import { modeOf } from '#sandbox/common-options.ts';
 import type { SandboxView, SandboxWait } from '#sandbox/sandboxes.ts';
 import type { SessionRecord } from './contract.ts';
+import { ownSandbox } from './own-sandbox.ts';
 import type { PoolOptions } from './pool.ts';
 
-type Places = Pick<PoolOptions, 'sandboxes' | 'projectDir' | 'isClosed'>;
+type Places = Pick<PoolOptions, 'sandboxes' | 'projectDir' | 'isClosed' | 'startsUnasked'>;
 
 /**
- * The named sandbox, or the project's local one, which is started if need be.
+ * The named sandbox, or the project's own (`ownSandbox`).
  *
  * @throws `sandbox/pending` when it is not ready after the wait: the same call continues. `sandbox/ended`, `server/unreachable`,
- *   `sandbox/closed`.
+ *   `sandbox/closed`; as `ownSandbox`.
  */
 export async function readySandbox(
-  { sandboxes, projectDir, isClosed }: Places,
+  places: Places,
   sandboxId: string | undefined,
   wait: SandboxWait,
 ): Promise<SandboxView> {
   const view =
     sandboxId === undefined
-      ? await sandboxes.ensureLocal(projectDir, wait)
-      : await sandboxes.wait(sandboxId, wait);
+      ? await ownSandbox(places, wait)
+      : await places.sandboxes.wait(sandboxId, wait);
+  return checkReady(places, view);
+}
+
+async function checkReady(places: Places, view: SandboxView): Promise<SandboxView> {
   if (view.status.state !== 'ready') throw notReady(view);
-  await refuseClosed({ isClosed }, view.id);
+  await refuseClosed(places, view.id);
   return view;
 }
 
@@ -59,7 +64,7 @@ function notReady({ id, status }: SandboxView): GloveboxError {
       ...(end?.logTail ?? []),
     ];
     return new GloveboxError('sandbox/ended', why.join('\n'), {
-      hint: "sandbox_create starts a new one; without sandbox_id the project's local one is started.",
+      hint: 'sandbox_create starts a new one.',
     });
   }
   if (state === 'unreachable' || state === 'unknown') {
@@ -74,6 +79,9 @@ function notReady({ id, status }: SandboxView): GloveboxError {
   });
 }
 
+const openElsewhere = ({ notebookPath }: SessionRecord): string =>
+  `start_notebook(notebook_path="${notebookPath}") opens the notebook with a fresh kernel in the project's own sandbox, with sandbox_id in another one that lives.`;
+
 /** The sandbox of a session, brought up again when it is the project's local one. @throws as `readySandbox`. */
 export async function sandboxOfSession(
   places: Places,
@@ -82,8 +90,16 @@ export async function sandboxOfSession(
 ): Promise<SandboxView> {
   const view = await places.sandboxes.get(record.sandboxId, wait.signal);
   const canComeBack = view.status.state === 'ended' && view.backend === 'local';
+  if (view.status.state === 'ended' && !canComeBack) {
+    throw new GloveboxError(
+      'sandbox/ended',
+      `Sandbox ${view.id} has ended: ${view.status.end?.message ?? 'no reason known'}`,
+      { hint: openElsewhere(record) },
+    );
+  }
   if (!canComeBack) return readySandbox(places, record.sandboxId, wait);
-  const local = await readySandbox(places, undefined, wait);
+  const { sandboxes, projectDir } = places;
+  const local = await checkReady(places, await sandboxes.ensureLocal(projectDir, wait));
   if (local.id === record.sandboxId) return local;
   throw new GloveboxError('sandbox/ended', `Sandbox ${record.sandboxId} has ended.`, {
     hint: `start_notebook(notebook_path="${record.notebookPath}") opens the notebook in sandbox ${local.id}.`,

@@ -55,6 +55,8 @@ async function restart(
   begin: () => Promise<string | undefined>,
 ): Promise<Restarted> {
   const { record, queue } = session;
+  // First: where there is no sandbox, nothing of the session is given up.
+  const sandbox = await sandboxOfSession(pool.options, record, wait);
   const current = queue.current;
   queue.close('restart_kernel was called before its turn came; nothing of it was executed.');
   queue.settleCurrent({
@@ -65,7 +67,6 @@ async function restart(
   });
   await queue.whenIdle();
   await session.disconnect();
-  const sandbox = await sandboxOfSession(pool.options, record, wait);
   const isSameServer = sandbox.status.generation === record.serverGeneration;
   const isRestarted = isSameServer && (await tryRestart(session, wait.signal));
   // Under the old identity the server would deliver what the old process said last, which looks like another restart.

@@ -20,7 +20,7 @@ import { sandboxMetadata } from './sandbox-metadata.ts';
 import type { Session } from './session.ts';
 
 export interface StartRequest {
-  /** Undefined takes the project's local sandbox, starting it if need be. */
+  /** Undefined takes the project's own, as `ownSandbox` does. */
   readonly sandboxId: string | undefined;
   readonly kernelName: string | undefined;
 }

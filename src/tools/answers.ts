@@ -18,15 +18,22 @@ export function cellName(cell: {
   return cell.index === undefined ? `(id ${cell.id})` : `${cell.index} (id ${cell.id})`;
 }
 
-/** One line per cell: index, id, type, count, first line. */
+/** One line per cell: index, id, type, count, the exception it ended with, first line. */
 export function outline(cells: readonly CellView[]): string {
   if (cells.length === 0) return '(no cells yet)';
   return cells
     .map((cell) => {
-      const count = cell.type === 'code' ? `[${cell.executionCount ?? ' '}]` : cell.type;
+      const count =
+        cell.type === 'code' ? `[${cell.executionCount ?? ' '}]${failure(cell)}` : cell.type;
       return `${cell.index}  ${cell.id}  ${count}  ${firstLine(cell.source)}`;
     })
     .join('\n');
+}
+
+/** So that whoever comes back to a notebook sees where it broke. */
+function failure({ outputs }: CellView): string {
+  const error = outputs.findLast(({ output_type: type }) => type === 'error');
+  return error?.output_type === 'error' ? ` ${firstLine(error.ename)}` : '';
 }
 
 /** What a start or an attachment answers. */

@@ -1,7 +1,7 @@
 /** How a tool is declared: data for the model, a strict input, and one function that answers. */
-import * as z from 'zod';
+import type * as z from 'zod';
 import { GloveboxError } from '#core/errors.ts';
-import type { JsonObject } from '#core/json.ts';
+import { isRecord, type JsonObject } from '#core/json.ts';
 import { didYouMean } from '#core/nearest.ts';
 import type { GithubContext } from '#github/context.ts';
 import type { HubContext } from '#hub/context.ts';
@@ -153,15 +153,28 @@ function parseInput<Schema extends z.ZodObject>(
   const parsed = schema.safeParse(raw ?? {});
   if (parsed.success) return parsed.data;
   const known = Object.keys(schema.shape);
-  const guesses = parsed.error.issues
-    .flatMap((issue) => (issue.code === 'unrecognized_keys' ? issue.keys : []))
-    .map((key) => didYouMean(key, known))
-    .join('');
-  throw new GloveboxError(
-    'input/invalid',
-    `Arguments of ${name}: ${z.prettifyError(parsed.error)}${guesses}`,
-    { hint: `${name} takes: ${known.join(', ') || 'no arguments'}.` },
-  );
+  const mistakes = parsed.error.issues.map((issue) => mistakeOf(issue, known, raw));
+  throw new GloveboxError('input/invalid', `Arguments of ${name}: ${mistakes.join('; ')}`, {
+    hint: `${name} takes: ${known.join(', ') || 'no arguments'}.`,
+  });
+}
+
+/** zod's own words for what is missing and what is too much are made for programmers. */
+function mistakeOf(issue: z.core.$ZodIssue, known: readonly string[], raw: unknown): string {
+  const at = issue.path.join('.');
+  if (issue.code === 'unrecognized_keys') {
+    const inside = at === '' ? '' : ` in ${at}`;
+    return issue.keys
+      .map((key) => `there is no ${key}${inside}.${at === '' ? didYouMean(key, known) : ''}`)
+      .join(' ');
+  }
+  const [argument] = issue.path;
+  const isMissing =
+    issue.path.length === 1 &&
+    typeof argument === 'string' &&
+    !(isRecord(raw) && raw[argument] !== undefined);
+  if (isMissing) return `${at} is missing`;
+  return at === '' ? issue.message : `${at}: ${issue.message}`;
 }
 
 /** Lines at the end of an answer, or the answer as it is. */

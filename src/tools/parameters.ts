@@ -10,7 +10,7 @@ export const sessionId = z
 export const sandboxId = z
   .string()
   .optional()
-  .describe("Sandbox id. Default: the project's local sandbox, started if need be.");
+  .describe("Sandbox id. Default: the project's own, started if need be.");
 
 export const waitS = z
   .number()

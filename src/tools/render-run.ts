@@ -3,10 +3,12 @@ import { renderBytes, renderDuration } from '#core/units.ts';
 import type { Block, CellOutput } from '#notebook/contract.ts';
 import { renderOutputs, type RenderOptions } from '#notebook/render/render-outputs.ts';
 import { isFinal, type RunView } from '#session/contract.ts';
+import { lossHint } from '#session/loss.ts';
 import type { Run } from '#session/run.ts';
 import type { SandboxWait } from '#sandbox/sandboxes.ts';
 import { cellName } from './answers.ts';
 import type { ToolContext, ToolResult, ToolServices } from './define-tool.ts';
+import { hintForError } from './error-hints.ts';
 
 /** Outputs as blocks within the answer's budget. */
 export async function renderForAgent(
@@ -76,12 +78,9 @@ function remarks(view: RunView): readonly string[] {
 
 function nextStep(view: RunView): string | undefined {
   if (isFinal(view.state)) {
-    if (view.state === 'lost')
-      return `Next: restart_kernel(session_id="${view.sessionId}") if no kernel runs or models are missing, then run the cells you need.`;
-    if (view.error?.name === 'StdinNotImplementedError') {
-      return 'Next: input() cannot be answered here; set the value in the code instead.';
-    }
-    return undefined;
+    if (view.state === 'lost') return `Next: ${lossHint({ id: view.sessionId }, view.loss)}`;
+    const hint = view.error === undefined ? undefined : hintForError(view.error);
+    return hint === undefined ? undefined : `Next: ${hint}`;
   }
   return `It goes on by itself. Next: get_run(run_id="${view.id}", wait_s=45) to follow it, interrupt_kernel(session_id="${view.sessionId}") to stop it.`;
 }

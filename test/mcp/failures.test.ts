@@ -90,6 +90,7 @@ describe('the kernel', () => {
     expect(lost.text).toContain('kernel_restarted');
     expect(lost.text).toContain('begun');
     expect(lost.text).not.toMatch(/run (it|the cell) again/i);
+    expect(lost.text).toContain(`Next: run_cell(session_id="${session_id}"`);
     const next = await call(mcp, 'execute_code', { session_id, code: '"n" in globals()' });
     expect(next.text).toContain('False');
     expect(effect.runs()).toBe(1);

@@ -107,9 +107,25 @@ describe.skipIf(isSlurmMissing())('a notebook in a SLURM job', () => {
     const again = await call(other, 'execute_code', { session_id, code: 'x + 1' });
     expect(again.text).toContain('42');
 
-    const stopped = await call(mcp, 'sandbox_stop', { sandbox_id });
+    // The job ends, as it would at its time limit: every answer leads on, and the notebook opens again in a job of the project.
+    await cluster.endAllJobs();
+    const look = async (): Promise<string> =>
+      (await call(mcp, 'sandbox_wait', { sandbox_id, wait_s: 0 })).text;
+    await expect.poll(look, { timeout: 60_000 }).toContain('state: ended');
+    const notebook_path = idOf(started, 'notebook_path');
+    expect(await callError(mcp, 'restart_kernel', { session_id })).toContain(
+      `start_notebook(notebook_path="${notebook_path}")`,
+    );
+    const reopened = await call(mcp, 'start_notebook', { notebook_path, wait_s: 60 });
+    expect(reopened.text).toContain(`Fresh kernel: no variables. Session ${session_id} is over`);
+    const fresh = idOf(reopened, 'session_id');
+    const inJob = await call(mcp, 'execute_code', { session_id: fresh, code });
+    expect(inJob.text).toMatch(/^0 \d+$/m);
+
+    const own = idOf(reopened, 'sandbox_id');
+    const stopped = await call(mcp, 'sandbox_stop', { sandbox_id: own });
     expect(stopped.text).toContain('state: ended');
-    const lost = await callError(mcp, 'execute_code', { session_id, code: '1' });
+    const lost = await callError(mcp, 'execute_code', { session_id: fresh, code: '1' });
     expect(lost).toContain('its sandbox was stopped');
   });
 });

@@ -197,6 +197,13 @@ describe('R9: a session of another living process', () => {
     expect((await followed).text).toContain('end of held');
     expect((await follow(second, own)).text).toContain('mine');
     expect(held.timesRun()).toBe(1);
+    // A loss that the owner has told with its run is no news for whoever opens the session next.
+    const lost = await call(first, 'execute_code', { session_id, code: 'import os; os._exit(1)' });
+    expect(lost.meta).toMatchObject({ state: 'lost' });
+    const asked = async (): Promise<string> => (await call(second, 'ping', { session_id })).text;
+    await expect.poll(asked, { timeout: 30_000 }).toContain('kernel, asked itself: answers');
+    const record = path.join(bundle.home, '.glovebox/sessions', `${session_id}.json`);
+    expect(readFileSync(record, 'utf8')).not.toContain('new, empty one');
   });
 
   it('is taken over when that process dies, by one that had it open, with the run in the kernel', async () => {

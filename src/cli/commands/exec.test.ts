@@ -47,6 +47,14 @@ describe('exec', () => {
     expect(session.calls).toContain('interrupt');
   });
 
+  it('interrupts the code when the reader of its output goes away', async () => {
+    const run = fakeRun({ state: 'running', outputs: [output] }, { state: 'running' });
+    const session = fakeSession([{ source: '', run }]);
+    const stdout = { write: () => undefined, isTTY: false, columns: undefined, isClosed: true };
+    const { code } = await runFake(['exec', 'loop'], { session, host: { stdout } });
+    expect([code, session.calls]).toEqual([1, ['scratch loop', 'interrupt']]);
+  });
+
   it('interrupts the code on Ctrl-C and shows what it printed', async () => {
     const run = fakeRun({ state: 'running', outputs: [output] });
     const session = fakeSession([]);

@@ -1,5 +1,6 @@
 /** `glovebox exec`: a piece of code, its output as if it ran here. */
 import { isGloveboxError, GloveboxError } from '#core/errors.ts';
+import { hintForError } from '#tools/error-hints.ts';
 import { WITHOUT_LIMIT_MS, type CliCommand, type CommandContext } from '../command.ts';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
 import type { CliRun, CliServices, CliSession } from '../host.ts';
@@ -25,7 +26,10 @@ export const exec: CliCommand = {
       .option('--session <id>', 'run it in the kernel of this session')
       .option('--cell', "keep it as a new cell of the session's notebook")
       .option('--kernel <name>', 'kernel for a fresh start')
-      .option('--sandbox <id>', "where a fresh kernel runs (default: the project's local sandbox)")
+      .option(
+        '--sandbox <id>',
+        "where a fresh kernel runs (default: the project's own, else this machine)",
+      )
       .option('--timeout <seconds>', 'interrupt the code after this long')
       .option('--save-images <folder>', 'where images go'),
   async run(context, command) {
@@ -87,6 +91,8 @@ async function follow(
     while (!run.isFinal && run.state !== 'waiting_input') {
       await run.wait({ waitMs: 250, signal, report });
       await show(false);
+      // As a program ends whose pipe is closed: code without an end would run on for nobody.
+      if (host.stdout.isClosed === true && !run.isFinal) return void (await session.interrupt(run));
     }
   } catch (error) {
     if (!isGloveboxError(error, 'cancelled')) throw error;
@@ -121,6 +127,8 @@ function finish(context: CommandContext, run: CliRun): ExitCode {
       outputs: view.outputs,
     });
   } else if (view.explanation !== undefined) context.say(view.explanation);
+  const hint = view.error === undefined ? undefined : hintForError(view.error);
+  if (hint !== undefined) context.say(`  next: ${hint}`);
   for (const notice of view.notices) context.say(notice);
   return view.state === 'ok' ? EXIT.done : EXIT.failed;
 }

@@ -2,7 +2,7 @@
 import { GloveboxError } from '#core/errors.ts';
 import type { CliCommand } from '../command.ts';
 import { EXIT } from '../exit-codes.ts';
-import { chooseSandbox } from '../sandbox-choice.ts';
+import { chooseSandbox, noSandbox } from '../sandbox-choice.ts';
 import { pause } from '../time.ts';
 
 const FOLLOW_LINES = 500;
@@ -22,10 +22,7 @@ export const logs: CliCommand = {
     const count = toCount(lines);
     const services = await context.services();
     const view = await chooseSandbox(services, command.args[0], context.signal);
-    if (view === undefined) {
-      context.say('No sandbox has been started in this project.');
-      return EXIT.nothing;
-    }
+    if (view === undefined) throw noSandbox('No sandbox has been started in this project.');
     const { sandboxes } = services;
     let seen = await sandboxes.logs(view.id, count, context.signal);
     if (context.json) context.printJson({ sandbox_id: view.id, lines: seen });

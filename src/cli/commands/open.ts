@@ -4,7 +4,7 @@ import { GloveboxError } from '#core/errors.ts';
 import type { CliCommand, CommandContext } from '../command.ts';
 import { EXIT } from '../exit-codes.ts';
 import type { CliServices } from '../host.ts';
-import { chooseSandbox } from '../sandbox-choice.ts';
+import { chooseSandbox, noSandbox } from '../sandbox-choice.ts';
 
 export const open: CliCommand = {
   usage: 'open [session]',
@@ -25,10 +25,7 @@ export const open: CliCommand = {
     }>();
     const services = await context.services();
     const target = await toTarget(services, command.args[0], context.signal);
-    if (target === undefined) {
-      context.say('Nothing is running. glovebox start starts a sandbox.');
-      return EXIT.nothing;
-    }
+    if (target === undefined) throw noSandbox('Nothing is running.');
     const { sandboxId, notebook } = target;
     const { waysIn } = services.sandboxes;
     const { page, view } =

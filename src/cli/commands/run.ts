@@ -7,6 +7,7 @@ import { WITHOUT_LIMIT_MS, type CliCommand, type CommandContext } from '../comma
 import { EXIT } from '../exit-codes.ts';
 import type { CliRun, CliServices, CliSession } from '../host.ts';
 import type { ToolResult } from '#tools/define-tool.ts';
+import { hintForError } from '#tools/error-hints.ts';
 import { CellTally } from '../cell-tally.ts';
 import { isScript, runScript } from './run-script.ts';
 
@@ -25,7 +26,7 @@ export const run: CliCommand = {
   configure: (command) =>
     command
       .option('--kernel <name>', 'kernel to use (default: the one the notebook names)')
-      .option('--sandbox <id>', "where to run (default: the project's local sandbox)")
+      .option('--sandbox <id>', "where to run (default: the project's own, else this machine)")
       .option('--continue-on-error', 'go on after a cell that fails')
       .option('--keep', 'keep the session and its variables afterwards')
       .option('--keep-on-error', 'of a script: keep what it made when it fails')
@@ -204,6 +205,8 @@ function printError({ host }: CommandContext, cellRun: CliRun): void {
   if (error?.output_type !== 'error') return;
   const text = shortTraceback(error.traceback) || `${error.ename}: ${error.evalue}`;
   host.stderr.write(`${host.stderr.isTTY ? text : stripVTControlCharacters(text)}\n`);
+  const hint = hintForError({ name: error.ename, value: error.evalue });
+  if (hint !== undefined) host.stderr.write(`  next: ${hint}\n`);
 }
 
 /** The frames in cells and the message; the notebook has the frames in libraries too. */

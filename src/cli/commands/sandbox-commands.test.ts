@@ -40,6 +40,15 @@ describe('status', () => {
     expect((await runFake(['status', 'x'])).code).toBe(4);
   });
 
+  it.each(['wait', 'logs', 'open'])(
+    'S29: %s without a sandbox says so to programs too',
+    async (command) => {
+      const { code, json, err } = await runFake([command, '--json']);
+      expect([code, json()]).toMatchObject([4, { error: { code: 'sandbox/unknown' } }]);
+      expect(err).toContain('glovebox start starts a sandbox.');
+    },
+  );
+
   it('tells the best of several, and sessions where they belong', async () => {
     const sandboxes = [
       sandboxView({ state: 'unreachable' }, { id: 'b' }),
@@ -77,6 +86,11 @@ describe('start', () => {
     ]);
     expect([code, calls]).toEqual([0, ['create local n{"cpus":2} 60000', 'close']]);
     expect(out).toContain('sandbox_id: local-lab\n');
+  });
+
+  it('a slip in a flag is told with the flag that was meant', async () => {
+    const slip = await runFake(['start', '--bakend', 'local']);
+    expect([slip.code, slip.err]).toEqual([2, expect.stringContaining('Did you mean --backend?')]);
   });
 
   it('S29: still on its way is exit code 3, with the way to go on', async () => {

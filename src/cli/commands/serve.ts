@@ -25,7 +25,7 @@ export const serve: CliCommand = {
     'Serve the functions of a Python file that are marked @expose; without a file, list what is served.',
   configure: (command) =>
     command
-      .option('--sandbox <id>', "where it runs (default: the project's local sandbox)")
+      .option('--sandbox <id>', "where it runs (default: the project's own, else this machine)")
       .option('--name <name>', 'its name (default: the name of the file)')
       .option('--as <form>', 'mcp: as tools, library: as a module, prompt: told in words', 'mcp')
       .option('--call-limit <seconds>', 'how long a call may take', '600')

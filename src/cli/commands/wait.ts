@@ -1,8 +1,8 @@
 /** `glovebox wait`: until a sandbox is ready, has ended, or the time is over. */
 import { sandboxSummary } from '#tools/sandbox-answers.ts';
 import { WITHOUT_LIMIT_MS, type CliCommand } from '../command.ts';
-import { EXIT, exitCodeOfState } from '../exit-codes.ts';
-import { chooseSandbox, sandboxJson } from '../sandbox-choice.ts';
+import { exitCodeOfState } from '../exit-codes.ts';
+import { chooseSandbox, noSandbox, sandboxJson } from '../sandbox-choice.ts';
 import { parseSeconds } from '../time.ts';
 
 export const wait: CliCommand = {
@@ -15,10 +15,7 @@ export const wait: CliCommand = {
     const limitMs = timeout === undefined ? WITHOUT_LIMIT_MS : parseSeconds('--timeout', timeout);
     const services = await context.services();
     const found = await chooseSandbox(services, command.args[0], context.signal);
-    if (found === undefined) {
-      context.say('There is no sandbox to wait for. glovebox start starts one.');
-      return EXIT.nothing;
-    }
+    if (found === undefined) throw noSandbox('There is no sandbox to wait for.');
     context.onInterruptSay(`The sandbox is kept. glovebox wait ${found.id} goes on waiting.`);
     const view = await services.sandboxes.wait(found.id, context.wait(limitMs));
     if (context.json) context.printJson(sandboxJson(view));

@@ -59,10 +59,25 @@ function streamPiece(name: 'stdout' | 'stderr', text: string, before: Piece | un
 
 /** The traceback as IPython prints it, without its first line of dashes; the message stands in it, or is added. */
 function errorPiece({ ename, evalue, traceback }: ErrorOutput): Piece {
-  const lines = toPlainText(traceback.join('\n')).replace(/^-+\n/, '').trimEnd();
+  const frames = withoutRepeats(traceback).join('\n');
+  const lines = toPlainText(frames).replace(/^-+\n/, '').trimEnd();
   const message = toPlainText(evalue === '' ? ename : `${ename}: ${evalue}`).trimEnd();
   const isComplete = lines.includes(message.slice(0, 200));
   const text = isComplete ? lines : `${lines === '' ? '' : `${lines}\n`}${message}`;
   const name = toPlainText(ename).replaceAll('\n', ' ').slice(0, MAX_LABEL_NAME);
   return { kind: 'error', label: `[error ${name}]`, text };
+}
+
+/** A recursion repeats one frame over and over, and would fill an answer with it. */
+function withoutRepeats(frames: readonly string[]): readonly string[] {
+  const shown: string[] = [];
+  let repeats = 0;
+  for (const [at, frame] of frames.entries()) {
+    if (frame === frames[at - 1]) repeats += 1;
+    if (frame === frames[at + 1] && repeats > 0) continue;
+    if (repeats > 1) shown.push(`... the same frame ${repeats} more times ...\n`);
+    else shown.push(frame);
+    if (frame !== frames[at + 1]) repeats = 0;
+  }
+  return shown;
 }

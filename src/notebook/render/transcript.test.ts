@@ -80,6 +80,16 @@ describe('renderTranscript', () => {
     expect(renderTranscript([{ ...error, traceback: [] }])).toBe('[error E]\nE: why');
     expect(renderTranscript([{ ...error, traceback: ['E: why'] }])).toBe('[error E]\nE: why');
   });
+  it('tells the frames of a recursion once, with their number', () => {
+    const frames = (count: number): string => {
+      const traceback = ['head', ...Array.from({ length: count }, () => 'again'), 'last', 'E: why'];
+      const error: CellOutput = { output_type: 'error', ename: 'E', evalue: 'why', traceback };
+      return renderTranscript([error]).replace('[error E]\nhead\n', '');
+    };
+    expect(frames(1)).toBe('again\nlast\nE: why');
+    expect(frames(2)).toBe('again\nagain\nlast\nE: why');
+    expect(frames(60)).toBe('again\n... the same frame 59 more times ...\n\nlast\nE: why');
+  });
 });
 
 describe('pageTranscript', () => {

@@ -15,7 +15,7 @@ export const startNewNotebook = defineTool({
   alwaysLoad: true,
   description:
     'Creates a new Jupyter notebook in the project, starts a kernel for it and returns a session_id for all other calls. ' +
-    "Without sandbox_id it runs on this machine, in the project's own Python where there is one. The first start on a machine sets up Jupyter and may take a minute: " +
+    "Without sandbox_id it runs on this machine (or where GLOVEBOX_BACKEND says), in the project's own Python if any. The first start on a machine sets up Jupyter and may take a minute: " +
     'when the answer says pending, call again with the same arguments. An existing file is never overwritten. Never end sessions unless the user asks.',
   input: z.strictObject({
     experiment_name: z

@@ -111,8 +111,13 @@ async function open(
 }> {
   const { sessions, signal } = context;
   const live = await sessions.ofNotebook(path);
-  if (live !== undefined) {
-    const session = await sessions.get(live.id, signal);
+  const known = live === undefined ? undefined : await sessions.get(live.id, signal);
+  const end = known === undefined ? undefined : await endOf(known, context);
+  // Its sandbox never comes back, so it would only be in the way of a new kernel. Its notebook is this one.
+  const isOver = known !== undefined && end?.isForGood === true;
+  if (isOver) await sessions.shutdown(known.id, signal);
+  else if (live !== undefined && known !== undefined) {
+    const session = known;
     await session.notebook.refresh();
     const ignored = [
       ...(input.kernel !== undefined ? ['kernel'] : []),
@@ -122,9 +127,9 @@ async function open(
     ];
     const remark = ignored.length === 0 ? '' : ` ${ignored.join(' and ')} had no effect.`;
     const state =
-      session.record.loss === null
+      end === undefined
         ? 'The notebook has a live session; its variables are kept.'
-        : `The notebook has a session whose kernel is lost: ${session.record.loss.message} Next: restart_kernel(session_id="${session.id}").`;
+        : `The notebook has a session whose kernel is lost: ${end.message} Next: restart_kernel(session_id="${session.id}").`;
     return { session, headline: `${state}${remark}`, isFresh: false, libraries: [] };
   }
   const wait = waitOf(input.wait_s, context);
@@ -146,6 +151,29 @@ async function open(
     { sandboxId: input.sandbox_id, kernelName: input.kernel },
     wait,
   );
+  const before = isOver
+    ? ` Session ${known.id} is over: its variables went with sandbox ${known.record.sandboxId}.`
+    : '';
   const next = 'Run the cells you need with run_cell, or all with restore_notebook.';
-  return { session, headline: `Fresh kernel: no variables. ${next}`, isFresh: true, libraries };
+  return {
+    session,
+    headline: `Fresh kernel: no variables.${before} ${next}`,
+    isFresh: true,
+    libraries,
+  };
+}
+
+/** How the kernel of a session is known to be lost; undefined when nothing speaks against it. */
+async function endOf(
+  { record }: Session,
+  { sandboxes, signal }: ToolContext,
+): Promise<{ readonly message: string; readonly isForGood: boolean } | undefined> {
+  const { backend, status } = await sandboxes.get(record.sandboxId, signal);
+  const hasEnded = status.state === 'ended';
+  if (record.loss === null && !hasEnded) return undefined;
+  return {
+    message: record.loss?.message ?? `Sandbox ${record.sandboxId} has ended.`,
+    // A local one is started again under its id; a job or a rented machine is another one next time.
+    isForGood: hasEnded && backend !== 'local',
+  };
 }
