@@ -2,6 +2,7 @@
 import type { KernelChannel, KernelMessage } from '#jupyter/contract.ts';
 import type { OpenNotebook } from '#notebook/contract.ts';
 import { beginAgain, beginningCode } from './begin-again.ts';
+import type { SessionRecord } from './contract.ts';
 import { isSelf } from './lease.ts';
 import { KernelLink, type KernelLinkOptions } from './kernel-link.ts';
 import type { LiveRecord } from './live-record.ts';
@@ -146,14 +147,22 @@ export class KernelAttachment {
       kind: 'settled',
       state: 'lost',
       loss: loss.class,
-      explanation: `${loss.message} The cell did not finish.`,
+      explanation: [loss.message, 'The cell did not finish.', ...modelsGone(live.value)].join(' '),
     });
   }
 
   /** The run may have reached the new process, or be on its way there: the kernel tells. */
   #askNewProcess(run: Run, loss: Loss): void {
     run.isLostUnlessSeen = true;
-    run.notices.push(loss.message);
+    run.notices.push([loss.message, ...modelsGone(this.#options.live.value)].join(' '));
     void this.#options.queue.settleGap(run);
   }
+}
+
+/** What runs by itself when a kernel begins anew does not load models: that takes minutes, and memory. */
+function modelsGone({ id, models }: SessionRecord): readonly string[] {
+  if (models === undefined) return [];
+  return [
+    `Models are not in a new kernel by themselves: restart_kernel(session_id="${id}") loads them.`,
+  ];
 }

@@ -38,17 +38,20 @@ const PLOT = `import matplotlib.pyplot as plt
 plt.plot([1, 4, 9])
 plt.show()`;
 
-const sessionIdIn = (request: ModelRequest): string => {
+/** What the answers so far call by that name. */
+const idIn = (request: ModelRequest, name: string): string => {
   const text = toolOutcomes(request.messages)
     .map((outcome) => outcome.text)
     .join('\n');
-  return /session_id: (s-[a-z0-9]+)/.exec(text)?.[1] ?? 'no session id in the answer';
+  return new RegExp(`${name}: ([a-z0-9-]+)`).exec(text)?.[1] ?? `no ${name} in the answers`;
 };
 
 const execute =
   (code: string): ScriptedTurn =>
   (request) => ({
-    tools: [{ name: tool('execute_code'), input: { session_id: sessionIdIn(request), code } }],
+    tools: [
+      { name: tool('execute_code'), input: { session_id: idIn(request, 'session_id'), code } },
+    ],
   });
 
 const shell = (command: string): ScriptedTurn => ({
@@ -67,7 +70,12 @@ const USED_TOOLS = [
 ];
 
 const SCRIPT: readonly ScriptedTurn[] = [
-  { tools: [{ name: tool('start_new_notebook'), input: { experiment_name: 'plugin' } }] },
+  // The default back end is a rented one, and nothing rents a machine unasked.
+  { tools: [{ name: tool('sandbox_create'), input: { backend: 'local' } }] },
+  (request) => {
+    const input = { experiment_name: 'plugin', sandbox_id: idIn(request, 'sandbox_id') };
+    return { tools: [{ name: tool('start_new_notebook'), input }] };
+  },
   execute('answer = 6 * 7\nprint("the answer is", answer)'),
   execute('answer / 0'),
   execute(PLOT),
@@ -197,7 +205,7 @@ describe.skipIf(isMissing('Claude Code', hasClaude, howToGetClaude))(
     });
 
     it('gives the model text, an exception as a normal answer, and a plot as an image', () => {
-      const [start, text, exception, plot] = toolOutcomes(api.requests.at(-1)?.messages ?? []);
+      const [, start, text, exception, plot] = toolOutcomes(api.requests.at(-1)?.messages ?? []);
       expect(start).toMatchObject({
         isError: false,
         text: expect.stringMatching(/session_id: s-/),
@@ -242,17 +250,17 @@ describe.skipIf(isMissing('Claude Code', hasClaude, howToGetClaude))(
     });
 
     it('4.3: gives the server the options of the plugin', () => {
-      const [, , , , dryRun] = toolOutcomes(api.requests.at(-1)?.messages ?? []);
+      const [, , , , , dryRun] = toolOutcomes(api.requests.at(-1)?.messages ?? []);
       expect(dryRun?.text).toMatch(/Modal/);
     });
 
     it('X133: has the command line on the PATH of its shell', () => {
-      const [, , , , , version] = toolOutcomes(api.requests.at(-1)?.messages ?? []);
+      const [, , , , , , version] = toolOutcomes(api.requests.at(-1)?.messages ?? []);
       expect(version).toMatchObject({ isError: false, text: VERSION });
     });
 
     it('W10: takes up a function that was exposed meanwhile as a tool, and calls it', () => {
-      const [, , , , , , served, , , called, stopped] = toolOutcomes(
+      const [, , , , , , , served, , , called, stopped] = toolOutcomes(
         api.requests.at(-1)?.messages ?? [],
       );
       expect(served).toMatchObject({ isError: false, text: expect.stringContaining('layers') });

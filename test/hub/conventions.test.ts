@@ -175,7 +175,7 @@ describe('2.4, 14.12: arguments', () => {
   it('names the nearest field for one that it does not know', async () => {
     const world = await startAllResearch();
     const text = await callError(world.client, 'hf_papers', { operation: 'search', querry: 'x' });
-    expect(text).toMatch(/^\[input\/invalid\].*"querry"[\s\S]*Did you mean "query"\?/);
+    expect(text).toMatch(/^\[input\/invalid\].*querry[\s\S]*Did you mean "query"\?/);
     expect(await callError(world.client, 'hf_papers', { operation: 'serch' })).toContain(
       'Did you mean "search"?',
     );
