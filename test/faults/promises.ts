@@ -133,7 +133,9 @@ function checkRun(run: PlayedRun, history: History, cells: readonly CellView[]):
     run.interrupted || history.faults.some(({ fault }) => fault.kind.endsWith('-elsewhere'));
   const wasStopped = state === 'error' && isTouched && text.includes('KeyboardInterrupt');
   if (state === 'ok' || state === 'error') {
-    if (begun === undefined) broken.push(`the truth: ${tag} is ${state} and never ran`);
+    // An interrupt may come before the first line.
+    if (begun === undefined && !wasStopped)
+      broken.push(`the truth: ${tag} is ${state} and never ran: ${last.text.slice(0, 300)}`);
     if ((state === 'ok') !== !work.raises && !wasStopped) {
       broken.push(`the truth: ${tag} is ${state}: ${last.text.slice(0, 300)}`);
     }
