@@ -214,15 +214,19 @@ it('3.4, 3.5, 6: the hook asks with what the checks found, and the server takes 
     hardware_flavor: 'a10g-large',
     timeout: '2h',
   };
-  const said = await askHook(world, {
+  const event = {
     hook_event_name: 'PreToolUse',
     permission_mode: 'default',
     session_id: 'one-conversation',
     tool_use_id: 'toolu_job',
     tool_name: 'mcp__plugin_glovebox_glovebox__hf_jobs',
     tool_input: args,
-  });
-  expect(said).toContain('"permissionDecision":"ask"');
+  };
+  // It is silent when the Hub does not answer within a second, as on a busy machine; the server would ask then.
+  let said = '';
+  await expect
+    .poll(async () => (said = await askHook(world, event)), { timeout: 30_000 })
+    .toContain('"permissionDecision":"ask"');
   expect(said).toMatch(/max\. \$3\.00\\nlimit {6}2 h: 120 min x \$0\.0250/);
   expect(said).toContain('[high] it trains and saves nothing');
   const run = (file: string) => {
