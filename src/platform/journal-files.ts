@@ -56,7 +56,7 @@ export function replaceFile(file: string, text: string | Uint8Array): void {
 export class AppendFile {
   readonly #file: string;
   readonly #bufferChars: number;
-  readonly #spare: SpareFile | undefined;
+  #spare: SpareFile | undefined;
   #pending: string[] = [];
   #pendingChars = 0;
   #descriptor: number | undefined;
@@ -113,6 +113,8 @@ export class AppendFile {
 
   #open(): number {
     this.#descriptor ??= this.#spare?.take(this.#file) ?? openForLines(this.#file);
+    // What is opened again after it was closed is not new any more.
+    this.#spare = undefined;
     return this.#descriptor;
   }
 
