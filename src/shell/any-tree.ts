@@ -2,7 +2,7 @@
 import { lstat, readdir, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { GloveboxError, messageOf } from '#core/errors.ts';
-import { MAX_FILES, type TreeFile } from './local-tree.ts';
+import { MAX_FILES, type TreeFile } from '#platform/local-tree.ts';
 
 export interface AnyTree {
   readonly isFolder: boolean;

@@ -4,7 +4,7 @@ import { appendFile, chmod, mkdir, realpath, rename, rm, stat } from 'node:fs/pr
 import path from 'node:path';
 import { GloveboxError } from '#core/errors.ts';
 import { errnoOf } from '#platform/files.ts';
-import { fileOf, hashFile, NEVER_MOVED, refuseOutside } from './local-tree.ts';
+import { fileOf, hashFile, NEVER_MOVED, refuseOutside } from '#platform/local-tree.ts';
 
 export interface Arrived {
   readonly index: number;

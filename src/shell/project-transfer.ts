@@ -8,7 +8,7 @@ import type { SandboxWait } from '#sandbox/sandboxes.ts';
 import type { Ask } from './ask-kernel.ts';
 import { checkedPath } from './files.ts';
 import { Arrivals, checkName, localHash, localTarget } from './local-target.ts';
-import { fileOf, hashFile, NEVER_MOVED, readLocalTree, readPiece } from './local-tree.ts';
+import { fileOf, hashFile, NEVER_MOVED, readLocalTree, readPiece } from '#platform/local-tree.ts';
 import type { Found } from './transfer-answers.ts';
 import {
   bytesOf,

@@ -12,7 +12,7 @@ import type { HelperKernels } from '#session/helper-kernels.ts';
 import { withProgram, type Ask } from './ask-kernel.ts';
 import { batchesOf, type Piece } from './batches.ts';
 import { throwRefusal } from './file-answers.ts';
-import { MAX_FILES } from './local-tree.ts';
+import { MAX_FILES } from '#platform/local-tree.ts';
 import {
   beginAnswer,
   hashesAnswer,

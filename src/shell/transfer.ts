@@ -8,7 +8,7 @@ import { placeBelow, readAnyTree } from './any-tree.ts';
 import type { Ask } from './ask-kernel.ts';
 import { checkedPath, type FilePlace } from './files.ts';
 import { Arrivals, localHash } from './local-target.ts';
-import { fileOf, hashFile, readPiece } from './local-tree.ts';
+import { fileOf, hashFile, readPiece } from '#platform/local-tree.ts';
 import type { Found } from './transfer-answers.ts';
 import {
   bytesOf,

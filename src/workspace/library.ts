@@ -4,7 +4,7 @@ import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { GloveboxError, messageOf } from '#core/errors.ts';
 import { renderBytes } from '#core/units.ts';
-import { fileOf, readLocalTree } from '#shell/local-tree.ts';
+import { fileOf, readLocalTree } from '#platform/local-tree.ts';
 
 export interface LibraryFile {
   /** Relative to the folder of libraries, with `/`: `name.py`, or `name/...` for a package. */

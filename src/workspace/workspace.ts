@@ -6,7 +6,7 @@ import type { SandboxWait } from '#sandbox/sandboxes.ts';
 import type { SessionBeginning } from '#session/contract.ts';
 import type { HelperKernels } from '#session/helper-kernels.ts';
 import type { Session } from '#session/session.ts';
-import { refuseOutside } from '#shell/local-tree.ts';
+import { refuseOutside } from '#platform/local-tree.ts';
 import { beginSession } from './begin-session.ts';
 import { installLibraries, type InstalledLibrary } from './install-libraries.ts';
 import { Library } from './library.ts';

@@ -32,15 +32,20 @@ export const MAX_FILES = 20_000;
  * Looks at a file or folder of the project. Links inside a folder are left out; a single file may be one that leads to another place
  * of the project.
  *
+ * @param ignore more to leave out: patterns as in a `.gitignore` of the folder, which outweigh all those that are there.
  * @throws `path/not-found`; `path/not-allowed` outside the project; `input/too-large` for too many files; `file/unsupported`.
  */
 export async function readLocalTree(
   requested: string,
   projectDir: string,
   signal: AbortSignal,
+  ignore: readonly string[] = [],
 ): Promise<LocalTree> {
   const project = await realpath(projectDir);
-  const root = await realpath(path.resolve(project, requested)).catch((error: unknown) => {
+  const wanted = path.resolve(project, requested);
+  const root = await realpath(wanted).catch((error: unknown) => {
+    // What is not there outside the project is nobody's business either.
+    if (!isWithin(wanted, projectDir)) refuseOutside(wanted, project, requested);
     throw new GloveboxError('path/not-found', `${requested} cannot be read: ${messageOf(error)}`, {
       hint: 'Name a file or folder of the project, relative to it or absolute.',
     });
@@ -54,18 +59,21 @@ export async function readLocalTree(
   if (!facts.isDirectory()) {
     throw new GloveboxError('file/unsupported', `${requested} is a device, a pipe or a socket.`);
   }
-  const walk = new Walk(project, root, signal);
+  const walk = new Walk(project, root, signal, NO_RULES.with('', ignore.join('\n')));
   await walk.folder(root, await rulesAbove(project, root));
   return { root, isFolder: true, files: walk.files, leftOut: walk.leftOut };
 }
 
 /** @throws `path/not-allowed`. */
 export function refuseOutside(place: string, project: string, requested: string): void {
-  if (place === project || place.startsWith(`${project}${path.sep}`)) return;
+  if (isWithin(place, project)) return;
   throw new GloveboxError('path/not-allowed', `${requested} lies outside the project ${project}.`, {
     hint: 'Here only files of the project are moved; move it into the project first.',
   });
 }
+
+const isWithin = (place: string, folder: string): boolean =>
+  place === folder || place.startsWith(`${folder}${path.sep}`);
 
 /** The place of a file of a tree. */
 export const fileOf = (target: string, name: string): string =>
@@ -109,11 +117,14 @@ class Walk {
   readonly #project: string;
   readonly #root: string;
   readonly #signal: AbortSignal;
+  /** Names count from the root. */
+  readonly #more: IgnoreRules;
 
-  constructor(project: string, root: string, signal: AbortSignal) {
+  constructor(project: string, root: string, signal: AbortSignal, more: IgnoreRules) {
     this.#project = project;
     this.#root = root;
     this.#signal = signal;
+    this.#more = more;
   }
 
   async folder(folder: string, above: IgnoreRules): Promise<void> {
@@ -124,7 +135,8 @@ class Walk {
       const place = path.join(folder, entry.name);
       const name = slashed(path.relative(this.#root, place));
       const isFolder = entry.isDirectory();
-      const isIgnored = rules.ignores(slashed(path.relative(this.#project, place)), isFolder);
+      const inProject = slashed(path.relative(this.#project, place));
+      const isIgnored = rules.ignores(inProject, isFolder) || this.#more.ignores(name, isFolder);
       if (NEVER_MOVED.includes(entry.name) || isIgnored || !(isFolder || entry.isFile())) {
         this.leftOut.push(isFolder ? `${name}/` : name);
       } else if (isFolder) await this.folder(place, rules);
