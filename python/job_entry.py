@@ -7,11 +7,13 @@ models must have come with their sizes in GLOVEBOX_WEIGHTS.
 from __future__ import annotations
 
 import importlib.metadata
+import importlib.util
 import json
 import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any, Dict, Optional
 
 
 def is_there(requirement: str) -> bool:
@@ -41,6 +43,20 @@ def check_weights(folders: dict[str, dict[str, int]]) -> None:
                 raise SystemExit(f"the weights in {folder} are not complete: {name} has {found} bytes instead of {size}")
 
 
+def equip(wanted: Optional[Dict[str, Any]]) -> None:
+    """Repositories, and what they install into this Python: the container is nobody else's."""
+    if wanted is None:
+        return
+    # Isolated as this program runs, its folder is no place for imports.
+    spec = importlib.util.spec_from_file_location("equip", Path(__file__).with_name("equip.py"))
+    program = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(program)
+    try:
+        program.equip(wanted)
+    except (program.Failure, OSError) as failure:
+        raise SystemExit(str(failure)) from None
+
+
 def main() -> None:
     check_weights(json.loads(os.environ.pop("GLOVEBOX_WEIGHTS", "{}")))
     missing = [requirement for requirement in json.loads(os.environ.pop("GLOVEBOX_INSTALL")) if not is_there(requirement)]
@@ -48,10 +64,11 @@ def main() -> None:
         print(f"glovebox: installing {len(missing)} packages", flush=True)
         pip = [sys.executable, "-m", "pip", "install", "--no-cache-dir", "--disable-pip-version-check", "--progress-bar", "off"]
         # What comes from outside must not see what is meant for the server.
-        env = {name: value for name, value in os.environ.items() if name not in ("GLOVEBOX_TOKEN", "GLOVEBOX_SPEC")}
+        env = {name: value for name, value in os.environ.items() if name not in ("GLOVEBOX_TOKEN", "GLOVEBOX_SPEC", "GLOVEBOX_EQUIPMENT")}
         code = subprocess.run([*pip, "--", *missing], env=env, check=False).returncode
         if code != 0:
             raise SystemExit(f"the packages could not be installed (pip ended with {code}): {' '.join(missing)}")
+    equip(json.loads(os.environ.pop("GLOVEBOX_EQUIPMENT", "null")))
     entry = str(Path(__file__).with_name("sandbox_entry.py"))
     os.execv(sys.executable, [sys.executable, "-I", entry])
 

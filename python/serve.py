@@ -8,6 +8,7 @@ import os
 import random
 import signal
 import sys
+import time
 from datetime import datetime, timezone
 from typing import Any
 
@@ -70,6 +71,7 @@ class SandboxServerApp(ServerApp):
     ports = Tuple(Int(), Int(), default_value=(0, 0), config=True, help="The range of ports to choose from where `port` is 0.")
     announce_file = Unicode("", config=True, help="Is made when the server listens, with the numbers of its process and port.")
     forward_ports = List(Int(), config=True, help="Ports of this machine that are reached through the server: see port_forward.py.")
+    deadline = Int(0, config=True, help="When the server ends, whatever runs, in seconds since the epoch; 0 is never.")
     token_file = Unicode("", config=True, help="Is made anew, with the token, at the signal USR2.")
 
     @property
@@ -143,7 +145,18 @@ class SandboxServerApp(ServerApp):
         gc.freeze()
         gc.enable()
 
+    def end_in_time(self) -> None:
+        """By the clock on the wall, which goes on while a machine sleeps."""
+        left = self.deadline - time.time()
+        if left > 0:
+            IOLoop.current().call_later(min(left, 30), self.end_in_time)
+            return
+        self.log.warning("GLOVEBOX-END time-limit: the lifetime of this sandbox is over.")
+        self.stop()
+
     def init_shutdown_no_activity(self) -> None:
+        if self.deadline > 0:
+            self.end_in_time()
         limit = self.shutdown_no_activity_timeout
         if limit > 0:
             PeriodicCallback(self.end_when_idle, min(60_000, limit * 250)).start()

@@ -7,8 +7,8 @@ expiring=0
 trap 'expiring=1' USR1
 
 nonce=$1 node_tmp=$2 job_dir=$3 root=$4 python=$5 ready_s=$6 hand_over=$7 bind=$8 ports=$9 container=${10} setup_file=${11}
-purge=${12} module_count=${13}
-shift 13
+purge=${12} needs_job_dir=${13} limits=${14} module_count=${15}
+shift 15
 modules=("${@:1:module_count}")
 shift "$module_count"
 setup_lines=("$@")
@@ -108,7 +108,7 @@ if [ -n "$bind" ]; then
     -keyout "$private/key.pem" -out "$private/cert.pem" 2>"$private/openssl.log" ||
     fail "No certificate can be made on $(hostname), which GLOVEBOX_TUNNEL=direct and forward need: $(tail -n 1 -- "$private/openssl.log")"
 fi
-"${inside[@]}" "$python" "$private/slurm_node.py" "$private" template.json "$nonce" "$job_dir" "$root" "$bind" "$ports" || end 78
+"${inside[@]}" "$python" "$private/slurm_node.py" "$private" template.json "$nonce" "$job_dir" "$root" "$bind" "$ports" "$needs_job_dir" "$limits" || end 78
 {
   # A step gets none of this environment, and a Python out of a module may not start without it. Its first word, the name of
   # a Python, is replaced by the one that works here.

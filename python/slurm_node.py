@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import importlib.util
 import json
 import os
 import secrets
@@ -83,6 +84,14 @@ def fingerprint_of(certificate: Path) -> str:
     return ":".join(digest[at : at + 2] for at in range(0, len(digest), 2))
 
 
+def load_template(file: Path, limits: str) -> dict[str, Any]:
+    """What every job has, with what this one was asked for."""
+    template: dict[str, Any] = json.loads(file.read_text())
+    for section, values in json.loads(limits).items():
+        template[section].update(values)
+    return template
+
+
 def write_config(folder: Path, template: dict[str, Any], address: dict[str, Any], ports: str, root: Path, version: str) -> None:
     """Fills in what only the node knows."""
     token = secrets.token_hex(24)
@@ -138,18 +147,37 @@ def read_models(folder: Path, job_folder: Path) -> dict[str, str]:
     return {**told["paths"], "GLOVEBOX_MODELS": str(own)}
 
 
-def write_kernels(folder: Path, models: dict[str, str]) -> None:
+def read_equipment(job_folder: Path) -> dict[str, Any]:
+    """The interpreter of kernels and variables for repositories. What the login node has done costs nothing here."""
+    nothing = {"python": sys.executable, "environment": None, "variables": {}}
+    file = job_folder / "equipment.json"
+    if not file.exists():
+        return nothing
+    told = json.loads(file.read_text())
+    spec = importlib.util.spec_from_file_location("equip", told["program"])
+    equip = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(equip)
+    try:
+        found: dict[str, Any] = equip.equip(told["spec"])
+    except (equip.Failure, OSError) as failure:
+        fail(str(failure))
+        raise
+    return found
+
+
+def write_kernels(folder: Path, models: dict[str, str], equipment: dict[str, Any]) -> None:
     """Offers this Python as the default kernel, and the kernels that the user installed for other languages."""
     kernels = folder / "data" / "kernels"
     own = kernels / "python3"
     own.mkdir(parents=True)
-    prefix = Path(sys.prefix)
+    prefix = Path(equipment["environment"] or sys.prefix)
+    programs = list(dict.fromkeys([str(prefix / "bin"), str(Path(sys.prefix) / "bin")]))
     # A folder that comes later is not seen by a Python that has looked for it.
     libraries = folder / "libraries"
     libraries.mkdir(mode=0o700)
-    search = [entry for entry in os.environ.get("PATH", "").split(os.pathsep) if entry != str(prefix / "bin")]
+    search = [entry for entry in os.environ.get("PATH", "").split(os.pathsep) if entry not in programs]
     env = {
-        "PATH": os.pathsep.join([str(prefix / "bin"), *search]),
+        "PATH": os.pathsep.join([*programs, *search]),
         # The server's private folders are no business of commands that run in a cell.
         "JUPYTER_CONFIG_DIR": "",
         "JUPYTER_DATA_DIR": "",
@@ -157,13 +185,14 @@ def write_kernels(folder: Path, models: dict[str, str]) -> None:
         "JUPYTER_RUNTIME_DIR": "",
         "GLOVEBOX_LIB": str(libraries),
         "PYTHONPATH": os.pathsep.join([str(libraries), write_library(folder)]),
+        **equipment["variables"],
         **models,
     }
-    if sys.prefix != sys.base_prefix:
-        env["VIRTUAL_ENV"] = sys.prefix
+    if equipment["environment"] or sys.prefix != sys.base_prefix:
+        env["VIRTUAL_ENV"] = str(prefix)
     spec = {
         # IPython's history is a database in the home folder, which hangs or breaks on a network disk without working locks.
-        "argv": [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}", "--HistoryManager.hist_file=:memory:"],
+        "argv": [equipment["python"], "-m", "ipykernel_launcher", "-f", "{connection_file}", "--HistoryManager.hist_file=:memory:"],
         "display_name": f"Python {'.'.join(map(str, sys.version_info[:3]))} ({prefix.name})",
         "language": "python",
         "metadata": {"debugger": True},
@@ -185,7 +214,9 @@ def sees_job_folder(job_folder: Path, nonce: str) -> bool:
         return False
 
 
-def main(folder_name: str, template: str, nonce: str, job_folder: str, root_name: str, bind: str, ports: str) -> None:
+def main(
+    folder_name: str, template: str, nonce: str, job_folder: str, root_name: str, bind: str, ports: str, needs_job: str, limits: str
+) -> None:
     versions = check_modules()
     folder = Path(folder_name)
     # A project that this node does not see is no failure: notebooks are kept where they were made.
@@ -193,9 +224,12 @@ def main(folder_name: str, template: str, nonce: str, job_folder: str, root_name
     root = Path(root_name) if sees_root else Path.home()
     address = choose_address(folder, bind)
     certificate = folder / "cert.pem"
-    write_config(folder, json.loads((folder / template).read_text()), address, ports, root, versions["jupyter_server"])
+    write_config(folder, load_template(folder / template, limits), address, ports, root, versions["jupyter_server"])
     sees_job = sees_job_folder(Path(job_folder), nonce)
-    write_kernels(folder, read_models(folder, Path(job_folder)) if sees_job else {})
+    if needs_job == "1" and not sees_job:
+        fail(f"{socket.gethostname()} does not see {job_folder}, which models, repos and python_packages need. GLOVEBOX_SLURM_DIR must be on a shared disk.")
+    told = Path(job_folder) if sees_job else folder / "nothing"
+    write_kernels(folder, read_models(folder, told), read_equipment(told))
     endpoint = {
         "job": os.environ.get("SLURM_JOB_ID", ""),
         "restarts": int(os.environ.get("SLURM_RESTART_COUNT", "0")),

@@ -15,6 +15,14 @@ const NOWHERE: Readonly<Record<string, string>> = {
   executionMode: 'it is called mode',
 };
 
+/** The same for fields of options, whichever of a list they stand in. */
+const NOWHERE_INSIDE: readonly (readonly [RegExp, string])[] = [
+  [
+    /^repos\[\d+\]\.dockerfile$/,
+    'no back end has this: a machine that is rented by the second or the hour offers no Docker that could be relied on. Build the image elsewhere and name it (modal: baseImage, huggingface: image), or, with docker: true at modal, run docker build with sandbox_bash',
+  ],
+];
+
 /** @throws `config/invalid`, `backend/unknown`, `backend/unavailable`. */
 export async function checkForBackend(
   registry: BackendRegistry,
@@ -38,6 +46,8 @@ async function explain(
   mistake: Mistake,
 ): Promise<Mistake> {
   const { unknown } = mistake;
+  const inside = NOWHERE_INSIDE.find(([pattern]) => pattern.test(mistake.path));
+  if (inside !== undefined) return { ...mistake, message: inside[1] };
   if (unknown === undefined) return mistake;
   const others = registry.ids().filter((other) => other !== id);
   const having = await Promise.all(

@@ -18,6 +18,7 @@ import {
   outputsOf,
   preloadLimitMs,
 } from './common-options.ts';
+import { equipmentOptions } from './equipment.ts';
 import { publicConfig } from './public-config.ts';
 import { BackendRegistry } from './registry.ts';
 import { resolveConfig } from './sandbox-config.ts';
@@ -112,6 +113,39 @@ describe('mistakes', () => {
     expect(failure).toContain('x: is not an option.');
   });
 
+  it('G7: the limits of a rented machine hold here too, and two names of one are not to contradict each other', () => {
+    const limits = { idleTimeoutSeconds: 1800, allowNoIdleLimit: false, maxLifetimeSeconds: 3600 };
+    for (const [name, schema] of backends) expect(mistakes(schema, limits), name).toEqual([]);
+    expect(mistakes(localOptions, { idle_timeout_seconds: 1800, idle_h: 0.5 })).toEqual([]);
+    expect(mistakes(localOptions, { idle_timeout_seconds: 1800, idle_h: 1 })).toEqual([
+      'idle_timeout_seconds: says 1800 s, and idle_h says 3600 s: leave one of them out',
+    ]);
+    expect(mistakes(slurmOptions, { idle_timeout_seconds: 30 })).toEqual([
+      'idle_timeout_seconds: must be 0 or at least 60',
+    ]);
+  });
+
+  it('3.3: repositories are asked for in the same words everywhere; what none of them has is told', async () => {
+    const repos = [
+      { url: 'org/lib', ref: 'v1', install: ['make'], install_timeout_seconds: 60 },
+      { url: 'https://host/other/lib.git', path: 'two/lib' },
+    ];
+    for (const [name, schema] of backends) {
+      expect(
+        mistakes(schema, { repos: repos.slice(0, 1), python_packages: ['a>=1'] }),
+        name,
+      ).toEqual([]);
+      expect(mistakes(schema, { repos, python_packages: ['-r x'] }), name).toEqual([
+        'python_packages[0]: must be a requirement, not an option of pip',
+        "repos[1]: REPO_LIB_PATH is another one's",
+      ]);
+    }
+    const docker = { docker: true, repos: [{ url: 'org/lib', dockerfile: 'Dockerfile' }] };
+    expect(await checkForBackend(registry, 'modal', docker).catch(String)).toContain(
+      'repos[0].dockerfile: no back end has this: ',
+    );
+  });
+
   it('G3, acceptance 13: every field of a config is one of some back end, or is told why of none', async () => {
     const everywhere = new Set(
       Object.values(SCHEMAS).flatMap(({ shape }) => Object.keys(shape).map(programName)),
@@ -200,20 +234,24 @@ describe('options', () => {
   it.each(backends)('L1: of %s are all read by its code, or by what lies above', (id, schema) => {
     const code = used(id);
     const unread = Object.keys(schema.shape).filter(
-      (name) => !(name in commonOptions) && !new RegExp(`\\b${name}\\b`).test(code),
+      (name) =>
+        !(name in commonOptions || name in equipmentOptions) &&
+        !new RegExp(`\\b${name}\\b`).test(code),
     );
     // It is an agreement to something else, and does its work where options are checked.
     expect(unread.filter((name) => name !== 'allow_no_idle_limit')).toEqual([]);
   });
 
   it.each([
+    ['repos', 'planEquipment', 'sandbox/backends/local/equip-locally.ts'],
+    ['repos', 'planEquipment', 'sandbox/backends/slurm/equip-job.ts'],
     ['mode', 'modeOf', 'session/ready-sandbox.ts'],
     ['mode', 'modeOf', 'sandbox/sandboxes.ts'],
     ['outputs', 'outputsOf', 'shell/outputs.ts'],
     ['preload_timeout_seconds', 'preloadLimitMs', 'session/sessions.ts'],
     ['rpc_timeout_seconds', 'callLimitMs', 'workspace/interfaces.ts'],
-  ])('L1: %s of every back end is read, with %s, by %s', (name, reader, file) => {
-    expect(Object.keys(commonOptions)).toContain(name);
+  ])('L1: %s of several back ends is read, with %s, by %s', (name, reader, file) => {
+    expect(Object.keys({ ...commonOptions, ...equipmentOptions })).toContain(name);
     const text = readFileSync(path.join(import.meta.dirname, '..', file), 'utf8');
     expect(text).toMatch(new RegExp(`${reader}\\(`));
   });

@@ -1,5 +1,6 @@
 /** The configuration of every Jupyter server that Glovebox starts, whichever machine it runs on. */
 import type { JsonObject } from '#core/json.ts';
+import { cullingConfig, EMPTY_SERVER_S } from './limits.ts';
 
 export interface JupyterSettings {
   /** Where it listens and how it is addressed: `ip` and `port`, or `sock`. */
@@ -8,6 +9,10 @@ export interface JupyterSettings {
   readonly rootDir: string;
   /** A server that nobody uses for so long ends itself; 0 never. */
   readonly idleMs: number;
+  /** A kernel that runs nothing for so long ends, and with the last one the server. Default: never. */
+  readonly kernelIdleS?: number;
+  /** When the server ends, whatever runs, in milliseconds since the epoch. Default: never. */
+  readonly deadlineMs?: number | undefined;
   readonly transport: 'ipc' | 'tcp';
   readonly allowRoot: boolean;
   /** A person's theme and shortcuts of JupyterLab, for all sandboxes of the machine. */
@@ -20,9 +25,14 @@ export interface JupyterSettings {
 /** For a private JSON file: it holds the token. Classes that a version of Jupyter does not know are accepted by it. */
 export function jupyterConfig(settings: JupyterSettings): JsonObject {
   const { listen, token, rootDir, idleMs, transport, allowRoot, labDir, workspacesDir } = settings;
-  const { forwardPorts = [] } = settings;
+  const { forwardPorts = [], kernelIdleS = 0, deadlineMs } = settings;
+  const emptyMs = kernelIdleS > 0 ? EMPTY_SERVER_S * 1000 : idleMs;
+  const ours = {
+    ...(forwardPorts.length > 0 && { forward_ports: [...forwardPorts] }),
+    ...(deadlineMs !== undefined && { deadline: Math.ceil(deadlineMs / 1000) }),
+  };
   return {
-    ...(forwardPorts.length > 0 && { SandboxServerApp: { forward_ports: [...forwardPorts] } }),
+    ...(Object.keys(ours).length > 0 && { SandboxServerApp: ours }),
     ServerApp: {
       ...listen,
       port_retries: 0,
@@ -31,8 +41,8 @@ export function jupyterConfig(settings: JupyterSettings): JsonObject {
       open_browser: false,
       allow_root: allowRoot,
       terminals_enabled: false,
-      // Without contact, all kernels idle: see serve.py. Idle kernels are never culled one by one.
-      shutdown_no_activity_timeout: Math.ceil(idleMs / 1000),
+      // Without contact, all kernels idle: see serve.py.
+      shutdown_no_activity_timeout: Math.ceil(emptyMs / 1000),
       // What Jupyter offers else is not needed for a notebook, and makes the start slower.
       jpserver_extensions: {
         jupyterlab: true,
@@ -54,7 +64,8 @@ export function jupyterConfig(settings: JupyterSettings): JsonObject {
     // How often the server looks whether its kernels live, in seconds. By default a death is news for up to three.
     KernelRestarter: { time_to_dead: 1 },
     MappingKernelManager: {
-      cull_idle_timeout: 0,
+      // Unless somebody asked for it, idle kernels are never culled one by one.
+      ...(kernelIdleS > 0 ? cullingConfig(kernelIdleS) : { cull_idle_timeout: 0 }),
       untracked_message_types: UNTRACKED,
     },
     ContentsManager: { allow_hidden: true },

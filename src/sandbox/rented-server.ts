@@ -6,6 +6,7 @@ import { isRecord, type JsonObject } from '#core/json.ts';
 import { jupyterConfig, LAB_PAGE_CONFIG } from './jupyter-config.ts';
 import { readKernelFiles } from './kernel-files.ts';
 import type { Layout } from './layout.ts';
+import { cullingConfig } from './limits.ts';
 
 /** Unpacks our Python files and becomes one of them. Fixed text: no value of anybody is ever put into it. */
 const UNPACK = `
@@ -24,7 +25,7 @@ export type Program = 'sandbox_entry.py' | 'job_entry.py' | 'fetch_models.py';
 const SERVER_FILES = ['sandbox_entry.py', 'serve.py', 'port_forward.py'];
 const FILES: Readonly<Record<Program, readonly string[]>> = {
   'sandbox_entry.py': SERVER_FILES,
-  'job_entry.py': ['job_entry.py', ...SERVER_FILES],
+  'job_entry.py': ['job_entry.py', 'equip.py', ...SERVER_FILES],
   'fetch_models.py': ['fetch_models.py'],
 };
 
@@ -112,10 +113,7 @@ function rentedServer({ layout, idleS, emptyServerS, forwardPorts = [] }: Server
     // We keep a connection open, so connected kernels must be ended too; running ones never.
     MappingKernelManager: {
       ...part(base, 'MappingKernelManager'),
-      cull_idle_timeout: idleS,
-      cull_interval: Math.min(60, Math.max(5, Math.round(idleS / 10))),
-      cull_connected: true,
-      cull_busy: false,
+      ...cullingConfig(idleS),
     },
   };
 }

@@ -1,40 +1,100 @@
-/** Finds out which commit a branch or tag of a git repository means now, before an image is built from it. */
+/** Git repositories and Python packages of a sandbox: how they are asked for, and which commit a ref means now, before anything is made from it. */
+import * as z from 'zod';
 import { GloveboxError } from '#core/errors.ts';
 import { httpRequest } from '#platform/http.ts';
-import type { PinnedRepository } from './image.ts';
-import type { ModalOptions } from './options.ts';
+
+export const requirement = z
+  .string()
+  .regex(/^[A-Za-z0-9][^\n\r]*$/, 'must be a requirement, not an option of pip');
+
+const repositoryOption = z.strictObject({
+  url: z
+    .string()
+    .regex(/^(https:\/\/\S+|[\w.-]+\/[\w.-]+)$/)
+    .describe('https address, or owner/name at GitHub; it must be public.'),
+  ref: z
+    .string()
+    .regex(/^[^-][^\s]*$/)
+    .optional()
+    .describe('Branch, tag or commit. Default: HEAD.'),
+  path: z
+    .string()
+    .regex(/^(?!\/|.*\.\.)[^\0]+$/)
+    .optional()
+    .describe('Where it goes, below the workspace.'),
+  install: z
+    .array(z.string())
+    .min(1)
+    .optional()
+    .describe('Command run in it afterwards, e.g. ["pip","install","-e","."].'),
+  install_timeout_seconds: z
+    .int()
+    .min(1)
+    .max(86_400)
+    .optional()
+    .describe('How long that may take. Default: 600.'),
+});
+
+export const reposOption = z
+  .array(repositoryOption)
+  .max(32)
+  .superRefine((repositories, context) => {
+    const variables = repositories.map((repository) => variableOf(folderOf(repository)));
+    for (const [at, variable] of variables.entries())
+      if (variables.indexOf(variable) !== at)
+        context.addIssue({ code: 'custom', path: [at], message: `${variable} is another one's` });
+  });
+export type RepositoryOption = z.output<typeof repositoryOption>;
+
+/** A repository at the commit that its `ref` meant when somebody looked. */
+export interface PinnedRepository {
+  readonly url: string;
+  readonly commit: string;
+  /** Below the workspace that was given. */
+  readonly folder: string;
+  readonly install?: readonly string[] | undefined;
+  readonly installLimitS: number;
+}
+
+const DEFAULT_INSTALL_S = 600;
 
 const LIMIT_MS = 20_000;
 const COMMIT = /^[0-9a-f]{40}$/;
 
 /**
+ * @param workspace what the folders are put behind.
  * @throws `remote/not-found` for a repository or a ref that does not exist (or is private), `http/failed`, `timeout`.
  */
 export async function pinRepositories(
-  repositories: ModalOptions['repos'],
+  repositories: readonly RepositoryOption[],
   workspace: string,
   signal: AbortSignal,
 ): Promise<readonly PinnedRepository[]> {
   return Promise.all(
-    repositories.map(async ({ url, ref = 'HEAD', path: place, install }) => {
+    repositories.map(async (repository) => {
+      const { url, ref = 'HEAD', install, install_timeout_seconds: limitS } = repository;
       const address = url.includes('://') ? url : `https://github.com/${url}.git`;
       const commit = COMMIT.test(ref) ? ref : await commitOf(address, ref, signal);
-      return { url: address, commit, folder: `${workspace}/${place ?? nameOf(url)}`, install };
+      const folder = `${workspace}/${folderOf(repository)}`;
+      return { url: address, commit, folder, install, installLimitS: limitS ?? DEFAULT_INSTALL_S };
     }),
   );
 }
 
 /** `REPO_<NAME>_PATH` for each. */
 export function repositoryPaths(
-  repositories: readonly PinnedRepository[],
+  repositories: readonly Pick<PinnedRepository, 'folder'>[],
 ): Readonly<Record<string, string>> {
-  return Object.fromEntries(
-    repositories.map(({ folder }) => [`REPO_${variableWord(nameOf(folder))}_PATH`, folder]),
-  );
+  return Object.fromEntries(repositories.map(({ folder }) => [variableOf(folder), folder]));
 }
 
-export const variableWord = (text: string): string =>
-  text.toUpperCase().replaceAll(/[^A-Z0-9]/g, '_');
+/** Of the kernels of its sandbox: the place of the clone. */
+export const variableOf = (folder: string): string =>
+  `REPO_${nameOf(folder)
+    .toUpperCase()
+    .replaceAll(/[^A-Z0-9]/g, '_')}_PATH`;
+
+const folderOf = ({ url, path: place }: RepositoryOption): string => place ?? nameOf(url);
 
 const nameOf = (url: string): string =>
   url

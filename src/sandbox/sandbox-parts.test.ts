@@ -31,6 +31,26 @@ test('C28, D13, X92: a server drops no output, and has no document that would wi
   });
 });
 
+test('G7, M16: idleness ends kernels one by one where it was asked for, also connected ones, and never one that runs', () => {
+  const settings = { listen: {}, token: 't', rootDir: '/p', transport: 'ipc' as const };
+  const rest = { allowRoot: false, labDir: '/l', workspacesDir: '/w', idleMs: 3_600_000 };
+  expect(jupyterConfig({ ...settings, ...rest })).toMatchObject({
+    ServerApp: { shutdown_no_activity_timeout: 3600 },
+    MappingKernelManager: { cull_idle_timeout: 0 },
+  });
+  const asked = { kernelIdleS: 300, deadlineMs: 1500 };
+  expect(jupyterConfig({ ...settings, ...rest, ...asked })).toMatchObject({
+    SandboxServerApp: { deadline: 2 },
+    ServerApp: { shutdown_no_activity_timeout: 120 },
+    MappingKernelManager: {
+      cull_idle_timeout: 300,
+      cull_interval: 30,
+      cull_connected: true,
+      cull_busy: false,
+    },
+  });
+});
+
 describe('ids', () => {
   const localSandboxId = (dir: string, name?: string): string =>
     projectSandboxId('local', dir, name);

@@ -14,6 +14,7 @@ import {
   type HuggingfaceRig,
 } from '../rigs/huggingface-backend.ts';
 import { freePort } from '../rigs/free-port.ts';
+import { makeSampleRepository, SAMPLE_URL } from '../rigs/sample-repository.ts';
 import { startRawKernel } from '../rigs/raw-kernel.ts';
 import { ask, Caller, failureOf, never } from './contract-rig.ts';
 
@@ -158,7 +159,7 @@ test('35: a machine with the Hub token alone finds it and uses it; forged labels
   return undefined;
 });
 
-test('H9: a model is mounted at its commit, checked, and named to kernels; half of one ends the start', async () => {
+test('H9, 3.3: a model is mounted at its commit, checked, and named to kernels, as a repository is cloned at its own; half of one ends the start', async () => {
   const commit = 'c'.repeat(40);
   rig.hub.on('GET', /\/api\/models\/tiny\/model\/revision\/main/, () => ({
     json: {
@@ -176,8 +177,12 @@ test('H9: a model is mounted at its commit, checked, and named to kernels; half 
   writeFileSync(path.join(folder, 'model.safetensors'), '12345678');
   rig.fake.volumes.set('model:tiny/model', folder);
   const models = [{ id: 'tiny/model', preload: false }];
-  const caller = callerWith({ models });
+  const sample = makeSampleRepository(path.join(rig.projectDir, 'origin'));
+  const install = ['sh', '-c', 'test -z "$GLOVEBOX_TOKEN" && touch installed'];
+  const repos = [{ url: SAMPLE_URL, ref: sample.commit, path: 'lib/sample', install }];
+  const caller = callerWith({ models, repos, env: sample.env });
   await caller.startAndWait(rig.newBackend());
+  expect(caller.data).toMatchObject({ repositories: [{ url: SAMPLE_URL, commit: sample.commit }] });
   const job = only();
   expect(job.body.volumes).toEqual([
     {
@@ -192,7 +197,8 @@ test('H9: a model is mounted at its commit, checked, and named to kernels; half 
   const kernel = await startRawKernel(endpoint, 'test.ipynb');
   // L4, L6: what loads them asks for no mark, which only weights of our own have.
   const told = 'json.load(open(os.environ["GLOVEBOX_MODELS"]))[0]["is_marked"] is False';
-  const code = `import json, os\nassert os.listdir(os.environ["MODEL_MODEL_PATH"]) and ${told}`;
+  const cloned = '{"gbrepo.py", "installed"} < set(os.listdir(os.environ["REPO_SAMPLE_PATH"]))';
+  const code = `import json, os\nassert os.listdir(os.environ["MODEL_MODEL_PATH"]) and ${told} and ${cloned}`;
   expect(await kernel.execute(code)).toBe('ok');
   await kernel.leave();
   writeFileSync(path.join(folder, 'model.safetensors'), '1234');

@@ -4,6 +4,9 @@ import { randomInt } from 'node:crypto';
 import { createServer } from 'node:net';
 import path from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
+import { systemClock } from '#platform/clock.ts';
+import { silentLog } from '#platform/log.ts';
+import { createLocalBackend } from '#sandbox/backends/local/index.ts';
 import { makeLocalRig, writePythonDir, type LocalRig } from '../rigs/local-backend.ts';
 import { startRawKernel } from '../rigs/raw-kernel.ts';
 import { codeOf, never } from './contract-rig.ts';
@@ -189,5 +192,24 @@ describe('ends', () => {
     }
     await kernel.leave();
     await expect.poll(() => rig.servers(), { timeout: 20_000 }).toEqual([]);
+  });
+
+  test('G7, M17: at its limit a server ends with its kernels, whatever they run, and says why', async () => {
+    rig = await makeLocalRig();
+    // By this clock the start was 40 s ago, so that nobody has to wait for the shortest limit there is.
+    const clock = { ...systemClock, now: () => Date.now() - 40_000 };
+    const backend = createLocalBackend({ settings: () => rig.settings, clock, log: silentLog });
+    const caller = callerWith(rig, { max_lifetime_seconds: 60, idle_timeout_seconds: 60 });
+    const { deadlineMs } = await caller.start(backend);
+    expect(deadlineMs).toBeLessThan(Date.now() + 20_000);
+    const kernel = await startRawKernel(
+      await backend.endpoint(caller.handle(), never()),
+      'a.ipynb',
+    );
+    kernel.send('import time; time.sleep(600)');
+    await kernel.leave();
+    const ended = await caller.waitFor(backend, 'ended');
+    expect(ended.end).toMatchObject({ cause: 'time-limit' });
+    expect(rig.processes()).toEqual([]);
   });
 });

@@ -164,15 +164,22 @@ describe.skipIf(withoutCertificate).each([
     expect((await ask(endpoint, 'POST', 'api/kernels', {})).status).toBeOneOf([401, 403]);
   });
 
-  test('files of the project are in the workspace, and nothing from outside the project', async () => {
+  test('files of the project are in the workspace but for what is ignored, and nothing from outside the project', async () => {
     await mkdir(path.join(rig.projectDir, 'code/deep'), { recursive: true });
     writeFileSync(path.join(rig.projectDir, 'code/deep/module.py'), 'ANSWER = 42\n');
     writeFileSync(path.join(rig.projectDir, 'code/data ä.bin'), Buffer.from([0, 255, 10, 13]));
-    const caller = callerWith({ ...options, files: [{ from: 'code', to: 'lib/mine' }] });
+    writeFileSync(path.join(rig.projectDir, '.gitignore'), '*.secret\n');
+    for (const name of ['a.secret', 'deep/a.log', 'deep/b.log', 'top.log'])
+      writeFileSync(path.join(rig.projectDir, 'code', name), '');
+    const ignore = ['*.log', '!b.log', '/deep/none'];
+    const caller = callerWith({ ...options, files: [{ from: 'code', to: 'lib/mine', ignore }] });
     await caller.startAndWait(rig.newBackend());
     expect(await inKernel(caller, '__import__("mine.deep.module").deep.module.ANSWER')).toBe(42);
     const copy = readFileSync(path.join(only().root, 'workspace/lib/mine/data ä.bin'));
     expect([...copy]).toEqual([0, 255, 10, 13]);
+    const arrived = readdirSync(path.join(only().root, 'workspace/lib/mine'), { recursive: true });
+    const names = arrived.map(String).filter((name) => /secret|log/.test(name));
+    expect(names).toEqual(['deep/b.log']);
     const outside = callerWith({ files: [{ from: '../x', to: 'x' }] }, 'modal-second-000001');
     expect((await failureOf(outside.start(rig.newBackend()))).code).toBe('path/not-allowed');
   });

@@ -6,11 +6,15 @@ import path from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { createLocalHost } from '#platform/local-host.ts';
 import { fetchIntoSharedFolder } from '#sandbox/models/shared-weights.ts';
+import { equipLocally } from '#sandbox/backends/local/equip-locally.ts';
+import { findKernelPython } from '#sandbox/backends/local/find-python.ts';
+import { localOptions } from '#sandbox/backends/local/settings.ts';
 import { planModels } from '#sandbox/models/plan.ts';
 import { ownModelOption } from '#sandbox/models/options.ts';
 import { commitOf, startModelHub, type ModelHub } from '../fakes/model-hub.ts';
 import { makeLocalRig, type LocalRig } from '../rigs/local-backend.ts';
 import { testPython } from '../rigs/python.ts';
+import { INSTALL, makeSampleRepository, SAMPLE_URL } from '../rigs/sample-repository.ts';
 import { startRawKernel } from '../rigs/raw-kernel.ts';
 import { Caller, failureOf, never } from './contract-rig.ts';
 
@@ -58,7 +62,7 @@ async function fetchHere(reports: string[] = []): Promise<void> {
   });
 }
 
-test('G7, L4, 14: a model and an adapter on its base are there before the server is, whole and marked, and kernels have their variables', async () => {
+test('G7, L4, 14: a model, an adapter on its base and a repository are there before the server is, whole and marked, and kernels have their variables', async () => {
   const models = [
     { id: TINY, preload: false },
     {
@@ -68,13 +72,29 @@ test('G7, L4, 14: a model and an adapter on its base are there before the server
       preload: false,
     },
   ];
+  const sample = makeSampleRepository(path.dirname(rig.dir));
+  const home = rig.settings.environment['HOME'] ?? '';
+  writeFileSync(path.join(home, '.gitconfig'), sample.gitConfig);
+  const repos = [{ url: SAMPLE_URL, ref: sample.commit, install: INSTALL }];
+  const limits = { idle_timeout_seconds: 600, max_lifetime_seconds: 1200 };
   const caller = new Caller({
     projectDir: rig.projectDir,
-    options: { models },
+    options: { models, repos, ...limits },
     countAtEngine: async () => rig.servers().length,
   });
+  // As a start does that may install.
+  const made = await equipLocally(localOptions.parse({ repos }), {
+    settings: { ...rig.settings, offline: false },
+    context: caller.context(),
+    kernel: await findKernelPython({}, rig.settings, rig.projectDir, never()),
+    serverPython: testPython(),
+    rootDir: rig.projectDir,
+  });
   const backend = rig.newBackend({ hubUrl: hub.url });
-  await caller.startAndWait(backend);
+  const before = Date.now();
+  const started = await caller.startAndWait(backend);
+  expect(started.deadlineMs).toBeGreaterThanOrEqual(before + 1_200_000);
+  expect(caller.data).toMatchObject({ repositories: [{ url: SAMPLE_URL, commit: sample.commit }] });
   expect(readdirSync(folder()).toSorted()).toEqual([
     '.glovebox-complete.json',
     'config.json',
@@ -83,8 +103,8 @@ test('G7, L4, 14: a model and an adapter on its base are there before the server
   expect(readFileSync(path.join(folder(), 'model.safetensors')).equals(weights)).toBe(true);
   const kernel = await startRawKernel(await backend.endpoint(caller.handle(), never()), 'a.ipynb');
   const found =
-    '[{k: v for k, v in os.environ.items() if k.startswith("MODEL_")}, __import__("glovebox_models").get_model_path("model"), [spec["is_marked"] for spec in json.load(open(os.environ["GLOVEBOX_MODELS"]))]]';
-  const code = `import json, os\njson.dump(${found}, open("out.json", "w"))`;
+    '[{k: v for k, v in os.environ.items() if k.startswith("MODEL_")}, __import__("glovebox_models").get_model_path("model"), [spec["is_marked"] for spec in json.load(open(os.environ["GLOVEBOX_MODELS"]))], [__import__("gbrepo").value, sys.executable, os.environ["REPO_SAMPLE_PATH"]]]';
+  const code = `import json, os, sys\njson.dump(${found}, open("out.json", "w"))`;
   expect(await kernel.execute(code)).toBe('ok');
   await kernel.leave();
   const adapter = path.join(rig.dir, 'models/tiny--adapter', commitOf('tiny/adapter'));
@@ -97,6 +117,7 @@ test('G7, L4, 14: a model and an adapter on its base are there before the server
     },
     folder(),
     [true, true],
+    [1, made?.python, path.join(rig.projectDir, 'sample')],
   ]);
   expect(caller.reports.map(({ message }) => message).join('\n')).toContain('fetching tiny/Llama');
   // L9: before anything is made.

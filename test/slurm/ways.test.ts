@@ -6,6 +6,7 @@ import type { Backend, SandboxStatus } from '#sandbox/backend.ts';
 import { ask, failureOf, never, type Caller } from '../contract/contract-rig.ts';
 import { commitOf, startModelHub } from '../fakes/model-hub.ts';
 import { echo, startByteServer } from '../rigs/byte-servers.ts';
+import { INSTALL, makeSampleRepository, SAMPLE_URL } from '../rigs/sample-repository.ts';
 import { startRawKernel } from '../rigs/raw-kernel.ts';
 import { isSlurmMissing } from '../rigs/slurm/requirement.ts';
 import { expectEnd, seen, useLab } from './lab.ts';
@@ -151,34 +152,44 @@ describe.skipIf(isSlurmMissing())('a job', () => {
     expect(left).toEqual(expect.arrayContaining([path.basename(living), path.basename(foreign)]));
   });
 
-  test('G7, L4, M21: has its models, which the login node fetched before the job was asked for; what cannot be is refused before', async () => {
+  test('G7, L4, M17, M21: has its models and repositories, which the login node fetched before the job was asked for, and its limit; what cannot be is refused before', async () => {
     const weights = 'weights of the tiny model';
     const hub = await startModelHub({
       'tiny/model': { files: { 'model.safetensors': weights, 'config.json': '{}' } },
     });
     try {
-      const backend = lab.newBackend({ hubUrl: hub.url });
+      const sample = makeSampleRepository(path.join(lab.rig.projectDir, 'origin'));
+      const backend = lab.newBackend({ hubUrl: hub.url }, lab.hostWith(sample.env));
       const models = [{ id: 'tiny/model', preload: false }];
-      const caller = lab.newCaller({ models });
-      await caller.startAndWait(backend);
+      const repos = [{ url: SAMPLE_URL, ref: sample.commit, install: INSTALL }];
+      const limits = { max_lifetime_seconds: 1200, idle_timeout_seconds: 600 };
+      const caller = lab.newCaller({ models, repos, ...limits });
+      const { deadlineMs = 0 } = await caller.startAndWait(backend);
+      expect(deadlineMs - Date.now()).toBeLessThanOrEqual(1_200_000);
+      expect(caller.data).toMatchObject({ repositories: [{ commit: sample.commit }] });
       const folder = path.join(lab.rig.settings.modelsDir, 'tiny--model', commitOf('tiny/model'));
       expect(await readFile(path.join(folder, 'model.safetensors'), 'utf8')).toBe(weights);
       const endpoint = await backend.endpoint(caller.handle(), never());
       const kernel = await startRawKernel(endpoint, 'models.ipynb');
       const told =
-        '[os.environ["MODEL_TINY_MODEL_PATH"], __import__("glovebox_models").list_models()]';
+        '[os.environ["MODEL_TINY_MODEL_PATH"], __import__("glovebox_models").list_models(), os.environ["REPO_SAMPLE_PATH"], __import__("gbrepo").value]';
       expect(
         await kernel.execute(`import json, os\njson.dump(${told}, open("models-out.json", "w"))`),
       ).toBe('ok');
       await kernel.leave();
       const out = await readFile(path.join(lab.rig.projectDir, 'models-out.json'), 'utf8');
-      expect(JSON.parse(out)).toEqual([folder, [{ var: 'model', id: 'tiny/model', path: folder }]]);
+      const clone = path.join(lab.rig.projectDir, 'sample');
+      const listed = [{ var: 'model', id: 'tiny/model', path: folder }];
+      expect(JSON.parse(out)).toEqual([folder, listed, clone, 1]);
       const file = path.join(lab.rig.projectDir, 'own/config.json');
       const own = lab.newCaller({ models: [{ id: './own', preload: false }] });
       expect((await failureOf(own.start(backend))).message).toContain(file);
       const unshared = lab.newBackend({ hubUrl: hub.url, sharedDisk: false });
       expect((await failureOf(lab.newCaller({ models }).start(unshared))).message).toMatch(
         /models: needs a disk .*local, modal and huggingface/,
+      );
+      expect((await failureOf(lab.newCaller({ repos }).start(unshared))).message).toMatch(
+        /repos and python_packages need a disk .*local, modal and huggingface/,
       );
       expect(await lab.rig.jobs()).toHaveLength(1);
     } finally {
@@ -209,8 +220,12 @@ describe.skipIf(isSlurmMissing())('a job', () => {
         'shift',
         'IN_CONTAINER=yes exec "$@"',
       ]);
-      const caller = lab.newCaller({ container: '/images/torch.sif', setup: onPath() });
-      const backend = lab.newBackend();
+      const sample = makeSampleRepository(path.join(bin, 'origin'));
+      // What the login node cannot know, it leaves to the node.
+      const install = ['sh', '-c', `test "$IN_CONTAINER" = yes && ${INSTALL.at(-1)}`];
+      const repos = [{ url: SAMPLE_URL, ref: sample.commit, path: 'inside', install }];
+      const caller = lab.newCaller({ container: '/images/torch.sif', setup: onPath(), repos });
+      const backend = lab.newBackend({}, lab.hostWith(sample.env));
       await caller.startAndWait(backend);
       await answers(caller, backend);
       const calls = (await readFile(log, 'utf8')).trim().split('\n');

@@ -1,18 +1,18 @@
 /** Puts together the request for a Job: what it runs, what it sees, and the labels by which it is found again. */
+import { equipmentSpec } from '#sandbox/equipment.ts';
 import { KERNEL_PACKAGES, SERVER_PACKAGES } from '#sandbox/kernel-packages.ts';
 import { placeOf, type ModelsPlan } from '#sandbox/models/plan.ts';
+import { EMPTY_SERVER_S } from '#sandbox/limits.ts';
 import { marksOf, marksOfProject } from '#sandbox/rented/marks.ts';
 import type { Request } from '#sandbox/rented/rent.ts';
 import type { Attempt } from '#sandbox/rented/start.ts';
+import { repositoryPaths } from '#sandbox/repositories.ts';
 import { commandFor, serverSpec } from '#sandbox/rented-server.ts';
 import { deriveToken } from '#sandbox/server-token.ts';
 import type { HubJobRequest, HubVolume } from './hub-jobs.ts';
 import type { HuggingfaceOptions } from './options.ts';
 import type { Prepared } from './prepare.ts';
 import type { HuggingfaceContext } from './settings.ts';
-
-/** The server looks once a minute, and whoever ended a kernel may ask for another one. */
-const EMPTY_SERVER_S = 120;
 
 export interface JobAttempt {
   readonly attempt: Attempt;
@@ -22,7 +22,7 @@ export interface JobAttempt {
 
 export async function jobRequest(
   { options, huggingface, attempt: { context, claimed } }: JobAttempt,
-  { account, flavor, secrets, layout, models }: Prepared,
+  { account, flavor, secrets, layout, models, repositories }: Prepared,
   { op, nonce, deadlineMs, startedMs, usdPerHour }: Request,
 ): Promise<HubJobRequest> {
   const { limits = {}, hub, settings } = huggingface;
@@ -32,7 +32,7 @@ export async function jobRequest(
     idleS: limits.idleS ?? options.idle_timeout_seconds,
     emptyServerS: limits.emptyServerS ?? EMPTY_SERVER_S,
     envNames: [...Object.keys(options.env), ...Object.keys(secrets)],
-    paths: models.paths,
+    paths: { ...repositoryPaths(repositories), ...models.paths },
     models: models.kernel,
     // Whether they are complete is seen by their sizes: nothing of ours is in these folders.
     weights: [],
@@ -40,6 +40,8 @@ export async function jobRequest(
     forwardPorts: options.ports,
   });
   const volumes = volumesOf(options, models);
+  // The folders of repositories say where the workspace is.
+  const inside = { workspace: '.', environments: null };
   const group = options.provider_options?.resource_group_id;
   const token = deriveToken(await hub.token(), nonce);
   return {
@@ -50,6 +52,9 @@ export async function jobRequest(
       PYTHONUNBUFFERED: '1',
       GLOVEBOX_SPEC: JSON.stringify(spec),
       GLOVEBOX_INSTALL: JSON.stringify(packagesOf(options, flavor.gpu !== undefined)),
+      ...(repositories.length > 0 && {
+        GLOVEBOX_EQUIPMENT: JSON.stringify(equipmentSpec({ packages: [], repositories }, inside)),
+      }),
       ...(models.weights.length > 0 && { GLOVEBOX_WEIGHTS: JSON.stringify(sizesOf(models)) }),
     },
     // What stands in the environment, the command or the labels can be read on the page of the Job.

@@ -2,11 +2,9 @@
 import * as z from 'zod';
 import { commonOptions, portsOption } from '#sandbox/common-options.ts';
 import { modelOption } from '#sandbox/models/options.ts';
+import { reposOption, requirement } from '#sandbox/repositories.ts';
 
 const variableName = z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/);
-const requirement = z
-  .string()
-  .regex(/^[A-Za-z0-9][^\n\r]*$/, 'must be a requirement, not an option of pip');
 const labelText = z
   .string()
   .regex(/^[A-Za-z0-9_-]{1,100}$/, 'must be letters, digits, - and _, at most 100 of them');
@@ -62,6 +60,9 @@ export const huggingfaceOptions = z
       .describe(
         'Packages of the kernel: a set (minimal, api, torch) or a list. Default auto: torch with a GPU or models, else api; minimal with mode shell.',
       ),
+    repos: reposOption
+      .default([])
+      .describe('Git repositories put into the workspace; the image needs git.'),
     env: z
       .record(variableName, z.string())
       .default({})

@@ -4,6 +4,7 @@ import { renderBytes } from '#core/units.ts';
 import type { Quote } from '#sandbox/backend.ts';
 import { layoutBelow, type Layout } from '#sandbox/layout.ts';
 import { planModels, type ModelsPlan } from '#sandbox/models/plan.ts';
+import { pinRepositories, type PinnedRepository } from '#sandbox/repositories.ts';
 import { ceilingUsd, checkBudget, checkMemory, findFlavor, usdPerHour } from './hardware.ts';
 import type { HubFlavor, HubHardware } from './hub-jobs.ts';
 import type { HuggingfaceOptions } from './options.ts';
@@ -18,6 +19,7 @@ export interface Prepared {
   readonly secrets: Readonly<Record<string, string>>;
   readonly layout: Layout;
   readonly models: ModelsPlan;
+  readonly repositories: readonly PinnedRepository[];
 }
 
 /** @throws the first thing that would make the start fail. */
@@ -50,6 +52,7 @@ export async function prepare(
   const flavor = findFlavor(options, hardware);
   checkBudget(options, flavor, hardware.isLive);
   const layout = (await huggingface.layout?.()) ?? layoutBelow(root, options.jupyter_port);
+  const repositories = await pinRepositories(options.repos, layout.workspace, signal);
   const models = await planModels(options.models, {
     access: { url: hubUrl, token: await hub.token() },
     modelsDir: layout.models,
@@ -61,7 +64,8 @@ export async function prepare(
     signal,
   });
   checkMemory(models.loadedBytes, flavor, hardware);
-  return { account: account.name, namespace, hardware, flavor, secrets, layout, models };
+  const { name } = account;
+  return { account: name, namespace, hardware, flavor, secrets, layout, models, repositories };
 }
 
 /** The same, for who asks before it is started. */

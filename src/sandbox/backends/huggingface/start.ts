@@ -1,5 +1,6 @@
 /** The steps of a start in a Job, in the order that spends least. */
 import type { SandboxStatus, StartContext } from '#sandbox/backend.ts';
+import { commitsOf } from '#sandbox/equipment.ts';
 import { rent, takeOver, type HandOver } from '#sandbox/rented/rent.ts';
 import { startRented, type Attempt } from '#sandbox/rented/start.ts';
 import type { Provider } from '#sandbox/rented/provider.ts';
@@ -33,7 +34,8 @@ export function startJob(
     const { projectDir, signal, report, id } = context;
     report({ message: 'checking account, hardware, secrets, models and prices' });
     const prepared = await prepare(options, huggingface, projectDir, signal);
-    const { namespace, flavor, layout } = prepared;
+    const { namespace, flavor, layout, repositories } = prepared;
+    if (repositories.length > 0) await context.remember(commitsOf(repositories));
     await rent(attempt, {
       hardware: flavor.name,
       account: namespace,

@@ -25,6 +25,8 @@ export interface Launch {
   readonly rootDir: string;
   readonly runtimeDir: string;
   readonly idleMs: number;
+  readonly kernelIdleS: number;
+  readonly lifetimeS?: number | undefined;
   readonly transport: 'ipc' | 'tcp';
   readonly forwardPorts: readonly number[];
   readonly serverPython: string;
@@ -72,15 +74,19 @@ export async function launchServer(launch: Launch): Promise<ServerRecord> {
 /** Everything the process reads, and the record, before there is a process. */
 async function prepare(launch: Launch): Promise<number> {
   const { settings, files, rootDir, runtimeDir, idleMs, transport, forwardPorts } = launch;
+  const { kernelIdleS, lifetimeS, local } = launch;
   const { bindIp, portMin, portMax } = settings;
   const port = await findFreePort(bindIp, { min: portMin, max: portMax });
   const token = randomBytes(24).toString('hex');
   await writeFileAtomic(files.token, token);
-  const served = { port, rootDir, idleMs, transport, forwardPorts };
+  const deadlineMs = lifetimeS === undefined ? undefined : local.clock.now() + lifetimeS * 1000;
+  const limits = { idleMs, kernelIdleS, deadlineMs };
+  const served = { port, rootDir, transport, forwardPorts, ...limits };
   await writeServerConfig({ files, settings, token, ...served });
   await launch.store.changeAs(launch.claim, (current) => {
     const { server: _server, ...rest } = current;
-    return { ...rest, phase: 'launching', port, bindIp, runtimeDir };
+    const limit = deadlineMs === undefined ? {} : { deadlineMs };
+    return { ...rest, ...limit, phase: 'launching', port, bindIp, runtimeDir };
   });
   await launch.announce();
   return port;

@@ -42,6 +42,7 @@ describe('logTail', () => {
 describe('endFromLog', () => {
   test.each([
     ['[W] GLOVEBOX-END idle: nobody used this server for 86400 seconds.', 'idle'],
+    ['[W] GLOVEBOX-END time-limit: the lifetime of this sandbox is over.', 'time-limit'],
     ['[C 2026-01-01 SandboxServerApp] received signal 15, stopping', 'stopped'],
     ['[I] Shutting down on /api/shutdown request.', 'stopped'],
     ['MemoryError', 'out-of-memory'],

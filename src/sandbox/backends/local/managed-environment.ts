@@ -233,7 +233,7 @@ function setupFailed(failures: readonly string[], builders: readonly Builder[]):
 }
 
 /** Index, certificate and proxy settings pass, with their credentials; what would send packages to another place does not. */
-function installerEnvironment(environment: Environment): Record<string, string> {
+export function installerEnvironment(environment: Environment): Record<string, string> {
   const elsewhere = new Set([
     'PIP_USER',
     'PIP_TARGET',

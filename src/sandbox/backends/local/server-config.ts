@@ -2,6 +2,7 @@
 import { mkdir, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { ensurePrivateFolder, writeFileAtomic } from '#platform/files.ts';
+import type { Equipped } from '#sandbox/equipment.ts';
 import { jupyterConfig, LAB_PAGE_CONFIG } from '#sandbox/jupyter-config.ts';
 import { readKernelFiles } from '#sandbox/kernel-files.ts';
 import type { KernelPython } from './find-python.ts';
@@ -17,18 +18,23 @@ export interface ServerConfig {
   readonly port: number;
   readonly rootDir: string;
   readonly idleMs: number;
+  readonly kernelIdleS: number;
+  readonly deadlineMs: number | undefined;
   readonly transport: 'ipc' | 'tcp';
   readonly forwardPorts: readonly number[];
 }
 
 export async function writeServerConfig(config: ServerConfig): Promise<void> {
-  const { files, settings, token, port, rootDir, idleMs, transport, forwardPorts } = config;
+  const { files, settings, token, port, rootDir, transport, forwardPorts } = config;
+  const { idleMs, kernelIdleS, deadlineMs } = config;
   const labDir = path.join(settings.dir, 'jupyterlab');
   const content = jupyterConfig({
     listen: { ip: settings.bindIp, port },
     token,
     rootDir,
     idleMs,
+    kernelIdleS,
+    deadlineMs,
     transport,
     forwardPorts,
     allowRoot: process.getuid?.() === 0,
@@ -52,18 +58,21 @@ export interface Kernels {
   readonly serverPython: string;
   readonly projectDir: string;
   readonly models: ModelsPlan;
+  /** What the sandbox was asked for beside the chosen Python, and where it is. */
+  readonly equipped?: Equipped | undefined;
 }
 
 /** Offers the chosen Python as the default kernel, and the kernels that the user installed for other languages. */
 export async function writeKernels(
   files: ServerFiles,
   settings: LocalSettings,
-  { kernel, serverPython, projectDir, models }: Kernels,
+  { kernel, serverPython, projectDir, models, equipped }: Kernels,
 ): Promise<void> {
   const kernels = path.join(files.dataDir, 'kernels');
   await rm(kernels, { recursive: true, force: true });
   await ensurePrivateFolder(path.join(kernels, KERNEL_NAME));
-  const interpreter = kernel.kind === 'managed' ? serverPython : kernel.python.executable;
+  const base = kernel.kind === 'managed' ? serverPython : kernel.python.executable;
+  const interpreter = equipped?.python ?? base;
   // A copy: kernels are started as long as the server lives, and an update of the plugin may take our folder away.
   const launcher = path.join(kernels, KERNEL_NAME, 'launch_kernel.py');
   await writeFileAtomic(
@@ -83,7 +92,8 @@ export async function writeKernels(
     language: 'python',
     metadata: { debugger: true },
     env: {
-      ...kernelEnvironment(settings, kernel, interpreter, libraries),
+      ...kernelEnvironment(settings, kernel, { interpreter, base }, libraries),
+      ...equipped?.variables,
       ...models.paths,
       ...(models.kernel.length > 0 && { GLOVEBOX_MODELS: modelsFile }),
     },
@@ -120,18 +130,19 @@ function displayName(kernel: KernelPython, projectDir: string): string {
 function kernelEnvironment(
   settings: LocalSettings,
   kernel: KernelPython,
-  interpreter: string,
+  { interpreter, base }: { readonly interpreter: string; readonly base: string },
   libraries: string,
 ): Record<string, string> {
   const { environment } = settings;
-  const folder = path.dirname(interpreter);
-  const prefix = path.dirname(folder);
+  // Programs of the chosen Python stay within reach of an environment that stands on it.
+  const folders = [...new Set([path.dirname(interpreter), path.dirname(base)])];
+  const prefix = path.dirname(path.dirname(interpreter));
   const search = (environment['PATH'] ?? '')
     .split(path.delimiter)
-    .filter((entry) => entry !== folder);
+    .filter((entry) => !folders.includes(entry));
   const env: Record<string, string> = {
     // What activating the environment would do, so that !pip and !python are the kernel's own.
-    PATH: [folder, ...search].join(path.delimiter),
+    PATH: [...folders, ...search].join(path.delimiter),
     // The server's private folders are no business of commands that run in a cell.
     JUPYTER_CONFIG_DIR: environment['JUPYTER_CONFIG_DIR'] ?? '',
     JUPYTER_DATA_DIR: environment['JUPYTER_DATA_DIR'] ?? '',
@@ -141,7 +152,7 @@ function kernelEnvironment(
     PYTHONPATH: libraries,
   };
   if (kernel.kind === 'managed') return { ...env, VIRTUAL_ENV: prefix, PYTHONNOUSERSITE: '1' };
-  if (kernel.python.isVirtual) env['VIRTUAL_ENV'] = prefix;
+  if (kernel.python.isVirtual || interpreter !== base) env['VIRTUAL_ENV'] = prefix;
   if (environment['CONDA_PREFIX'] === prefix) {
     env['CONDA_PREFIX'] = prefix;
     env['CONDA_DEFAULT_ENV'] = environment['CONDA_DEFAULT_ENV'] ?? path.basename(prefix);

@@ -30,7 +30,7 @@ export async function rotateLog(file: string): Promise<void> {
 }
 
 export interface LoggedEnd {
-  readonly cause: 'idle' | 'stopped' | 'out-of-memory' | 'unknown';
+  readonly cause: 'idle' | 'time-limit' | 'stopped' | 'out-of-memory' | 'unknown';
   readonly message: string;
 }
 
@@ -39,6 +39,9 @@ export function endFromLog(tail: readonly string[]): LoggedEnd {
   const idle = tail.findLast((line) => line.includes('GLOVEBOX-END idle'));
   if (idle !== undefined) {
     return { cause: 'idle', message: 'It ended itself, because nobody had used it for long.' };
+  }
+  if (tail.some((line) => line.includes('GLOVEBOX-END time-limit'))) {
+    return { cause: 'time-limit', message: 'It ended at its time limit (max_lifetime_seconds).' };
   }
   if (tail.some((line) => /received signal 15/.test(line))) {
     return { cause: 'stopped', message: 'Somebody ended its process (SIGTERM).' };

@@ -28,6 +28,8 @@ const serverRecord = z.object({
   runtimeDir: z.string().exactOptional(),
   server: recordedProcess.exactOptional(),
   readyMs: z.number().exactOptional(),
+  /** When the server ends by itself, whatever runs. */
+  deadlineMs: z.number().exactOptional(),
   stoppingMs: z.number().exactOptional(),
   end: recordedEnd.exactOptional(),
 });

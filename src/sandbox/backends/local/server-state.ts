@@ -170,9 +170,10 @@ class Examination {
     return { ...this.#base(), state, ...(detail !== undefined && { detail }) };
   }
 
-  #base(): { id: string; generation: number; host: string } {
-    const { generation, server, starter } = this.#record;
-    return { id: this.#id, generation, host: (server ?? starter).host };
+  #base(): Pick<SandboxStatus, 'id' | 'generation' | 'host' | 'deadlineMs'> {
+    const { generation, server, starter, deadlineMs } = this.#record;
+    const limit = deadlineMs === undefined ? {} : { deadlineMs };
+    return { id: this.#id, generation, host: (server ?? starter).host, ...limit };
   }
 
   async #change(change: (current: ServerRecord) => ServerRecord): Promise<void> {

@@ -4,6 +4,8 @@ import type { Clock } from '#platform/clock.ts';
 import type { Environment } from '#platform/environment.ts';
 import type { Log } from '#platform/log.ts';
 import { commonOptions, portsOption } from '#sandbox/common-options.ts';
+import { equipmentOptions } from '#sandbox/equipment.ts';
+import { agreeing, lifetimeOption, limitOptions } from '#sandbox/limits.ts';
 import { ownModelOption } from '#sandbox/models/options.ts';
 
 /** Read anew at each use, so that a bad value hurts only who needs it. */
@@ -45,9 +47,14 @@ export interface LocalContext {
   readonly log: Log;
 }
 
-export const localOptions = z.strictObject({
+const fields = z.strictObject({
   ...commonOptions,
+  ...equipmentOptions,
+  ...limitOptions,
   ports: portsOption,
+  max_lifetime_seconds: lifetimeOption.describe(
+    'The server ends after that, whatever runs, and variables are lost. Default: no limit.',
+  ),
   python: z
     .string()
     .min(1)
@@ -67,7 +74,7 @@ export const localOptions = z.strictObject({
     .max(8760)
     .optional()
     .describe(
-      'Hours without contact, with all kernels idle, after which the server ends itself; 0 is never. Default: GLOVEBOX_LOCAL_IDLE_H.',
+      'The same as idle_timeout_seconds, in hours. Where neither is given, a server that nobody is connected to ends after GLOVEBOX_LOCAL_IDLE_H.',
     ),
   models: z
     .array(ownModelOption)
@@ -82,5 +89,18 @@ export const localOptions = z.strictObject({
     .describe(
       'How kernels talk to their server. ipc (default) is private to the user; tcp is for kernels that know nothing else, and lets every user of this machine read their output.',
     ),
+});
+
+const SECONDS_PER_HOUR = 3600;
+
+export const idleHoursS = (hours: number | undefined): number | undefined =>
+  hours === undefined ? undefined : Math.ceil(hours * SECONDS_PER_HOUR);
+
+export const localOptions = fields.superRefine((options, context) => {
+  const { idle_timeout_seconds: idleS, idle_h: hours } = options;
+  agreeing(context, [
+    { name: 'idle_timeout_seconds', seconds: idleS },
+    { name: 'idle_h', seconds: idleHoursS(hours) },
+  ]);
 });
 export type LocalOptions = z.output<typeof localOptions>;

@@ -7,6 +7,7 @@ import { newUuid } from '#core/ids.ts';
 import { sleep } from '#platform/clock.ts';
 import { currentIdentity } from '#platform/process-identity.ts';
 import type { SandboxStatus, StartContext } from '#sandbox/backend.ts';
+import { equipLocally } from './equip-locally.ts';
 import { findKernelPython, type KernelPython } from './find-python.ts';
 import { launchServer } from './launch.ts';
 import {
@@ -22,9 +23,13 @@ import { writeKernels } from './server-config.ts';
 import { logTail } from './server-log.ts';
 import { serverFiles, serverStore, type ServerRecord, type ServerStore } from './server-record.ts';
 import { LOG_LINES, serverState } from './server-state.ts';
-import type { LocalContext, LocalOptions, LocalSettings } from './settings.ts';
+import {
+  idleHoursS,
+  type LocalContext,
+  type LocalOptions,
+  type LocalSettings,
+} from './settings.ts';
 
-const MS_PER_HOUR = 3_600_000;
 /** After that a server that never answered is returned as it is, whoever started it. */
 const FOLLOW_LIMIT_MS = 60_000;
 
@@ -112,7 +117,16 @@ async function bringUp(
   const serverPython = await findServerPython(kernel, options, settings, local, context);
   const { report } = context;
   await fetchLocalWeights(models, settings, { python: serverPython, signal, report });
-  await writeKernels(files, settings, { kernel, serverPython, projectDir, models });
+  const { rootDir } = claimed;
+  const equipped = await equipLocally(options, {
+    settings,
+    context,
+    kernel,
+    serverPython,
+    rootDir,
+  });
+  await writeKernels(files, settings, { kernel, serverPython, projectDir, models, equipped });
+  const idleS = options.idle_timeout_seconds ?? idleHoursS(options.idle_h);
   context.report({ message: 'starting the Jupyter server' });
   const launched = await launchServer({
     local,
@@ -120,14 +134,16 @@ async function bringUp(
     files,
     store,
     claim: claimed.claim,
-    rootDir: claimed.rootDir,
+    rootDir,
     runtimeDir: runtimeDirFor(settings.dir, id),
-    idleMs: options.idle_h === undefined ? settings.idleMs : options.idle_h * MS_PER_HOUR,
+    idleMs: idleS === undefined ? settings.idleMs : 0,
+    kernelIdleS: idleS ?? 0,
+    lifetimeS: options.max_lifetime_seconds,
     transport: options.kernel_transport ?? 'ipc',
     forwardPorts: options.ports ?? [],
     serverPython,
     signal,
-    announce: () => context.remember({ rootDir: claimed.rootDir }),
+    announce: () => context.remember({ rootDir }),
   });
   const { port, server } = launched;
   await context.remember({ port, pid: server?.pid, host: server?.host });

@@ -1,15 +1,7 @@
 /** Plans the image of a sandbox as layers of Dockerfile commands, from what rarely changes to what often does. Pure. */
 import { KERNEL_PACKAGES, SERVER_PACKAGES } from '#sandbox/kernel-packages.ts';
+import type { PinnedRepository } from '#sandbox/repositories.ts';
 import type { ModalOptions } from './options.ts';
-
-/** A repository at the commit that its `ref` meant when the price was asked. */
-export interface PinnedRepository {
-  readonly url: string;
-  readonly commit: string;
-  /** Absolute, or relative to the container's working folder. */
-  readonly folder: string;
-  readonly install?: readonly string[] | undefined;
-}
 
 export const baseImageOf = (options: ModalOptions): string =>
   options.base_image ?? `python:${options.python_version}-slim-bookworm`;
@@ -66,7 +58,13 @@ function pip(requirements: readonly string[]): string {
 const pipLayer = (requirements: readonly string[]): readonly string[] =>
   requirements.length === 0 ? [] : [pip(requirements)];
 
-function repositoryLayer({ url, commit, folder, install }: PinnedRepository): readonly string[] {
+function repositoryLayer({
+  url,
+  commit,
+  folder,
+  install,
+  installLimitS,
+}: PinnedRepository): readonly string[] {
   const git = (...words: readonly string[]): string => run(['git', ...words]);
   const commands = [
     git('init', '--quiet', folder),
@@ -75,5 +73,5 @@ function repositoryLayer({ url, commit, folder, install }: PinnedRepository): re
   ];
   if (install === undefined) return commands;
   // `env -C` runs it in the repository without a shell.
-  return [...commands, run(['env', '-C', folder, ...install])];
+  return [...commands, run(['timeout', String(installLimitS), 'env', '-C', folder, ...install])];
 }

@@ -1,22 +1,20 @@
 /** Puts together the request for a machine: what it runs, what it sees, and the tags by which it is found again. */
 import { commandFor, serverSpec } from '#sandbox/rented-server.ts';
+import { EMPTY_SERVER_S } from '#sandbox/limits.ts';
 import { marksOf, marksOfProject } from '#sandbox/rented/marks.ts';
 import type { Request } from '#sandbox/rented/rent.ts';
 import type { ModalAttempt } from './attempt.ts';
-import type { PinnedRepository } from './image.ts';
 import { DEFAULT_CORES, DEFAULT_MEMORY_MIB } from './hardware.ts';
 import { placeOf, type ModelsPlan } from '#sandbox/models/plan.ts';
 import type { ModalOptions } from './options.ts';
 import { tokenOf } from './provider.ts';
-import { repositoryPaths } from './repositories.ts';
+import { repositoryPaths, type PinnedRepository } from '#sandbox/repositories.ts';
 import type { SandboxSpec, VolumeMount } from './sdk-specs.ts';
 import type { ModalSdk } from './sdk.ts';
 import type { SortedSecrets } from './secrets.ts';
 
 /** One for all sandboxes of an account: what their cells download is kept. */
 const CACHE_VOLUME = 'gbx-hub-cache';
-/** The server looks once a minute, and whoever ended a kernel may ask for another one. */
-const EMPTY_SERVER_S = 120;
 
 export interface Machine {
   readonly gpu: string | undefined;

@@ -10,7 +10,7 @@ import { parseBackendOptions } from '#sandbox/backend.ts';
 import { deriveToken } from '#sandbox/server-token.ts';
 import { ceilingOf, dearestOf, priceOf } from './cost.ts';
 import { findGpu, GPU_KINDS } from './hardware.ts';
-import { baseImageOf, kernelPackages, planImage, type PinnedRepository } from './image.ts';
+import { baseImageOf, kernelPackages, planImage } from './image.ts';
 import { chooseFiles } from '#sandbox/models/files.ts';
 import { volumeName } from '#sandbox/models/plan.ts';
 import { weightBytes } from '#sandbox/models/weight-bytes.ts';
@@ -18,7 +18,7 @@ import { checkMemory } from './models/memory.ts';
 import { gpuNames, modalOptions, type ModalOptions } from './options.ts';
 import { modalOffers } from './offers.ts';
 import { ratesFrom } from './rates.ts';
-import { findRef, repositoryPaths } from './repositories.ts';
+import { findRef, repositoryPaths, type PinnedRepository } from '#sandbox/repositories.ts';
 import { SDK_VERSION } from './sdk-client.ts';
 import { packTar } from './tar.ts';
 
@@ -175,6 +175,7 @@ describe('the image', () => {
       url: 'https://host/x.git',
       commit: 'a'.repeat(40),
       folder: '/workspace/x',
+      installLimitS: 90,
     };
     const layers = planImage(options(raw), [{ ...repository, install: ['pip', 'install', '.'] }]);
     const words = layers.flat().map((command) => {
@@ -190,7 +191,7 @@ describe('the image', () => {
       ['git', '/workspace/x'],
       ['git', 'a'.repeat(40)],
       ['git', 'FETCH_HEAD'],
-      ['env', '.'],
+      ['timeout', '.'],
       ['sh', 'echo "$HOME"'],
     ]);
     expect(baseImageOf(options({ python_version: '3.12' }))).toBe('python:3.12-slim-bookworm');
@@ -219,6 +220,7 @@ describe('the image', () => {
       url: `file://${folder}/origin`,
       commit,
       folder: `${folder}/copy`,
+      installLimitS: 600,
     };
     const layers = planImage(options({ kernel_packages: 'minimal' }), [repository]);
     for (const command of layers.flat()) {

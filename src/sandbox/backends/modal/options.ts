@@ -4,11 +4,9 @@ import { didYouMean } from '#core/nearest.ts';
 import { findGpu, GPU_KINDS, MAX_GPUS } from './hardware.ts';
 import { commonOptions, portsOption } from '#sandbox/common-options.ts';
 import { modelOption } from '#sandbox/models/options.ts';
+import { reposOption, requirement } from '#sandbox/repositories.ts';
 
 const environmentName = z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/);
-const requirement = z
-  .string()
-  .regex(/^[A-Za-z0-9][^\n\r]*$/, 'must be a requirement, not an option of pip');
 const debianPackage = z.string().regex(/^[a-z0-9][a-z0-9+.-]*(=[\w.+:~-]+)?$/);
 const tagText = z.string().regex(/^[A-Za-z0-9._-]{1,100}$/);
 const absolutePath = z.string().regex(/^\/[^\0]*$/, 'must be an absolute path');
@@ -31,26 +29,6 @@ const secretOption = z.strictObject({
 });
 export type SecretOption = z.output<typeof secretOption>;
 
-const repositoryOption = z.strictObject({
-  url: z
-    .string()
-    .regex(/^(https:\/\/\S+|[\w.-]+\/[\w.-]+)$/)
-    .describe('https address, or owner/name at GitHub; it must be public.'),
-  ref: z
-    .string()
-    .regex(/^[^-][^\s]*$/)
-    .optional()
-    .describe('Branch, tag or commit. Default: HEAD.'),
-  path: z
-    .string()
-    .regex(/^(?!\/|.*\.\.)[^\0]+$/)
-    .optional()
-    .describe('Where it goes, below the workspace.'),
-  install: argv
-    .optional()
-    .describe('Command run in it afterwards, e.g. ["pip","install","-e","."].'),
-});
-
 const volumeOption = z.strictObject({
   name: z.string().regex(/^[A-Za-z0-9._-]{1,63}$/),
   mount: absolutePath,
@@ -61,6 +39,11 @@ const volumeOption = z.strictObject({
 const fileOption = z.strictObject({
   from: z.string().min(1).describe('File or folder on this machine, below the project.'),
   to: z.string().min(1).describe('Where it goes, below the workspace.'),
+  ignore: z
+    .array(z.string().min(1))
+    .max(100)
+    .optional()
+    .describe('What to leave out of a folder, as in .gitignore, beside what git ignores.'),
 });
 
 const cidr = z.string().regex(/^[0-9a-fA-F.:]+\/\d{1,3}$/, 'must be a range such as 10.0.0.0/8');
@@ -119,10 +102,7 @@ export const modalOptions = z
       .describe(
         'Models of the Hugging Face Hub, e.g. [{"id":"google/gemma-2-9b-it"}]; weights are fetched once and kept on a volume.',
       ),
-    repos: z
-      .array(repositoryOption)
-      .default([])
-      .describe('Git repositories put into the workspace.'),
+    repos: reposOption.default([]).describe('Git repositories put into the workspace.'),
     files: z
       .array(fileOption)
       .default([])

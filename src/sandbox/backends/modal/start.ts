@@ -1,6 +1,7 @@
 /** The steps of a start at Modal, in the order that spends least: what can fail for nothing fails before a machine is rented. */
 import { isGloveboxError } from '#core/errors.ts';
 import type { SandboxStatus, StartContext } from '#sandbox/backend.ts';
+import { commitsOf } from '#sandbox/equipment.ts';
 import { layoutBelow, type Layout } from '#sandbox/layout.ts';
 import type { Lease } from '#sandbox/rented/lease.ts';
 import { rent, takeOver } from '#sandbox/rented/rent.ts';
@@ -44,6 +45,7 @@ async function bringUp(modal: ModalAttempt): Promise<void> {
   report({ message: 'checking options, secrets, models and prices' });
   const prepared = await prepare(options, { connection, layout, projectDir, signal });
   const { sdk, gpus, secrets, files, repositories, models } = prepared;
+  if (repositories.length > 0) await attempt.context.remember(commitsOf(repositories));
   report({ message: 'building the image' });
   const image = await sdk.buildImage(
     {

@@ -1,15 +1,14 @@
 /** Gathers files of the project before anything is rented, and puts them into the workspace of a sandbox. */
-import { lstat, readdir, readFile, realpath } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { throwIfAborted } from '#core/abort.ts';
-import { GloveboxError, messageOf } from '#core/errors.ts';
+import { GloveboxError } from '#core/errors.ts';
 import { renderBytes } from '#core/units.ts';
+import { fileOf, readLocalTree } from '#platform/local-tree.ts';
 import type { ModalOptions } from './options.ts';
 import type { ModalSdk } from './sdk.ts';
 import { packTar, type TarEntry } from './tar.ts';
 
-/** Made anew by their own tools, and large. */
-const LEFT_OUT = new Set(['.git', '.venv', 'node_modules', '__pycache__', '.ipynb_checkpoints']);
 const MAX_BYTES = 256 * 1024 * 1024;
 const UNPACK_LIMIT_MS = 300_000;
 
@@ -30,9 +29,9 @@ with tarfile.open(fileobj=sys.stdin.buffer, mode="r|") as archive:
 `.trim();
 
 /**
- * Reads everything that is to be uploaded.
+ * Reads everything that is to be uploaded: of folders what git would not ignore, without what `ignore` names.
  *
- * @throws `path/not-found`, `path/not-allowed` for what lies outside the project, `input/too-large`.
+ * @throws `path/not-found`, `path/not-allowed` for what lies outside the project, `file/unsupported`, `input/too-large`.
  */
 export async function gatherFiles(
   files: ModalOptions['files'],
@@ -41,27 +40,17 @@ export async function gatherFiles(
 ): Promise<readonly TarEntry[]> {
   const found: TarEntry[] = [];
   let bytes = 0;
-  const add = async (from: string, to: string): Promise<void> => {
-    throwIfAborted(signal);
-    const facts = await lstat(from).catch((error: unknown) => {
-      throw new GloveboxError('path/not-found', `${from} cannot be read: ${messageOf(error)}`, {
-        hint: 'Correct files in the options of the sandbox.',
-      });
-    });
-    if (facts.isDirectory()) {
-      const names = (await readdir(from)).filter((name) => !LEFT_OUT.has(name)).toSorted();
-      for (const name of names) await add(path.join(from, name), path.posix.join(to, name));
-    } else if (facts.isFile()) {
-      bytes += facts.size;
-      if (bytes > MAX_BYTES) throw tooLarge();
-      const isExecutable = (facts.mode & 0o111) !== 0;
-      found.push({ name: to, content: await readFile(from), isExecutable });
-    }
-  };
-  for (const { from, to } of files) {
+  for (const { from, to, ignore } of files) {
     const target = path.posix.normalize(to);
-    if (path.posix.isAbsolute(target) || target.startsWith('..')) throw outside(to, 'workspace');
-    await add(await insideProject(from, projectDir), target);
+    if (path.posix.isAbsolute(target) || target.startsWith('..')) throw outside(to);
+    const tree = await readLocalTree(from, projectDir, signal, ignore);
+    bytes += tree.files.reduce((sum, { size }) => sum + size, 0);
+    if (bytes > MAX_BYTES) throw tooLarge();
+    for (const { name, isExecutable } of tree.files) {
+      throwIfAborted(signal);
+      const content = await readFile(fileOf(tree.root, name));
+      found.push({ name: path.posix.join(target, name), content, isExecutable });
+    }
   }
   return found;
 }
@@ -86,19 +75,9 @@ export async function uploadFiles(
   );
 }
 
-async function insideProject(from: string, projectDir: string): Promise<string> {
-  const place = path.resolve(projectDir, from);
-  const [real, root] = await Promise.all([
-    realpath(place).catch(() => place),
-    realpath(projectDir),
-  ]);
-  if (real === root || real.startsWith(`${root}${path.sep}`)) return real;
-  throw outside(from, 'project');
-}
-
-const outside = (place: string, what: string): GloveboxError =>
-  new GloveboxError('path/not-allowed', `${place} lies outside the ${what}.`, {
-    hint: `Only what lies in the ${what} can be named in files.`,
+const outside = (place: string): GloveboxError =>
+  new GloveboxError('path/not-allowed', `${place} lies outside the workspace.`, {
+    hint: 'Name a place below the workspace in files.',
   });
 
 const tooLarge = (): GloveboxError =>

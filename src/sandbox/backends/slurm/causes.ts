@@ -80,7 +80,7 @@ const said = (
 });
 
 function ended(
-  { jobId, details, exitCode, served }: EndEvidence,
+  { jobId, details, exitCode, served, logTail }: EndEvidence,
   node: string,
   word: string | undefined,
 ): Pick<SandboxEnd, 'cause' | 'message'> {
@@ -103,6 +103,12 @@ function ended(
     return {
       cause: 'start-failed',
       message: `Job ${jobId} ended${node}${how}${why} before its Jupyter server answered.`,
+    };
+  }
+  if (logTail.some((line) => line.includes('GLOVEBOX-END idle'))) {
+    return {
+      cause: 'idle',
+      message: `Job ${jobId} ended itself${node}, because its kernels had run nothing for idle_timeout_seconds.`,
     };
   }
   if (word === 'COMPLETED' || (exit?.code === 0 && exit.signal === 0)) {

@@ -44,7 +44,7 @@ export async function findEnd(
   const place = record.sharedDisk === false ? (record.seen?.node ?? 'its node') : host.name;
   const text = file === undefined ? message : `${message} Its log on ${place}: ${file}`;
   return {
-    cause: cause === 'idle' ? 'stopped' : cause,
+    cause,
     message: text,
     atMs,
     logTail: [...logTail],

@@ -39,6 +39,8 @@ const args = (more: {
   '',
   '',
   '1',
+  '0',
+  '{}',
   String(more.modules?.length ?? 0),
   ...(more.modules ?? []),
   ...(more.setup ?? []),

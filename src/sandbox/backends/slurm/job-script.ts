@@ -36,7 +36,7 @@ const CONFIG_TEMPLATE = jupyterConfig({
   listen: {},
   token: '',
   rootDir: '',
-  // The time limit of the job ends it; idle kernels hold nothing that the job does not hold anyway.
+  // The time limit of the job ends it. A limit for idleness comes as an argument of the script.
   idleMs: 0,
   transport: 'ipc',
   allowRoot: false,

@@ -288,10 +288,10 @@ class Look {
   async #judge(health: Health): Promise<void> {
     if (health === 'ours') return this.#healthy();
     await this.#keepLog();
-    const { phase, startUsedMs = 0, failing } = this.#record;
+    const { phase, startUsedMs = 0, failing, equipLimitMs = 0 } = this.#record;
     const now = this.#parts.clock.now();
     if (phase === 'starting') {
-      const limit = this.#parts.settings().readyMs + START_MARGIN_MS;
+      const limit = this.#parts.settings().readyMs + START_MARGIN_MS + equipLimitMs;
       if (startUsedMs > limit) await this.#overdue();
       return undefined;
     }

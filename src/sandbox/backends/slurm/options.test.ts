@@ -100,6 +100,18 @@ describe('accepted values', () => {
     });
   });
 
+  test('G7, M17: a lifetime in seconds is the time limit, whatever the settings say, and contradicts no other', () => {
+    const defaults = { time: '8:00:00' };
+    expect(request({ max_lifetime_seconds: 5430 }, defaults).time).toBe('1:30:30');
+    expect(request({ max_lifetime_seconds: 90_000 }).time).toBe('25:00:00');
+    expect(request({ max_lifetime_seconds: 3600, time: '1:00:00' }).time).toBe('1:00:00');
+    expect(request({}, defaults).time).toBe('8:00:00');
+    const failure = failureOf(() => request({ max_lifetime_seconds: 60, time: 30 }));
+    expect(failure.message).toContain(
+      'max_lifetime_seconds: says 60 s, and time says 1800 s: leave one of them out',
+    );
+  });
+
   test('gpu:1 where the partition has GPUs and nobody said anything', () => {
     const survey = parseSinfo(
       'cpu*|up|1:00|1|idle|4|4000|(null)|0/4/0/4|(null)\ngpu|up|1:00|1|idle|4|4000|gpu:2|0/4/0/4|(null)\n',

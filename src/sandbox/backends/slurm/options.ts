@@ -1,7 +1,10 @@
 /** What a caller may ask of one SLURM sandbox; everything is optional and falls back to the settings. */
 import * as z from 'zod';
 import { commonOptions } from '#sandbox/common-options.ts';
+import { equipmentOptions } from '#sandbox/equipment.ts';
+import { agreeing, lifetimeOption, limitOptions } from '#sandbox/limits.ts';
 import { ownModelOption } from '#sandbox/models/options.ts';
+import { parseTimeLimitMs } from './time-limit.ts';
 import {
   constraintValue,
   extraArgument,
@@ -23,8 +26,13 @@ const time = z
   .union([timeValue, z.number().int().positive().max(5_270_400).transform(String)])
   .optional();
 
-export const slurmOptions = z.strictObject({
+const fields = z.strictObject({
   ...commonOptions,
+  ...equipmentOptions,
+  ...limitOptions,
+  max_lifetime_seconds: lifetimeOption.describe(
+    'The same as time, in seconds. SLURM counts whole minutes.',
+  ),
   models: z
     .array(ownModelOption)
     .max(16)
@@ -113,4 +121,14 @@ export const slurmOptions = z.strictObject({
     .optional()
     .describe('Further words for sbatch, each --name=value. Default: GLOVEBOX_SLURM_EXTRA_ARGS.'),
 });
+
+export const slurmOptions = fields.superRefine(
+  ({ max_lifetime_seconds: lifetimeS, time: limit }, context) => {
+    const limitMs = limit === undefined ? undefined : parseTimeLimitMs(limit);
+    agreeing(context, [
+      { name: 'max_lifetime_seconds', seconds: lifetimeS },
+      { name: 'time', seconds: limitMs === undefined ? undefined : limitMs / 1000 },
+    ]);
+  },
+);
 export type SlurmOptions = z.output<typeof slurmOptions>;

@@ -3,6 +3,7 @@ import { parseBackendOptions } from '#sandbox/backend.ts';
 import { slurmOptions, type SlurmOptions } from './options.ts';
 import type { Partition, Survey } from './parse-sinfo.ts';
 import type { SlurmSettings } from './settings.ts';
+import { renderTimeLimit } from './time-limit.ts';
 
 /** Everything that `sbatch` is told about hardware and time. */
 export type JobRequest = SlurmOptions & {
@@ -15,7 +16,10 @@ const BUILT_IN = { cpus: 4, mem: '32000M', time: '4:00:00' } as const;
 
 /** What a call says counts, then the settings. @throws `config/invalid` for a setting that is not valid. */
 export function resolveRequest(options: SlurmOptions, { defaults }: SlurmSettings): JobRequest {
-  const said = Object.entries({ ...BUILT_IN, ...withoutGaps(defaults), ...withoutGaps(options) });
+  const { max_lifetime_seconds: lifetimeS, ...own } = options;
+  const time = own.time ?? (lifetimeS === undefined ? undefined : renderTimeLimit(lifetimeS));
+  const asked = { ...withoutGaps(own), ...(time !== undefined && { time }) };
+  const said = Object.entries({ ...BUILT_IN, ...withoutGaps(defaults), ...asked });
   // Settings come from a file or a variable, where nobody has checked them as options yet.
   const merged = parseBackendOptions('slurm', slurmOptions, Object.fromEntries(said));
   return {

@@ -1,12 +1,15 @@
 /** Hands a job to the scheduler, once: what is needed to find it again is on disk before. */
 import { abandonOn, throwIfAborted } from '#core/abort.ts';
 import { GloveboxError, isGloveboxError, messageOf } from '#core/errors.ts';
+import type { JsonObject } from '#core/json.ts';
 import { renderDuration } from '#core/units.ts';
 import { sleep } from '#platform/clock.ts';
 import type { Host } from '#platform/host.ts';
 import type { StartContext } from '#sandbox/backend.ts';
+import { cullingConfig, EMPTY_SERVER_S } from '#sandbox/limits.ts';
 import { chooseTunnel, type ChosenTunnel } from './choose-tunnel.ts';
 import { JOB_NOTE, type JobNote } from './discover-jobs.ts';
+import { EQUIPMENT_FILE, NODE_EQUIP_LIMIT_MS, prepareEquipment } from './equip-job.ts';
 import { findNodePython } from './find-python.ts';
 import { findSubmitted } from './find-submitted.ts';
 import { loadJobScript } from './job-script.ts';
@@ -86,6 +89,7 @@ async function prepare(
   await testOnly(host, request, parts, report, signal);
   const models = await prepareModels(options.models ?? [], host, settings, context);
   const jobsDir = await folderOnCluster(host, settings.jobsDir, signal);
+  const equipment = await prepareEquipment(request, { host, settings, context, jobsDir, python });
   const { nonce, generation } = claimed;
   const jobDir = `${jobsDir}/${id}-${nonce}`;
   const script = await loadJobScript(settings.pythonDir);
@@ -100,6 +104,9 @@ async function prepare(
     models === undefined
       ? undefined
       : host.writeFile(`${jobDir}/${MODELS_FILE}`, JSON.stringify(models), { signal }),
+    equipment === undefined
+      ? undefined
+      : host.writeFile(`${jobDir}/${EQUIPMENT_FILE}`, JSON.stringify(equipment.told), { signal }),
   ]);
   await store.changeAs(claimed.claim, (current) => ({
     ...current,
@@ -110,6 +117,7 @@ async function prepare(
     nodeTmp,
     sharedDisk,
     tunnel: tunnel.mode,
+    ...(equipment?.isLeftToNode === true && { equipLimitMs: NODE_EQUIP_LIMIT_MS }),
     ...(tunnel.reason !== undefined && { tunnelReason: tunnel.reason }),
     ...(request.cluster !== undefined && { cluster: request.cluster }),
   }));
@@ -124,6 +132,7 @@ async function prepare(
     workDir: nodeTmp,
     script: scriptFile,
     scriptArguments: scriptArguments(settings, request, tunnel, {
+      needsJobDir: models !== undefined || equipment !== undefined,
       nonce,
       jobDir,
       python,
@@ -141,9 +150,11 @@ function unlessGivenUp(error: unknown): undefined {
 /** In the order in which `slurm_job.sh` takes them. No secret among them: everybody on the cluster can read them. */
 function scriptArguments(
   settings: SlurmSettings,
-  { container = '', modules = [], setup = [] }: JobRequest,
+  { container = '', modules = [], setup = [], idle_timeout_seconds: idleS = 0 }: JobRequest,
   { mode, bind }: ChosenTunnel,
-  job: Readonly<Record<'nonce' | 'jobDir' | 'python' | 'projectDir', string>>,
+  job: Readonly<Record<'nonce' | 'jobDir' | 'python' | 'projectDir', string>> & {
+    readonly needsJobDir: boolean;
+  },
 ): readonly string[] {
   return [
     job.nonce,
@@ -158,11 +169,19 @@ function scriptArguments(
     container,
     settings.setupFile ?? '',
     settings.purgeModules ? '1' : '0',
+    job.needsJobDir ? '1' : '0',
+    idleS === 0 ? '{}' : JSON.stringify(idleConfig(idleS)),
     String(modules.length),
     ...modules,
     ...setup,
   ];
 }
+
+/** What a server gets beside its template, so that it ends when nobody needs it. */
+const idleConfig = (idleS: number): JsonObject => ({
+  MappingKernelManager: cullingConfig(idleS),
+  ServerApp: { shutdown_no_activity_timeout: EMPTY_SERVER_S },
+});
 
 /** `0-0` where any port will do. */
 function portRange({ min, max }: NonNullable<SlurmSettings['ports']> = {}): string {

@@ -39,6 +39,13 @@ export function parseTimeLimitMs(text: string): number | undefined {
   return undefined;
 }
 
+/** The same for a number of seconds. */
+export function renderTimeLimit(seconds: number): string {
+  const [minutes, hours] = [Math.floor(seconds / 60) % 60, Math.floor(seconds / 3600)];
+  const rest = [minutes, seconds % 60].map((field) => String(field).padStart(2, '0'));
+  return [hours, ...rest].join(':');
+}
+
 /** Time left as `squeue -o %L` prints it: `[d-][h:]m:s`. Undefined for `N/A`, `INVALID`, `NOT_SET` and empty. */
 export function parseTimeLeftMs(text: string): number | undefined {
   if (/^unlimited$/i.test(text)) return Number.POSITIVE_INFINITY;

@@ -82,6 +82,8 @@ describe('causes of an end (S11, X114)', () => {
       findCause(evidence({ details: details('COMPLETED', { exit: { code: 0, signal: 0 } }) }))
         .cause,
     ).toBe('stopped');
+    const logTail = ['[W] GLOVEBOX-END idle: nobody used this server for 121 seconds.', 'end'];
+    expect(findCause(evidence({ logTail, details: details('COMPLETED') })).cause).toBe('idle');
   });
 
   test('before it ever served, the script’s own reason counts most', () => {
