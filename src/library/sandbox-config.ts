@@ -45,13 +45,23 @@ export interface RentedConfig extends CommonConfig {
 export interface LocalConfig extends CommonConfig {
   /** Default: the one of the settings, else `local`. */
   readonly backend?: 'local';
+  /** Python requirements. They go into an environment of their own, from which kernels run; packages of the chosen Python stay visible there, and it is not changed. */
+  readonly pythonPackages?: readonly string[] | undefined;
+  /** Git repositories put into the workspace, e.g. [{"url":"org/lib","ref":"v1.2","install":["pip","install","-e","."]}]. */
+  readonly repos?: readonly RepoConfig[] | undefined;
+  /** A kernel that runs nothing for so long ends, also one that somebody is connected to, and with the last one the sandbox; 0 is never. */
+  readonly idleTimeoutSeconds?: number | undefined;
+  /** Needed for idle_timeout_seconds = 0 where a sandbox costs money; here it is free. */
+  readonly allowNoIdleLimit?: boolean | undefined;
   /** Ports inside that are reached through the server, below glovebox/ports/PORT/ and with its credentials only: [7860] for a demo. Default: none. */
   readonly ports?: readonly number[] | undefined;
+  /** The server ends after that, whatever runs, and variables are lost. Default: no limit. */
+  readonly maxLifetimeSeconds?: number | undefined;
   /** Python interpreter of kernels, as a path or a name on the PATH; "managed" is Glovebox's own environment. Default: GLOVEBOX_PYTHON, the .venv of the project, the active environment, else managed. */
   readonly python?: string | undefined;
   /** Packages of the managed environment, such as pandas>=2. Default: GLOVEBOX_PACKAGES. */
   readonly packages?: readonly string[] | undefined;
-  /** Hours without contact, with all kernels idle, after which the server ends itself; 0 is never. Default: GLOVEBOX_LOCAL_IDLE_H. */
+  /** The same as idle_timeout_seconds, in hours. Where neither is given, a server that nobody is connected to ends after GLOVEBOX_LOCAL_IDLE_H. */
   readonly idleH?: number | undefined;
   /** Models that are loaded into new kernels, e.g. [{"id":"./models/mine"}]; weights of the Hub are fetched once. The kernel needs torch and transformers. */
   readonly models?: readonly LocalModelConfig[] | undefined;
@@ -63,6 +73,16 @@ export interface LocalConfig extends CommonConfig {
 export interface SlurmConfig extends CommonConfig {
   /** Default: the one of the settings, else `local`. */
   readonly backend?: 'slurm';
+  /** Python requirements. They go into an environment of their own, from which kernels run; packages of the chosen Python stay visible there, and it is not changed. */
+  readonly pythonPackages?: readonly string[] | undefined;
+  /** Git repositories put into the workspace, e.g. [{"url":"org/lib","ref":"v1.2","install":["pip","install","-e","."]}]. */
+  readonly repos?: readonly RepoConfig[] | undefined;
+  /** A kernel that runs nothing for so long ends, also one that somebody is connected to, and with the last one the sandbox; 0 is never. */
+  readonly idleTimeoutSeconds?: number | undefined;
+  /** Needed for idle_timeout_seconds = 0 where a sandbox costs money; here it is free. */
+  readonly allowNoIdleLimit?: boolean | undefined;
+  /** The same as time, in seconds. SLURM counts whole minutes. */
+  readonly maxLifetimeSeconds?: number | undefined;
   /** Models that are loaded into new kernels, e.g. [{"id":"google/gemma-2-9b-it"}]; weights are fetched once, into GLOVEBOX_SLURM_MODELS_DIR. The kernel needs torch and transformers. */
   readonly models?: readonly LocalModelConfig[] | undefined;
   /** Partition, as listed above; several separated by commas. Default: GLOVEBOX_SLURM_PARTITION, else the default of the cluster. To keep a choice for the project, write it below [slurm] in glovebox.toml. */
@@ -181,6 +201,8 @@ export interface HuggingfaceConfig extends RentedConfig {
   readonly namespace?: string | undefined;
   /** Docker image with python3 and pip; what it lacks is installed. Default: python:3.12. */
   readonly image?: string | undefined;
+  /** Git repositories put into the workspace; the image needs git. */
+  readonly repos?: readonly RepoConfig[] | undefined;
   /** Variables of kernels; who sees the Job reads them. */
   readonly env?: Readonly<Record<string, string>> | undefined;
   /** Secrets of kernels by name, never by value: {"env":"WANDB_API_KEY"}. */
@@ -201,6 +223,19 @@ export interface HuggingfaceConfig extends RentedConfig {
   readonly startTimeoutSeconds?: number | undefined;
   /** How long to wait for hardware. Default: 1200. */
   readonly capacityTimeoutSeconds?: number | undefined;
+}
+
+export interface RepoConfig {
+  /** https address, or owner/name at GitHub; it must be public. */
+  readonly url: string;
+  /** Branch, tag or commit. Default: HEAD. */
+  readonly ref?: string | undefined;
+  /** Where it goes, below the workspace. */
+  readonly path?: string | undefined;
+  /** Command run in it afterwards, e.g. ["pip","install","-e","."]. */
+  readonly install?: readonly string[] | undefined;
+  /** How long that may take. Default: 600. */
+  readonly installTimeoutSeconds?: number | undefined;
 }
 
 export interface SecretConfig {
@@ -285,22 +320,13 @@ export interface ModalSecretConfig {
   readonly scope?: readonly ('build' | 'download' | 'setup' | 'kernel')[] | undefined;
 }
 
-export interface RepoConfig {
-  /** https address, or owner/name at GitHub; it must be public. */
-  readonly url: string;
-  /** Branch, tag or commit. Default: HEAD. */
-  readonly ref?: string | undefined;
-  /** Where it goes, below the workspace. */
-  readonly path?: string | undefined;
-  /** Command run in it afterwards, e.g. ["pip","install","-e","."]. */
-  readonly install?: readonly string[] | undefined;
-}
-
 export interface FileConfig {
   /** File or folder on this machine, below the project. */
   readonly from: string;
   /** Where it goes, below the workspace. */
   readonly to: string;
+  /** What to leave out of a folder, as in .gitignore, beside what git ignores. */
+  readonly ignore?: readonly string[] | undefined;
 }
 
 export interface ModalVolumeConfig {

@@ -37,6 +37,8 @@ export function jupyterConfig(settings: JupyterSettings): JsonObject {
       ...listen,
       port_retries: 0,
       base_url: '/',
+      // Else its page there tells everybody that there is a server.
+      default_url: '/lab',
       root_dir: rootDir,
       open_browser: false,
       allow_root: allowRoot,

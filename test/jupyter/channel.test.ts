@@ -202,12 +202,17 @@ describe('busy, interrupted and crowded kernels', () => {
     expect((await run('x')).reply.executionCount).toBe(2);
   });
 
-  test('200 short runs one after the other lose nothing', async () => {
+  test('F15, acceptance 10: short runs one after the other lose nothing, nor does the first run of any kernel', async () => {
     const { run } = await lab().kernel();
-    for (let n = 0; n < 200; n += 1) {
+    // GLOVEBOX_TEST_WARM_CALLS=5000 GLOVEBOX_TEST_FRESH_KERNELS=500 is the whole of it; each test of this file starts one.
+    for (let n = 0; n < Number(process.env['GLOVEBOX_TEST_WARM_CALLS'] ?? 200); n += 1) {
       const { messages, reply } = await run(`print(${n})`);
       expect(textOf(messages)).toBe(`${n}\n`);
       expect(reply.outputLost).toBeUndefined();
     }
-  });
+    for (const wanted = Number(process.env['GLOVEBOX_TEST_FRESH_KERNELS'] ?? 0); lab().freshKernels < wanted;) {
+      await lab().tidy();
+      await lab().kernel();
+    }
+  }, 3_600_000);
 });

@@ -1,8 +1,15 @@
-/** The wire client on the classic notebook server 6, which answers without the subprotocol and sends JSON. */
+/** Old servers: the wire client on the classic notebook 6, which sends JSON, and our own server on the oldest jupyter_server. */
 import { spawnSync } from 'node:child_process';
+import { existsSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { cullingConfig } from '#sandbox/limits.ts';
 import { textOf, until, useLab } from '../rigs/jupyter-lab.ts';
+import { startRawKernel } from '../rigs/raw-kernel.ts';
 import { isMissing } from '../rigs/require.ts';
+
+/** 20 is the whole of it. */
+const SILENT_KERNELS = Number(process.env['GLOVEBOX_TEST_SILENT_KERNELS'] ?? 1);
 
 const python = process.env['GLOVEBOX_TEST_CLASSIC_PYTHON'] ?? '/usr/bin/python3';
 const probe = spawnSync(python, ['-c', 'import notebook, ipykernel; print(notebook.__version__)'], {
@@ -53,5 +60,47 @@ describe.skipIf(missing)('notebook 6', () => {
     expect(bench.events.map(({ type }) => type)).toContain('process-changed');
     await server.deleteSession(session.id);
     expect(await server.kernel(session.kernel.id)).toBeUndefined();
+  });
+});
+
+const oldest = spawnSync(
+  python,
+  ['-c', 'import jupyter_server, ipykernel; print(jupyter_server.__version__)'],
+  { encoding: 'utf8' },
+);
+const missesOldest = isMissing(
+  'jupyter_server 1.23, the oldest that Glovebox starts',
+  oldest.status === 0 && oldest.stdout.startsWith('1.'),
+  'Debian and Ubuntu have it: apt-get install python3-jupyter-server python3-ipykernel.',
+);
+
+describe.skipIf(missesOldest)('our server on jupyter_server 1.23', () => {
+  const limits = { ...cullingConfig(2), cull_interval: 1 };
+  const module = path.resolve(import.meta.dirname, '../../python/serve.py');
+  const lab = useLab({ python, module, config: { MappingKernelManager: limits } });
+
+  test('M16, acceptance 25: silent first cells of fresh kernels outlast the idle limit, with and without a client; a thread that prints keeps its kernel', async () => {
+    const { server, running } = lab();
+    const start = (name: string) => startRawKernel(running.endpoint, `${name}.ipynb`);
+    const inRoot = (name: string): string => path.join(running.rootDir, name);
+    const names = ['thread', 'alone', ...Array.from({ length: SILENT_KERNELS }, (_, at) => `k${at}`)];
+    const [printing, alone, ...silent] = await Promise.all(names.map(start));
+    alone?.send('import time; time.sleep(7); open("alone-done", "w").close()');
+    await alone?.leave();
+    const waits = silent.map((kernel) => kernel.execute('import time; time.sleep(7)'));
+    const code = [
+      'import os, threading, time',
+      'def tell():',
+      '    while not os.path.exists("stop"): print("on", flush=True); time.sleep(0.3)',
+      'threading.Thread(target=tell).start()',
+    ];
+    expect(await printing?.execute(code.join('\n'))).toBe('ok');
+    expect(await Promise.all(waits)).toEqual(silent.map(() => 'ok'));
+    await expect.poll(() => existsSync(inRoot('alone-done')), { timeout: 30_000 }).toBe(true);
+    const living = async (): Promise<readonly string[]> =>
+      (await server.listKernels()).map(({ id }) => id);
+    expect(await living()).toContain(printing?.id);
+    writeFileSync(inRoot('stop'), '');
+    await expect.poll(living, { timeout: 30_000 }).toEqual([]);
   });
 });

@@ -47,6 +47,8 @@ export class Lab {
   readonly running: RunningJupyterServer;
   /** Straight to the server, without a relay. */
   readonly server: JupyterServer;
+  /** How many kernels this one has started, each of which gave its first output. */
+  freshKernels = 0;
   readonly #endings: (() => Promise<unknown>)[] = [];
 
   constructor(running: RunningJupyterServer) {
@@ -60,6 +62,10 @@ export class Lab {
     this.#endings.push(() => this.server.deleteKernel(id));
     const bench = await this.attach(id, options);
     await bench.channel.ready(60_000);
+    // F15: the first output of a kernel is the one that a hasty client misses. It leaves no trace in the counter.
+    const { messages } = await bench.run('print("fresh")', { silent: true, storeHistory: false });
+    expect(textOf(messages), 'the first output of a fresh kernel').toBe('fresh\n');
+    this.freshKernels += 1;
     return bench;
   }
 

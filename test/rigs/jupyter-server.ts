@@ -15,7 +15,7 @@ import { killMarked, MARK, markedProcesses, startReaper } from './reaper.mjs';
 export interface JupyterServerOptions {
   /** An interpreter with another Jupyter. Default: `testPython()`. */
   readonly python?: string;
-  /** The module that is run. Default: `jupyter_server`; `notebook` for the classic server. */
+  /** The module that is run, or a `.py` file. Default: `jupyter_server`; `notebook` for the classic server. */
   readonly module?: string;
   /** `legacy` makes the server answer without the v1 subprotocol, as gateways do. */
   readonly framing?: 'v1' | 'legacy';
@@ -73,9 +73,10 @@ async function tryStart(options: JupyterServerOptions): Promise<RunningJupyterSe
   const mark = randomUUID();
   reaper ??= startReaper();
   reaper.watch(mark);
+  const { module = 'jupyter_server' } = options;
   const child = spawn(
     options.python ?? testPython(),
-    ['-m', options.module ?? 'jupyter_server', `--config=${configFile}`],
+    [module.endsWith('.py') ? '-I' : '-m', module, `--config=${configFile}`],
     {
       cwd: rootDir,
       detached: true,
