@@ -160,9 +160,11 @@ describe.skipIf(withoutCertificate).each([
     const backend = rig.newBackend();
     await caller.startAndWait(backend);
     const { baseUrl } = await backend.endpoint(caller.handle(), never());
-    // JupyterLab's list of licenses breaks off before anything is checked, and then never answers anybody.
+    // JupyterLab's list of licenses refuses too, breaks off over saying so, and never answers.
     const routes = serverRoutes().filter((route) => !route.startsWith('/lab/api/licenses/'));
-    expect(routes).toEqual(expect.arrayContaining(['/api/status', '/glovebox/ports/1/x', '/metrics']));
+    expect(routes).toEqual(
+      expect.arrayContaining(['/api/status', '/glovebox/ports/1/x', '/metrics']),
+    );
     const isOpen = /^\/(api|login|logout|static\/.*|favicon\.ico|robots\.txt)$/;
     for (const method of ['GET', 'POST', 'DELETE']) {
       for (const route of routes.filter((name) => method !== 'GET' || !isOpen.test(name))) {

@@ -210,7 +210,10 @@ describe('busy, interrupted and crowded kernels', () => {
       expect(textOf(messages)).toBe(`${n}\n`);
       expect(reply.outputLost).toBeUndefined();
     }
-    for (const wanted = Number(process.env['GLOVEBOX_TEST_FRESH_KERNELS'] ?? 0); lab().freshKernels < wanted;) {
+    for (
+      const wanted = Number(process.env['GLOVEBOX_TEST_FRESH_KERNELS'] ?? 0);
+      lab().freshKernels < wanted;
+    ) {
       await lab().tidy();
       await lab().kernel();
     }

@@ -83,7 +83,11 @@ describe.skipIf(missesOldest)('our server on jupyter_server 1.23', () => {
     const { server, running } = lab();
     const start = (name: string) => startRawKernel(running.endpoint, `${name}.ipynb`);
     const inRoot = (name: string): string => path.join(running.rootDir, name);
-    const names = ['thread', 'alone', ...Array.from({ length: SILENT_KERNELS }, (_, at) => `k${at}`)];
+    const names = [
+      'thread',
+      'alone',
+      ...Array.from({ length: SILENT_KERNELS }, (_, at) => `k${at}`),
+    ];
     const [printing, alone, ...silent] = await Promise.all(names.map(start));
     alone?.send('import time; time.sleep(7); open("alone-done", "w").close()');
     await alone?.leave();
