@@ -11,7 +11,7 @@ import { startRawKernel } from '../rigs/raw-kernel.ts';
 import { MARK } from '../rigs/reaper.mjs';
 import { isMissing } from '../rigs/require.ts';
 import { serverRoutes } from '../rigs/server-routes.ts';
-import { ask, Caller, failureOf, never } from './contract-rig.ts';
+import { Caller, failureOf, never } from './contract-rig.ts';
 
 const withoutCertificate = isMissing(
   'openssl',
