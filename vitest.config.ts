@@ -1,12 +1,13 @@
 import { defineConfig } from 'vitest/config';
 import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
+const isLongest = ({ moduleId }: TestSpecification): boolean =>
+  moduleId.endsWith('test/faults/faults.test.ts');
+
 /** The scripts of faults take half of the whole time: begun last, they would end alone. */
 class LongestFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
     const sorted = await super.sort(files);
-    const isLongest = ({ moduleId }: TestSpecification): boolean =>
-      moduleId.endsWith('test/faults/faults.test.ts');
     return [...sorted.filter(isLongest), ...sorted.filter((file) => !isLongest(file))];
   }
 }
