@@ -41,6 +41,10 @@ export interface RunningJupyterServer {
   stop(): Promise<void>;
 }
 
+/** As `python -m`, without an optional checker of IRIs whose grammar takes jsonschema longer to compile than all the rest. */
+const RUN_MODULE = `import runpy, sys
+sys.modules["rfc3987_syntax"] = None
+runpy.run_module(sys.argv.pop(1), run_name="__main__", alter_sys=True)`;
 const EXTENSIONS = ['jupyterlab', 'jupyter_lsp', 'jupyter_server_terminals', 'notebook_shim'];
 let reaper: ReturnType<typeof startReaper> | undefined;
 
@@ -76,7 +80,10 @@ async function tryStart(options: JupyterServerOptions): Promise<RunningJupyterSe
   const { module = 'jupyter_server' } = options;
   const child = spawn(
     options.python ?? testPython(),
-    [module.endsWith('.py') ? '-I' : '-m', module, `--config=${configFile}`],
+    [
+      ...(module.endsWith('.py') ? ['-I', module] : ['-c', RUN_MODULE, module]),
+      `--config=${configFile}`,
+    ],
     {
       cwd: rootDir,
       detached: true,
