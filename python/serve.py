@@ -30,8 +30,33 @@ except ImportError:  # Servers before 2.0 take their token in the usual ways onl
     identity = None  # type: ignore[assignment]
 
 
+def load_beside(name: str) -> Any:
+    """A module that lies beside this file. Isolated as this program runs, its folder is no place for imports."""
+    place = os.path.join(os.path.dirname(os.path.abspath(__file__)), f"{name}.py")
+    spec = importlib.util.spec_from_file_location(name, place)
+    module = importlib.util.module_from_spec(spec)
+    # Nothing is written beside it.
+    written, sys.dont_write_bytecode = sys.dont_write_bytecode, True
+    spec.loader.exec_module(module)
+    sys.dont_write_bytecode = written
+    return module
+
+
+# Now, as an update may take its file away while this server runs.
+offline_buffer = load_beside("offline_buffer")
+# A small one for tests.
+OFFLINE_BYTES = int(os.environ.pop("GLOVEBOX_OFFLINE_BYTES", offline_buffer.LIMIT_BYTES))
+
+
 class CarefulKernelManager(AsyncMappingKernelManager):
-    """Never takes a kernel for idle that may be running code."""
+    """Never takes a kernel for idle that may be running code, and holds a bounded amount for clients that are away."""
+
+    def start_buffering(self, kernel_id: str, session_key: str, channels: dict[str, Any]) -> None:
+        super().start_buffering(kernel_id, session_key, channels)
+        try:
+            offline_buffer.bound(self, kernel_id, channels, OFFLINE_BYTES)
+        except Exception:
+            self.log.warning("Output of kernel %s is held without a bound.", kernel_id, exc_info=True)
 
     async def cull_kernel_if_idle(self, kernel_id: str) -> None:
         """The server may miss that the first cell of a new kernel began, and then holds the kernel for one that is starting.
@@ -125,11 +150,7 @@ class SandboxServerApp(ServerApp):
     def init_webapp(self) -> None:
         super().init_webapp()
         if self.forward_ports:
-            # Isolated as this program runs, its folder is no place for imports.
-            place = os.path.join(os.path.dirname(os.path.abspath(__file__)), "port_forward.py")
-            spec = importlib.util.spec_from_file_location("port_forward", place)
-            module = importlib.util.module_from_spec(spec)
-            spec.loader.exec_module(module)
+            module = load_beside("port_forward")
             self.web_app.add_handlers(".*$", module.routes(self.base_url, list(self.forward_ports)))
 
     def initialize(self, *args: Any, **kwargs: Any) -> None:
