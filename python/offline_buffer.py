@@ -175,6 +175,10 @@ class BoundedBuffer:
     def __init__(self, sign: Callable[[list[bytes]], bytes], limit: int = LIMIT_BYTES) -> None:
         self.sign = sign
         self.limit = limit
+        self.clear()
+
+    def clear(self) -> None:
+        limit = self.limit
         # Neighbours are joined to texts of this size, and a text of four times as much is parted: what is left out goes by texts.
         self.text_size = max(1, limit // 64)
         self.texts = Window(limit // 2, self.forget)
@@ -208,10 +212,13 @@ class BoundedBuffer:
         if channel != "iopub":
             return [entry]
         start = body_of(parts)
-        header, parent, _metadata, content = parts[start : start + 4]
+        header, parent, metadata, content = parts[start : start + 4]
         head = load(header)
         kind = head["msg_type"]
         entry.parent = load(parent).get("msg_id", "")
+        if kind == "stream" and MARK in load(metadata):
+            # What an earlier buffer has left out.
+            return [entry]
         if kind == "stream":
             return self.read_text(entry, head, load(content))
         if kind == "error" and self.errors < MOST_ERRORS and entry.size < LARGEST_ERROR_BYTES:
@@ -248,7 +255,7 @@ class BoundedBuffer:
         clear = self.clearing.get(entry.parent)
         if clear is not None and entry.type in CLEARED and entry.type != "clear_output":
             del self.clearing[entry.parent]
-            self.clear(clear)
+            self.take_out(clear)
         if entry.is_text:
             self.take_text(entry)
             return
@@ -260,7 +267,7 @@ class BoundedBuffer:
             # Until more output comes, a notebook shows what there was.
             self.clearing[entry.parent] = entry
         elif entry.type == "clear_output":
-            self.clear(entry)
+            self.take_out(entry)
         elif entry.display_id is not None:
             self.replace(entry.display_id, entry)
         self.outputs.add(entry)
@@ -280,7 +287,7 @@ class BoundedBuffer:
             self.texts.grow(self.last.join())
         self.last = None
 
-    def clear(self, clear: Entry) -> None:
+    def take_out(self, clear: Entry) -> None:
         """What a notebook no longer shows is not held when there is no room for all."""
         if not self.is_tight:
             return
@@ -384,3 +391,14 @@ def bound(manager: Any, kernel_id: str, channels: dict[str, Any], limit: int) ->
 
     for channel, stream in channels.items():
         stream.on_recv(partial(take, channel))
+
+
+def prepend(info: dict[str, Any], messages: list[tuple[str, list[bytes]]]) -> None:
+    """Puts messages before all that is held, in a buffer of either kind."""
+    buffer = info["buffer"]
+    if not messages:
+        return
+    held = list(buffer)
+    buffer.clear()
+    for message in [*messages, *held]:
+        buffer.append(message)

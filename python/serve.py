@@ -93,7 +93,13 @@ if JupyterConnection is not None:
             if buffer is not None and buffer["session_key"] == self.session_key:
                 self._kept = buffer["buffer"]
             self._proving = super().connect()
+            if self._proving is not None:
+                # Delivered by then, or moved.
+                self._proving.add_done_callback(lambda _: self._release())
             return self._proving
+
+        def _release(self) -> None:
+            self._kept = []
 
         def disconnect(self) -> None:
             if self._proving is None or self._proving.done():
@@ -120,7 +126,7 @@ if JupyterConnection is not None:
             self.channels = {}
             buffer = self.multi_kernel_manager._kernel_buffers.get(self.kernel_id)
             if buffer is not None and buffer["session_key"] == self.session_key:
-                buffer["buffer"][:0] = self._unsent
+                offline_buffer.prepend(buffer, self._unsent)
 
         def handle_outgoing_message(self, stream: Any, outgoing_msg: list[Any]) -> None:
             if self.websocket_handler.ws_connection is None:

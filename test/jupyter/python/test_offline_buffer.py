@@ -159,6 +159,21 @@ class OfflineBuffer(unittest.TestCase):
         self.assertEqual(told[-1]["content"]["data"], {"text/html": "499" * 500})
         self.assertEqual([message for message in told if message["metadata"]], [])
 
+    def test_what_came_before_is_put_before_it_and_a_notice_is_kept(self):
+        for n in range(5000):
+            self.print(f"line {n:07d} {'x' * 80}\n")
+        buffer = self.manager._kernel_buffers["k"]
+        before = list(buffer["buffer"])
+        buffer["buffer"].clear()
+        self.assertEqual((len(buffer["buffer"]), list(buffer["buffer"])), (0, []))
+        self.print("new\n")
+        serve.offline_buffer.prepend(buffer, before)
+        self.check_bounded()
+        texts = [message["content"]["text"] for _channel, message in self.replayed()]
+        self.assertIn("line 0000000 ", texts[0])
+        self.assertEqual(sum("Not kept" in text for text in texts), 1)
+        self.assertTrue(texts[-1].endswith("new\n"))
+
     def test_messages_of_another_form_are_kept_as_they_are(self):
         odd = [[b"no delimiter"], [b"", b"<IDS|MSG>", b"", b"{", b"", b"", b""]]
         for parts in odd:
