@@ -53,7 +53,7 @@ describe.skipIf(missing)('notebook 6', () => {
       name: 'a',
       kernelName: 'python3',
     });
-    expect((await server.listSessions()).map(({ path }) => path)).toEqual(['a.ipynb']);
+    expect((await server.listSessions()).map((each) => each.path)).toEqual(['a.ipynb']);
     const bench = await lab().attach(session.kernel.id);
     await bench.channel.ready(60_000);
     const { execution } = bench.begin('import time; time.sleep(60)');
