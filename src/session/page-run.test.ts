@@ -45,6 +45,14 @@ it('O9: the pages together are every line once, in order, also beyond the limit'
   expect(await allPages([print(lines.join(''))], 333)).toBe(lines.join(''));
 });
 
+it('C13: what a server did not keep is said once, in its place', async () => {
+  const metadata = { glovebox_not_kept: { text_bytes: 7 } };
+  const said = { ...print('[Not kept: much]\n', 'stderr'), metadata };
+  const messages = [...lines.slice(0, 200).map((line) => print(line)), said, print('newest\n')];
+  const all = [...lines.slice(0, 200), '[stderr]\n[Not kept: much]\n', 'newest\n'].join('');
+  expect(await allPages(messages, 700)).toBe(all);
+});
+
 it('O9: an offset stays valid while more is printed', async () => {
   const messages = lines.map((line) => print(line));
   const options = { maxOutputBytes: 1000, offset: 3000, maxChars: 500 };

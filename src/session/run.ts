@@ -1,5 +1,6 @@
 /** One run while this process has a hand in it: its state, its outputs, its journal, and who waits for it. */
 import type { KernelMessage } from '#jupyter/contract.ts';
+import { notKeptNotice } from '#notebook/not-kept.ts';
 import { createOutputCollector, type OutputCollector } from '#notebook/output-collector.ts';
 import { CellSpill } from '#notebook/stores/spill.ts';
 import type { Clock } from '#platform/clock.ts';
@@ -252,6 +253,9 @@ export class Run {
     if (message.type === 'stream') {
       const text = message.content['text'];
       if (typeof text === 'string' && /\S/.test(text)) this.#lastText = text;
+      const notice = notKeptNotice(message);
+      // What is read again from the journal was told already.
+      if (notice !== undefined && !this.notices.includes(notice)) this.notices.push(notice);
     }
   }
 

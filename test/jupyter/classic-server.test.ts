@@ -1,17 +1,29 @@
 /** The wire client on the classic notebook server 6, which answers without the subprotocol and sends JSON. */
-import { spawnSync } from 'node:child_process';
+import { execFile, spawnSync } from 'node:child_process';
+import path from 'node:path';
+import { promisify } from 'node:util';
 import { describe, expect, test } from 'vitest';
 import { textOf, until, useLab } from '../rigs/jupyter-lab.ts';
 import { isMissing } from '../rigs/require.ts';
 
 const python = process.env['GLOVEBOX_TEST_CLASSIC_PYTHON'] ?? '/usr/bin/python3';
-const probe = spawnSync(python, ['-c', 'import notebook, ipykernel; print(notebook.__version__)'], {
-  encoding: 'utf8',
-});
+
+function versionOf(interpreter: string, name: string): string {
+  const code = `from importlib.metadata import version; print(version("${name}"))`;
+  const { status, stdout } = spawnSync(interpreter, ['-c', code], { encoding: 'utf8' });
+  return status === 0 ? stdout.trim() : '';
+}
+
 const missing = isMissing(
   'The classic notebook server 6',
-  probe.status === 0 && probe.stdout.startsWith('6.'),
+  versionOf(python, 'notebook').startsWith('6.') && versionOf(python, 'ipykernel') !== '',
   'Debian and Ubuntu have it: apt-get install jupyter-notebook python3-ipykernel.',
+);
+const oldest = '/usr/bin/python3';
+const isOldestMissing = isMissing(
+  'The Jupyter server 1 of the distribution',
+  versionOf(oldest, 'jupyter_server').startsWith('1.'),
+  'Debian 12 has it: apt-get install jupyter-server.',
 );
 
 describe.skipIf(missing)('notebook 6', () => {
@@ -41,7 +53,7 @@ describe.skipIf(missing)('notebook 6', () => {
       name: 'a',
       kernelName: 'python3',
     });
-    expect((await server.listSessions()).map(({ path }) => path)).toEqual(['a.ipynb']);
+    expect((await server.listSessions()).map((each) => each.path)).toEqual(['a.ipynb']);
     const bench = await lab().attach(session.kernel.id);
     await bench.channel.ready(60_000);
     const { execution } = bench.begin('import time; time.sleep(60)');
@@ -55,3 +67,12 @@ describe.skipIf(missing)('notebook 6', () => {
     expect(await server.kernel(session.kernel.id)).toBeUndefined();
   });
 });
+
+test.skipIf(isOldestMissing)(
+  'C13: what our server holds for a client that is away, with Jupyter server 1',
+  async () => {
+    const argv = ['-W', 'ignore', path.join(import.meta.dirname, 'python/test_offline_buffer.py')];
+    const { stderr } = await promisify(execFile)(oldest, argv);
+    expect(stderr).toMatch(/\nRan \d+ tests in .*\n\nOK\n$/);
+  },
+);

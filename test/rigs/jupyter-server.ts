@@ -15,8 +15,8 @@ import { killMarked, MARK, markedProcesses, startReaper } from './reaper.mjs';
 export interface JupyterServerOptions {
   /** An interpreter with another Jupyter. Default: `testPython()`. */
   readonly python?: string;
-  /** The module that is run. Default: `jupyter_server`; `notebook` for the classic server. */
-  readonly module?: string;
+  /** What is run. Default: `jupyter_server`; `notebook` is the classic server, `ours` the program that Glovebox starts. */
+  readonly module?: 'jupyter_server' | 'notebook' | 'ours';
   /** `legacy` makes the server answer without the v1 subprotocol, as gateways do. */
   readonly framing?: 'v1' | 'legacy';
   /** The server's own limit on output. Default: off, as in the servers that we start. */
@@ -45,6 +45,7 @@ export interface RunningJupyterServer {
 const RUN_MODULE = `import runpy, sys
 sys.modules["rfc3987_syntax"] = None
 runpy.run_module(sys.argv.pop(1), run_name="__main__", alter_sys=True)`;
+const SERVE = path.resolve(import.meta.dirname, '../../python/serve.py');
 const EXTENSIONS = ['jupyterlab', 'jupyter_lsp', 'jupyter_server_terminals', 'notebook_shim'];
 let reaper: ReturnType<typeof startReaper> | undefined;
 
@@ -79,7 +80,7 @@ async function tryStart(options: JupyterServerOptions): Promise<RunningJupyterSe
   reaper.watch(mark);
   const child = spawn(
     options.python ?? testPython(),
-    ['-c', RUN_MODULE, options.module ?? 'jupyter_server', `--config=${configFile}`],
+    [...programOf(options.module), `--config=${configFile}`],
     {
       cwd: rootDir,
       detached: true,
@@ -109,6 +110,9 @@ async function tryStart(options: JupyterServerOptions): Promise<RunningJupyterSe
   }
   return { endpoint, rootDir, pid, logFile, token, stop };
 }
+
+const programOf = (module = 'jupyter_server'): readonly string[] =>
+  module === 'ours' ? ['-I', SERVE] : ['-c', RUN_MODULE, module];
 
 function serverConfig(wanted: {
   readonly options: JupyterServerOptions;
