@@ -44,6 +44,7 @@ async function keepInLog(text: string): Promise<void> {
 
 function createWorld(env: Environment, cwd: string): HookWorld {
   const dir = stateDirIn(env, cwd);
+  let jobFates: Promise<HookWorld['fateOfJob']> | undefined;
   return {
     env,
     dir,
@@ -63,6 +64,10 @@ function createWorld(env: Environment, cwd: string): HookWorld {
     },
     readSandbox: (id) => readSandboxRecord(dir, id),
     fateOf: (id) => fateOfSandbox(dir, id),
+    async fateOfJob(entry, signal) {
+      jobFates ??= import('./job-fates-for-hook.ts').then((file) => file.jobFatesForHook(env, cwd));
+      return (await jobFates)(entry, signal);
+    },
     async whoAmI(signal) {
       const { hubIdentity } = await import('./hub-identity.ts');
       return hubIdentity(env, dir, systemClock.now(), signal);
