@@ -189,6 +189,10 @@ export interface HuggingfaceConfig extends RentedConfig {
   readonly models?: readonly ModelConfig[] | undefined;
   /** Repositories and buckets to mount: {"type":"model","source":"org/name","mount":"/models/name"}. Repositories are read-only. */
   readonly volumes?: readonly VolumeConfig[] | undefined;
+  /** Weights are read from the mount, or copied to the disk of the Job first. Default: mount. */
+  readonly stage?: 'mount' | 'copy' | undefined;
+  /** Reach it by SSH, with your key that the Hub knows, and open no port. Default: false. */
+  readonly ssh?: boolean | undefined;
   /** Own labels of the Job. */
   readonly labels?: Readonly<Record<string, string>> | undefined;
   /** What the Hub alone has, passed on as it is: {"resource_group_id":"..."}. */
