@@ -74,6 +74,7 @@ export function fakeRun(
       return Promise.resolve();
     },
     view: current,
+    followRest: () => undefined,
   };
 }
 
