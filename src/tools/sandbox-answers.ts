@@ -46,7 +46,15 @@ export function sandboxLine(view: SandboxView, nowMs: number): string {
   return view.status.usdPerHour === undefined ? line : `${line}  ${costWords(view, nowMs)}`;
 }
 
-export function offerLine(offer: Offer): string {
+/** What all prices come from is said once, below them. */
+export function offerLines(offers: readonly Offer[]): readonly string[] {
+  const [source, ...others] = new Set(offers.flatMap(({ priceSource }) => priceSource ?? []));
+  if (source === undefined || others.length > 0) return offers.map(offerLine);
+  const rows = offers.map(({ priceSource: _, ...offer }) => offerLine(offer));
+  return [...rows, `prices: ${source}`];
+}
+
+function offerLine(offer: Offer): string {
   const gpus = (offer.gpus ?? []).map(({ name, count }) => `${count}x ${name}`).join(', ');
   const price =
     offer.usdPerHour === undefined
