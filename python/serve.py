@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import importlib.util
 import os
@@ -28,6 +29,104 @@ try:
     from jupyter_server.auth import identity
 except ImportError:  # Servers before 2.0 take their token in the usual ways only; they stand behind no proxy that wants those for itself.
     identity = None  # type: ignore[assignment]
+
+try:
+    from jupyter_server.services.kernels.websocket import KernelWebsocketHandler
+except ImportError:
+    from jupyter_server.services.kernels.handlers import ZMQChannelsHandler as KernelWebsocketHandler
+
+
+def drop_messages_of_closed_sockets(handler: Any) -> None:
+    """A message that is read after its socket was closed would be taken for one of the older protocol.
+
+    The first bytes of a message of the newer one mean a hundred million parts there, which hold up the server for half a minute
+    and more. Such a message is one that a client may not count on: it was closed because the same client came again.
+    """
+    take = handler.on_message
+
+    def on_message(self: Any, message: Any) -> None:
+        if self.ws_connection is not None:
+            take(self, message)
+
+    handler.on_message = on_message
+
+
+drop_messages_of_closed_sockets(KernelWebsocketHandler)
+
+try:
+    from jupyter_server.services.kernels.connection.channels import ZMQChannelsWebsocketConnection as JupyterConnection
+except ImportError:
+    JupyterConnection = None  # type: ignore[assignment]
+
+if JupyterConnection is not None:
+
+    class SteadyConnection(JupyterConnection):
+        """A connection to a kernel whose client may vanish and come again at any moment, also while the kernel starts anew.
+
+        Jupyter's own says goodbye only when the kernel has answered it. A client that came again before would meet its former
+        self, with the same ZeroMQ identity (a kernel hears one of the two, and a new kernel may choose the former), and what was
+        kept for it would go to a socket that is closed.
+        """
+
+        _living: dict[str, SteadyConnection] = {}
+        _proving: asyncio.Future[None] | None = None
+        _is_counted = False
+        _has_left = False
+
+        def __init__(self, **traits: Any) -> None:
+            super().__init__(**traits)
+            self._kept: list[Any] = []
+            self._unsent: list[Any] = []
+
+        async def _register_session(self) -> None:
+            await super()._register_session()
+            former = self._living.get(self.session_key)
+            self._living[self.session_key] = self
+            if former is not None:
+                former.disconnect()
+                while former._is_counted and not former._has_left:
+                    await asyncio.sleep(0)
+
+        def connect(self) -> asyncio.Future[None] | None:
+            self._is_counted = True
+            buffer = self.multi_kernel_manager._kernel_buffers.get(self.kernel_id)
+            if buffer is not None and buffer["session_key"] == self.session_key:
+                self._kept = buffer["buffer"]
+            self._proving = super().connect()
+            return self._proving
+
+        def disconnect(self) -> None:
+            if self._proving is None or self._proving.done():
+                self._leave()
+                return
+            # What it would replay waits for the next one instead.
+            self._unsent += self._kept
+            self._kept.clear()
+            self._proving.add_done_callback(lambda _: self._leave())
+            self._proving.cancel()
+
+        def _leave(self) -> None:
+            if self._living.get(self.session_key) is self:
+                del self._living[self.session_key]
+            if self._has_left:
+                return
+            self._has_left = True
+            if not self._is_counted:
+                # It never came as far as to be one of those that end when they leave.
+                if self._open_sessions.get(self.session_key) is self.websocket_handler:
+                    del self._open_sessions[self.session_key]
+                return
+            super().disconnect()
+            self.channels = {}
+            buffer = self.multi_kernel_manager._kernel_buffers.get(self.kernel_id)
+            if buffer is not None and buffer["session_key"] == self.session_key:
+                buffer["buffer"][:0] = self._unsent
+
+        def handle_outgoing_message(self, stream: Any, outgoing_msg: list[Any]) -> None:
+            if self.websocket_handler.ws_connection is None:
+                self._unsent.append((stream if isinstance(stream, str) else stream.channel, outgoing_msg))
+                return
+            super().handle_outgoing_message(stream, outgoing_msg)
 
 
 class CarefulKernelManager(AsyncMappingKernelManager):
@@ -64,6 +163,8 @@ class SandboxServerApp(ServerApp):
 
     name = "jupyter-server"
     kernel_manager_class = Type(CarefulKernelManager, klass=AsyncMappingKernelManager)
+    if JupyterConnection is not None:
+        kernel_websocket_connection_class = Type(SteadyConnection, klass=JupyterConnection)
     if identity is not None:
         identity_provider_class = Type(SandboxIdentityProvider, klass=identity.IdentityProvider)
     # For servers that are started where nobody of ours watches, as in a batch job.

@@ -38,7 +38,7 @@ export interface ProcessRow {
   readonly groupId: number;
   readonly uid: number;
   readonly startTime: string;
-  /** `zombie`: has ended and was not collected by its parent yet. */
+  /** `zombie`: has ended, or is about to and runs no code any more, and was not collected by its parent yet. */
   readonly state: 'running' | 'stopped' | 'zombie';
 }
 
@@ -109,6 +109,9 @@ function readBootId(): string {
   }
 }
 
+/** Linux, include/linux/sched.h: it has no memory and no files any more, and is a zombie in a moment. */
+const PF_EXITING = 0x4;
+
 // proc(5): the program's name is in parentheses and may hold blanks and parentheses itself.
 function rowFromProc(pid: number): ProcessRow | undefined {
   try {
@@ -122,7 +125,7 @@ function rowFromProc(pid: number): ProcessRow | undefined {
       groupId: Number(groupId),
       uid: Number(uid ?? -1),
       startTime: fields[19] ?? '',
-      state: stateOf(letter),
+      state: (Number(fields[6]) & PF_EXITING) === 0 ? stateOf(letter) : 'zombie',
     };
   } catch {
     return undefined;

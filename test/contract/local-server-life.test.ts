@@ -1,9 +1,13 @@
 /** How a local Jupyter server begins and ends: ports, failures, foreign records, kills, idleness. Never an orphan. */
-import { readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { randomInt } from 'node:crypto';
+import { once } from 'node:events';
+import { readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import path from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
+import { WebSocket } from 'ws';
+import { createDecoder, encodeMessage, V1_SUBPROTOCOL } from '#jupyter/codec.ts';
+import { createRequest } from '#jupyter/messages.ts';
 import { makeLocalRig, writePythonDir, type LocalRig } from '../rigs/local-backend.ts';
 import { startRawKernel } from '../rigs/raw-kernel.ts';
 import { codeOf, never } from './contract-rig.ts';
@@ -175,6 +179,53 @@ describe('ends', () => {
     const ended = await caller.waitFor(rig.newBackend(), 'ended');
     expect(ended.end).toMatchObject({ cause: 'idle', message: expect.stringContaining('nobody') });
     expect(rig.processes()).toEqual([]);
+  });
+
+  test('C14: a client that comes again while its kernel is silent is heard by the next process, and holds up nobody', async () => {
+    rig = await makeLocalRig();
+    const { endpoint } = await start(rig);
+    const kernel = await startRawKernel(endpoint, 'a.ipynb');
+    const file = path.join(rig.projectDir, 'pid');
+    await kernel.execute(`import os; open(${JSON.stringify(file)}, "w").write(str(os.getpid()))`);
+    await kernel.leave();
+    const kernelPid = Number(await readFile(file, 'utf8'));
+    const url = `${endpoint.baseUrl.replace('http', 'ws')}api/kernels/${kernel.id}/channels?session_id=one`;
+    const connect = async (): Promise<WebSocket> => {
+      const socket = new WebSocket(url, [V1_SUBPROTOCOL], { headers: endpoint.headers });
+      await once(socket, 'open');
+      return socket;
+    };
+    const ask = (socket: WebSocket, msgId: string): void => {
+      const parts = { channel: 'control', msgType: 'kernel_info_request', msgId } as const;
+      const question = createRequest({ ...parts, session: 'one', atMs: Date.now(), content: {} });
+      socket.send(encodeMessage(question, 'v1'));
+    };
+    // The server reads no message of a connection before the kernel has answered it.
+    process.kill(kernelPid, 'SIGSTOP');
+    const former = await connect();
+    ask(former, 'too early');
+    const socket = await connect();
+    const decode = createDecoder('v1');
+    const replies: unknown[] = [];
+    socket.on('message', (data) => {
+      const { header, parentHeader } = decode(Buffer.isBuffer(data) ? data : Buffer.of(), true);
+      if (header.msg_type === 'kernel_info_reply') replies.push(parentHeader.msg_id);
+    });
+    process.kill(kernelPid, 'SIGKILL');
+    await expect
+      .poll(
+        () => {
+          ask(socket, 'again');
+          return replies;
+        },
+        { timeout: 40_000, interval: 500 },
+      )
+      .toContain('again');
+    expect(replies).not.toContain('too early');
+    const log = (await filesBelow(rig.dir)).find((name) => name.endsWith('.log')) ?? '';
+    expect(await readFile(log, 'utf8')).toContain('Replacing stale connection');
+    expect(await readFile(log, 'utf8')).not.toContain('Uncaught exception');
+    socket.close();
   });
 
   test('L7: a client that is connected counts as use', async () => {

@@ -205,14 +205,14 @@ it('5.2, 5.3: of two servers that ask at once, each for more than half of the bu
 });
 
 it('3.4, 3.5, 6: the hook asks with what the checks found, and the server takes that for asked, once and for this script only', async () => {
-  const { fake, newClient, world } = await startLab('5', { GLOVEBOX_YOLO: '0' });
+  // Enough for both, whether or not the first Job has ended when the second is asked for.
+  const { fake, newClient, world } = await startLab('10', { GLOVEBOX_YOLO: '0' });
   const client = await newClient();
   const script = 'from trl import SFTTrainer\nSFTTrainer().train()\n';
   writeFileSync(path.join(world.projectDir, 'train.py'), script);
   const args = {
     operation: 'run',
     script: './train.py',
-    dependencies: ['trl'],
     hardware_flavor: 'a10g-large',
     timeout: '2h',
   };
