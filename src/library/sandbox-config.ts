@@ -73,7 +73,7 @@ export interface SlurmConfig extends CommonConfig {
   readonly cpus?: number | undefined;
   /** Memory of a node, such as 64G; without a unit MB. Default: GLOVEBOX_SLURM_MEM. */
   readonly mem?: string | number | undefined;
-  /** Time limit after which the job ends: minutes, h:mm:ss, d-hh:mm:ss. Shorter waits less. Default: GLOVEBOX_SLURM_TIME. */
+  /** Time limit after which the job ends: minutes, h:mm:ss, d-hh:mm:ss. Shorter waits less. Default: GLOVEBOX_SLURM_TIME, else 4 hours or what the partition allows. */
   readonly time?: string | number | undefined;
   /** Account that pays. Default: GLOVEBOX_SLURM_ACCOUNT, else your own default. */
   readonly account?: string | undefined;

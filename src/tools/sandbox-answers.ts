@@ -50,7 +50,10 @@ export function sandboxLine(view: SandboxView, nowMs: number): string {
 export function offerLines(offers: readonly Offer[]): readonly string[] {
   const [source, ...others] = new Set(offers.flatMap(({ priceSource }) => priceSource ?? []));
   if (source === undefined || others.length > 0) return offers.map(offerLine);
-  const rows = offers.map(({ priceSource: _, ...offer }) => offerLine(offer));
+  const rows = offers.map((each) => {
+    const { priceSource: _, ...offer } = each;
+    return offerLine(offer);
+  });
   return [...rows, `prices: ${source}`];
 }
 

@@ -12,9 +12,9 @@ import { SshWays } from './ssh-ways.ts';
 import { startJob } from './start.ts';
 
 /** Does no I/O. */
-export function createHuggingfaceBackend(context: HuggingfaceContext): Backend {
-  const { hub } = context;
-  const huggingface = { ...context, ways: new SshWays(context) };
+export function createHuggingfaceBackend(outside: HuggingfaceContext): Backend {
+  const { hub } = outside;
+  const huggingface = { ...outside, ways: new SshWays(outside) };
   const provider = hubProvider(huggingface);
   return defineBackend({
     ...rentedLife(provider),

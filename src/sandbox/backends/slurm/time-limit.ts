@@ -42,8 +42,9 @@ export function parseTimeLimitMs(text: string): number | undefined {
 /** A limit as `sbatch --time` takes it, `h:mm:ss`, rounded down. */
 export function renderTimeLimit(ms: number): string {
   const seconds = Math.floor(ms / 1000);
-  const field = (value: number): string => String(value % 60).padStart(2, '0');
-  return `${Math.floor(seconds / 3600)}:${field(Math.floor(seconds / 60))}:${field(seconds)}`;
+  const fields = [Math.floor(seconds / 60) % 60, seconds % 60];
+  const digits = fields.map((field) => String(field).padStart(2, '0'));
+  return [Math.floor(seconds / 3600), ...digits].join(':');
 }
 
 /** Time left as `squeue -o %L` prints it: `[d-][h:]m:s`. Undefined for `N/A`, `INVALID`, `NOT_SET` and empty. */

@@ -47,15 +47,14 @@ export async function fetchWeights(
 ): Promise<void> {
   const giveUp = new AbortController();
   const signal = AbortSignal.any([context.signal, giveUp.signal]);
-  let failure: unknown;
-  const fetching = plans.map((plan) =>
-    fetchOne(plan, { ...context, signal }).catch((error: unknown) => {
-      failure ??= error;
-      giveUp.abort();
-    }),
-  );
-  await Promise.all(fetching);
-  if (failure !== undefined) throw failure;
+  const all = plans.map((plan) => fetchOne(plan, { ...context, signal }));
+  try {
+    await Promise.all(all);
+  } catch (error) {
+    giveUp.abort();
+    await Promise.allSettled(all);
+    throw error;
+  }
 }
 
 /** The next start looks at the volumes again. */
