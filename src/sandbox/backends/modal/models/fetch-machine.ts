@@ -42,8 +42,9 @@ export const weightsNote = (dir: string, volume: string, folder: string): string
  * @param models as they were written.
  */
 export async function countToFetch(models: unknown, dir: string): Promise<number> {
-  const notes = await readdir(weightsNotes(dir)).catch(() => []);
   const wanted = new Set((Array.isArray(models) ? models : []).flatMap(repositoriesOf));
+  if (wanted.size === 0) return 0;
+  const notes = await readdir(weightsNotes(dir)).catch(() => []);
   const isThere = (named: string): boolean => {
     const repository = named.split('@')[0] ?? '';
     if (repository.startsWith(UNTOLD)) return notes.length > 0;
