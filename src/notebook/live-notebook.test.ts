@@ -134,7 +134,7 @@ describe('saving', () => {
     await vi.waitFor(async () => expect(await sourcesIn(notebook.path)).toEqual(['a', 'b']), {
       timeout: 20_000,
     });
-    expect((await notebook.settle()).saved).toBe(true);
+    await vi.waitFor(async () => expect((await notebook.settle()).saved).toBe(true));
   });
 
   it('X88: does not write a cell anew that did not change', async () => {

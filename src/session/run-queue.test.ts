@@ -120,7 +120,9 @@ it('C16: the record with the message id is on disk before the request is sent', 
     return execute(request, handlers);
   };
   queue.add(run);
-  await sent(0);
+  const request = await sent(0);
+  request.begin();
+  request.reply({});
   expect(onDisk).toMatchObject({ state: 'sending', msgId: run.record.msgId, code: 'a' });
 });
 

@@ -41,6 +41,10 @@ export interface RunningJupyterServer {
   stop(): Promise<void>;
 }
 
+/** As `python -m`, without an optional checker of IRIs whose grammar takes jsonschema longer to compile than all the rest. */
+const RUN_MODULE = `import runpy, sys
+sys.modules["rfc3987_syntax"] = None
+runpy.run_module(sys.argv.pop(1), run_name="__main__", alter_sys=True)`;
 const EXTENSIONS = ['jupyterlab', 'jupyter_lsp', 'jupyter_server_terminals', 'notebook_shim'];
 let reaper: ReturnType<typeof startReaper> | undefined;
 
@@ -75,7 +79,7 @@ async function tryStart(options: JupyterServerOptions): Promise<RunningJupyterSe
   reaper.watch(mark);
   const child = spawn(
     options.python ?? testPython(),
-    ['-m', options.module ?? 'jupyter_server', `--config=${configFile}`],
+    ['-c', RUN_MODULE, options.module ?? 'jupyter_server', `--config=${configFile}`],
     {
       cwd: rootDir,
       detached: true,
