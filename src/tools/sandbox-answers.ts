@@ -48,7 +48,8 @@ export function sandboxLine(view: SandboxView, nowMs: number): string {
 
 /** What all prices come from is said once, below them. */
 export function offerLines(offers: readonly Offer[]): readonly string[] {
-  const [source, ...others] = new Set(offers.flatMap(({ priceSource }) => priceSource ?? []));
+  const priced = offers.filter(({ usdPerHour }) => usdPerHour !== undefined);
+  const [source, ...others] = new Set(priced.map(({ priceSource }) => priceSource));
   if (source === undefined || others.length > 0) return offers.map(offerLine);
   const rows = offers.map((each) => {
     const { priceSource: _, ...offer } = each;
