@@ -12,7 +12,7 @@ import { NetworkEvents } from './strike.ts';
 import { summaryOf } from './summary.ts';
 
 /** Each has a Jupyter server. More of them than cores, because a script waits much: for kernels, for connections. */
-const LANES = 4;
+const LANES = 3;
 const PER_SEED_MS = 120_000;
 const ENOUGH_FAULTS = 30;
 

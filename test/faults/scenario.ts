@@ -72,7 +72,7 @@ const MEMORY_EVERY = 25;
 export function makeScenario(seed: number): Scenario {
   const random = seededRandom(seed);
   const agents = random.next() < 0.3 ? 2 : 1;
-  const count = random.between(3, 5);
+  const count = random.between(2, 4);
   const steps = Array.from({ length: count }, (_, index): ScenarioStep => {
     const step = makeStep(random, `t${seed}-${index}`, agents);
     const number = random.pick([
