@@ -12,6 +12,7 @@ import { messageOf } from '#core/errors.ts';
 import { isFinal, type RunRecord, type RunState, type RunView } from './contract.ts';
 import type { RunFiles, StoredMessage } from './journal.ts';
 import type { OutputMask } from './output-mask.ts';
+import { restFollower, type RestReader } from './rest-of-output.ts';
 
 /** Output reaches the journal with the next turn of the event loop: what this process has taken in, the server keeps for nobody. */
 const FLUSH_MS = 0;
@@ -68,6 +69,7 @@ export class Run {
   readonly #spill: CellSpill | undefined;
   #ownMask: OutputMask | undefined;
   #lastText = '';
+  #onTaken: ((message: StoredMessage) => void) | undefined;
 
   constructor(options: RunOptions) {
     this.#options = options;
@@ -248,8 +250,14 @@ export class Run {
     this.#take(message);
   }
 
+  /** Tells one reader of what the notebook has no room for, from now on. */
+  followRest(reader: RestReader): void {
+    this.#onTaken = restFollower(this.collector, reader);
+  }
+
   #take(message: StoredMessage): void {
     this.collector.add(message);
+    this.#onTaken?.(message);
     if (message.type === 'stream') {
       const text = message.content['text'];
       if (typeof text === 'string' && /\S/.test(text)) this.#lastText = text;

@@ -39,6 +39,14 @@ export function parseTimeLimitMs(text: string): number | undefined {
   return undefined;
 }
 
+/** A limit as `sbatch --time` takes it, `h:mm:ss`, rounded down. */
+export function renderTimeLimit(ms: number): string {
+  const seconds = Math.floor(ms / 1000);
+  const fields = [Math.floor(seconds / 60) % 60, seconds % 60];
+  const digits = fields.map((field) => String(field).padStart(2, '0'));
+  return [Math.floor(seconds / 3600), ...digits].join(':');
+}
+
 /** Time left as `squeue -o %L` prints it: `[d-][h:]m:s`. Undefined for `N/A`, `INVALID`, `NOT_SET` and empty. */
 export function parseTimeLeftMs(text: string): number | undefined {
   if (/^unlimited$/i.test(text)) return Number.POSITIVE_INFINITY;
