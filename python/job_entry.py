@@ -1,7 +1,7 @@
 """Puts what a Jupyter server needs into the container of a Job, and becomes the program that prepares and starts it.
 
 The requirements come as a JSON list in GLOVEBOX_INSTALL; what the image has already is not installed again. The files that mounted
-models must have come with their sizes in GLOVEBOX_WEIGHTS.
+models must have come with their sizes in GLOVEBOX_WEIGHTS; GLOVEBOX_COPIES says which of them are copied to the disk, and from where.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import importlib.metadata
 import importlib.util
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -57,8 +58,24 @@ def equip(wanted: Optional[Dict[str, Any]]) -> None:
         raise SystemExit(str(failure)) from None
 
 
+def copy_weights(folders: dict[str, dict[str, int]], mounts: dict[str, str]) -> None:
+    """A disk is read faster than a mount, which fetches a piece at a time."""
+    for folder, mount in mounts.items():
+        gigabytes = sum(folders[folder].values()) / 1e9
+        print(f"glovebox: copying {len(folders[folder])} files ({gigabytes:.1f} GB) to {folder}", flush=True)
+        for name in folders[folder]:
+            place = Path(folder, name)
+            place.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                shutil.copyfile(Path(mount, name), place)
+            except OSError as error:
+                raise SystemExit(f"the weights could not be copied from {mount}: {name}: {error.strerror}") from None
+
+
 def main() -> None:
-    check_weights(json.loads(os.environ.pop("GLOVEBOX_WEIGHTS", "{}")))
+    weights = json.loads(os.environ.pop("GLOVEBOX_WEIGHTS", "{}"))
+    copy_weights(weights, json.loads(os.environ.pop("GLOVEBOX_COPIES", "{}")))
+    check_weights(weights)
     missing = [requirement for requirement in json.loads(os.environ.pop("GLOVEBOX_INSTALL")) if not is_there(requirement)]
     if missing:
         print(f"glovebox: installing {len(missing)} packages", flush=True)

@@ -8,10 +8,12 @@ import sys
 MOST_MESSAGES = 100_000
 
 if __name__ == "__main__":
-    # The folder of this file is no place for imports; the kernel adds its working folder by itself.
-    del sys.path[0]
+    own = os.path.dirname(os.path.realpath(__file__))
+    # This folder is no place for imports, and is none where PYTHONSAFEPATH is set; the kernel adds its working folder by itself.
+    if os.path.realpath(sys.path[0]) == own:
+        del sys.path[0]
     # Last, so that nothing of ours hides anything of the user's.
-    sys.path.append(os.path.join(os.path.dirname(os.path.abspath(__file__)), "lib"))
+    sys.path.append(os.path.join(own, "lib"))
 
     import zmq
     from ipykernel.kernelapp import IPKernelApp

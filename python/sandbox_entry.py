@@ -56,7 +56,7 @@ def write_files(spec: dict[str, Any], token: str, home: Path, env: dict[str, str
     for name in ("data/kernels/python3", "config/labconfig", "config/workspaces", "runtime"):
         (home / name).mkdir(parents=True, exist_ok=True, mode=0o700)
     kernel = {
-        "argv": [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"],
+        "argv": [sys.executable, str(Path(__file__).with_name("launch_kernel.py")), "-f", "{connection_file}"],
         "display_name": f"Python {sys.version_info.major}.{sys.version_info.minor}",
         "language": "python",
         "metadata": {"debugger": True},

@@ -94,7 +94,13 @@ if JupyterConnection is not None:
             if buffer is not None and buffer["session_key"] == self.session_key:
                 self._kept = buffer["buffer"]
             self._proving = super().connect()
+            if self._proving is not None:
+                # Delivered by then, or moved.
+                self._proving.add_done_callback(lambda _: self._release())
             return self._proving
+
+        def _release(self) -> None:
+            self._kept = []
 
         def disconnect(self) -> None:
             if self._proving is None or self._proving.done():
@@ -121,7 +127,7 @@ if JupyterConnection is not None:
             self.channels = {}
             buffer = self.multi_kernel_manager._kernel_buffers.get(self.kernel_id)
             if buffer is not None and buffer["session_key"] == self.session_key:
-                buffer["buffer"][:0] = self._unsent
+                offline_buffer.prepend(buffer, self._unsent)
 
         def handle_outgoing_message(self, stream: Any, outgoing_msg: list[Any]) -> None:
             if self.websocket_handler.ws_connection is None:
@@ -130,8 +136,33 @@ if JupyterConnection is not None:
             super().handle_outgoing_message(stream, outgoing_msg)
 
 
+def load_beside(name: str) -> Any:
+    """A module that lies beside this file. Isolated as this program runs, its folder is no place for imports."""
+    place = os.path.join(os.path.dirname(os.path.abspath(__file__)), f"{name}.py")
+    spec = importlib.util.spec_from_file_location(name, place)
+    module = importlib.util.module_from_spec(spec)
+    # Nothing is written beside it.
+    written, sys.dont_write_bytecode = sys.dont_write_bytecode, True
+    spec.loader.exec_module(module)
+    sys.dont_write_bytecode = written
+    return module
+
+
+# Now, as an update may take its file away while this server runs.
+offline_buffer = load_beside("offline_buffer")
+# A small one for tests.
+OFFLINE_BYTES = int(os.environ.pop("GLOVEBOX_OFFLINE_BYTES", offline_buffer.LIMIT_BYTES))
+
+
 class CarefulKernelManager(AsyncMappingKernelManager):
-    """Never takes a kernel for idle that may be running code."""
+    """Never takes a kernel for idle that may be running code, and holds a bounded amount for clients that are away."""
+
+    def start_buffering(self, kernel_id: str, session_key: str, channels: dict[str, Any]) -> None:
+        super().start_buffering(kernel_id, session_key, channels)
+        try:
+            offline_buffer.bound(self, kernel_id, channels, OFFLINE_BYTES)
+        except Exception:
+            self.log.warning("Output of kernel %s is held without a bound.", kernel_id, exc_info=True)
 
     async def cull_kernel_if_idle(self, kernel_id: str) -> None:
         """The server may miss that the first cell of a new kernel began, and then holds the kernel for one that is starting.
@@ -228,11 +259,7 @@ class SandboxServerApp(ServerApp):
     def init_webapp(self) -> None:
         super().init_webapp()
         if self.forward_ports:
-            # Isolated as this program runs, its folder is no place for imports.
-            place = os.path.join(os.path.dirname(os.path.abspath(__file__)), "port_forward.py")
-            spec = importlib.util.spec_from_file_location("port_forward", place)
-            module = importlib.util.module_from_spec(spec)
-            spec.loader.exec_module(module)
+            module = load_beside("port_forward")
             self.web_app.add_handlers(".*$", module.routes(self.base_url, list(self.forward_ports)))
 
     def initialize(self, *args: Any, **kwargs: Any) -> None:

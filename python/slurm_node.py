@@ -192,7 +192,7 @@ def write_kernels(folder: Path, models: dict[str, str], equipment: dict[str, Any
         env["VIRTUAL_ENV"] = str(prefix)
     spec = {
         # IPython's history is a database in the home folder, which hangs or breaks on a network disk without working locks.
-        "argv": [equipment["python"], "-m", "ipykernel_launcher", "-f", "{connection_file}", "--HistoryManager.hist_file=:memory:"],
+        "argv": [equipment["python"], str(folder / "launch_kernel.py"), "-f", "{connection_file}", "--HistoryManager.hist_file=:memory:"],
         "display_name": f"Python {'.'.join(map(str, sys.version_info[:3]))} ({prefix.name})",
         "language": "python",
         "metadata": {"debugger": True},

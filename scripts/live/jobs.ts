@@ -20,6 +20,7 @@ import { untilFinal } from '#hub/jobs/until-final.ts';
 import { watchJob } from '#hub/jobs/watch-job.ts';
 import { createHubJobs } from '#main/hub-jobs.ts';
 import { huggingfaceSettings } from '#main/huggingface-settings.ts';
+import { sshSettings } from '#main/ssh-settings.ts';
 import { createWebServices } from '#main/web-services.ts';
 import { systemClock } from '#platform/clock.ts';
 import { httpRequest } from '#platform/http.ts';
@@ -113,6 +114,7 @@ export async function runJobs(): Promise<boolean> {
     const backend = createHuggingfaceBackend({
       settings: () => huggingfaceSettings(config, env),
       hub: jobs,
+      ssh: (destination) => sshSettings(config, env, destination),
       clock: systemClock,
       log: silentLog,
     });

@@ -1,4 +1,5 @@
 /** What can come next on a command line, for shells. */
+import { TRANSCRIPT_ACTIONS } from './commands/transcripts.ts';
 import type { CliServices } from './host.ts';
 import { flagOf, propertiesOf } from './tool-arguments.ts';
 import type { Tool } from '#tools/define-tool.ts';
@@ -8,8 +9,10 @@ export interface CompletionRequest {
   readonly words: readonly string[];
   readonly commands: ReadonlyMap<string, readonly string[]>;
   readonly tools: readonly Tool[];
-  /** Opened only when ids are asked for. */
+  /** Opened only when ids, back ends or their options are asked for. */
   readonly services: () => Promise<CliServices>;
+  /** Names of profiles; the same. */
+  readonly profiles: () => Promise<readonly string[]>;
   readonly signal: AbortSignal;
 }
 
@@ -24,25 +27,56 @@ export async function complete(request: CompletionRequest): Promise<readonly str
   const found =
     words.length <= 1
       ? [...request.commands.keys()]
-      : before === '--session' || before === '--session-id'
-        ? await sessionIds(request)
-        : before === '--sandbox' || before === '--sandbox-id'
-          ? await sandboxIds(request)
-          : last.startsWith('-')
-            ? flags(request, command, words[1] ?? '')
-            : await values(request, command, words.length);
+      : last.startsWith('-')
+        ? await flags(request, command)
+        : before.startsWith('--')
+          ? await valuesOf(before, request, command)
+          : await values(request, command, words.length);
   return found.filter((candidate) => candidate.startsWith(last));
 }
 
-function flags(
-  { commands, tools }: CompletionRequest,
-  command: string,
-  second: string,
-): readonly string[] {
-  const called = command === 'tool' ? tools.find(({ name }) => name === second) : undefined;
-  const own = called === undefined ? [] : [...propertiesOf(called.input).keys()].map(flagOf);
-  return [...own, ...(commands.get(command) ?? [])];
+async function flags(request: CompletionRequest, command: string): Promise<readonly string[]> {
+  const named = await parametersOf(request, command);
+  return [...[...named.keys()].map(flagOf), ...(request.commands.get(command) ?? [])];
 }
+
+/** What may follow a flag, where that can be listed. */
+async function valuesOf(
+  flag: string,
+  request: CompletionRequest,
+  command: string,
+): Promise<readonly string[]> {
+  if (/^--session(-id)?$/.test(flag)) return sessionIds(request);
+  if (/^--sandbox(-id)?$/.test(flag)) return sandboxIds(request);
+  if (flag === '--profile') return request.profiles();
+  if (flag === '--backend') return (await request.services()).sandboxes.backends();
+  const parameters = await parametersOf(request, command);
+  const [, parameter] = [...parameters].find(([name]) => flagOf(name) === flag) ?? [];
+  return parameter?.choices ?? [];
+}
+
+/** Those of the tool that is called, or of the back end whose sandbox is started. */
+async function parametersOf(
+  { words, tools, services }: CompletionRequest,
+  command: string,
+): Promise<ReturnType<typeof propertiesOf>> {
+  const called = command === 'tool' ? tools.find(({ name }) => name === words[1]) : undefined;
+  if (called !== undefined) return propertiesOf(called.input);
+  if (command !== 'start') return new Map();
+  const { sandboxes } = await services();
+  const named = words[words.indexOf('--backend') + 1];
+  const isNamed = words.includes('--backend') && sandboxes.backends().some((id) => id === named);
+  const id = isNamed ? named : sandboxes.defaultBackend();
+  const { optionsSchema } = await sandboxes.backend(id ?? sandboxes.defaultBackend());
+  return propertiesOf(optionsSchema);
+}
+
+/** Words that a command takes, where they are always the same. */
+const WORDS: ReadonlyMap<string, readonly string[]> = new Map<string, readonly string[]>([
+  ['completion', ['bash', 'zsh', 'fish']],
+  ['budget', ['show', 'set']],
+  ['transcripts', TRANSCRIPT_ACTIONS],
+]);
 
 async function values(
   request: CompletionRequest,
@@ -51,7 +85,8 @@ async function values(
 ): Promise<readonly string[]> {
   if (count > 2) return [];
   if (command === 'tool') return request.tools.map(({ name }) => name);
-  if (command === 'completion') return ['bash', 'zsh', 'fish'];
+  const words = WORDS.get(command);
+  if (words !== undefined) return words;
   if (command === 'open') return [...(await sessionIds(request)), ...(await sandboxIds(request))];
   return TAKES_SANDBOX.has(command) ? sandboxIds(request) : [];
 }

@@ -1,6 +1,7 @@
 /** What the command line needs of the world. `main` provides it; tests provide a small one. */
 import type { Config, Flags } from '#config/config.ts';
 import type { RunView, SessionView } from '#session/contract.ts';
+import type { RestReader } from '#session/rest-of-output.ts';
 import type { Sessions } from '#session/sessions.ts';
 import type { Approvals } from '#policy/approvals.ts';
 import type { Caps, StoredCaps } from '#policy/caps.ts';
@@ -40,6 +41,8 @@ export interface CliRun {
   /** Until it has ended, wants input, or `waitMs` are over. @throws `cancelled` when the signal fires. */
   wait(options: SandboxWait): Promise<void>;
   view(): RunView;
+  /** Tells of what the run has no room to keep, from now on. */
+  followRest(reader: RestReader): void;
 }
 
 /** The parts of a session that commands use. */

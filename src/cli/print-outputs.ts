@@ -36,6 +36,12 @@ export class OutputPrinter {
     }
   }
 
+  /** Prints one output after all that `update` has printed, a stream as it is. */
+  async print(output: RunOutput): Promise<void> {
+    if (output.output_type === 'stream') this.#options[output.name].write(output.text);
+    else await this.#printOther(output);
+  }
+
   #printStream(name: 'stdout' | 'stderr', text: string, isOpen: boolean): void {
     const end = isOpen ? text.lastIndexOf('\n') + 1 : text.length;
     const from = commonLines(this.#printed, text);

@@ -147,6 +147,18 @@ describe('completion', () => {
     expect(await complete('--project', '')).toEqual([]);
   });
 
+  it('knows values where they can be listed: back ends and their options, words of a command, choices', async () => {
+    expect(await complete('start', '--backend', '')).toEqual(['local']);
+    expect(await complete('start', '--c')).toEqual(['--cpus', '--config']);
+    expect(await complete('start', '--backend', 'local', '--la')).toEqual(['--label']);
+    expect(await complete('budget', 's')).toEqual(['show', 'set']);
+    expect(await complete('transcripts', 'en')).toEqual(['enable']);
+    expect(await complete('tool', 'greet_person', '--tone', '')).toEqual(['kind', 'curt']);
+    expect(await complete('tool', 'greet_person', '--who', '')).toEqual([]);
+    expect(await complete('stop', '--force', '')).toEqual([]);
+    expect(await complete('start', '--profile', '')).toEqual([]);
+  });
+
   it('stays silent when something is broken', async () => {
     const host = { openServices: () => Promise.reject(new Error('broken')) };
     const { code, out, err } = await runFake(['__complete', 'stop', ''], { host });

@@ -299,15 +299,14 @@ async function completeWords(typed: readonly string[], host: CliHost): Promise<E
       command.options.flatMap(({ long }) => long ?? []),
     ]),
   );
+  const config = () => loadConfig(host, { ...(project !== undefined && { project }) });
   let opening: Promise<CliServices> | undefined;
   const services = (): Promise<CliServices> =>
-    (opening ??= loadConfig(host, { ...(project !== undefined && { project }) }).then((config) =>
-      host.openServices(config),
-    ));
+    (opening ??= config().then((loaded) => host.openServices(loaded)));
+  const profiles = async () => [...(await config()).profiles().keys()];
   const { signal } = new AbortController();
-  const found = await complete({ words, commands, tools: host.tools, services, signal }).catch(
-    () => [],
-  );
+  const request = { words, commands, tools: host.tools, services, profiles, signal };
+  const found = await complete(request).catch(() => []);
   if (found.length > 0) host.stdout.write(`${found.join('\n')}\n`);
   await opening?.then((opened) => opened.close()).catch(() => undefined);
   return EXIT.done;

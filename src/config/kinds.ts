@@ -1,6 +1,7 @@
 /** The kinds of values an option can have: how text becomes one, what is valid, and how to say so. */
 import { isIP } from 'node:net';
 import * as z from 'zod';
+import { wordsOfList } from '#core/words.ts';
 import { absolute, realPath, type Place } from './paths.ts';
 import { Secret } from './secret.ts';
 import { truthOfWord } from './truth-word.ts';
@@ -76,7 +77,7 @@ export function list<const T extends string>(each: Kind<T>): Kind<readonly T[]> 
   return {
     accepts: `a list, each ${each.accepts} (in text separated by commas or blanks)`,
     schema: () => z.array(each.schema()).readonly(),
-    fromText: (value) => value.split(/[\s,]+/).filter((word) => word !== ''),
+    fromText: wordsOfList,
   };
 }
 

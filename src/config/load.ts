@@ -4,7 +4,7 @@ import { readConfigFile } from './config-file.ts';
 import type { Config, Flags } from './config.ts';
 import { homeIn, type Environment } from './environment.ts';
 import { LoadedConfig } from './loaded-config.ts';
-import { findProjectDir } from './project.ts';
+import { CONFIG_FILE, findProjectDir } from './project.ts';
 
 export interface LoadRequest {
   readonly env: Environment;
@@ -13,8 +13,6 @@ export interface LoadRequest {
   /** Found from `env` and `cwd` when it is left out. */
   readonly projectDir?: string;
 }
-
-export const CONFIG_FILE = 'glovebox.toml';
 
 /**
  * Default < file of the user < file of the project < environment < flag. Takes about a millisecond when there is no file,

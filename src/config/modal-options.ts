@@ -1,4 +1,5 @@
 /** The rows of the option table about Modal. */
+import { MODAL_PRICES } from './modal-prices.ts';
 import { list, secret, words } from './kinds.ts';
 import { option } from './option.ts';
 
@@ -36,12 +37,10 @@ export const MODAL_OPTIONS = {
     about: 'The secret that belongs to modal.token_id.',
   }),
   'modal.prices': option({
-    kind: list(
-      words('NAME=USD by the hour, such as T4=0.59', /^[A-Za-z0-9!+-]{1,40}=\d{1,4}(\.\d{1,6})?$/),
-    ),
+    kind: list(words('NAME=USD by the hour, such as T4=0.59', MODAL_PRICES.form)),
     default: undefined,
     defaultText: 'none: prices are estimates',
-    env: 'GLOVEBOX_MODAL_PRICES',
+    env: MODAL_PRICES.env,
     from: 'user',
     about:
       'What Modal takes by the hour for each GPU, a core (core) and a GiB of memory (gib), which its API does not tell. The budget agrees by no other prices.',

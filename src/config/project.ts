@@ -4,7 +4,10 @@ import path from 'node:path';
 import { homeIn, variable, type Environment } from './environment.ts';
 import { absolute, realPath } from './paths.ts';
 
-const MARKERS = ['.glovebox', '.git', 'pyproject.toml', 'glovebox.toml'];
+/** What people write options into: one in the project, one in Glovebox's own folder. */
+export const CONFIG_FILE = 'glovebox.toml';
+
+const MARKERS = ['.glovebox', '.git', 'pyproject.toml', CONFIG_FILE];
 
 export interface ProjectQuestion {
   readonly env: Environment;

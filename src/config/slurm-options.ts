@@ -86,7 +86,8 @@ export const SLURM_OPTIONS = {
   }),
   'slurm.time': option({
     kind: time,
-    default: '4:00:00',
+    default: undefined,
+    defaultText: '4:00:00, or what the partition allows where that is less',
     env: 'GLOVEBOX_SLURM_TIME',
     oldNames: [{ env: 'JLAB_MCP_SLURM_TIME' }],
     about: 'Time limit of jobs, after which SLURM ends them.',

@@ -8,6 +8,10 @@ export function wordsOf(text: string): string[] {
     .filter((word) => word !== '');
 }
 
+/** Words in order, separated by commas or blanks. */
+export const wordsOfList = (text: string): readonly string[] =>
+  text.split(/[\s,]+/).filter((word) => word !== '');
+
 const ENDINGS: readonly (readonly [RegExp, string])[] = [
   [/ies$/, 'y'],
   [/(ss|us|is)$/, '$1'],

@@ -2,7 +2,9 @@
 import type { Clock } from '#platform/clock.ts';
 import type { PolicySettings } from '#policy/contract.ts';
 import type { Redactor } from '#policy/redaction/redactor.ts';
+import type { LedgerEntry } from '#policy/ledger-lines.ts';
 import type { SandboxFate } from '#policy/settle.ts';
+import type { JobFate } from '#policy/settle-jobs.ts';
 import type { BackendId, Quote } from '#sandbox/backend.ts';
 import type { UploadSettings } from '#transcripts/contract.ts';
 
@@ -33,6 +35,8 @@ export interface HookWorld {
   /** The record of a sandbox as it stands on disk. */
   readSandbox(this: void, id: string): Promise<Readonly<Record<string, unknown>> | undefined>;
   fateOf(this: void, id: string): Promise<SandboxFate | undefined>;
+  /** What became of a Job that was paid for, as the Hub tells it; `unknown` where it does not at once. */
+  fateOfJob(this: void, entry: LedgerEntry, signal: AbortSignal): Promise<JobFate>;
   /** Who the user is on the Hub, from what is remembered, else asked within a second. */
   whoAmI(this: void, signal: AbortSignal): Promise<HubIdentity>;
   /** Hardware of Jobs with its price, from what is remembered, else asked within a second; undefined when nobody knows. */
@@ -72,6 +76,8 @@ export type HubIdentity =
       readonly organisations: readonly string[];
       /** `HF_TOKEN`, or a file; never the value. */
       readonly source: string;
+      /** What the token may do, in the Hub's words: `read`, `write`, `fineGrained`. */
+      readonly role?: string;
     }
   | {
       readonly unknown: 'no token' | 'token rejected' | 'network' | 'rate limit';

@@ -50,6 +50,23 @@ describe('3.4: PreToolUse', () => {
     ]);
   });
 
+  it('counts the machines that fetch weights first, with how that comes about', async () => {
+    const { reason } = await decide(
+      calling('sandbox_create', GPU),
+      worldWith({
+        vars: { GLOVEBOX_BUDGET_USD: '9' },
+        quoteOf: async (_, options) => roughQuote(options, [], 2),
+      }),
+    );
+    expect(reason.split('\n').slice(0, 5)).toEqual([
+      'Start a paid sandbox on modal?   max. $5.18',
+      expect.stringMatching(/^limit {6}2 h: 120 min x \$0\.0178$/),
+      'before it  2 machines to fetch weights, each 2 h at most: 2 x 120 min x $0.0127',
+      expect.stringMatching(/^prices /),
+      'budget     cap $9.00, spent or reserved $0.00, left after this $3.82',
+    ]);
+  });
+
   it.each([
     ['no JSON', 'no json'],
     ['nothing', ''],

@@ -55,10 +55,17 @@ describe('8: SessionStart', () => {
     const text = await contextOf(
       worldWith({
         vars: { GLOVEBOX_YOLO: 'on' },
-        whoAmI: async () => ({ name: 'ada', organisations: ['lab'], source: 'HF_TOKEN' }),
+        whoAmI: async () => ({
+          name: 'ada',
+          organisations: ['lab'],
+          source: 'HF_TOKEN',
+          role: 'fineGrained',
+        }),
       }),
     );
-    expect(text).toContain('Hugging Face: ada, organisations: lab (token from HF_TOKEN).');
+    expect(text).toContain(
+      'Hugging Face: ada, organisations: lab (token from HF_TOKEN, role fine-grained).',
+    );
     expect(text).toContain('inside the budget. Budget: $5.00 a session, $20.00 a day.');
     expect(text).toContain(
       'Money: spent or reserved $0.00 of $5.00 this session · $2.15 of $20.00 today.',
@@ -101,6 +108,46 @@ describe('8: SessionStart', () => {
     );
     expect(text).toMatch(/Commands for the user: .*\/glovebox:research/);
     expect(text).toContain('Old variable names in use: ML_INTERN_YOLO;');
+  });
+
+  it('settles Jobs that have ended meanwhile, and leaves those alone of which the Hub says nothing at once', async () => {
+    const ledger = createLedger({ dir, clock: systemClock });
+    for (const id of ['me/ended', 'me/silent', 'me/failing']) {
+      const made = await ledger.reserve(
+        {
+          session: 's1',
+          tool: 'hf_jobs',
+          operation: 'run',
+          argsHash: '',
+          namespace: 'me',
+          hardware: 'a10g-large',
+          unitMicroUsd: 25_000,
+          minutes: 60,
+          amountMicroUsd: 1_500_000,
+          approval: 'host',
+          subject: { kind: 'job', id },
+        },
+        { session: undefined, day: undefined },
+      );
+      if ('id' in made) await ledger.attach(made.id);
+    }
+    const after = (ms: number, call: () => void) =>
+      systemClock.after(Math.min(ms, 50), call, { background: true });
+    const world = worldWith({
+      clock: { ...systemClock, after },
+      fateOfJob: ({ subject }) => {
+        if (subject?.id === 'me/ended')
+          return Promise.resolve({ kind: 'ended', hasStarted: true, runningS: 120 });
+        return subject?.id === 'me/silent'
+          ? new Promise(() => undefined)
+          : Promise.reject(new Error('down'));
+      },
+    });
+    const text = await contextOf(world, 'compact');
+    // Two minutes and one for its start, and what the others may still cost.
+    expect(text).toContain('Money: spent or reserved $3.08 this session');
+    expect(text).not.toContain('me/ended');
+    for (const id of ['me/silent', 'me/failing']) expect(text).toContain(`- ${id} on a10g-large`);
   });
 
   it('11.6: waits for nobody who does not answer', async () => {

@@ -5,6 +5,7 @@ import { createLedger, type Ledger } from '#policy/ledger.ts';
 import { isOpen, type LedgerEntry } from '#policy/ledger-lines.ts';
 import { capWords, spendLine } from '#policy/prompt.ts';
 import { settleOpenEntries } from '#policy/settle.ts';
+import { settleOpenJobs, type JobFate } from '#policy/settle-jobs.ts';
 import type { Hook, HookWorld, HubIdentity } from './contract.ts';
 import { uploadLine } from './upload-line.ts';
 import { commandLines, oldNameLines, sessionLines } from './what-lives.ts';
@@ -17,12 +18,14 @@ const SHOWN_ORGANISATIONS = 10;
 export const sessionStart: Hook = async (input, world) => {
   const { dir, clock, settings } = world;
   const ledger = createLedger({ dir, clock });
-  await settleOpenEntries(ledger, world.fateOf, clock.now()).catch(() => undefined);
-  const caps = await loadCaps(dir, settings);
-  const money = await moneyLines(ledger, world, caps);
   // After a compaction the rest is known still.
   const isRepeat = input?.['source'] === 'compact';
-  const identity = isRepeat ? [] : [identityLine(await identityWithin(world))];
+  const [identity] = await Promise.all([
+    isRepeat ? [] : identityWithin(world).then((who) => [identityLine(who)]),
+    settleWithin(ledger, world),
+  ]);
+  const caps = await loadCaps(dir, settings);
+  const money = await moneyLines(ledger, world, caps);
   const lines = [
     '# Glovebox',
     ...identity,
@@ -53,26 +56,49 @@ function identityLine(identity: HubIdentity): string {
           : from;
     return `Hugging Face: identity unknown (${identity.unknown})${next}.`;
   }
-  const { name, organisations, source } = identity;
+  const { name, organisations, source, role } = identity;
   const shown = organisations.slice(0, SHOWN_ORGANISATIONS).join(', ');
   const more = organisations.length - SHOWN_ORGANISATIONS;
   const member =
     organisations.length === 0
       ? ''
       : `, organisations: ${shown}${more > 0 ? ` and ${more} more` : ''}`;
-  return `Hugging Face: ${name}${member} (token from ${source}).`;
+  return `Hugging Face: ${name}${member} (token from ${source}${role === undefined ? '' : `, role ${roleWords(role)}`}).`;
 }
 
-async function identityWithin({ whoAmI, clock, signal }: HookWorld): Promise<HubIdentity> {
+const roleWords = (role: string): string => (role === 'fineGrained' ? 'fine-grained' : role);
+
+const identityWithin = (world: HookWorld): Promise<HubIdentity> =>
+  atOnce(world, (signal) => world.whoAmI(signal), { unknown: 'network' });
+
+/** What the Hub does not tell at once stays reserved until somebody looks again. */
+async function settleWithin(ledger: Ledger, world: HookWorld): Promise<void> {
+  const { clock, fateOf, fateOfJob } = world;
+  const unknown: JobFate = { kind: 'unknown' };
+  try {
+    await settleOpenEntries(ledger, fateOf, clock.now());
+    await settleOpenJobs(
+      ledger,
+      (entry) => atOnce(world, (signal) => fateOfJob(entry, signal), unknown),
+      clock.now(),
+    );
+  } catch {
+    // A ledger that cannot be read is told of with the money.
+  }
+}
+
+/** Within the time that the start of a conversation may take; `otherwise` also where it fails. */
+async function atOnce<T>(
+  { clock, signal }: HookWorld,
+  ask: (signal: AbortSignal) => Promise<T>,
+  otherwise: T,
+): Promise<T> {
   const stop = new AbortController();
-  const late = new Promise<HubIdentity>((resolve) => {
-    clock.after(LIMIT_MS, () => resolve({ unknown: 'network' }), { background: true });
-    signal.addEventListener('abort', () => resolve({ unknown: 'network' }), { once: true });
+  const late = new Promise<T>((resolve) => {
+    clock.after(LIMIT_MS, () => resolve(otherwise), { background: true });
+    signal.addEventListener('abort', () => resolve(otherwise), { once: true });
   });
-  const found = await Promise.race([
-    whoAmI(stop.signal).catch((): HubIdentity => ({ unknown: 'network' })),
-    late,
-  ]);
+  const found = await Promise.race([ask(stop.signal).catch(() => otherwise), late]);
   stop.abort();
   return found;
 }

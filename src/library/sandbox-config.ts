@@ -93,7 +93,7 @@ export interface SlurmConfig extends CommonConfig {
   readonly cpus?: number | undefined;
   /** Memory of a node, such as 64G; without a unit MB. Default: GLOVEBOX_SLURM_MEM. */
   readonly mem?: string | number | undefined;
-  /** Time limit after which the job ends: minutes, h:mm:ss, d-hh:mm:ss. Shorter waits less. Default: GLOVEBOX_SLURM_TIME. */
+  /** Time limit after which the job ends: minutes, h:mm:ss, d-hh:mm:ss. Shorter waits less. Default: GLOVEBOX_SLURM_TIME, else 4 hours or what the partition allows. */
   readonly time?: string | number | undefined;
   /** Account that pays. Default: GLOVEBOX_SLURM_ACCOUNT, else your own default. */
   readonly account?: string | undefined;
@@ -211,6 +211,10 @@ export interface HuggingfaceConfig extends RentedConfig {
   readonly models?: readonly ModelConfig[] | undefined;
   /** Repositories and buckets to mount: {"type":"model","source":"org/name","mount":"/models/name"}. Repositories are read-only. */
   readonly volumes?: readonly VolumeConfig[] | undefined;
+  /** Weights are read from the mount, or copied to the disk of the Job first. Default: mount. */
+  readonly stage?: 'mount' | 'copy' | undefined;
+  /** Reach it by SSH, with your key that the Hub knows, and open no port. Default: false. */
+  readonly ssh?: boolean | undefined;
   /** Own labels of the Job. */
   readonly labels?: Readonly<Record<string, string>> | undefined;
   /** What the Hub alone has, passed on as it is: {"resource_group_id":"..."}. */

@@ -36,6 +36,7 @@ import { huggingfaceSettings } from './huggingface-settings.ts';
 import { modalSettings } from './modal-settings.ts';
 import { readPythonFile } from './python-files.ts';
 import { createClusterHosts, createNodeHosts, slurmSettings } from './slurm-settings.ts';
+import { sshSettings } from './ssh-settings.ts';
 import { readStatus } from './status.ts';
 import { createLiveRedactor, type LiveRedactor } from './redaction.ts';
 import { secretsOfSandbox } from './secrets-of-sandbox.ts';
@@ -286,6 +287,7 @@ function huggingfaceLoader(
       log,
       settings: () => huggingfaceSettings(config, environment),
       hub: createHubJobs(hub, config),
+      ssh: (destination) => sshSettings(config, environment, destination),
     });
   };
 }

@@ -3,6 +3,7 @@ import { readFileSync, writeSync } from 'node:fs';
 import path from 'node:path';
 import { readEnvironment, variable, type Environment } from '#config/environment.ts';
 import { pluginVariable } from '#config/option.ts';
+import { readModalPrices } from '#config/modal-prices.ts';
 import { readPolicySettings } from '#config/policy-settings.ts';
 import { truthOfWord } from '#config/truth-word.ts';
 import { findProjectDir } from '#config/project.ts';
@@ -16,7 +17,7 @@ import {
 import type { HookWorld } from '#hooks/contract.ts';
 import { runHook } from '#hooks/run-hook.ts';
 import { systemClock } from '#platform/clock.ts';
-import { pricesIn } from '../sandbox/backends/modal/rates.ts';
+import { countToFetch } from '../sandbox/backends/modal/models/fetch-machine.ts';
 import { roughQuote } from '../sandbox/backends/modal/rough-quote.ts';
 import { hostSession } from './host-session.ts';
 import { fateOfSandbox, readSandboxRecord } from './sandbox-fate.ts';
@@ -43,6 +44,7 @@ async function keepInLog(text: string): Promise<void> {
 
 function createWorld(env: Environment, cwd: string): HookWorld {
   const dir = stateDirIn(env, cwd);
+  let jobFates: Promise<HookWorld['fateOfJob']> | undefined;
   return {
     env,
     dir,
@@ -53,7 +55,8 @@ function createWorld(env: Environment, cwd: string): HookWorld {
     defaultBackend: defaultBackendIn(env),
     async quoteOf(backend, options) {
       if (backend !== 'modal') return undefined;
-      const quote = roughQuote(options, pricesIn(variable(env, 'GLOVEBOX_MODAL_PRICES')));
+      const prices = await readModalPrices(env, dir);
+      const quote = roughQuote(options, prices, await countToFetch(options['models'], dir));
       if (quote === undefined) return undefined;
       const { modalAccount } = await import('./modal-account.ts');
       const account = await modalAccount(env, dir);
@@ -61,6 +64,10 @@ function createWorld(env: Environment, cwd: string): HookWorld {
     },
     readSandbox: (id) => readSandboxRecord(dir, id),
     fateOf: (id) => fateOfSandbox(dir, id),
+    async fateOfJob(entry, signal) {
+      jobFates ??= import('./job-fates-for-hook.ts').then((file) => file.jobFatesForHook(env, cwd));
+      return (await jobFates)(entry, signal);
+    },
     async whoAmI(signal) {
       const { hubIdentity } = await import('./hub-identity.ts');
       return hubIdentity(env, dir, systemClock.now(), signal);

@@ -33,8 +33,8 @@ export async function hubIdentity(
   if (known !== undefined) return known;
   const asked = await ask(hub, token, signal);
   if ('name' in asked) {
-    const { name, organisations } = asked;
-    const content = JSON.stringify({ key, name, organisations, at_ms: nowMs });
+    const { name, organisations, role } = asked;
+    const content = JSON.stringify({ key, name, organisations, role, at_ms: nowMs });
     await ensurePrivateFolder(path.dirname(identityFile(dir)))
       .then(() => writeFileAtomic(identityFile(dir), content, { durable: false }))
       .catch(() => undefined);
@@ -77,9 +77,9 @@ async function remembered(
     const found: unknown = JSON.parse((await readTextIfExists(identityFile(dir))) ?? '');
     if (!isRecord(found) || found['key'] !== key || typeof found['name'] !== 'string')
       return undefined;
-    const { name, organisations, at_ms: atMs } = found;
+    const { name, organisations, role, at_ms: atMs } = found;
     if (typeof atMs !== 'number' || nowMs - atMs > FRESH_MS) return undefined;
-    return { name, organisations: namesIn(organisations), source };
+    return { name, organisations: namesIn(organisations), source, ...roleIn(role) };
   } catch {
     return undefined;
   }
@@ -109,11 +109,18 @@ async function ask(
     const organisations = Array.isArray(answer['orgs'])
       ? answer['orgs'].map((one: unknown) => (isRecord(one) ? one['name'] : undefined))
       : [];
-    return { name: answer['name'], organisations: namesIn(organisations), source };
+    const { auth } = answer;
+    const token = isRecord(auth) ? auth['accessToken'] : undefined;
+    const role = roleIn(isRecord(token) ? token['role'] : undefined);
+    return { name: answer['name'], organisations: namesIn(organisations), source, ...role };
   } catch {
     return { unknown: 'network', source };
   }
 }
+
+/** A word of the Hub's; it goes before an agent, so nothing else does. */
+const roleIn = (role: unknown): { readonly role?: string } =>
+  typeof role === 'string' && /^[A-Za-z-]{1,20}$/.test(role) ? { role } : {};
 
 const LOOPBACK = /^(localhost|127(\.\d+){3}|\[::1\])$/;
 /** A token goes over https, or stays on this machine. */

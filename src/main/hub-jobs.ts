@@ -89,6 +89,7 @@ function toHubJob({ id, status, labels = {}, flavor, startedAt, initiator }: Job
     labels,
     flavor,
     exposeUrls: status.exposeUrls,
+    sshUrl: status.sshUrl,
     startedMs: startedAt,
     initiator: initiator?.name,
   };

@@ -10,12 +10,16 @@ import type { JobFate } from '#policy/settle-jobs.ts';
 
 const LIMIT_MS = 5000;
 
-/** Never rejects. */
-export function createJobFates(hub: HubContext): (entry: LedgerEntry) => Promise<JobFate> {
-  return async ({ namespace, subject }) => {
+/** The answer never rejects. @param signal of whoever waits a shorter time than is taken without it. */
+export function createJobFates(
+  hub: HubContext,
+): (entry: LedgerEntry, signal?: AbortSignal) => Promise<JobFate> {
+  return async ({ namespace, subject }, signal) => {
     if (namespace === undefined || subject === undefined) return { kind: 'unknown' };
     const stop = new AbortController();
     const cancelLimit = hub.clock.after(LIMIT_MS, () => stop.abort(), { background: true });
+    const giveUp = (): void => stop.abort();
+    signal?.addEventListener('abort', giveUp, { once: true });
     try {
       const [owner, id] = subject.id.split('/');
       const job =
@@ -29,6 +33,7 @@ export function createJobFates(hub: HubContext): (entry: LedgerEntry) => Promise
     } catch (error) {
       return { kind: isGloveboxError(error, 'remote/not-found') ? 'missing' : 'unknown' };
     } finally {
+      signal?.removeEventListener('abort', giveUp);
       cancelLimit();
     }
   };

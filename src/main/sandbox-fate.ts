@@ -1,6 +1,7 @@
 /** What is on record about a sandbox, as far as money is concerned. Reads one small file, and needs no schema for it. */
 import path from 'node:path';
 import { isRecord } from '#core/json.ts';
+import { MICRO_PER_USD } from '#core/money.ts';
 import { readTextIfExists } from '#platform/files.ts';
 import type { SandboxFate } from '#policy/settle.ts';
 
@@ -8,7 +9,8 @@ import type { SandboxFate } from '#policy/settle.ts';
 export async function fateOfSandbox(dir: string, id: string): Promise<SandboxFate | undefined> {
   const record = await readSandboxRecord(dir, id);
   if (record === undefined) return undefined;
-  const { state, end, changedMs, createdMs, failure } = record;
+  const { state, end, changedMs, createdMs, failure, paidSinceMs, data } = record;
+  const beforehandUsd = isRecord(data) ? data['beforehandUsd'] : undefined;
   const claimedMs = typeof changedMs === 'number' ? changedMs : createdMs;
   if (typeof claimedMs !== 'number') return undefined;
   const endMs = isRecord(end) && typeof end['atMs'] === 'number' ? end['atMs'] : undefined;
@@ -16,6 +18,10 @@ export async function fateOfSandbox(dir: string, id: string): Promise<SandboxFat
   return {
     hasEnded: state === 'ended',
     claimedMs,
+    ...(typeof paidSinceMs === 'number' && { paidSinceMs }),
+    ...(typeof beforehandUsd === 'number' && {
+      beforehandMicroUsd: Math.ceil(beforehandUsd * MICRO_PER_USD),
+    }),
     ...(endMs !== undefined && { endMs }),
     ...(typeof code === 'string' && { failureCode: code }),
   };

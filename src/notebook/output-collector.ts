@@ -4,6 +4,7 @@ import { renderBytes } from '#core/units.ts';
 import type { CellOutput, DisplayOutput, ErrorOutput, ResultOutput } from './contract.ts';
 import { joinLines, toBundle, toCount, toText } from './output-json.ts';
 import { isEmptyStream, toStream } from './growing-text.ts';
+import { standsForOthers } from './not-kept.ts';
 import { TerminalText } from './terminal-text.ts';
 
 /** One message of the output channel. */
@@ -11,6 +12,7 @@ export interface OutputMessage {
   /** `stream`, `display_data`, `update_display_data`, `execute_result`, `error`, `clear_output`; others are left alone. */
   readonly type: string;
   readonly content: Readonly<Record<string, unknown>>;
+  readonly metadata?: Readonly<Record<string, unknown>>;
 }
 
 /**
@@ -18,8 +20,8 @@ export interface OutputMessage {
  *
  * Streams are merged and read as a terminal would (see `TerminalText`). Bundles are kept whole; `transient` is not stored.
  * Beyond `maxBytes` of printed text the rest of it is counted and left out, and an output says so there. Displays have
- * `DISPLAY_SHARE` times as much of their own, so that a plot is not lost behind much text; errors are always kept. A message
- * that makes no sense is left alone.
+ * `DISPLAY_SHARE` times as much of their own, so that a plot is not lost behind much text; errors are always kept, and so
+ * is what a server says of output that it did not keep. A message that makes no sense is left alone.
  */
 export interface OutputCollector {
   add(message: OutputMessage): void;
@@ -43,6 +45,8 @@ export interface Overflow {
   readonly marker: string;
   text(text: string): void;
   display(output: DisplayOutput | ResultOutput): void;
+  /** Text that stands in the notebook too. */
+  note?(text: string): void;
   /** All output of the cell was cleared. */
   clear(): void;
 }
@@ -105,6 +109,7 @@ class Collector implements OutputCollector {
   /** Of all streams but the one that still grows. */
   #settledText = 0;
   #displayBytes = 0;
+  /** Of what is kept without a limit. */
   #errorBytes = 0;
   /** Something was left out: text that comes later is too, or there would be holes. */
   #isFull: boolean;
@@ -133,10 +138,11 @@ class Collector implements OutputCollector {
     return this.textBytes + this.#displayBytes + this.#errorBytes;
   }
 
-  add({ type, content }: OutputMessage): void {
+  add(message: OutputMessage): void {
+    const { type, content } = message;
     switch (type) {
       case 'stream':
-        return this.#addStream(content);
+        return this.#addStream(content, standsForOthers(message));
       case 'display_data':
       case 'execute_result':
         return this.#addBundle(type, content);
@@ -179,12 +185,13 @@ class Collector implements OutputCollector {
     this.#entries.push(entry);
   }
 
-  #addStream(content: OutputMessage['content']): void {
+  #addStream(content: OutputMessage['content'], isAlwaysKept: boolean): void {
     const text = joinLines(content['text']);
     if (text === undefined || text === '') return;
     if (this.#clearsNext) this.#clear();
     const bytes = Buffer.byteLength(text);
     const room = this.#isFull ? 0 : Math.max(0, this.#maxBytes - this.textBytes);
+    if (bytes > room && isAlwaysKept) return this.#addNote(text, bytes);
     const fits = bytes <= room ? text : cutAt(text, room);
     if (fits !== '') {
       this.#touch();
@@ -194,6 +201,14 @@ class Collector implements OutputCollector {
       this.#drop(bytes - Buffer.byteLength(fits));
       this.#overflow?.text(text.slice(fits.length));
     }
+  }
+
+  #addNote(text: string, bytes: number): void {
+    this.#touch();
+    const output: CellOutput = { output_type: 'stream', name: 'stderr', text };
+    this.#push({ kind: 'fixed', displayId: undefined, output, bytes });
+    this.#errorBytes += bytes;
+    if (this.#isFull) this.#overflow?.note?.(text);
   }
 
   #stream(name: Name): TerminalText {

@@ -191,6 +191,21 @@ it('does not remove the lock of whoever took it over', async () => {
   expect(await readFile(file, 'utf8')).toContain('somebody else');
 });
 
+it.each([true, false])(
+  'does not remove a new lock in the place of its own, however soon (quick: %s)',
+  async (isQuick) => {
+    const take = async (): Promise<void> => {
+      rmSync(file);
+      await heldBy('somebody else');
+    };
+    await withFileLock(file, take, { clock, isQuick });
+    expect(await readFile(file, 'utf8')).toContain('somebody else');
+    rmSync(file);
+    await withFileLock(file, () => Promise.resolve(), { clock, isQuick });
+    expect(await readdir(dir)).toEqual([]);
+  },
+);
+
 it('stops waiting when the caller cancels, without disturbing the line', async () => {
   const events = new EventEmitter();
   const entered = once(events, 'entered');

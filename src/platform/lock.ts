@@ -1,6 +1,6 @@
 /** A lock between processes: one file, made exclusively, with its owner's identity and a heartbeat. No flock. */
 import { createHash } from 'node:crypto';
-import { closeSync, openSync, unlinkSync, writeFileSync } from 'node:fs';
+import { closeSync, fstatSync, openSync, unlinkSync, writeFileSync } from 'node:fs';
 import { constants, copyFile, link, open, stat, unlink, utimes, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { abandonOn, cancelled } from '#core/abort.ts';
@@ -13,8 +13,6 @@ import { currentIdentity, isIdentity, lifeOf, type ProcessIdentity } from './pro
 
 const HEARTBEAT_MS = 5_000;
 const STALE_MS = 30_000;
-/** Nobody can have found a younger lock of a process that lives to be stale. */
-const SURE_MS = 10_000;
 /** Longer than STALE_MS, so that one wait outlives an owner nobody can ask about. */
 const DEFAULT_TIMEOUT_MS = 35_000;
 const LONGEST_PAUSE_MS = 100;
@@ -114,7 +112,8 @@ async function acquire(
     token: newUuid(),
     owner: currentIdentity(),
   });
-  if (!(isQuick && lockAtOnce(lockFile, content))) {
+  const descriptor = isQuick ? lockAtOnce(lockFile, content) : undefined;
+  if (descriptor === undefined) {
     const claim = await writeClaim(lockFile, content);
     try {
       await untilLinked(claim, lockFile, clock, giveUp);
@@ -123,11 +122,9 @@ async function acquire(
     }
   }
   const stopBeating = beat(lockFile, clock);
-  const since = clock.monotonic();
   return async () => {
     stopBeating();
-    const isSure = clock.monotonic() - since < SURE_MS;
-    if (isQuick && isSure && unlockAtOnce(lockFile)) return;
+    if (descriptor !== undefined) return unlockAtOnce(lockFile, descriptor);
     const holder = await look(lockFile).catch(() => undefined);
     if (holder?.fingerprint === fingerprint(content)) await unlink(lockFile).catch(() => undefined);
   };
@@ -137,33 +134,33 @@ async function acquire(
  * One new file and nothing else: the way by a claim and a link costs three times as much. Who looks in between sees an owner he
  * cannot read, and looks again; a process killed in between leaves a lock that is taken over after 30 s.
  *
- * @returns false, without a trace, when it is held or when there is any trouble
+ * @returns the open file, for `unlockAtOnce`; undefined, without a trace, when it is held or when there is any trouble
  */
-function lockAtOnce(lockFile: string, content: string): boolean {
+function lockAtOnce(lockFile: string, content: string): number | undefined {
   let descriptor: number;
   try {
     descriptor = openSync(lockFile, 'wx', 0o600);
   } catch {
-    return false;
+    return undefined;
   }
   try {
     writeFileSync(descriptor, content);
-    return true;
+    return descriptor;
   } catch {
     unlinkSync(lockFile);
-    return false;
-  } finally {
     closeSync(descriptor);
+    return undefined;
   }
 }
 
-/** @returns false when there is any trouble */
-function unlockAtOnce(lockFile: string): boolean {
+/** As long as the file is open, no other one can be taken for it: whoever took the lock over has unlinked this one. */
+function unlockAtOnce(lockFile: string, descriptor: number): void {
   try {
-    unlinkSync(lockFile);
-    return true;
+    if (fstatSync(descriptor).nlink > 0) unlinkSync(lockFile);
   } catch {
-    return false;
+    // Gone already; or it stays and is taken over like that of a process that died.
+  } finally {
+    closeSync(descriptor);
   }
 }
 

@@ -127,6 +127,23 @@ export function channelArguments(
   ];
 }
 
+/** Its stdin and stdout are a connection to that port as the far side reaches it; takes no session there. Else as `channelArguments`. */
+export function connectionArguments(
+  settings: SshSettings,
+  route: SshRoute,
+  { host, port }: { readonly host: string; readonly port: number },
+): string[] {
+  return [
+    ...base(settings),
+    ...socket(route),
+    ...flags(['ControlMaster=no', `ProxyCommand=${INSTEAD_OF_A_LOGIN}`, ...PLAIN, ...UNATTENDED]),
+    '-W',
+    `[${host}]:${port}`,
+    '--',
+    settings.destination,
+  ];
+}
+
 /** Asks the process that holds the connection: `check`, or a forwarding. It needs no configuration, whose ports it would open. */
 export function controlArguments(
   settings: SshSettings,

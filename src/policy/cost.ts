@@ -20,6 +20,18 @@ export interface UnknownPrice {
   readonly unknown: string;
 }
 
+export interface BeforehandCost {
+  /** `1 machine to fetch weights` */
+  readonly words: string;
+  readonly count: number;
+  /** Of each. */
+  readonly minutes: number;
+  readonly unitMicroUsd: MicroUsd;
+}
+
+export const beforehandAmount = (before: BeforehandCost | undefined): MicroUsd =>
+  before === undefined ? 0 : before.count * before.minutes * before.unitMicroUsd;
+
 /** The most that a call can cost. */
 export type Estimate =
   | {
@@ -29,6 +41,8 @@ export type Estimate =
       readonly isFresh: boolean;
       readonly source: string;
       readonly asOfMs?: number;
+      /** Machines that are rented on the way to it; `amountMicroUsd` counts them, `minutes` does not. */
+      readonly beforehand?: BeforehandCost;
     }
   | { readonly amountMicroUsd: null; readonly reason: string };
 

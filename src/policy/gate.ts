@@ -6,6 +6,7 @@ import { amountOf } from './amount-of.ts';
 import { approvalId, type Approvals } from './approvals.ts';
 import { loadCaps, type Caps } from './caps.ts';
 import { classify } from './classify.ts';
+import { beforehandAmount } from './cost.ts';
 import type {
   Authorize,
   Grant,
@@ -207,6 +208,9 @@ async function reserveFor(
       unitMicroUsd: known?.unitMicroUsd ?? 0,
       minutes: known?.minutes ?? 0,
       amountMicroUsd: amountOf(operation),
+      ...(known?.beforehand !== undefined && {
+        beforehandMicroUsd: beforehandAmount(known.beforehand),
+      }),
       approval,
       subject,
     },

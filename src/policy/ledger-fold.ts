@@ -42,6 +42,7 @@ export function foldEntries(
       approval: 'auto',
       subject: undefined,
       amountMicroUsd: counts,
+      beforehandMicroUsd: 0,
       countsMicroUsd: counts,
       carriedThreshold: thresholdOf(old, session),
     });

@@ -23,6 +23,8 @@ export interface Reservation {
   readonly minutes: number;
   /** The most it can cost; null when nobody knows, and then it cannot be counted. */
   readonly amountMicroUsd: MicroUsd | null;
+  /** The part of it that is for machines rented on the way. */
+  readonly beforehandMicroUsd?: MicroUsd;
   readonly approval: Approval;
   readonly subject: Subject | undefined;
 }
@@ -96,6 +98,7 @@ function applyLine(entries: Map<string, LedgerEntry>, line: unknown): void {
 
 function entryFrom(id: string, line: Readonly<Record<string, unknown>>): LedgerEntry {
   const { session, tool, operation, args_hash: argsHash, at_ms: atMs, day, amount } = line;
+  const { before } = line;
   const approval = APPROVALS.find((each) => each === line['approval']);
   if (
     typeof session !== 'string' ||
@@ -123,6 +126,7 @@ function entryFrom(id: string, line: Readonly<Record<string, unknown>>): LedgerE
     unitMicroUsd: amountIn(line['unit']),
     minutes: amountIn(line['minutes']),
     subject: subjectIn(line['subject']),
+    ...(before !== undefined && { beforehandMicroUsd: amountIn(before) }),
     state: 'reserved',
     countsMicroUsd: amountMicroUsd ?? 0,
   };
@@ -182,6 +186,7 @@ export const reserveLine = (id: string, atMs: number, it: Reservation): object =
   unit: it.unitMicroUsd,
   minutes: it.minutes,
   amount: it.amountMicroUsd,
+  before: it.beforehandMicroUsd,
   approval: it.approval,
   subject: it.subject,
 });

@@ -342,6 +342,44 @@ describe('settling by what is on record', () => {
     expect(settlementOf(entry, whole, nowMs + afterMin * MINUTE)).toEqual(expected);
   });
 
+  it.each<[string, Partial<SandboxFate>, number]>([
+    [
+      'its machine ran 10 min, after weights were fetched for $0.10',
+      { paidSinceMs: 20, beforehandMicroUsd: 100_000 },
+      100_000 + 11 * 10_000,
+    ],
+    [
+      'what fetching cost is not known: all that was reserved',
+      { paidSinceMs: 20 },
+      400_000 + 11 * 10_000,
+    ],
+    [
+      'the weights could not be fetched',
+      { failureCode: 'sandbox/weights-failed', beforehandMicroUsd: 100_000 },
+      100_000,
+    ],
+    ['when it began is not known: since it was asked for', { beforehandMicroUsd: 0 }, 31 * 10_000],
+    ['it is never more than was reserved', { beforehandMicroUsd: 9e9 }, 400_000 + 31 * 10_000],
+  ])('a machine that was rented on the way counts for itself: %s', async (_, fate, expected) => {
+    const id = await spend(1, undefined, {
+      unitMicroUsd: 10_000,
+      minutes: 60,
+      beforehandMicroUsd: 400_000,
+      subject: { kind: 'sandbox', id: 'modal-x' },
+    });
+    await ledger.attach(id);
+    const { paidSinceMs, ...rest } = fate;
+    const whole = {
+      hasEnded: true,
+      claimedMs: nowMs,
+      endMs: nowMs + 30 * MINUTE,
+      ...rest,
+      ...(paidSinceMs !== undefined && { paidSinceMs: nowMs + paidSinceMs * MINUTE }),
+    };
+    await settleOpenEntries(ledger, async () => whole, nowMs + 31 * MINUTE);
+    expect(await ledger.entries()).toMatchObject([{ state: 'settled', countsMicroUsd: expected }]);
+  });
+
   it('of two starts of one sandbox the first ended when the second was made', async () => {
     await make();
     nowMs += 10 * MINUTE;

@@ -61,13 +61,21 @@ function costFacts(cost: Estimate | undefined): readonly string[] {
   if (cost === undefined) return [];
   if (cost.amountMicroUsd === null)
     return [fact('cost', `not known: ${cost.reason}. It cannot be counted against the budget.`)];
-  const { minutes, unitMicroUsd, source, isFresh } = cost;
+  const { minutes, unitMicroUsd, source, isFresh, beforehand } = cost;
   const age = isFresh ? '' : '; NOT CURRENT, so a person decides';
   return [
     fact(
       'limit',
       `${renderDuration(minutes * 60_000)}: ${minutes} min x ${renderUsdExactly(unitMicroUsd)}`,
     ),
+    ...(beforehand === undefined
+      ? []
+      : [
+          fact(
+            'before it',
+            `${beforehand.words}, each ${renderDuration(beforehand.minutes * 60_000)} at most: ${beforehand.count} x ${beforehand.minutes} min x ${renderUsdExactly(beforehand.unitMicroUsd)}`,
+          ),
+        ]),
     fact('prices', `${source}${age}`),
   ];
 }

@@ -9,6 +9,10 @@ export interface SandboxFate {
   readonly hasEnded: boolean;
   /** When it was asked for, the last time. */
   readonly claimedMs: number;
+  /** When the machine itself began to cost, where that is known. */
+  readonly paidSinceMs?: number;
+  /** What machines rented on the way to it have cost at most, where that is known. */
+  readonly beforehandMicroUsd?: MicroUsd;
   /** When it ended, where that is known. */
   readonly endMs?: number;
   /** Why its start failed. */
@@ -43,6 +47,9 @@ const NOTHING_RENTED: ReadonlySet<string> = new Set([
   'sandbox/over-budget',
 ]);
 
+/** A failure before the machine itself was asked for: only what was rented on the way has cost something. */
+const BEFOREHAND_ONLY = 'sandbox/weights-failed';
+
 /** Undefined: there is no record of it. Pure. */
 export function settlementOf(
   entry: LedgerEntry,
@@ -50,10 +57,13 @@ export function settlementOf(
   nowMs: number,
 ): Settlement {
   const { atMs, minutes } = entry;
-  const amountMicroUsd = entry.amountMicroUsd ?? 0;
-  const settle = (runningS: number | undefined): Settlement => ({
+  const reservedBefore = entry.beforehandMicroUsd ?? 0;
+  const beforehand = Math.min(reservedBefore, fate?.beforehandMicroUsd ?? reservedBefore);
+  const own = (entry.amountMicroUsd ?? 0) - reservedBefore;
+  const settle = (runningS: number | undefined, hasStarted = true): Settlement => ({
     kind: 'settle',
-    amountMicroUsd: settledCost({ ...entry, amountMicroUsd }, { hasStarted: true, runningS }),
+    amountMicroUsd:
+      beforehand + settledCost({ ...entry, amountMicroUsd: own }, { hasStarted, runningS }),
   });
   const isOver = minutes > 0 && nowMs > atMs + minutes * 60_000 + GRACE_MS;
   // A claim that is older is of an earlier start: this one was reserved and then not asked for.
@@ -64,7 +74,9 @@ export function settlementOf(
   if (failureCode !== undefined && NOTHING_RENTED.has(failureCode)) return { kind: 'release' };
   // It ended before this was reserved: what is on record is an earlier life of it.
   if (endMs !== undefined && endMs < atMs) return isOver ? settle(undefined) : { kind: 'open' };
-  return settle(endMs === undefined ? undefined : (endMs - atMs) / 1000);
+  if (failureCode === BEFOREHAND_ONLY) return settle(0, false);
+  const sinceMs = Math.max(atMs, fate.paidSinceMs ?? atMs);
+  return settle(endMs === undefined ? undefined : (endMs - sinceMs) / 1000);
 }
 
 /** Of several reservations for one sandbox only the newest can still run: the one before ended when it was made. */

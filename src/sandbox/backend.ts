@@ -2,6 +2,7 @@
 import type * as z from 'zod';
 import type { Endpoint } from '#core/endpoint.ts';
 import type { JsonObject } from '#core/json.ts';
+import type { Beforehand } from './beforehand.ts';
 import { checkOptions, refusal } from './check-options.ts';
 
 export const BACKEND_IDS = ['local', 'slurm', 'modal', 'huggingface'] as const;
@@ -75,6 +76,10 @@ export interface SandboxStatus {
   readonly rootDir?: string;
   /** US dollars per hour of a paid one, as an estimate; absent is free or unknown. */
   readonly usdPerHour?: number;
+  /** Since when that is paid, in milliseconds since the epoch; absent as long as it is not known. */
+  readonly paidSinceMs?: number;
+  /** US dollars that machines rented on the way to it have cost at most; absent is not known, or none. */
+  readonly beforehandUsd?: number;
 }
 
 /** One kind of hardware that can be asked for now. */
@@ -101,8 +106,10 @@ export interface Offer {
 export interface Quote {
   /** US dollars per hour; absent is unknown and never counts as free. */
   readonly usdPerHour?: number;
-  /** The most that it can cost: price times the limit that the engine enforces. Absent when the price is unknown. */
+  /** The most that it can cost: price times the limit that the engine enforces, `beforehand` included. Absent when the price is unknown. */
   readonly ceilingUsd?: number;
+  /** What is rented before it, at the expense of the same start; absent is nothing. */
+  readonly beforehand?: Beforehand;
   readonly priceSource?: string;
   /** The limit that the engine enforces. */
   readonly limitS?: number;

@@ -36,6 +36,7 @@ const sandboxRecord = z.object({
   deadlineMs: z.number().exactOptional(),
   hostName: z.string().exactOptional(),
   usdPerHour: z.number().exactOptional(),
+  paidSinceMs: z.number().exactOptional(),
   /** Who starts it, or started it last. */
   starter: recordedProcess,
   /** True from the claim of a start until its end, whatever that is. */
@@ -84,10 +85,12 @@ export function withStatus(record: SandboxRecord, status: SandboxStatus): Sandbo
     deadlineMs: _deadline,
     hostName: _host,
     usdPerHour: _price,
+    paidSinceMs: _since,
     failure: _failure,
     ...rest
   } = record;
-  const { state, generation, detail, end, deadlineMs, host, rootDir, usdPerHour } = status;
+  const { state, generation, detail, end, deadlineMs, host, rootDir } = status;
+  const { usdPerHour, paidSinceMs } = status;
   return {
     ...rest,
     ...(rootDir !== undefined && { data: { ...rest.data, rootDir } }),
@@ -98,6 +101,7 @@ export function withStatus(record: SandboxRecord, status: SandboxStatus): Sandbo
     ...(deadlineMs !== undefined && { deadlineMs }),
     ...(host !== undefined && { hostName: host }),
     ...(usdPerHour !== undefined && { usdPerHour }),
+    ...(paidSinceMs !== undefined && { paidSinceMs }),
     ...(end !== undefined && { end }),
   };
 }

@@ -22,7 +22,13 @@ os.execv(sys.executable, [sys.executable, "-I", os.path.join(folder, sys.argv[3]
 
 export type Program = 'sandbox_entry.py' | 'job_entry.py' | 'fetch_models.py';
 
-const SERVER_FILES = ['sandbox_entry.py', 'serve.py', 'port_forward.py'];
+const SERVER_FILES = [
+  'sandbox_entry.py',
+  'serve.py',
+  'offline_buffer.py',
+  'port_forward.py',
+  'launch_kernel.py',
+];
 const FILES: Readonly<Record<Program, readonly string[]>> = {
   'sandbox_entry.py': SERVER_FILES,
   'job_entry.py': ['job_entry.py', 'equip.py', ...SERVER_FILES],

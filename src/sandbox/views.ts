@@ -130,7 +130,9 @@ export function rootDirOf(record: SandboxRecord): string | undefined {
 }
 
 function statusOf(record: SandboxRecord): SandboxStatus {
-  const { id, state, generation, detail, end, deadlineMs, hostName, usdPerHour } = record;
+  const { id, state, generation, detail, end, deadlineMs, hostName } = record;
+  const { usdPerHour, paidSinceMs } = record;
+  const { beforehandUsd } = record.data;
   const status = { id, state, generation };
   return {
     ...status,
@@ -139,6 +141,8 @@ function statusOf(record: SandboxRecord): SandboxStatus {
     ...(deadlineMs !== undefined && { deadlineMs }),
     ...(hostName !== undefined && { host: hostName }),
     ...(usdPerHour !== undefined && { usdPerHour }),
+    ...(paidSinceMs !== undefined && { paidSinceMs }),
+    ...(typeof beforehandUsd === 'number' && beforehandUsd > 0 && { beforehandUsd }),
   };
 }
 

@@ -32,7 +32,11 @@ async function adoptKernel(
     copyPath,
   };
   try {
-    return await registerSession(pool, sandbox, notebook, kernel, signal);
+    const registered = await registerSession(pool, sandbox, notebook, kernel, signal);
+    if ('session' in registered) return registered.session;
+    const session = await pool.get(registered.other.id, signal);
+    await notebook.close();
+    return session;
   } catch (error) {
     await notebook.close();
     throw error;

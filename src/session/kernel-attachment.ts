@@ -108,7 +108,7 @@ export class KernelAttachment {
     const missed =
       gap.otherClients > 0
         ? 'another client was connected, so output of that time may be missing'
-        : 'what was printed meanwhile was delivered afterwards, but a line that was on its way when it broke may be missing';
+        : 'what its server kept of the output of that time was delivered afterwards, and a line that was on its way when it broke may be missing';
     current.notices.push(
       `The connection was down for ${Math.round(gap.downMs / 1000)} s; ${missed}.`,
     );

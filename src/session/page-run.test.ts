@@ -1,8 +1,11 @@
-/** Pages over all that a run printed. */
+/** All that a run printed, in pages and as it comes. */
 import { expect, it } from 'vitest';
+import type { CellOutput } from '#notebook/contract.ts';
+import { createOutputCollector, type OutputMessage } from '#notebook/output-collector.ts';
 import type { StoredMessage } from './journal.ts';
 import { PageIndex } from './page-index.ts';
 import { pageRunOutput, type PageRequest } from './page-run.ts';
+import { restFollower } from './rest-of-output.ts';
 
 const print = (text: string, name = 'stdout'): StoredMessage => ({
   id: 'm',
@@ -43,6 +46,14 @@ it('O9: the pages together are every line once, in order, also beyond the limit'
   const messages = lines.map((line) => print(line));
   expect(await allPages(messages, 700)).toBe(lines.join(''));
   expect(await allPages([print(lines.join(''))], 333)).toBe(lines.join(''));
+});
+
+it('C13: what a server did not keep is said once, in its place', async () => {
+  const metadata = { glovebox_not_kept: { text_bytes: 7 } };
+  const said = { ...print('[Not kept: much]\n', 'stderr'), metadata };
+  const messages = [...lines.slice(0, 200).map((line) => print(line)), said, print('newest\n')];
+  const all = [...lines.slice(0, 200), '[stderr]\n[Not kept: much]\n', 'newest\n'].join('');
+  expect(await allPages(messages, 700)).toBe(all);
 });
 
 it('O9: an offset stays valid while more is printed', async () => {
@@ -131,4 +142,34 @@ it('with an index, a page reads only what it shows and what is new, and says the
   const cleared = [...messages, { id: 'c', type: 'clear_output', content: { wait: false } }];
   expect(await page(0, [...cleared, print('after\n')])).toMatchObject({ text: 'after\n' });
   expect(index.last).toBeUndefined();
+});
+
+const stream = (text: string, name = 'stdout') => ({ output_type: 'stream', name, text });
+
+it('tells what is kept once, and all that comes after it in order and as it was printed', () => {
+  const collector = createOutputCollector({ maxBytes: 10 });
+  const told: (readonly CellOutput[] | CellOutput)[] = [];
+  const follow = restFollower(collector, {
+    begin: (kept) => void told.push(kept),
+    output: (output) => void told.push(output),
+  });
+  const say = (message: OutputMessage): void => {
+    collector.add(message);
+    follow(message);
+  };
+  say(print('1234567é'));
+  expect(told).toEqual([]);
+  say(print('\u{1f600}the rest\r'));
+  const figure = { data: { 'text/plain': 'a figure' }, metadata: {} };
+  say({ type: 'display_data', content: figure });
+  say(print('more', 'stderr'));
+  say({ type: 'clear_output', content: {} });
+  say({ type: 'error', content: { ename: 'E', evalue: 'v', traceback: ['E: v'] } });
+  expect(told).toEqual([
+    [stream('1234567é')],
+    stream('\u{1f600}the rest\r'),
+    { output_type: 'display_data', ...figure },
+    stream('more', 'stderr'),
+    { output_type: 'error', ename: 'E', evalue: 'v', traceback: ['E: v'] },
+  ]);
 });

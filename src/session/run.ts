@@ -1,5 +1,6 @@
 /** One run while this process has a hand in it: its state, its outputs, its journal, and who waits for it. */
 import type { KernelMessage } from '#jupyter/contract.ts';
+import { notKeptNotice } from '#notebook/not-kept.ts';
 import { createOutputCollector, type OutputCollector } from '#notebook/output-collector.ts';
 import { CellSpill } from '#notebook/stores/spill.ts';
 import type { Clock } from '#platform/clock.ts';
@@ -11,6 +12,7 @@ import { messageOf } from '#core/errors.ts';
 import { isFinal, type RunRecord, type RunState, type RunView } from './contract.ts';
 import type { RunFiles, StoredMessage } from './journal.ts';
 import type { OutputMask } from './output-mask.ts';
+import { restFollower, type RestReader } from './rest-of-output.ts';
 
 /** Output reaches the journal with the next turn of the event loop: what this process has taken in, the server keeps for nobody. */
 const FLUSH_MS = 0;
@@ -67,6 +69,7 @@ export class Run {
   readonly #spill: CellSpill | undefined;
   #ownMask: OutputMask | undefined;
   #lastText = '';
+  #onTaken: ((message: StoredMessage) => void) | undefined;
 
   constructor(options: RunOptions) {
     this.#options = options;
@@ -247,11 +250,20 @@ export class Run {
     this.#take(message);
   }
 
+  /** Tells one reader of what the notebook has no room for, from now on. */
+  followRest(reader: RestReader): void {
+    this.#onTaken = restFollower(this.collector, reader);
+  }
+
   #take(message: StoredMessage): void {
     this.collector.add(message);
+    this.#onTaken?.(message);
     if (message.type === 'stream') {
       const text = message.content['text'];
       if (typeof text === 'string' && /\S/.test(text)) this.#lastText = text;
+      const notice = notKeptNotice(message);
+      // What is read again from the journal was told already.
+      if (notice !== undefined && !this.notices.includes(notice)) this.notices.push(notice);
     }
   }
 

@@ -34,7 +34,12 @@ import { sandboxMetadata } from './sandbox-metadata.ts';
 import type { Session } from './session.ts';
 import { refuseClosed } from './ready-sandbox.ts';
 import { preloadModels, type Preloaded } from './preload.ts';
-import { startExistingNotebook, startNewNotebook, type StartRequest } from './start-session.ts';
+import {
+  startExistingNotebook,
+  startNewNotebook,
+  type Opened,
+  type StartRequest,
+} from './start-session.ts';
 
 export class Sessions {
   readonly #pageIndexes = new PageIndexes();
@@ -72,7 +77,7 @@ export class Sessions {
   }
 
   /** A fresh kernel for a notebook that has no live session. */
-  startFor(file: string, request: StartRequest, wait: SandboxWait): Promise<Session> {
+  startFor(file: string, request: StartRequest, wait: SandboxWait): Promise<Opened> {
     return startExistingNotebook(this.#pool, file, request, wait);
   }
 

@@ -1,8 +1,11 @@
 /** Starts sessions: a kernel for a new notebook or for an existing one, recorded once it answers. */
-import { isGloveboxError } from '#core/errors.ts';
+import { createHash } from 'node:crypto';
+import path from 'node:path';
+import { GloveboxError, isGloveboxError } from '#core/errors.ts';
 import { newSessionId, newUuid } from '#core/ids.ts';
 import type { KernelSpec } from '#jupyter/contract.ts';
 import type { OpenNotebook } from '#notebook/contract.ts';
+import { withFileLock } from '#platform/lock.ts';
 import { currentIdentity } from '#platform/process-identity.ts';
 import type { SandboxView, SandboxWait } from '#sandbox/sandboxes.ts';
 import type { SessionRecord } from './contract.ts';
@@ -18,6 +21,12 @@ import type { SessionPool } from './pool.ts';
 import { readySandbox, refuseWithoutNotebooks } from './ready-sandbox.ts';
 import { sandboxMetadata } from './sandbox-metadata.ts';
 import type { Session } from './session.ts';
+
+export interface Opened {
+  readonly session: Session;
+  /** False where another process has opened the notebook at the same moment: the session is then the one of that process. */
+  readonly isFresh: boolean;
+}
 
 export interface StartRequest {
   /** Undefined takes the project's own, as `ownSandbox` does. */
@@ -39,7 +48,7 @@ export async function startNewNotebook(
   const kernel = toMetadata(spec);
   const notebook = await notebooks.createFresh(place.folder, place.name, { kernel });
   try {
-    return await startKernelFor(pool, sandbox, notebook, spec, wait);
+    return (await startKernelFor(pool, sandbox, notebook, spec, wait)).session;
   } catch (error) {
     await notebooks.discard(notebook);
     throw error;
@@ -52,7 +61,7 @@ export async function startExistingNotebook(
   file: string,
   request: StartRequest,
   wait: SandboxWait,
-): Promise<Session> {
+): Promise<Opened> {
   const sandbox = await readySandbox(pool.options, request.sandboxId, wait);
   refuseWithoutNotebooks(sandbox);
   const notebook = await pool.options.notebooks.open(file);
@@ -91,7 +100,7 @@ async function startKernelFor(
   notebook: OpenNotebook,
   spec: KernelSpec,
   wait: SandboxWait,
-): Promise<Session> {
+): Promise<Opened> {
   wait.report({ message: `starting kernel ${spec.displayName}` });
   const server = pool.server(sandbox.id);
   const copyPath = isOnServer(sandbox.serverRootDir, notebook.path)
@@ -99,13 +108,23 @@ async function startKernelFor(
     : await pool.copies.placeFor(sandbox.id, notebook, wait.signal);
   const serverPath = copyPath ?? serverPathOf(sandbox.serverRootDir, notebook.path);
   const started = await startNotebookKernel(server, spec, serverPath, wait.signal);
-  try {
-    const kernel = { ...started, ownsKernel: true, copyPath };
-    return await registerSession(pool, sandbox, notebook, kernel, wait.signal);
-  } catch (error) {
-    await server.deleteKernel(started.kernelId).catch(() => undefined);
-    throw error;
-  }
+  const discard = () => server.deleteKernel(started.kernelId).catch(() => undefined);
+  const kernel = { ...started, ownsKernel: true, copyPath };
+  const registered = await registerSession(pool, sandbox, notebook, kernel, wait.signal).catch(
+    async (error: unknown) => {
+      await discard();
+      throw error;
+    },
+  );
+  if ('session' in registered) return { ...registered, isFresh: true };
+  const { id, kernelId, ownsKernel } = registered.other;
+  // Mostly the server has given both the same one. Who saw it without knowing who started it does not end it.
+  if (kernelId !== started.kernelId) await discard();
+  else if (!ownsKernel)
+    await pool.options.records.update(id, (current) => ({ ...current, ownsKernel: true }));
+  const session = await pool.get(id, wait.signal);
+  await notebook.close();
+  return { session, isFresh: false };
 }
 
 export interface BoundKernel extends Pick<
@@ -117,14 +136,17 @@ export interface BoundKernel extends Pick<
   readonly copyPath: string | undefined;
 }
 
-/** Records a session and connects it. A failure leaves no session behind. */
+/**
+ * Records a session and connects it. A failure leaves no session behind. Where another process was faster, nothing is done, and its
+ * session is told: the one of the notebook, or for a kernel that somebody else started the one of that kernel.
+ */
 export async function registerSession(
   pool: SessionPool,
   sandbox: SandboxView,
   notebook: OpenNotebook,
   { jupyterSessionId, copyPath, ...kernel }: BoundKernel,
   signal: AbortSignal,
-): Promise<Session> {
+): Promise<{ readonly session: Session } | { readonly other: SessionRecord }> {
   const { records, projectDir, clock } = pool.options;
   const serverPath = copyPath ?? serverPathOf(sandbox.serverRootDir, notebook.path);
   const browserUrl = browserUrlOf(sandbox, serverPath);
@@ -146,8 +168,10 @@ export async function registerSession(
     createdMs: clock.now(),
   };
   const session = pool.build(record, notebook);
+  const recorded = recordFirst(pool, record);
   const open = async (): Promise<Session> => {
-    await records.create(record.id, record);
+    if ((await recorded) !== undefined)
+      throw new GloveboxError('record/exists', `Another process has opened ${notebook.path}.`);
     await session.connect(record.connectionId, signal);
     notebook.setSandbox(sandboxMetadata(sandbox));
     await notebook.flush();
@@ -157,11 +181,28 @@ export async function registerSession(
   const opening = open();
   pool.add(record.id, opening);
   try {
-    return await opening;
+    return { session: await opening };
   } catch (error) {
     pool.drop(record.id);
     await session.disconnect();
+    const other = await recorded.catch(() => undefined);
+    if (other !== undefined) return { other };
     await records.remove(record.id);
     throw error;
   }
+}
+
+/** Records it unless another process was faster. @returns what that one has recorded */
+function recordFirst(pool: SessionPool, record: SessionRecord): Promise<SessionRecord | undefined> {
+  const { dir, records, clock } = pool.options;
+  const { notebookPath, kernelId, ownsKernel } = record;
+  const key = createHash('sha256').update(notebookPath).digest('hex').slice(0, 16);
+  const work = async (): Promise<SessionRecord | undefined> => {
+    const other = (await pool.records(false)).findLast(
+      (there) => there.notebookPath === notebookPath && (ownsKernel || there.kernelId === kernelId),
+    );
+    if (other === undefined) await records.create(record.id, record);
+    return other;
+  };
+  return withFileLock(path.join(dir, 'locks', `opening-${key}.lock`), work, { clock });
 }

@@ -1,6 +1,7 @@
 /** How a sandbox is shown in answers. */
 import { renderDuration } from '#core/units.ts';
 import type { Offer, Quote } from '#sandbox/backend.ts';
+import { beforehandCeilingUsd, beforehandWords } from '#sandbox/beforehand.ts';
 import type { SandboxView } from '#sandbox/sandboxes.ts';
 
 const HOUR_MS = 3_600_000;
@@ -45,7 +46,19 @@ export function sandboxLine(view: SandboxView, nowMs: number): string {
   return view.status.usdPerHour === undefined ? line : `${line}  ${costWords(view, nowMs)}`;
 }
 
-export function offerLine(offer: Offer): string {
+/** What all prices come from is said once, below them. */
+export function offerLines(offers: readonly Offer[]): readonly string[] {
+  const priced = offers.filter(({ usdPerHour }) => usdPerHour !== undefined);
+  const [source, ...others] = new Set(priced.map(({ priceSource }) => priceSource));
+  if (source === undefined || others.length > 0) return offers.map(offerLine);
+  const rows = offers.map((each) => {
+    const { priceSource: _, ...offer } = each;
+    return offerLine(offer);
+  });
+  return [...rows, `prices: ${source}`];
+}
+
+function offerLine(offer: Offer): string {
   const gpus = (offer.gpus ?? []).map(({ name, count }) => `${count}x ${name}`).join(', ');
   const price =
     offer.usdPerHour === undefined
@@ -66,6 +79,7 @@ export function offerLine(offer: Offer): string {
 export function quoteLines({
   usdPerHour,
   ceilingUsd,
+  beforehand,
   priceSource,
   remarks,
 }: Quote): readonly string[] {
@@ -73,15 +87,21 @@ export function quoteLines({
     usdPerHour === undefined
       ? 'price: unknown'
       : `price: $${usdPerHour.toFixed(2)}/h${priceSource === undefined ? '' : ` (${priceSource})`}`;
-  const ceiling = ceilingUsd === undefined ? [] : [`most it can cost: $${ceilingUsd.toFixed(2)}`];
+  const before =
+    beforehand === undefined
+      ? ''
+      : `, of that $${beforehandCeilingUsd(beforehand).toFixed(2)} for ${beforehandWords(beforehand)}`;
+  const ceiling =
+    ceilingUsd === undefined ? [] : [`most it can cost: $${ceilingUsd.toFixed(2)}${before}`];
   return [price, ...ceiling, ...remarks];
 }
 
 /** Of a paid one: what it costs, has cost at most, and can still come to. */
 function costWords({ status, createdMs }: SandboxView, nowMs: number): string {
-  const { usdPerHour = 0, deadlineMs, state, end } = status;
+  const { usdPerHour = 0, deadlineMs, state, end, beforehandUsd = 0 } = status;
+  const { paidSinceMs = createdMs } = status;
   const usdUntil = (ms: number): string =>
-    `$${(((ms - createdMs) / HOUR_MS) * usdPerHour).toFixed(2)}`;
+    `$${((Math.max(0, ms - paidSinceMs) / HOUR_MS) * usdPerHour + beforehandUsd).toFixed(2)}`;
   if (state === 'ended') return `at most ${usdUntil(end?.atMs ?? nowMs)} in all`;
   const ceiling = deadlineMs === undefined ? '' : `, at most ${usdUntil(deadlineMs)} in all`;
   return `$${usdPerHour.toFixed(2)}/h, about ${usdUntil(nowMs)} so far${ceiling}`;

@@ -1,9 +1,49 @@
 /** The suite that every back end passes: each sentence of `src/sandbox/backend.ts` is a test. Runs unchanged on local, SLURM, Modal and Hugging Face. */
+import { randomUUID } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import type { Endpoint } from '#core/endpoint.ts';
+import { createKernelChannel } from '#jupyter/channel.ts';
+import type { ExecuteReply, KernelMessage } from '#jupyter/contract.ts';
+import { createJupyterServer } from '#jupyter/rest.ts';
+import { systemClock } from '#platform/clock.ts';
 import { BACKEND_IDS, type SandboxStatus } from '#sandbox/backend.ts';
+import { textOf } from '../rigs/jupyter-lab.ts';
 import { ask, Caller, codeOf, failureOf, listing, never, type BackendRig } from './contract-rig.ts';
 
 const isReady = (status: SandboxStatus): boolean => status.state === 'ready';
+
+interface Ran {
+  readonly reply: ExecuteReply;
+  readonly text: string;
+}
+
+async function runCells(
+  endpoint: Endpoint,
+  kernelId: string,
+  cells: readonly string[],
+): Promise<readonly Ran[]> {
+  const server = createJupyterServer({ endpoint: () => Promise.resolve(endpoint) });
+  const connectionId = randomUUID();
+  const channel = createKernelChannel({
+    server,
+    kernelId,
+    connectionId,
+    clock: systemClock,
+    onEvent: () => undefined,
+  });
+  await channel.connect();
+  await channel.ready(50_000);
+  const ran: Ran[] = [];
+  for (const code of cells) {
+    const messages: KernelMessage[] = [];
+    const request = { msgId: randomUUID(), code };
+    const execution = channel.execute(request, { onMessage: (message) => messages.push(message) });
+    // oxlint-disable-next-line no-await-in-loop
+    ran.push({ reply: await execution.finished, text: textOf(messages) });
+  }
+  await channel.close();
+  return ran;
+}
 
 export function describeBackendContract(name: string, makeRig: () => Promise<BackendRig>): void {
   describe(`back end ${name}`, () => {
@@ -129,7 +169,7 @@ export function describeBackendContract(name: string, makeRig: () => Promise<Bac
         expect((await ask(wrong, 'GET', 'api/status')).status).toBeOneOf([401, 403]);
       });
 
-      test('it offers a Python kernel, and runs one', async () => {
+      test('it offers a Python kernel, and runs one, in which exit() ends the cell and nothing else', async () => {
         const endpoint = await rig.newBackend().endpoint(caller.handle(), never());
         const specs = await ask(endpoint, 'GET', 'api/kernelspecs');
         expect(specs.json).toMatchObject({
@@ -139,6 +179,9 @@ export function describeBackendContract(name: string, makeRig: () => Promise<Bac
         expect(kernel.status).toBe(201);
         const id = String(Reflect.get(Object(kernel.json), 'id'));
         expect(await ask(endpoint, 'GET', `api/kernels/${id}`)).toMatchObject({ status: 200 });
+        const [left, after] = await runCells(endpoint, id, ['x = 42; exit(); x = 0', 'print(x)']);
+        expect(left?.reply).toMatchObject({ status: 'error', error: { name: 'Exit' } });
+        expect(after?.text).toBe('42\n');
         expect((await ask(endpoint, 'DELETE', `api/kernels/${id}`)).status).toBe(204);
       });
 

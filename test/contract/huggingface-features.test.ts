@@ -1,9 +1,11 @@
 /** What a sandbox in a Job is asked for is what it gets: requests, two gates, labels that prove nothing, limits, prices. */
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { lstatSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { userInfo } from 'node:os';
 import path from 'node:path';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import { startBrowserView } from '#platform/browser-view.ts';
 import { systemClock } from '#platform/clock.ts';
+import type { HuggingfaceContext } from '#sandbox/backends/huggingface/settings.ts';
 import { MARK as LABEL } from '#sandbox/rented/marks.ts';
 import type { FakeJob } from '../fakes/hub/fake-job.ts';
 import { startFakeService } from '../fakes/hub/fake-service.ts';
@@ -16,6 +18,7 @@ import {
 import { freePort } from '../rigs/free-port.ts';
 import { makeSampleRepository, SAMPLE_URL } from '../rigs/sample-repository.ts';
 import { startRawKernel } from '../rigs/raw-kernel.ts';
+import { sshdIsMissing, startSshd } from '../rigs/sshd.ts';
 import { ask, Caller, failureOf, never } from './contract-rig.ts';
 
 let rig: HuggingfaceRig;
@@ -159,6 +162,73 @@ test('35: a machine with the Hub token alone finds it and uses it; forged labels
   return undefined;
 });
 
+test.skipIf(sshdIsMissing())(
+  'H5: by SSH no port is open, Jupyter listens on the loopback of the Job, nothing of the Hub is shown to it, and the way heals',
+  async () => {
+    const sshd = await startSshd();
+    onTestFinished(() => sshd.stop());
+    rig.fake.sshUrl = `ssh://${userInfo().username}@127.0.0.1:${sshd.port}`;
+    const { configFile, controlFolder } = sshd;
+    const asked: string[] = [];
+    const context: Partial<HuggingfaceContext> = {
+      ssh: (destination) => {
+        asked.push(destination);
+        return { destination, configFile, controlFolder, env: process.env };
+      },
+    };
+    const backend = rig.newBackend({}, context);
+    onTestFinished(() => backend.close?.());
+    const caller = callerWith({ ssh: true });
+    await caller.startAndWait(backend);
+    const { body, proxies, log } = only();
+    expect([body.expose, body.ssh, proxies]).toEqual([undefined, { enabled: true }, []]);
+    const spec: unknown = JSON.parse(body.environment['GLOVEBOX_SPEC'] ?? '');
+    expect(spec).toMatchObject({ config: { ServerApp: { ip: '127.0.0.1' } } });
+    expect((await quote({ ssh: true })).usdPerHour).toBeCloseTo(0.01);
+    const endpoint = await backend.endpoint(caller.handle(), never());
+    const kernel = await startRawKernel(endpoint, 'test.ipynb');
+    expect(await kernel.execute('6 * 7')).toBe('ok');
+    await kernel.leave();
+    expect(JSON.stringify(endpoint)).not.toContain(JOB_TOKEN);
+    expect(JSON.stringify(log)).not.toContain(JOB_TOKEN);
+    expect(new Set(asked)).toEqual(new Set([rig.fake.sshUrl]));
+
+    await sshd.kill();
+    await expect
+      .poll(async () => (await backend.state(caller.handle(), never())).state, { timeout: 30_000 })
+      .toBe('unreachable');
+    await sshd.start();
+    // At the same address as before: whoever is connected finds the way again.
+    await expect
+      .poll(async () => (await ask(endpoint, 'GET', 'api/status').catch(() => undefined))?.status, {
+        timeout: 30_000,
+      })
+      .toBe(200);
+    // Another process of this machine logs in nowhere anew.
+    const other = rig.newBackend({}, context);
+    onTestFinished(() => other.close?.());
+    const [found] = (await other.discover?.(rig.projectDir, never())) ?? [];
+    expect(found?.id).toBe(caller.id);
+    expect(sshd.logins()).toBe(2);
+    // Whom the server does not know is told what to do about it, and not made to wait.
+    const program = path.join(rig.projectDir, 'ssh');
+    const words = 'me@127.0.0.1: Permission denied (publickey).';
+    writeFileSync(program, `#!/bin/sh\necho '${words}' >&2\nexit 255\n`, { mode: 0o755 });
+    const stranger = rig.newBackend(
+      {},
+      {
+        ssh: (destination) => ({ destination, program, controlFolder, env: process.env }),
+      },
+    );
+    expect(await failureOf(stranger.endpoint(caller.handle(), never()))).toMatchObject({
+      code: 'host/login-needed',
+      hint: expect.stringContaining(`${rig.hub.url}/settings/keys`),
+    });
+    rig.fake.sshUrl = 'ssh://me@elsewhere.example.org';
+    expect((await failureOf(other.endpoint(caller.handle(), never()))).code).toBe('http/refused');
+  },
+);
+
 test('H9, 3.3: a model is mounted at its commit, checked, and named to kernels, as a repository is cloned at its own; half of one ends the start', async () => {
   const commit = 'c'.repeat(40);
   rig.hub.on('GET', /\/api\/models\/tiny\/model\/revision\/main/, () => ({
@@ -201,6 +271,15 @@ test('H9, 3.3: a model is mounted at its commit, checked, and named to kernels, 
   const code = `import json, os\nassert os.listdir(os.environ["MODEL_MODEL_PATH"]) and ${told} and ${cloned}`;
   expect(await kernel.execute(code)).toBe('ok');
   await kernel.leave();
+  // What a disk reads faster is copied to it first, file by file, and looked at there.
+  await rig.newBackend().stop(caller.handle(), never());
+  const copying = callerWith({ models, stage: 'copy' }, 'local-copying-000000000001');
+  await copying.startAndWait(rig.newBackend());
+  const place = `models/tiny--model/${commit}`;
+  expect(only().body.volumes).toMatchObject([{ mountPath: `${place}-mounted` }]);
+  expect(lstatSync(path.join(only().root, place)).isSymbolicLink()).toBe(false);
+  expect(readFileSync(path.join(only().root, place, 'model.safetensors'), 'utf8')).toBe('12345678');
+  expect(JSON.stringify(only().log)).toContain('copying 2 files');
   writeFileSync(path.join(folder, 'model.safetensors'), '1234');
   const half = callerWith({ models }, 'local-half-000000000001');
   const failure = await failureOf(half.start(rig.newBackend()));

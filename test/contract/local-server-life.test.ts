@@ -38,13 +38,13 @@ async function takePort(): Promise<{
 describe('ports', () => {
   test('L4: when somebody takes the port in the last moment, another one is tried', async () => {
     rig = await makeLocalRig();
-    const mark = path.join(rig.projectDir, 'once');
+    const marker = path.join(rig.projectDir, 'once');
     const pythonDir = path.join(rig.projectDir, 'flaky');
     await writePythonDir(
       pythonDir,
       `import os, runpy
-if not os.path.exists(${JSON.stringify(mark)}):
-    open(${JSON.stringify(mark)}, "w").close()
+if not os.path.exists(${JSON.stringify(marker)}):
+    open(${JSON.stringify(marker)}, "w").close()
     raise SystemExit("ERROR: the port 1234 is already in use")
 runpy.run_path(${JSON.stringify(path.join(rig.settings.pythonDir, 'serve.py'))}, run_name="__main__")
 `,

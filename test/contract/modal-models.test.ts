@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { isRecord } from '#core/json.ts';
+import { countToFetch } from '../../src/sandbox/backends/modal/models/fetch-machine.ts';
 import { commitOf, startModelHub, type ModelHub } from '../fakes/model-hub.ts';
 import { MARKED, makeModalRig, testCertificate, type ModalRig } from '../rigs/modal-backend.ts';
 import { startRawKernel } from '../rigs/raw-kernel.ts';
@@ -55,6 +56,10 @@ function callerWith(options: object, id?: string): Caller {
   return new Caller(rigOfCaller, id);
 }
 
+const quoteOf = (options: object) =>
+  newBackend().quote?.(options, { projectDir: rig.projectDir, signal: never() }) ??
+  expect.fail('no quote');
+
 /** Runs code in a kernel of the sandbox; what it writes to `out.json` is the answer. */
 async function inKernel(caller: Caller, code: string): Promise<unknown> {
   const endpoint = await newBackend().endpoint(caller.handle(), never());
@@ -75,8 +80,29 @@ const volumeOf = (name: string): string =>
 
 describe.skipIf(withoutCertificate)('weights', () => {
   test('M19, M20, L4: they are on a volume before a GPU is rented, marked when whole, and kernels know the path', async () => {
-    const caller = callerWith({ gpu: 'T4', models: [{ id: TINY, preload: false }] });
+    const options = { gpu: 'T4', models: [{ id: TINY, preload: false }] };
+    // What fetches them is part of the ceiling until they are there, and for a hook that asks nobody too.
+    const before = await quoteOf(options);
+    expect(before.beforehand).toMatchObject({ count: 1, limitS: 7200 });
+    expect(before.ceilingUsd).toBeCloseTo(
+      (before.usdPerHour ?? 0) + 2 * (before.beforehand?.usdPerHour ?? 0),
+    );
+    expect(await countToFetch(options.models, rig.dir)).toBe(1);
+    const dear = callerWith({ ...options, max_cost_usd: 2 }, 'modal-second-000001');
+    expect(await failureOf(dear.start(newBackend()))).toMatchObject({
+      code: 'sandbox/over-budget',
+      message: expect.stringContaining('$1.52 for 1 machine to fetch weights'),
+    });
+    const caller = callerWith(options);
     await caller.startAndWait(newBackend());
+    expect((await quoteOf(options)).beforehand).toBeUndefined();
+    expect(await countToFetch(options.models, rig.dir)).toBe(0);
+    const status = await newBackend().state(caller.handle(), never());
+    const paidMs = (status.deadlineMs ?? 0) - 3_600_000;
+    expect(status).toMatchObject({ state: 'ready', paidSinceMs: paidMs });
+    // One minute, and the one that may be billed besides.
+    expect(status.beforehandUsd).toBeCloseTo(((before.beforehand?.usdPerHour ?? 0) * 2) / 60);
+    expect(caller.data).toMatchObject({ beforehandUsd: status.beforehandUsd });
     const folder = path.join(volumeOf('gbx-model--tiny--Llama-2.5-7B'), commitOf(TINY));
     expect(readdirSync(folder).toSorted()).toEqual([
       '.glovebox-complete.json',

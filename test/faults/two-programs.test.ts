@@ -1,4 +1,6 @@
 /** Two programs on one session: what one of them leaves when it is killed is seen to, although the session is the other's. */
+import { writeFile } from 'node:fs/promises';
+import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { call, idOf } from '../mcp/call.ts';
 import { readNotebookFile } from '../rigs/read-notebook-file.ts';
@@ -71,4 +73,30 @@ describe('a run of a program that is killed, in a session that another one holds
     expect(done.meta).toMatchObject({ state: 'output_unknown' });
     expect(done.text).toContain('inspect the variables');
   });
+});
+
+it('a notebook that both start at the same moment has one session, and is begun once', async () => {
+  const programs = [await startProgram(), await startProgram()];
+  const file = path.join(lane.world.projectDir, 'both.ipynb');
+  const source = 'hits = globals().get("hits", 0) + 1';
+  const cell = { cell_type: 'code', id: 'a', metadata: {}, outputs: [], execution_count: null };
+  const notebook = { cells: [{ ...cell, source }], metadata: {}, nbformat: 4, nbformat_minor: 5 };
+  await writeFile(file, JSON.stringify(notebook));
+  const request = { notebook_path: file, restore: true, wait_s: 60 };
+  const started = await Promise.all(
+    programs.map(({ client }) => call(client, 'start_notebook', request)),
+  );
+  const [one = '', other = ''] = started.map((answer) => idOf(answer, 'session_id'));
+  expect(one).toBe(other);
+  const fresh = started.filter(({ text }) => text.includes('Fresh kernel'));
+  expect(fresh).toHaveLength(1);
+  for (const { client } of programs) {
+    const { text } = await call(client, 'list_sessions');
+    expect(text.split('both.ipynb')).toHaveLength(2);
+    const hits = await call(client, 'execute_code', {
+      session_id: one,
+      code: 'print("hits", hits)',
+    });
+    expect(hits.text).toContain('hits 1');
+  }
 });

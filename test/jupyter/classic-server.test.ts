@@ -1,7 +1,8 @@
 /** Old servers: the wire client on the classic notebook 6, which sends JSON, and our own server on the oldest jupyter_server. */
-import { spawnSync } from 'node:child_process';
+import { execFile, spawnSync } from 'node:child_process';
 import { existsSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
+import { promisify } from 'node:util';
 import { describe, expect, test } from 'vitest';
 import { cullingConfig } from '#sandbox/limits.ts';
 import { textOf, until, useLab } from '../rigs/jupyter-lab.ts';
@@ -12,13 +13,23 @@ import { isMissing } from '../rigs/require.ts';
 const SILENT_KERNELS = Number(process.env['GLOVEBOX_TEST_SILENT_KERNELS'] ?? 1);
 
 const python = process.env['GLOVEBOX_TEST_CLASSIC_PYTHON'] ?? '/usr/bin/python3';
-const probe = spawnSync(python, ['-c', 'import notebook, ipykernel; print(notebook.__version__)'], {
-  encoding: 'utf8',
-});
+
+function versionOf(interpreter: string, name: string): string {
+  const code = `from importlib.metadata import version; print(version("${name}"))`;
+  const { status, stdout } = spawnSync(interpreter, ['-c', code], { encoding: 'utf8' });
+  return status === 0 ? stdout.trim() : '';
+}
+
 const missing = isMissing(
   'The classic notebook server 6',
-  probe.status === 0 && probe.stdout.startsWith('6.'),
+  versionOf(python, 'notebook').startsWith('6.') && versionOf(python, 'ipykernel') !== '',
   'Debian and Ubuntu have it: apt-get install jupyter-notebook python3-ipykernel.',
+);
+const oldest = '/usr/bin/python3';
+const isOldestMissing = isMissing(
+  'The Jupyter server 1 of the distribution',
+  versionOf(oldest, 'jupyter_server').startsWith('1.'),
+  'Debian 12 has it: apt-get install jupyter-server.',
 );
 
 describe.skipIf(missing)('notebook 6', () => {
@@ -48,7 +59,7 @@ describe.skipIf(missing)('notebook 6', () => {
       name: 'a',
       kernelName: 'python3',
     });
-    expect((await server.listSessions()).map((found) => found.path)).toEqual(['a.ipynb']);
+    expect((await server.listSessions()).map((each) => each.path)).toEqual(['a.ipynb']);
     const bench = await lab().attach(session.kernel.id);
     await bench.channel.ready(60_000);
     const { execution } = bench.begin('import time; time.sleep(60)');
@@ -63,21 +74,18 @@ describe.skipIf(missing)('notebook 6', () => {
   });
 });
 
-const oldest = spawnSync(
-  python,
-  ['-c', 'import jupyter_server, ipykernel; print(jupyter_server.__version__)'],
-  { encoding: 'utf8' },
-);
-const missesOldest = isMissing(
-  'jupyter_server 1.23, the oldest that Glovebox starts',
-  oldest.status === 0 && oldest.stdout.startsWith('1.'),
-  'Debian and Ubuntu have it: apt-get install python3-jupyter-server python3-ipykernel.',
+test.skipIf(isOldestMissing)(
+  'C13: what our server holds for a client that is away, with Jupyter server 1',
+  async () => {
+    const argv = ['-W', 'ignore', path.join(import.meta.dirname, 'python/test_offline_buffer.py')];
+    const { stderr } = await promisify(execFile)(oldest, argv);
+    expect(stderr).toMatch(/\nRan \d+ tests in .*\n\nOK\n$/);
+  },
 );
 
-describe.skipIf(missesOldest)('our server on jupyter_server 1.23', () => {
+describe.skipIf(isOldestMissing)('our server on jupyter_server 1.23', () => {
   const limits = { ...cullingConfig(2), cull_interval: 1 };
-  const module = path.resolve(import.meta.dirname, '../../python/serve.py');
-  const lab = useLab({ python, module, config: { MappingKernelManager: limits } });
+  const lab = useLab({ python: oldest, module: 'ours', config: { MappingKernelManager: limits } });
 
   test('M16, acceptance 25: silent first cells of fresh kernels outlast the idle limit, with and without a client; a thread that prints keeps its kernel', async () => {
     const { server, running } = lab();

@@ -1,12 +1,18 @@
 /** A session whose connection breaks while code runs: nothing is lost, nothing runs twice, and the answer says what happened. */
-import { mkdtempSync, rmSync } from 'node:fs';
+import { execFile } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { Session } from '#session/session.ts';
 import { startJupyterServer, type RunningJupyterServer } from '../rigs/jupyter-server.ts';
+import { testPython } from '../rigs/python.ts';
 import { openRawSession } from '../rigs/raw-session.ts';
 import { startTcpRelay, type TcpRelay } from '../rigs/tcp-relay.ts';
+
+const HELD_BYTES = 1024 * 1024;
+const LINES = 100_000;
 
 let jupyter: RunningJupyterServer;
 let relay: TcpRelay;
@@ -14,7 +20,9 @@ let dir: string;
 
 beforeAll(async () => {
   dir = mkdtempSync(path.join(tmpdir(), 'glovebox-cut-'));
-  jupyter = await startJupyterServer();
+  // What it holds while nobody is connected.
+  const env = { GLOVEBOX_OFFLINE_BYTES: String(HELD_BYTES) };
+  jupyter = await startJupyterServer({ module: 'ours', env });
   const { hostname, port } = new URL(jupyter.endpoint.baseUrl);
   relay = await startTcpRelay({ host: hostname, port: Number(port) });
 }, 60_000);
@@ -71,4 +79,64 @@ it('X1: code queued while the connection is down is sent once, when it is back',
   await again.whenFinal();
   expect(JSON.stringify(again.view().outputs)).toContain('still 1');
   await session.disconnect();
+});
+
+/** The most memory that the Jupyter server ever had. */
+function peakMiB(): number {
+  const status = readFileSync(`/proc/${jupyter.pid}/status`, 'utf8');
+  return Number(/^VmHWM:\s+(\d+) kB$/m.exec(status)?.[1]) / 1024;
+}
+
+async function kernelOf({ record }: Session): Promise<unknown> {
+  const { baseUrl, headers } = jupyter.endpoint;
+  return (await fetch(`${baseUrl}api/kernels/${record.kernelId}`, { headers })).json();
+}
+
+it('C13: of endless output while nobody is connected the server holds a bounded amount, and the cell and the answer say so', async () => {
+  const session = await newSession();
+  const go = path.join(dir, 'go');
+  const run = session.scratch(
+    `import os, time
+while not os.path.exists(${JSON.stringify(go)}): time.sleep(0.02)
+for n in range(${LINES}): print(f"{n:099d}", flush=n % 1000 == 0)
+"done"`,
+  );
+  await expect.poll(() => run.state, { timeout: 30_000 }).toBe('running');
+  relay.refuse();
+  relay.cut();
+  await expect
+    .poll(() => kernelOf(session), { timeout: 30_000 })
+    .toMatchObject({ connections: 0, execution_state: 'busy' });
+  const before = process.platform === 'linux' ? peakMiB() : 0;
+  writeFileSync(go, '');
+  await expect
+    .poll(() => kernelOf(session), { timeout: 60_000 })
+    .toMatchObject({ execution_state: 'idle' });
+  if (process.platform === 'linux') expect(peakMiB() - before).toBeLessThan(6);
+  relay.accept();
+  await run.whenFinal();
+  const { state, outputs, notices } = run.view();
+  expect(state).toBe('ok');
+  const [first = '', said = '', newest = ''] = outputs.map((output) =>
+    output.output_type === 'stream' ? output.text : '',
+  );
+  const numbers = (text: string): readonly number[] => text.match(/^\d{99}$/gm)?.map(Number) ?? [];
+  const kept = [numbers(first), numbers(newest)].map((list) => [list.at(0), list.at(-1)]);
+  expect(kept).toEqual([
+    [0, expect.any(Number)],
+    [expect.any(Number), LINES - 1],
+  ]);
+  expect(said).toMatch(/Not kept: [\d.]+ MiB of text \([\d,]+ lines\)/);
+  const missing = Number(/\(([\d,]+) lines\)/.exec(said)?.[1]?.replaceAll(',', ''));
+  expect(first.split('\n').length + newest.split('\n').length - 2 + missing).toBe(LINES);
+  expect(outputs.at(-1)).toMatchObject({ output_type: 'execute_result' });
+  expect(notices.join()).toContain('Not all of its output was kept');
+  expect(notices.join()).toContain(`(${missing} lines)`);
+  await session.disconnect();
+});
+
+it('C13: what a server holds, message by message', async () => {
+  const argv = ['-W', 'ignore', path.join(import.meta.dirname, 'python/test_offline_buffer.py')];
+  const { stderr } = await promisify(execFile)(testPython(), argv);
+  expect(stderr).toMatch(/\nRan \d+ tests in .*\n\nOK\n$/);
 });

@@ -19,8 +19,8 @@ const TOKEN = 'hf_tokenOfTheAgent00000000000000000';
 const HOOK = path.resolve(import.meta.dirname, '../../src/bin/hook.ts');
 
 /** What the hook of a process of its own writes; it has to end well. */
-async function askHook({ env }: World, input: object): Promise<string> {
-  const child = spawn(process.execPath, ['--import', 'tsx', HOOK, 'PreToolUse'], {
+async function askHook({ env }: World, input: object, event = 'PreToolUse'): Promise<string> {
+  const child = spawn(process.execPath, ['--import', 'tsx', HOOK, event], {
     cwd: path.resolve(import.meta.dirname, '../..'),
     env,
   });
@@ -48,7 +48,9 @@ async function startLab(
   vars: Readonly<Record<string, string>> = {},
 ): Promise<Lab> {
   const hub = await startFakeService('hub');
-  hub.on('GET', /\/api\/whoami-v2/, () => ({ json: { name: 'me', orgs: [] } }));
+  hub.on('GET', /\/api\/whoami-v2/, () => ({
+    json: { name: 'me', orgs: [], auth: { accessToken: { role: 'write' } } },
+  }));
   const PATH = `${path.dirname(testPython())}${path.delimiter}${process.env['PATH'] ?? ''}`;
   const fake = addJobs(hub, { token: TOKEN, environment: { PATH, LANG: 'C.UTF-8' } });
   const world = createWorld({
@@ -246,4 +248,12 @@ it('3.4, 3.5, 6: the hook asks with what the checks found, and the server takes 
   for (const file of [script, `${script}# changed`])
     expect(JSON.stringify((await run(file)).content)).toContain('policy/needs-approval');
   expect(fake.jobs.size).toBe(1);
+  // 8: the next conversation begins with what is known of the token, and without the Job that has ended.
+  fake.newest().end('COMPLETED');
+  const begins = { hook_event_name: 'SessionStart', source: 'startup', session_id: 'another' };
+  await expect
+    .poll(async () => (said = await askHook(world, begins, 'SessionStart')), { timeout: 60_000 })
+    .not.toContain('- me/job0001');
+  expect(said).toContain('Hugging Face: me (token from HF_TOKEN, role write).');
+  expect(said).toContain('$0.05 today');
 });

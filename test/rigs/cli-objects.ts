@@ -74,6 +74,7 @@ export function fakeRun(
       return Promise.resolve();
     },
     view: current,
+    followRest: () => undefined,
   };
 }
 
@@ -126,7 +127,11 @@ export const fakeTool = (name: string): Tool =>
     toolset: 'notebook',
     title: 'Greet',
     description: 'Greets somebody.',
-    input: z.strictObject({ who: z.string().describe('Whom.'), times: z.int32().optional() }),
+    input: z.strictObject({
+      who: z.string().describe('Whom.'),
+      times: z.int32().optional(),
+      tone: z.enum(['kind', 'curt']).optional(),
+    }),
     hints: { readOnly: true, destructive: false, idempotent: true, openWorld: false },
     run: () => Promise.resolve(textResult('unused')),
   });

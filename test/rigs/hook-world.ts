@@ -28,6 +28,7 @@ export function hookWorld(
     quoteOf: async () => undefined,
     readSandbox: async () => undefined,
     fateOf: async () => undefined,
+    fateOfJob: async () => ({ kind: 'unknown' }),
     whoAmI: async () => ({ unknown: 'no token' }),
     uploads: {
       isOn: undefined,

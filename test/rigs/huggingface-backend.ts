@@ -2,6 +2,7 @@
 import { cp, mkdir, mkdtemp, realpath, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { expect } from 'vitest';
 import { loadConfig } from '#config/load.ts';
 import { createHubJobs } from '#main/hub-jobs.ts';
 import { huggingfaceSettings } from '#main/huggingface-settings.ts';
@@ -89,6 +90,7 @@ export async function makeHuggingfaceRig(): Promise<HuggingfaceRig> {
           ...changes,
         }),
         hub: createHubJobs(createWebServices(config, systemClock).hub, config),
+        ssh: () => expect.fail('nobody asked for SSH'),
         layout: testLayout,
         limits: { answerMs: 1500, everyMs: 100 },
         clock: systemClock,

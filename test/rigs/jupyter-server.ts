@@ -15,8 +15,8 @@ import { killMarked, MARK, markedProcesses, startReaper } from './reaper.mjs';
 export interface JupyterServerOptions {
   /** An interpreter with another Jupyter. Default: `testPython()`. */
   readonly python?: string;
-  /** The module that is run, or a `.py` file. Default: `jupyter_server`; `notebook` for the classic server. */
-  readonly module?: string;
+  /** What is run. Default: `jupyter_server`; `notebook` is the classic server, `ours` the program that Glovebox starts. */
+  readonly module?: 'jupyter_server' | 'notebook' | 'ours';
   /** `legacy` makes the server answer without the v1 subprotocol, as gateways do. */
   readonly framing?: 'v1' | 'legacy';
   /** The server's own limit on output. Default: off, as in the servers that we start. */
@@ -45,6 +45,7 @@ export interface RunningJupyterServer {
 const RUN_MODULE = `import runpy, sys
 sys.modules["rfc3987_syntax"] = None
 runpy.run_module(sys.argv.pop(1), run_name="__main__", alter_sys=True)`;
+const SERVE = path.resolve(import.meta.dirname, '../../python/serve.py');
 const EXTENSIONS = ['jupyterlab', 'jupyter_lsp', 'jupyter_server_terminals', 'notebook_shim'];
 let reaper: ReturnType<typeof startReaper> | undefined;
 
@@ -77,13 +78,9 @@ async function tryStart(options: JupyterServerOptions): Promise<RunningJupyterSe
   const mark = randomUUID();
   reaper ??= startReaper();
   reaper.watch(mark);
-  const { module = 'jupyter_server' } = options;
   const child = spawn(
     options.python ?? testPython(),
-    [
-      ...(module.endsWith('.py') ? ['-I', module] : ['-c', RUN_MODULE, module]),
-      `--config=${configFile}`,
-    ],
+    [...programOf(options.module), `--config=${configFile}`],
     {
       cwd: rootDir,
       detached: true,
@@ -113,6 +110,9 @@ async function tryStart(options: JupyterServerOptions): Promise<RunningJupyterSe
   }
   return { endpoint, rootDir, pid, logFile, token, stop };
 }
+
+const programOf = (module = 'jupyter_server'): readonly string[] =>
+  module === 'ours' ? ['-I', SERVE] : ['-c', RUN_MODULE, module];
 
 function serverConfig(wanted: {
   readonly options: JupyterServerOptions;

@@ -2,7 +2,7 @@
 import { readFileSync, readdirSync } from 'node:fs';
 import path from 'node:path';
 import * as z from 'zod';
-import { CONFIG_FILE } from '#config/load.ts';
+import { CONFIG_FILE } from '#config/project.ts';
 import { OPTION_KEYS, OPTION_TABLE } from '#config/options.ts';
 import { ERROR_CODES } from '#core/errors.ts';
 import { isRecord } from '#core/json.ts';

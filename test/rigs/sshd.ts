@@ -206,7 +206,8 @@ function clientConfig(wanted: {
   readonly more: readonly string[] | undefined;
 }): string {
   return [
-    'Host cluster',
+    // By its address too, for those who are told that.
+    'Host cluster 127.0.0.1',
     ...(wanted.more ?? []),
     'HostName 127.0.0.1',
     `Port ${wanted.port}`,

@@ -14,6 +14,23 @@ describe('exec', () => {
     expect([code, out, calls]).toEqual([0, 'hi\n', ['runScratch print("hi")', 'close']]);
   });
 
+  it('prints what is too much to be kept as it comes, after what is kept', async () => {
+    const run = fakeRun(
+      { state: 'running', outputs: [output] },
+      { outputs: [output], droppedBytes: 6 },
+    );
+    const more = { ...output, text: 'more\n' };
+    const followRest: typeof run.followRest = (reader) => {
+      reader.begin([{ ...output, text: 'hi\nopen' }]);
+      for (const each of [{ ...output, text: ' end\n' }, more]) reader.output(each);
+    };
+    const session = fakeSession([{ source: '', run: Object.assign(run, { followRest }) }]);
+    const { code, out } = await runFake(['exec', 'loop'], { session });
+    expect([code, out]).toEqual([0, 'hi\nopen end\nmore\n']);
+    const { json } = await runFake(['exec', 'loop', '--json'], { session });
+    expect(json()).toMatchObject({ dropped_bytes: 6 });
+  });
+
   it('takes code from stdin, a session, a limit, and a cell', async () => {
     const session = fakeSession([]);
     await runFake(['exec', '-', '--session', 's-abc', '--timeout', '2'], {

@@ -79,8 +79,10 @@ async function follow(
   const { host } = context;
   const saveImage = imageSaver(context, 'exec', folder);
   const printer = new OutputPrinter({ stdout: host.stdout, stderr: host.stderr, saveImage });
+  const rest = context.json ? undefined : printRest(run, printer, context);
   const show = async (isFinal: boolean): Promise<void> => {
     if (context.json) return;
+    if (rest?.hasBegun() === true) return rest.printed();
     const { outputs } = run.view();
     if (outputs.length > 0) context.progress.clear();
     await printer.update(outputs, isFinal);
@@ -113,6 +115,28 @@ async function follow(
   );
 }
 
+/** What the run does not keep is printed as it comes, and kept nowhere here either. */
+function printRest(
+  run: CliRun,
+  printer: OutputPrinter,
+  { progress }: CommandContext,
+): { hasBegun(): boolean; printed(): Promise<void> } {
+  let last: Promise<void> | undefined;
+  const then = (work: () => Promise<void>): void => {
+    last = (last ?? Promise.resolve()).then(work);
+    // Told by `printed`.
+    last.catch(() => undefined);
+  };
+  run.followRest({
+    begin(kept) {
+      progress.clear();
+      then(() => printer.update(kept, true));
+    },
+    output: (output) => then(() => printer.print(output)),
+  });
+  return { hasBegun: () => last !== undefined, printed: async () => last };
+}
+
 function finish(context: CommandContext, run: CliRun): ExitCode {
   const view = run.view();
   if (context.json) {
@@ -125,6 +149,7 @@ function finish(context: CommandContext, run: CliRun): ExitCode {
       ...(view.error !== undefined && { error: view.error }),
       ...(view.explanation !== undefined && { explanation: view.explanation }),
       outputs: view.outputs,
+      ...(view.droppedBytes > 0 && { dropped_bytes: view.droppedBytes }),
     });
   } else if (view.explanation !== undefined) context.say(view.explanation);
   const hint = view.error === undefined ? undefined : hintForError(view.error);

@@ -8,8 +8,15 @@ import { EXIT, type ExitCode } from '../exit-codes.ts';
 import type { CliUploads } from '../host.ts';
 import { refuseAgents } from '../person.ts';
 
-const ACTIONS = ['status', 'enable', 'disable', 'list', 'preview', 'upload'] as const;
-type Action = (typeof ACTIONS)[number];
+export const TRANSCRIPT_ACTIONS = [
+  'status',
+  'enable',
+  'disable',
+  'list',
+  'preview',
+  'upload',
+] as const;
+type Action = (typeof TRANSCRIPT_ACTIONS)[number];
 
 interface Flags {
   readonly repo?: string;
@@ -44,10 +51,10 @@ export const transcripts: CliCommand = {
       .option('--worker', 'with upload: as a hook starts it; says nothing'),
   async run(context, command) {
     const [word = 'status', sessionId] = command.args;
-    const action = ACTIONS.find((each) => each === word);
+    const action = TRANSCRIPT_ACTIONS.find((each) => each === word);
     if (action === undefined) {
       throw new GloveboxError('input/invalid', `There is no "${word}" of transcripts.`, {
-        hint: `one of ${ACTIONS.join(', ')}.`,
+        hint: `one of ${TRANSCRIPT_ACTIONS.join(', ')}.`,
       });
     }
     const uploads = await context.host.openUploads(context.config);

@@ -99,6 +99,20 @@ describe('CellSpill', () => {
     expect(readdirSync(folder)).toEqual([]);
   });
 
+  it('C13: what a server did not keep is said in the notebook and in the file', () => {
+    const spill = spillOf();
+    const collector = collectorOf(spill);
+    print(collector, 'x'.repeat(3000));
+    const said = { name: 'stderr', text: '\n[Not kept: much]\n' };
+    const metadata = { glovebox_not_kept: { text_bytes: 7 } };
+    collector.add({ type: 'stream', content: said, metadata });
+    print(collector, 'newest');
+    spill.flush();
+    expect(collector.outputs.at(-1)).toEqual({ output_type: 'stream', ...said });
+    const file = readFileSync(path.join(folder, 'n.ipynb.outputs', 'ab12-1.txt'), 'utf8');
+    expect(file).toMatch(/x\n\[Not kept: much\]\nnewest$/);
+  });
+
   it('O5: clear_output clears the file too', async () => {
     const spill = spillOf();
     const collector = collectorOf(spill);

@@ -55,6 +55,10 @@ export class CellSpill implements Overflow {
     this.#try(() => this.#open().append(text));
   }
 
+  note(text: string): void {
+    this.text(text);
+  }
+
   display({ data }: DisplayOutput | ResultOutput): void {
     this.#try(() => {
       const file = this.#open();

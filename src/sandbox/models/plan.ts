@@ -1,5 +1,5 @@
 /** Plans the models of a sandbox before anything is rented: commits, files, volumes, places, and what kernels are told. */
-import { createHash, createHmac } from 'node:crypto';
+import { createHmac } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { GloveboxError, isGloveboxError, messageOf } from '#core/errors.ts';
@@ -9,6 +9,7 @@ import { kernelFields, pathVariable } from '#sandbox/model-fields.ts';
 import { chooseFiles } from './files.ts';
 import { readModel, type HubAccess, type HubFile, type HubModel } from './hub.ts';
 import { isFolder, REPOSITORY } from './names.ts';
+import { volumeName } from './volume-name.ts';
 import { weightBytes } from './weight-bytes.ts';
 import type { ModelOption } from './options.ts';
 
@@ -63,7 +64,6 @@ export interface ModelFolders {
 }
 
 const HIDDEN = '<hidden>';
-const MAX_VOLUME_NAME = 63;
 
 /** @throws what `readModel` does; `config/invalid` for names that fall together. */
 export async function planModels(
@@ -198,14 +198,6 @@ class OneModel {
       return copy;
     }
   }
-}
-
-/** One volume per repository, with a name that Modal accepts. */
-export function volumeName(repository: string): string {
-  const name = `gbx-model--${repository.replace('/', '--')}`;
-  if (name.length <= MAX_VOLUME_NAME) return name;
-  const hash = createHash('sha256').update(repository).digest('hex').slice(0, 8);
-  return `${name.slice(0, 45)}--${hash}`;
 }
 
 const hmac = (secret: string, text: string): string =>

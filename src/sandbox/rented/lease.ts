@@ -34,6 +34,8 @@ const lease = z.object({
   /** What it runs on, in the provider's words. */
   hardware: z.string().exactOptional(),
   usdPerHour: z.number().exactOptional(),
+  /** What machines that were rented on the way to it have cost at most. */
+  beforehandUsd: z.number().exactOptional(),
   lifetimeMs: z.number().exactOptional(),
   deadlineMs: z.number().exactOptional(),
   readyMs: z.number().exactOptional(),
@@ -77,8 +79,11 @@ export function rememberedOf({
   machineId,
   port,
   deadlineMs,
+  beforehandUsd = 0,
 }: Lease): JsonObject {
   return {
+    // Also nothing: what is remembered may be of an earlier life.
+    beforehandUsd,
     ...(account !== undefined && { account }),
     ...(op !== undefined && { op }),
     ...(nonce !== undefined && { nonce }),

@@ -149,17 +149,31 @@ class Examination {
     };
   }
 
-  #base(): Pick<SandboxStatus, 'id' | 'generation' | 'host' | 'usdPerHour'> {
+  #base(): Omit<SandboxStatus, 'state'> {
     const { id } = this.#handle;
     const { generation = this.#handle.generation, hardware } = this.#lease ?? {};
     const { usdPerHour } = traceOf(this.#lease, this.#handle.data) ?? {};
     const { account, id: machineId } = this.#machine ?? {};
     const machine = [account, machineId].filter((part) => part !== undefined).join('/');
     const words = [this.#provider.brand, hardware, machine].filter(Boolean);
-    const base = { id, generation, host: words.join(' ') };
-    return usdPerHour === undefined ? base : { ...base, usdPerHour };
+    const { beforehandUsd = 0 } = this.#lease ?? {};
+    const paidSinceMs = this.#lease === undefined ? undefined : paidSince(this.#lease);
+    return {
+      id,
+      generation,
+      host: words.join(' '),
+      ...(usdPerHour !== undefined && { usdPerHour }),
+      ...(paidSinceMs !== undefined && { paidSinceMs }),
+      ...(beforehandUsd > 0 && { beforehandUsd }),
+    };
   }
 }
+
+/** Until it was handed over its deadline is only the latest possible one. */
+const paidSince = ({ readyMs, deadlineMs, lifetimeMs }: Lease): number | undefined =>
+  readyMs === undefined || deadlineMs === undefined || lifetimeMs === undefined
+    ? undefined
+    : deadlineMs - lifetimeMs;
 
 /** The machine that was made by the request of that lease and has not ended; of several the one whose id the lease has. */
 export async function livingOf(

@@ -146,11 +146,15 @@ async function open(
   const { workspace } = context;
   const spec = await workspace.ofProject();
   const libraries = await workspace.install(spec.libraries, input.sandbox_id, wait);
-  const session = await sessions.startFor(
+  const { session, isFresh } = await sessions.startFor(
     path,
     { sandboxId: input.sandbox_id, kernelName: input.kernel },
     wait,
   );
+  if (!isFresh) {
+    const headline = 'Another process opened the notebook at the same moment; this is its session.';
+    return { session, headline, isFresh, libraries };
+  }
   const before = isOver
     ? ` Session ${known.id} is over: its variables went with sandbox ${known.record.sandboxId}.`
     : '';
@@ -158,7 +162,7 @@ async function open(
   return {
     session,
     headline: `Fresh kernel: no variables.${before} ${next}`,
-    isFresh: true,
+    isFresh,
     libraries,
   };
 }

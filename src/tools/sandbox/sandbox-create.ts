@@ -5,7 +5,7 @@ import { defineTool, textResult } from '../define-tool.ts';
 import { waitS } from '../parameters.ts';
 import { waitOf } from '../render-run.ts';
 import { admitWith } from '../sandbox-admission.ts';
-import { offerLine, quoteLines, sandboxMeta, sandboxSummary } from '../sandbox-answers.ts';
+import { offerLines, quoteLines, sandboxMeta, sandboxSummary } from '../sandbox-answers.ts';
 
 export const sandboxCreate = defineTool({
   name: 'sandbox_create',
@@ -52,7 +52,7 @@ export const sandboxCreate = defineTool({
       return textResult(
         [
           `Dry run, nothing was started. Back end ${id}: ${backend.summary}`,
-          ...offers.map((offer) => `  ${offerLine(offer)}`),
+          ...offerLines(offers).map((line) => `  ${line}`),
           ...(quote === undefined ? [] : quoteLines(quote)),
           `options are valid; with defaults: ${JSON.stringify(checked)}`,
         ].join('\n'),

@@ -3,7 +3,7 @@ import * as z from 'zod';
 import { messageOf } from '#core/errors.ts';
 import { BACKEND_IDS } from '#sandbox/backend.ts';
 import { defineTool, textResult } from '../define-tool.ts';
-import { offerLine } from '../sandbox-answers.ts';
+import { offerLines } from '../sandbox-answers.ts';
 
 export const sandboxOptions = defineTool({
   name: 'sandbox_options',
@@ -21,7 +21,7 @@ export const sandboxOptions = defineTool({
       ids.map(async (id) => {
         const found = await sandboxes.backend(id);
         const [offers, answers] = await found.offers(signal).then(
-          (list) => [list.map((offer) => `  ${offerLine(offer)}`), true] as const,
+          (list) => [offerLines(list).map((line) => `  ${line}`), true] as const,
           (error: unknown) => [[`  cannot be asked now: ${messageOf(error)}`], false] as const,
         );
         const head = `${id}: ${found.summary}`;

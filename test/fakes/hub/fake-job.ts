@@ -42,6 +42,8 @@ export interface FakeJobOptions {
   readonly token: string;
   /** Folders that stand for volumes, by `type:source`. */
   readonly volumes: ReadonlyMap<string, string>;
+  /** Where its SSH server is; undefined: somewhere that nobody gets to. */
+  readonly sshUrl: () => string | undefined;
 }
 
 let reaper: ReturnType<typeof startReaper> | undefined;
@@ -176,7 +178,9 @@ export class FakeJob {
         stage: this.stage,
         message: this.message ?? null,
         ...(this.exposeUrls.length > 0 && { exposeUrls: this.exposeUrls }),
-        ...(this.body.ssh?.enabled === true && { sshUrl: `ssh://${this.id}@ssh.hf.jobs` }),
+        ...(this.body.ssh?.enabled === true && {
+          sshUrl: this.#options.sshUrl() ?? `ssh://${this.id}@ssh.hf.jobs`,
+        }),
       },
     };
   }

@@ -71,6 +71,8 @@ export interface FakeJobs {
   readonly cuts: number[];
   /** The next Job is made, and the answer gets lost. */
   losesReply: boolean;
+  /** The address of an SSH server before all Jobs that ask for one. */
+  sshUrl: string | undefined;
   /** The stage that a Job is in after an accepted request to end it, instead of being over. */
   ignoresCancel: boolean;
   alive(): readonly FakeJob[];
@@ -92,6 +94,7 @@ export function addJobs(hub: FakeService, options: FakeJobsOptions): FakeJobs {
     cuts: [],
     losesReply: false,
     ignoresCancel: false,
+    sshUrl: undefined,
     alive: () => [...jobs.values()].filter((job) => !job.isOver),
     newest() {
       const job = [...jobs.values()].at(-1);
@@ -126,7 +129,8 @@ export function addJobs(hub: FakeService, options: FakeJobsOptions): FakeJobs {
   const make = async (namespace: string, body: FakeJobBody): Promise<FakeJob> => {
     const id = `job${String(jobs.size + 1).padStart(4, '0')}`;
     const { volumes } = fake;
-    const job = new FakeJob({ id, namespace, body, environment, token, volumes });
+    const sshUrl = (): string | undefined => fake.sshUrl;
+    const job = new FakeJob({ id, namespace, body, environment, token, volumes, sshUrl });
     jobs.set(id, job);
     await job.open();
     if (!fake.isStalled) job.start();

@@ -7,13 +7,13 @@ import { checkHealth } from '#sandbox/server-health.ts';
 import { newNonce } from '#sandbox/server-token.ts';
 import { endpointOf, withToken } from './endpoint.ts';
 import type { HubJob } from './hub-jobs.ts';
-import type { HuggingfaceContext } from './settings.ts';
+import type { HuggingfaceParts } from './settings.ts';
 
 const HEALTH_MS = 5000;
 
 export async function discoverJobs(
   projectDir: string,
-  huggingface: HuggingfaceContext,
+  huggingface: HuggingfaceParts,
   signal: AbortSignal,
 ): Promise<readonly SandboxHandle[]> {
   const { hub, settings } = huggingface;
@@ -46,18 +46,20 @@ export async function discoverJobs(
 async function isOurs(
   machine: ServerMachine,
   job: HubJob,
-  huggingface: HuggingfaceContext,
+  huggingface: HuggingfaceParts,
   signal: AbortSignal,
 ): Promise<boolean> {
-  if (job.exposeUrls.length === 0) return false;
+  if (job.exposeUrls.length === 0 && job.sshUrl === undefined) return false;
   try {
-    const endpoint = await endpointOf(machine, job, huggingface);
+    const endpoint = await endpointOf(machine, job, huggingface, signal);
     // Whoever takes any token is not ours, and is not shown the right one.
     const wrong = { ...endpoint, headers: withToken(endpoint, newNonce()) };
     if ((await checkHealth(wrong, HEALTH_MS, signal)) !== 'foreign') return false;
     return (await checkHealth(endpoint, HEALTH_MS, signal)) === 'ours';
   } catch (error) {
-    if (isGloveboxError(error, 'http/refused')) return false;
+    // What cannot be reached from here is not taken over unseen.
+    if (isGloveboxError(error, 'http/refused') || isGloveboxError(error, 'host/login-needed'))
+      return false;
     throw error;
   }
 }

@@ -1,4 +1,4 @@
-/** How the Jupyter server in a Job is reached, through the proxy of the Hub. */
+/** How the Jupyter server in a Job is reached: through the proxy of the Hub, or by SSH. */
 import path from 'node:path';
 import type { Endpoint } from '#core/endpoint.ts';
 import { GloveboxError } from '#core/errors.ts';
@@ -7,7 +7,7 @@ import { sandboxFolder } from '#sandbox/records.ts';
 import type { ServerMachine } from '#sandbox/rented/lease.ts';
 import { deriveToken } from '#sandbox/server-token.ts';
 import type { HubJob } from './hub-jobs.ts';
-import type { HuggingfaceContext } from './settings.ts';
+import type { HuggingfaceContext, HuggingfaceParts } from './settings.ts';
 
 /** The header of our own server that carries its token: the proxy wants the usual one for itself. See `python/serve.py`. */
 const TOKEN_HEADER = 'X-Glovebox-Token';
@@ -39,16 +39,24 @@ async function serverToken(
 }
 
 /**
- * Both gates: the proxy of the Hub wants a token of the Hub, the server behind it its own.
+ * Both gates: the proxy of the Hub wants a token of the Hub, the server behind it its own. By SSH there is no proxy, and the Job is
+ * shown nothing of the Hub's.
  *
- * @throws `server/unreachable` as long as the Hub tells no address, `http/refused` for one that is not where Jobs are.
+ * @throws as `SshWays.port`; `server/unreachable` as long as the Hub tells no address, `http/refused` for one that is not where Jobs are.
  */
 export async function endpointOf(
-  { sandboxId, nonce }: ServerMachine,
+  { sandboxId, nonce, port = 0 }: ServerMachine,
   job: HubJob,
-  huggingface: HuggingfaceContext,
+  huggingface: HuggingfaceParts,
+  signal?: AbortSignal,
 ): Promise<Endpoint> {
   const [url] = job.exposeUrls;
+  const { sshUrl } = job;
+  if (url === undefined && sshUrl !== undefined) {
+    const near = await huggingface.ways.port({ ...job, sshUrl }, port, signal);
+    const headers = { [TOKEN_HEADER]: await serverToken(sandboxId, nonce, huggingface) };
+    return { baseUrl: `http://127.0.0.1:${near}/`, headers };
+  }
   if (url === undefined)
     throw new GloveboxError(
       'server/unreachable',

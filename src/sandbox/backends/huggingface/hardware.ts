@@ -11,9 +11,12 @@ const DEFAULT_FLAVOR = 'cpu-basic';
 /** Millionths of a US dollar per minute, for the open port; in no list of the service. */
 const OPEN_PORT_MICRO_USD = 167;
 
-/** Undefined when it is not known, which is never free. With the fee of the open port. */
-export const usdPerHour = ({ microUsdPerMinute: micro }: HubFlavor): number | undefined =>
-  micro === undefined ? undefined : ((micro + OPEN_PORT_MICRO_USD) * 60) / 1_000_000;
+/** Undefined when it is not known, which is never free. With the fee of the open port, where there is one: SSH has none. */
+export const usdPerHour = (
+  { microUsdPerMinute: micro }: HubFlavor,
+  { ssh }: { readonly ssh: boolean } = { ssh: false },
+): number | undefined =>
+  micro === undefined ? undefined : ((micro + (ssh ? 0 : OPEN_PORT_MICRO_USD)) * 60) / 1_000_000;
 
 /** The most that it can cost: the Hub counts whole minutes, and ends it at its limit. */
 export const ceilingUsd = (perHour: number, lifetimeS: number): number =>
@@ -60,7 +63,7 @@ function priced(flavor: HubFlavor): string {
 export function checkBudget(options: HuggingfaceOptions, flavor: HubFlavor, isLive: boolean): void {
   const { max_cost_usd: limit, max_lifetime_seconds: lifetimeS } = options;
   if (limit === undefined) return;
-  const perHour = isLive ? usdPerHour(flavor) : undefined;
+  const perHour = isLive ? usdPerHour(flavor, options) : undefined;
   if (perHour === undefined)
     throw new GloveboxError(
       'sandbox/over-budget',

@@ -11,6 +11,8 @@ export interface HubJob {
   readonly flavor?: string | undefined;
   /** The addresses of its open ports, as the service tells them: nobody else may make one up. */
   readonly exposeUrls: readonly string[];
+  /** Where its SSH server is, of one that was asked for with it. */
+  readonly sshUrl?: string | undefined;
   readonly startedMs?: number | undefined;
   /** Who started it, where the service says so. */
   readonly initiator?: string | undefined;
@@ -53,7 +55,8 @@ export interface HubJobRequest {
   readonly labels: Readonly<Record<string, string>>;
   readonly volumes?: readonly HubVolume[];
   readonly resourceGroupId?: string;
-  readonly expose: { readonly ports: readonly number[] };
+  readonly expose?: { readonly ports: readonly number[] };
+  readonly ssh?: { readonly enabled: boolean };
 }
 
 export interface JobPlace {

@@ -8,11 +8,13 @@ import { huggingfaceOptions } from './options.ts';
 import { quoteJob } from './prepare.ts';
 import { hubProvider } from './provider.ts';
 import type { HuggingfaceContext } from './settings.ts';
+import { SshWays } from './ssh-ways.ts';
 import { startJob } from './start.ts';
 
 /** Does no I/O. */
-export function createHuggingfaceBackend(huggingface: HuggingfaceContext): Backend {
-  const { hub } = huggingface;
+export function createHuggingfaceBackend(outside: HuggingfaceContext): Backend {
+  const { hub } = outside;
+  const huggingface = { ...outside, ways: new SshWays(outside) };
   const provider = hubProvider(huggingface);
   return defineBackend({
     ...rentedLife(provider),
@@ -43,5 +45,7 @@ export function createHuggingfaceBackend(huggingface: HuggingfaceContext): Backe
       throwIfAborted(signal);
       return discoverJobs(projectDir, huggingface, signal);
     },
+
+    close: () => huggingface.ways.close(),
   });
 }

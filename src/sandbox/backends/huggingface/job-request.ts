@@ -1,8 +1,8 @@
 /** Puts together the request for a Job: what it runs, what it sees, and the labels by which it is found again. */
 import { equipmentSpec } from '#sandbox/equipment.ts';
 import { KERNEL_PACKAGES, SERVER_PACKAGES } from '#sandbox/kernel-packages.ts';
-import { placeOf, type ModelsPlan } from '#sandbox/models/plan.ts';
 import { EMPTY_SERVER_S } from '#sandbox/limits.ts';
+import { placeOf, type ModelsPlan, type WeightsPlan } from '#sandbox/models/plan.ts';
 import { marksOf, marksOfProject } from '#sandbox/rented/marks.ts';
 import type { Request } from '#sandbox/rented/rent.ts';
 import type { Attempt } from '#sandbox/rented/start.ts';
@@ -56,6 +56,8 @@ export async function jobRequest(
         GLOVEBOX_EQUIPMENT: JSON.stringify(equipmentSpec({ packages: [], repositories }, inside)),
       }),
       ...(models.weights.length > 0 && { GLOVEBOX_WEIGHTS: JSON.stringify(sizesOf(models)) }),
+      ...(models.weights.length > 0 &&
+        options.stage === 'copy' && { GLOVEBOX_COPIES: JSON.stringify(copiesOf(models)) }),
     },
     // What stands in the environment, the command or the labels can be read on the page of the Job.
     secrets: { ...secrets, GLOVEBOX_TOKEN: token },
@@ -80,12 +82,15 @@ export async function jobRequest(
     },
     ...(volumes.length > 0 && { volumes }),
     ...(group !== undefined && { resourceGroupId: group }),
-    expose: { ports: [layout.port] },
+    ...(options.ssh ? { ssh: { enabled: true } } : { expose: { ports: [layout.port] } }),
   };
 }
 
 /** Repositories are read-only anyway; it is said all the same. */
-function volumesOf({ volumes }: HuggingfaceOptions, { weights }: ModelsPlan): readonly HubVolume[] {
+function volumesOf(
+  { volumes, stage }: HuggingfaceOptions,
+  { weights }: ModelsPlan,
+): readonly HubVolume[] {
   const own = volumes.map(({ type, source, mount, revision, read_only: readOnly }) => ({
     type,
     source,
@@ -96,12 +101,19 @@ function volumesOf({ volumes }: HuggingfaceOptions, { weights }: ModelsPlan): re
   const ofModels = weights.map((plan) => ({
     type: 'model' as const,
     source: plan.repository,
-    mountPath: placeOf(plan),
+    mountPath: stage === 'copy' ? mountOf(plan) : placeOf(plan),
     revision: plan.commit,
     readOnly: true,
   }));
   return [...own, ...ofModels];
 }
+
+/** Where weights are mounted that are copied from there to their place. */
+const mountOf = (plan: WeightsPlan): string => `${placeOf(plan)}-mounted`;
+
+/** By place: the mount that it is copied from. */
+const copiesOf = ({ weights }: ModelsPlan): Readonly<Record<string, string>> =>
+  Object.fromEntries(weights.map((plan) => [placeOf(plan), mountOf(plan)]));
 
 /** By folder: what has to be there, in bytes. */
 const sizesOf = ({ weights }: ModelsPlan): Readonly<Record<string, Record<string, number>>> =>

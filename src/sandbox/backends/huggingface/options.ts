@@ -84,6 +84,18 @@ export const huggingfaceOptions = z
       .describe(
         'Repositories and buckets to mount: {"type":"model","source":"org/name","mount":"/models/name"}. Repositories are read-only.',
       ),
+    stage: z
+      .enum(['mount', 'copy'])
+      .default('mount')
+      .describe(
+        'Weights are read from the mount, or copied to the disk of the Job first. Default: mount.',
+      ),
+    ssh: z
+      .boolean()
+      .default(false)
+      .describe(
+        'Reach it by SSH, with your key that the Hub knows, and open no port. Default: false.',
+      ),
     labels: z.record(labelText, labelText).default({}).describe('Own labels of the Job.'),
     provider_options: z
       .strictObject({
@@ -159,7 +171,8 @@ function mistakesIn(options: HuggingfaceOptions): readonly Mistake[] {
   for (const name of Object.keys(options.env))
     if (secretNames.includes(name)) no(['env', name], 'is a secret too');
   for (const name of [...secretNames, ...Object.keys(options.env)])
-    if (/^GLOVEBOX_(TOKEN|SPEC|INSTALL)$/.test(name)) no(['env', name], 'is reserved');
+    if (/^GLOVEBOX_(TOKEN|SPEC|INSTALL|WEIGHTS|COPIES)$/.test(name))
+      no(['env', name], 'is reserved');
   for (const [at, { hidden }] of options.models.entries())
     if (hidden)
       no(

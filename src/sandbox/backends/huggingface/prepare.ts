@@ -51,7 +51,8 @@ export async function prepare(
   const hardware = await hub.hardware(signal);
   const flavor = findFlavor(options, hardware);
   checkBudget(options, flavor, hardware.isLive);
-  const layout = (await huggingface.layout?.()) ?? layoutBelow(root, options.jupyter_port);
+  const whole = (await huggingface.layout?.()) ?? layoutBelow(root, options.jupyter_port);
+  const layout = options.ssh ? { ...whole, ip: '127.0.0.1' } : whole;
   const repositories = await pinRepositories(options.repos, layout.workspace, signal);
   const models = await planModels(options.models, {
     access: { url: hubUrl, token: await hub.token() },
@@ -77,7 +78,7 @@ export async function quoteJob(
   const prepared = await prepare(options, huggingface, projectDir, signal);
   const { namespace, hardware, flavor, secrets, models } = prepared;
   const { max_lifetime_seconds: lifetimeS, idle_timeout_seconds: idleS } = options;
-  const perHour = usdPerHour(flavor);
+  const perHour = usdPerHour(flavor, options);
   const idle =
     idleS === 0 ? 'never for idleness' : `when its kernels have run nothing for ${idleS} s`;
   return {
@@ -92,10 +93,12 @@ export async function quoteJob(
     account: namespace,
     remarks: [
       `the Hub ends it after ${lifetimeS} s, and ${idle}`,
-      'the price holds the fee of the open port, as it was published',
+      options.ssh
+        ? 'no port is opened: it is reached by SSH, with a key of yours that the Hub knows'
+        : 'the price holds the fee of the open port, as it was published',
       ...models.weights.map(
         ({ label, totalBytes }) =>
-          `${label}: ${renderBytes(totalBytes)}, mounted from the Hub and read when it is loaded`,
+          `${label}: ${renderBytes(totalBytes)}, mounted from the Hub and ${options.stage === 'copy' ? 'copied to the disk first, within start_timeout_seconds' : 'read when it is loaded'}`,
       ),
       ...(Object.keys(secrets).length > 0
         ? ['kernels see secrets and may reach every address']

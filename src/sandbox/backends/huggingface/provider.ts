@@ -7,13 +7,13 @@ import type { Look, Provider } from '#sandbox/rented/provider.ts';
 import { endpointOf } from './endpoint.ts';
 import { endOf, howOf } from './ends.ts';
 import type { HubJob, JobPlace } from './hub-jobs.ts';
-import type { HuggingfaceContext } from './settings.ts';
+import type { HuggingfaceParts } from './settings.ts';
 
 /** Servers behind the proxy of the Hub are a round trip of a tenth of a second away. */
 const HEALTH_EVERY_MS = 500;
 
 /** Does no I/O. */
-export function hubProvider(huggingface: HuggingfaceContext): Provider {
+export function hubProvider(huggingface: HuggingfaceParts): Provider {
   const { hub, settings, clock, log, limits = {} } = huggingface;
 
   async function jobOf(machine: Machine, signal: AbortSignal): Promise<HubJob | undefined> {
@@ -49,7 +49,7 @@ export function hubProvider(huggingface: HuggingfaceContext): Provider {
         isQueued: job.stage === 'SCHEDULING',
         word: job.stage,
         startedMs: job.startedMs,
-        endpoint: (server) => endpointOf(server, job, huggingface),
+        endpoint: (server) => endpointOf(server, job, huggingface, signal),
       };
     },
 
@@ -60,7 +60,7 @@ export function hubProvider(huggingface: HuggingfaceContext): Provider {
     async endpoint(machine, signal) {
       const job = await hub.get(placeOf(machine), signal);
       if (job.isFinal) throw ended(machine.sandboxId);
-      return endpointOf(machine, job, huggingface);
+      return endpointOf(machine, job, huggingface, signal);
     },
   };
 }

@@ -2,8 +2,10 @@
 import type { Clock } from '#platform/clock.ts';
 import type { Environment } from '#platform/environment.ts';
 import type { Log } from '#platform/log.ts';
+import type { SshSettings } from '#platform/ssh-options.ts';
 import type { Layout } from '#sandbox/layout.ts';
 import type { HubJobs } from './hub-jobs.ts';
+import type { SshWays } from './ssh-ways.ts';
 
 /** Read anew at each use, so that a bad value hurts only who needs it. */
 export interface HuggingfaceSettings {
@@ -28,6 +30,8 @@ export interface HuggingfaceSettings {
 export interface HuggingfaceContext {
   readonly settings: () => HuggingfaceSettings;
   readonly hub: HubJobs;
+  /** How OpenSSH is used for a destination. */
+  readonly ssh: (destination: string) => SshSettings;
   /** Where things are inside, asked once for each start; instead of what settings and options say. */
   readonly layout?: () => Promise<Layout>;
   /** Shorter ones for tests: of an idle kernel, of a server without kernels, of trying to end a Job, of one answer, between two looks. */
@@ -40,4 +44,9 @@ export interface HuggingfaceContext {
   };
   readonly clock: Clock;
   readonly log: Log;
+}
+
+/** The same, with what one back end holds. */
+export interface HuggingfaceParts extends HuggingfaceContext {
+  readonly ways: SshWays;
 }

@@ -39,7 +39,7 @@ export function startJob(
     await rent(attempt, {
       hardware: flavor.name,
       account: namespace,
-      usdPerHour: usdPerHour(flavor),
+      usdPerHour: usdPerHour(flavor, options),
       port: layout.port,
       lifetimeMs: options.max_lifetime_seconds * 1000,
       capacityMs,

@@ -1,5 +1,7 @@
 /** What a sandbox costs per hour and at the most. Pure. */
 import { GloveboxError } from '#core/errors.ts';
+import type { Quote } from '#sandbox/backend.ts';
+import { beforehandCeilingUsd, beforehandWords, type Beforehand } from '#sandbox/beforehand.ts';
 import { DEFAULT_CORES, DEFAULT_MEMORY_MIB } from './hardware.ts';
 import type { ModalOptions } from './options.ts';
 import type { Rates } from './rates.ts';
@@ -56,11 +58,30 @@ export function dearestOf(
 }
 
 /** The most it can cost: Modal ends it at its time limit, whatever happens here. */
-export const ceilingOf = (usdPerHour: number, lifetimeS: number): number =>
+const ceilingOf = (usdPerHour: number, lifetimeS: number): number =>
   (usdPerHour * lifetimeS) / 3600;
 
-/** @throws `sandbox/over-budget` when it could cost more than allowed, or when nobody knows. */
-export function checkBudget(options: ModalOptions, gpu: string | undefined, rates: Rates): void {
+/** The part of a quote that is the same for whoever asks. */
+export const priceFields = (
+  usdPerHour: number,
+  lifetimeS: number,
+  before: Beforehand | undefined,
+): Pick<Quote, 'usdPerHour' | 'ceilingUsd' | 'beforehand'> => ({
+  usdPerHour,
+  ceilingUsd: ceilingOf(usdPerHour, lifetimeS) + beforehandCeilingUsd(before),
+  ...(before !== undefined && { beforehand: before }),
+});
+
+/**
+ * @param before what is rented on the way, as far as it is known yet
+ * @throws `sandbox/over-budget` when it could cost more than allowed, or when nobody knows.
+ */
+export function checkBudget(
+  options: ModalOptions,
+  gpu: string | undefined,
+  rates: Rates,
+  before?: Beforehand,
+): void {
   const limit = options.max_cost_usd;
   if (limit === undefined) return;
   const { usdPerHour, remark } = priceOf(options, gpu, rates);
@@ -71,12 +92,15 @@ export function checkBudget(options: ModalOptions, gpu: string | undefined, rate
       { hint: 'Leave out max_cost_usd, or choose hardware whose price sandbox_options lists.' },
     );
   }
-  const ceiling = ceilingOf(usdPerHour, options.max_lifetime_seconds);
+  const beforeUsd = beforehandCeilingUsd(before);
+  const ceiling = ceilingOf(usdPerHour, options.max_lifetime_seconds) + beforeUsd;
   if (ceiling <= limit) return;
-  const fitting = Math.floor((limit / usdPerHour) * 3600);
+  const fitting = Math.floor(((limit - beforeUsd) / usdPerHour) * 3600);
+  const also =
+    before === undefined ? '' : `, and $${beforeUsd.toFixed(2)} for ${beforehandWords(before)}`;
   throw new GloveboxError(
     'sandbox/over-budget',
-    `It could cost $${ceiling.toFixed(2)} ($${usdPerHour.toFixed(2)}/h for ${options.max_lifetime_seconds} s), which is more than max_cost_usd = ${limit}.`,
+    `It could cost $${ceiling.toFixed(2)} ($${usdPerHour.toFixed(2)}/h for ${options.max_lifetime_seconds} s${also}), which is more than max_cost_usd = ${limit}.`,
     {
       hint:
         fitting >= 60

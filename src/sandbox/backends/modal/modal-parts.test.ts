@@ -8,12 +8,13 @@ import * as modal from 'modal';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { parseBackendOptions } from '#sandbox/backend.ts';
 import { deriveToken } from '#sandbox/server-token.ts';
-import { ceilingOf, dearestOf, priceOf } from './cost.ts';
+import { dearestOf, priceFields, priceOf } from './cost.ts';
 import { findGpu, GPU_KINDS } from './hardware.ts';
 import { baseImageOf, kernelPackages, planImage } from './image.ts';
 import { chooseFiles } from '#sandbox/models/files.ts';
-import { volumeName } from '#sandbox/models/plan.ts';
+import { volumeName } from '#sandbox/models/volume-name.ts';
 import { weightBytes } from '#sandbox/models/weight-bytes.ts';
+import { fetchedUsd, fetchMachines } from './models/fetch-machine.ts';
 import { checkMemory } from './models/memory.ts';
 import { gpuNames, modalOptions, type ModalOptions } from './options.ts';
 import { modalOffers } from './offers.ts';
@@ -151,7 +152,13 @@ describe('prices', () => {
     expect(most).toEqual({ gpu: 'H100', ...priceOf(options({}), 'H100', ESTIMATES) });
     expect(dearestOf(options({}), ['T4', 'B200+', 'L4'], ESTIMATES).usdPerHour).toBeUndefined();
     expect(priceOf(options({ region: 'eu' }), undefined, ESTIMATES).usdPerHour).toBeUndefined();
-    expect(ceilingOf(2, 1800)).toBe(1);
+    expect(priceFields(2, 1800, undefined)).toEqual({ usdPerHour: 2, ceilingUsd: 1 });
+    const before = fetchMachines(2, ESTIMATES);
+    expect(before).toMatchObject({ count: 2, limitS: 7200 });
+    // 4 cores and 8 GiB for two hours, twice.
+    expect(priceFields(2, 1800, before).ceilingUsd).toBeCloseTo(1 + 4 * (4 * 0.1419 + 8 * 0.0242));
+    expect(fetchedUsd(90_000, ESTIMATES)).toBeCloseTo((3 / 60) * (before?.usdPerHour ?? 0));
+    expect(fetchedUsd(9e9, ESTIMATES)).toBeCloseTo(2 * (before?.usdPerHour ?? 0));
   });
 
   it('offers name every GPU, and a price only with its source', () => {

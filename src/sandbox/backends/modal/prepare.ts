@@ -4,10 +4,11 @@ import { renderBytes } from '#core/units.ts';
 import type { Layout } from '#sandbox/layout.ts';
 import { rememberAccount, rememberedAccount } from './account.ts';
 import type { Connection } from './connection.ts';
-import { ceilingOf, checkBudget, dearestOf, hardwareWords } from './cost.ts';
+import { checkBudget, dearestOf, hardwareWords, priceFields } from './cost.ts';
 import { isKnownComplete } from './models/fetch.ts';
+import { fetchMachines } from './models/fetch-machine.ts';
 import { checkMemory } from './models/memory.ts';
-import { planModels, type ModelsPlan } from '#sandbox/models/plan.ts';
+import { planModels, type ModelsPlan, type WeightsPlan } from '#sandbox/models/plan.ts';
 import { gpuNames, type ModalOptions } from './options.ts';
 import { ratesFrom, sourceWords } from './rates.ts';
 import { pinRepositories, type PinnedRepository } from '#sandbox/repositories.ts';
@@ -25,6 +26,8 @@ export interface Prepared {
   readonly files: readonly TarEntry[];
   readonly repositories: readonly PinnedRepository[];
   readonly models: ModelsPlan;
+  /** Those of `models` whose weights are not known to be on a volume. */
+  readonly toFetch: readonly WeightsPlan[];
 }
 
 export interface PrepareContext {
@@ -58,15 +61,19 @@ export async function prepare(
     signal,
   });
   for (const gpu of gpus) checkMemory(models.loadedBytes, options, gpu);
-  return { sdk, gpus, secrets, files, repositories, models };
+  const toFetch: WeightsPlan[] = [];
+  for (const plan of models.weights)
+    if (!(await isKnownComplete(plan, connection))) toFetch.push(plan);
+  for (const gpu of gpus) checkBudget(options, gpu, rates, fetchMachines(toFetch.length, rates));
+  return { sdk, gpus, secrets, files, repositories, models, toFetch };
 }
 
 /** The same, for who asks before it is started. */
 export async function quoteModal(options: ModalOptions, context: PrepareContext): Promise<Quote> {
-  const { gpus, models, secrets } = await prepare(options, context);
+  const { gpus, models, secrets, toFetch } = await prepare(options, context);
   const remarks: string[] = [];
   for (const weights of models.weights) {
-    const isThere = await isKnownComplete(weights, context.connection);
+    const isThere = !toFetch.includes(weights);
     const size = renderBytes(weights.totalBytes);
     remarks.push(
       isThere
@@ -90,8 +97,7 @@ export async function quoteModal(options: ModalOptions, context: PrepareContext)
   return {
     ...(account !== undefined && { account }),
     ...(usdPerHour !== undefined && {
-      usdPerHour,
-      ceilingUsd: ceilingOf(usdPerHour, lifetimeS),
+      ...priceFields(usdPerHour, lifetimeS, fetchMachines(toFetch.length, rates)),
       priceSource: sourceWords(isSet),
       isPriceFresh: isSet,
     }),

@@ -42,9 +42,5 @@ export function ratesFrom(prices: readonly string[]): Rates {
 
 const estimated = (usdPerHour: number): Rate => ({ usdPerHour, isSet: false });
 
-/** The list of a variable, by commas and blanks. */
-export const pricesIn = (text: string | undefined): readonly string[] =>
-  (text ?? '').split(/[\s,]+/).filter((word) => word !== '');
-
 export const sourceWords = (isSet: boolean): string =>
   isSet ? 'your own settings (modal.prices)' : PRICE_SOURCE;

@@ -1,7 +1,8 @@
 /** What a start would cost, from options as they were written: asks nobody and loads nothing, for a hook that has to answer at once. */
 import type { Quote } from '#sandbox/backend.ts';
-import { ceilingOf, dearestOf, hardwareWords } from './cost.ts';
+import { dearestOf, hardwareWords, priceFields } from './cost.ts';
 import { findGpu } from './hardware.ts';
+import { fetchMachines } from './models/fetch-machine.ts';
 import { ratesFrom, sourceWords } from './rates.ts';
 
 /** `options.ts` has the same default; a test holds them equal. */
@@ -9,8 +10,16 @@ const DEFAULT_LIFETIME_S = 3600;
 
 type Raw = Readonly<Record<string, unknown>>;
 
-/** The same price and limit as the quote that `start` is preceded by. Undefined: nobody could say from these options. */
-export function roughQuote(options: Raw, prices: readonly string[] = []): Quote | undefined {
+/**
+ * The same price and limit as the quote that `start` is preceded by. Undefined: nobody could say from these options.
+ *
+ * @param toFetch of so many repositories the weights are fetched first, as `countToFetch` tells.
+ */
+export function roughQuote(
+  options: Raw,
+  prices: readonly string[] = [],
+  toFetch = 0,
+): Quote | undefined {
   const { gpu: given, region } = options;
   const wanted: readonly unknown[] = Array.isArray(given)
     ? given
@@ -40,11 +49,11 @@ export function roughQuote(options: Raw, prices: readonly string[] = []): Quote 
     region: typeof region === 'string' ? region : undefined,
   };
   const limitS = lifetime ?? DEFAULT_LIFETIME_S;
-  const { usdPerHour, isSet, remark } = dearestOf(machine, gpus, ratesFrom(prices));
+  const rates = ratesFrom(prices);
+  const { usdPerHour, isSet, remark } = dearestOf(machine, gpus, rates);
   return {
     ...(usdPerHour !== undefined && {
-      usdPerHour,
-      ceilingUsd: ceilingOf(usdPerHour, limitS),
+      ...priceFields(usdPerHour, limitS, fetchMachines(toFetch, rates)),
       priceSource: sourceWords(isSet),
       isPriceFresh: isSet,
     }),

@@ -2,6 +2,7 @@
 import { isGloveboxError } from '#core/errors.ts';
 import type { SandboxStatus, StartContext } from '#sandbox/backend.ts';
 import { commitsOf } from '#sandbox/equipment.ts';
+import { beforehandCeilingUsd } from '#sandbox/beforehand.ts';
 import { layoutBelow, type Layout } from '#sandbox/layout.ts';
 import type { Lease } from '#sandbox/rented/lease.ts';
 import { rent, takeOver } from '#sandbox/rented/rent.ts';
@@ -10,12 +11,13 @@ import { untilAnswering } from '#sandbox/rented/until-answering.ts';
 import type { ModalAttempt } from './attempt.ts';
 import type { Connection } from './connection.ts';
 import { priceOf } from './cost.ts';
-import { ratesFrom } from './rates.ts';
+import { ratesFrom, type Rates } from './rates.ts';
 import { baseImageOf, planImage, planOnSnapshot } from './image.ts';
 import { machineSpec } from './machine-spec.ts';
 import { fetchWeights, forgetWeights } from './models/fetch.ts';
+import { fetchedUsd, fetchMachines } from './models/fetch-machine.ts';
 import type { ModalOptions } from './options.ts';
-import { prepare } from './prepare.ts';
+import { prepare, type Prepared } from './prepare.ts';
 import type { TarEntry } from './tar.ts';
 import { gatherFiles, uploadFiles } from './upload.ts';
 
@@ -46,6 +48,7 @@ async function bringUp(modal: ModalAttempt): Promise<void> {
   const prepared = await prepare(options, { connection, layout, projectDir, signal });
   const { sdk, gpus, secrets, files, repositories, models } = prepared;
   if (repositories.length > 0) await attempt.context.remember(commitsOf(repositories));
+  const rates = ratesFrom(connection.settings().prices);
   report({ message: 'building the image' });
   const image = await sdk.buildImage(
     {
@@ -60,14 +63,12 @@ async function bringUp(modal: ModalAttempt): Promise<void> {
     signal,
     (line) => report({ message: `image: ${line}`.slice(0, 200) }),
   );
-  const { hubUrl, prices } = connection.settings();
-  const fetching = { connection, sdk, layout, hubUrl, secrets: secrets.download, signal, report };
-  await fetchWeights(models.weights, fetching);
+  await fetchCounted(modal, prepared, rates);
   for (const [at, gpu] of gpus.entries()) {
     try {
       await rent(attempt, {
         hardware: gpu,
-        usdPerHour: priceOf(options, gpu, ratesFrom(prices)).usdPerHour,
+        usdPerHour: priceOf(options, gpu, rates).usdPerHour,
         port: layout.port,
         lifetimeMs: options.max_lifetime_seconds * 1000,
         capacityMs: options.capacity_timeout_seconds * 1000,
@@ -90,6 +91,43 @@ async function bringUp(modal: ModalAttempt): Promise<void> {
       report({ message: `no ${gpu} is free; trying ${next}` });
     }
   }
+}
+
+/** What it can cost is on the lease before a machine is rented for it; what it did cost takes its place. */
+async function fetchCounted(
+  { attempt, connection, layout }: ModalAttempt,
+  { sdk, secrets, toFetch }: Prepared,
+  rates: Rates,
+): Promise<void> {
+  if (toFetch.length === 0) return;
+  const { claimed, record, context } = attempt;
+  // Of a start that was cut off, all that it might have spent stays.
+  const earlierUsd = claimed.beforehandUsd ?? 0;
+  const keep = async (beforehandUsd: number): Promise<void> => {
+    await record.changeAs(claimed.claim, (current) => ({ ...current, beforehandUsd }));
+    await context.remember({ beforehandUsd });
+  };
+  await keep(earlierUsd + beforehandCeilingUsd(fetchMachines(toFetch.length, rates)));
+  let usd = earlierUsd;
+  const { signal, report } = context;
+  const fetching = fetchWeights(toFetch, {
+    connection,
+    sdk,
+    layout,
+    hubUrl: connection.settings().hubUrl,
+    secrets: secrets.download,
+    signal,
+    report,
+    onPaid: (ranMs) => {
+      usd += fetchedUsd(ranMs, rates);
+    },
+  });
+  // Why it failed matters more than what it cost: then all of it stays counted.
+  await fetching.catch(async (error: unknown) => {
+    await keep(usd).catch(() => undefined);
+    throw error;
+  });
+  await keep(usd);
 }
 
 /** Goes on with a machine whose starter died after it had rented it. */

@@ -5,7 +5,7 @@ import { GloveboxError } from '#core/errors.ts';
 import { parseBackendOptions } from '#sandbox/backend.ts';
 import { slurmOptions } from './options.ts';
 import { parseSinfo } from './parse-sinfo.ts';
-import { resolveRequest, withDefaultGres, type JobRequest } from './request.ts';
+import { resolveRequest, withDefaultGres, withDefaultTime, type JobRequest } from './request.ts';
 import { requestWords, submissionWords, withoutPatterns } from './sbatch-words.ts';
 import type { SlurmSettings } from './settings.ts';
 
@@ -120,6 +120,38 @@ describe('accepted values', () => {
     expect(withDefaultGres(request({ partition: 'gpu' }), survey).gres).toBe('gpu:1');
     expect(withDefaultGres(request({ partition: 'gpu', gres: 'none' }), survey).gres).toBe('none');
     expect(withDefaultGres(request({ partition: 'gpu' }), undefined).gres).toBeUndefined();
+  });
+});
+
+describe('the time limit where nobody named one', () => {
+  const survey = parseSinfo(
+    [
+      'cpu*|up|2:00:00|1|idle|4|4000|(null)|0/4/0/4|(null)',
+      'long|up|infinite|1|idle|4|4000|(null)|0/4/0/4|(null)',
+      'short|up|0:30|1|idle|4|4000|(null)|0/4/0/4|(null)',
+      'odd|up|n/a|1|idle|4|4000|(null)|0/4/0/4|(null)',
+    ].join('\n'),
+  );
+  test.each([
+    [{}, '2:00:00', /^its time limit is 2 h, the most that partition cpu allows/],
+    [{ partition: 'long' }, '4:00:00', undefined],
+    [{ partition: 'short' }, '0:00:30', /partition short/],
+    [{ partition: 'long,cpu' }, '2:00:00', /partition cpu/],
+    [{ partition: 'odd' }, '4:00:00', undefined],
+    [{ partition: 'unknown' }, '4:00:00', undefined],
+    // Who asked for too much is told so by SLURM.
+    [{ time: '5:00:00' }, '5:00:00', undefined],
+  ])('%j: %s', (raw, time, reason) => {
+    const limited = withDefaultTime(request(raw), survey);
+    expect(limited.request.time).toBe(time);
+    if (reason === undefined) expect(limited.reason).toBeUndefined();
+    else expect(limited.reason).toMatch(reason);
+    expect(withDefaultTime(request(raw), undefined).request.time).toBe(request(raw).time);
+  });
+
+  test('a setting counts as said', () => {
+    const said = withDefaultTime(request({}, { time: '3:00:00' }), survey);
+    expect(said).toEqual({ request: request({}, { time: '3:00:00' }) });
   });
 });
 

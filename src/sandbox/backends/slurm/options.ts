@@ -61,7 +61,7 @@ const fields = z.strictObject({
     'Memory of a node, such as 64G; without a unit MB. Default: GLOVEBOX_SLURM_MEM.',
   ),
   time: time.describe(
-    'Time limit after which the job ends: minutes, h:mm:ss, d-hh:mm:ss. Shorter waits less. Default: GLOVEBOX_SLURM_TIME.',
+    'Time limit after which the job ends: minutes, h:mm:ss, d-hh:mm:ss. Shorter waits less. Default: GLOVEBOX_SLURM_TIME, else 4 hours or what the partition allows.',
   ),
   account: nameValue
     .optional()

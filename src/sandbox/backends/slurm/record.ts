@@ -51,6 +51,8 @@ const jobRecord = z.object({
   tunnel: z.enum(TUNNEL_MODES).exactOptional(),
   /** Why it is that one, where nobody has asked for it. */
   tunnelReason: z.string().exactOptional(),
+  /** Why its time limit is shorter than usual, where nobody has asked for one. */
+  timeReason: z.string().exactOptional(),
   /** The end of a log that stays on its node, as it was read last. */
   logTail: z.array(z.string()).exactOptional(),
   /** The cluster that was asked for, where there are several. */

@@ -1,15 +1,18 @@
 /** Turns what a caller asked for, and the settings where it said nothing, into one checked request. */
+import { renderDuration } from '#core/units.ts';
 import { parseBackendOptions } from '#sandbox/backend.ts';
 import { slurmOptions, type SlurmOptions } from './options.ts';
 import type { Partition, Survey } from './parse-sinfo.ts';
 import type { SlurmSettings } from './settings.ts';
-import { renderTimeLimit } from './time-limit.ts';
+import { parseTimeLimitMs, renderTimeLimit } from './time-limit.ts';
 
 /** Everything that `sbatch` is told about hardware and time. */
 export type JobRequest = SlurmOptions & {
   readonly cpus: number;
   readonly mem: string;
   readonly time: string;
+  /** Nobody said it. */
+  readonly isTimeDefault: boolean;
 };
 
 const BUILT_IN = { cpus: 4, mem: '32000M', time: '4:00:00' } as const;
@@ -17,7 +20,8 @@ const BUILT_IN = { cpus: 4, mem: '32000M', time: '4:00:00' } as const;
 /** What a call says counts, then the settings. @throws `config/invalid` for a setting that is not valid. */
 export function resolveRequest(options: SlurmOptions, { defaults }: SlurmSettings): JobRequest {
   const { max_lifetime_seconds: lifetimeS, ...own } = options;
-  const time = own.time ?? (lifetimeS === undefined ? undefined : renderTimeLimit(lifetimeS));
+  const time =
+    own.time ?? (lifetimeS === undefined ? undefined : renderTimeLimit(lifetimeS * 1000));
   const asked = { ...withoutGaps(own), ...(time !== undefined && { time }) };
   const said = Object.entries({ ...BUILT_IN, ...withoutGaps(defaults), ...asked });
   // Settings come from a file or a variable, where nobody has checked them as options yet.
@@ -27,6 +31,7 @@ export function resolveRequest(options: SlurmOptions, { defaults }: SlurmSetting
     cpus: merged.cpus ?? BUILT_IN.cpus,
     mem: merged.mem ?? BUILT_IN.mem,
     time: merged.time ?? BUILT_IN.time,
+    isTimeDefault: (options.time ?? defaults.time) === undefined,
   };
 }
 
@@ -41,6 +46,31 @@ export function withDefaultGres(request: JobRequest, survey: Survey | undefined)
   return partition === undefined || partition.gpus.length === 0
     ? request
     : { ...request, gres: 'gpu:1' };
+}
+
+/** Where nobody said how long, no longer than the partition allows: SLURM refuses a job that asks for more. */
+export function withDefaultTime(
+  request: JobRequest,
+  survey: Survey | undefined,
+): { readonly request: JobRequest; readonly reason?: string } {
+  if (!request.isTimeDefault) return { request };
+  const defaultMs = parseTimeLimitMs(BUILT_IN.time) ?? Infinity;
+  const shortest = partitionsOf(request, survey)
+    .filter(({ maxTimeMs = Infinity }) => maxTimeMs < defaultMs)
+    .toSorted((a, b) => (a.maxTimeMs ?? 0) - (b.maxTimeMs ?? 0))[0];
+  if (shortest?.maxTimeMs === undefined) return { request };
+  const { name, maxTimeMs } = shortest;
+  return {
+    request: { ...request, time: renderTimeLimit(maxTimeMs) },
+    reason: `its time limit is ${renderDuration(maxTimeMs)}, the most that partition ${name} allows, because none was asked for`,
+  };
+}
+
+function partitionsOf({ partition }: JobRequest, survey: Survey | undefined): readonly Partition[] {
+  const names = partition?.split(',');
+  return (survey?.partitions ?? []).filter(({ name, isDefault }) =>
+    names === undefined ? isDefault : names.includes(name),
+  );
 }
 
 function partitionOf(request: JobRequest, survey: Survey | undefined): Partition | undefined {

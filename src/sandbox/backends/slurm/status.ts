@@ -89,6 +89,7 @@ function* sentences(record: JobRecord, circumstances: Circumstances): Iterable<s
     yield `it runs on ${node}, and its Jupyter server is starting`;
   }
   if (readyMs !== undefined || phase === 'starting') yield* wayIn(record);
+  if (record.timeReason !== undefined) yield record.timeReason;
   if (phase === 'suspended') yield 'SLURM has suspended it; it goes on when SLURM lets it';
   if (phase === 'expiring' && seen?.endsMs !== undefined)
     yield `its time limit comes in ${renderDuration(Math.max(0, seen.endsMs - now))}`;

@@ -18,7 +18,7 @@ import { MODELS_FILE, prepareModels } from './models.ts';
 import { parseSubmitted, parseTestOnly, type Submitted } from './parse-sbatch.ts';
 import { folderOnCluster, type SlurmParts } from './parts.ts';
 import type { JobRecord, JobStore } from './record.ts';
-import { resolveRequest, withDefaultGres, type JobRequest } from './request.ts';
+import { resolveRequest, withDefaultGres, withDefaultTime, type JobRequest } from './request.ts';
 import { requestWords, submissionWords, withoutPatterns } from './sbatch-words.ts';
 import type { Survey } from './parse-sinfo.ts';
 import { lastWords, schedulerCommand } from './scheduler-command.ts';
@@ -81,9 +81,10 @@ async function prepare(
   report({ message: 'checking what is asked for' });
   const host = await abandonOn(parts.host(), signal);
   const asked = resolveRequest(options, settings);
-  const survey =
-    asked.gres === undefined ? await parts.survey.get(signal).catch(unlessGivenUp) : undefined;
-  const request = withDefaultGres(asked, survey);
+  const isOpen = asked.gres === undefined || asked.isTimeDefault;
+  const survey = isOpen ? await parts.survey.get(signal).catch(unlessGivenUp) : undefined;
+  const limited = withDefaultTime(asked, survey);
+  const request = withDefaultGres(limited.request, survey);
   const python = await findNodePython(host, request, projectDir, signal);
   const tunnel = await chooseTunnel(host, settings, signal);
   await testOnly(host, request, parts, report, signal);
@@ -119,6 +120,7 @@ async function prepare(
     tunnel: tunnel.mode,
     ...(equipment?.isLeftToNode === true && { equipLimitMs: NODE_EQUIP_LIMIT_MS }),
     ...(tunnel.reason !== undefined && { tunnelReason: tunnel.reason }),
+    ...(limited.reason !== undefined && { timeReason: limited.reason }),
     ...(request.cluster !== undefined && { cluster: request.cluster }),
   }));
   const log = sharedDisk

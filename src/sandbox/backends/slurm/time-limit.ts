@@ -39,11 +39,12 @@ export function parseTimeLimitMs(text: string): number | undefined {
   return undefined;
 }
 
-/** The same for a number of seconds. */
-export function renderTimeLimit(seconds: number): string {
-  const [minutes, hours] = [Math.floor(seconds / 60) % 60, Math.floor(seconds / 3600)];
-  const rest = [minutes, seconds % 60].map((field) => String(field).padStart(2, '0'));
-  return [hours, ...rest].join(':');
+/** A limit as `sbatch --time` takes it, `h:mm:ss`, rounded down. */
+export function renderTimeLimit(ms: number): string {
+  const seconds = Math.floor(ms / 1000);
+  const fields = [Math.floor(seconds / 60) % 60, seconds % 60];
+  const digits = fields.map((field) => String(field).padStart(2, '0'));
+  return [Math.floor(seconds / 3600), ...digits].join(':');
 }
 
 /** Time left as `squeue -o %L` prints it: `[d-][h:]m:s`. Undefined for `N/A`, `INVALID`, `NOT_SET` and empty. */

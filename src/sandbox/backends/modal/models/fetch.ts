@@ -22,11 +22,9 @@ import type { Connection } from '../connection.ts';
 import type { ModalSdk } from '../sdk.ts';
 import { fetchProgress, fetchSpec, lineReader } from '#sandbox/models/fetch-lines.ts';
 import type { WeightsPlan } from '#sandbox/models/plan.ts';
+import { FETCH_MACHINE, weightsNote } from './fetch-machine.ts';
 
-/** A small machine: the network is what takes time. */
-const CORES = 4;
-const MEMORY_MIB = 8192;
-const LIMIT_MS = 2 * 3_600_000;
+const LIMIT_MS = FETCH_MACHINE.limitMs;
 const IMAGE = 'python:3.11-slim-bookworm';
 const LOOK_AGAIN_MS = 2000;
 
@@ -38,6 +36,8 @@ export interface FetchContext {
   readonly secrets: Readonly<Record<string, string>>;
   readonly signal: AbortSignal;
   readonly report: (progress: Progress) => void;
+  /** A machine that fetched has ended, and had been rented for so long. */
+  readonly onPaid: (ranMs: number) => void;
 }
 
 /** @throws `sandbox/weights-failed` with the end of the downloader's log; nothing runs then, and what was fetched is kept. */
@@ -45,7 +45,16 @@ export async function fetchWeights(
   plans: readonly WeightsPlan[],
   context: FetchContext,
 ): Promise<void> {
-  await Promise.all(plans.map((plan) => fetchOne(plan, context)));
+  const giveUp = new AbortController();
+  const signal = AbortSignal.any([context.signal, giveUp.signal]);
+  const all = plans.map((plan) => fetchOne(plan, { ...context, signal }));
+  try {
+    await Promise.all(all);
+  } catch (error) {
+    giveUp.abort();
+    await Promise.allSettled(all);
+    throw error;
+  }
 }
 
 /** The next start looks at the volumes again. */
@@ -76,9 +85,10 @@ async function fetchOne(plan: WeightsPlan, context: FetchContext): Promise<void>
 }
 
 async function download(plan: WeightsPlan, context: FetchContext): Promise<void> {
-  const { connection, sdk, layout, hubUrl, secrets, signal, report } = context;
+  const { connection, sdk, layout, hubUrl, secrets, signal, report, onPaid } = context;
   const { clock } = connection;
   const op = newUuid();
+  const startedMs = clock.monotonic();
   const spec = fetchSpec(plan, hubUrl);
   const image = await sdk.buildImage({ base: IMAGE, layers: [] }, signal, () => undefined);
   let modalId: string | undefined;
@@ -99,8 +109,8 @@ async function download(plan: WeightsPlan, context: FetchContext): Promise<void>
           [MARK.deadline]: String(clock.now() + LIMIT_MS),
         },
         timeoutMs: LIMIT_MS,
-        cpu: CORES,
-        memoryMiB: MEMORY_MIB,
+        cpu: FETCH_MACHINE.cores,
+        memoryMiB: FETCH_MACHINE.memoryMiB,
         // Which model it is stands nowhere in the dashboard.
         secrets: { ...secrets, GLOVEBOX_SPEC: JSON.stringify(spec) },
         volumes: [{ name: plan.volume, mount: plan.mount }],
@@ -113,10 +123,12 @@ async function download(plan: WeightsPlan, context: FetchContext): Promise<void>
     creating.catch(() => undefined);
     modalId = await creating;
     await untilDone(plan, modalId, context);
+    onPaid(clock.monotonic() - startedMs);
   } catch (error) {
     if (isGloveboxError(error, 'sandbox/name-taken')) throw error;
     const made = modalId === undefined ? {} : { machineId: modalId };
     await endForSure({ op, ...made }, connection.provider, NEVER);
+    onPaid(clock.monotonic() - startedMs);
     throw error;
   }
 }
@@ -165,7 +177,7 @@ async function fetchFailed(
 
 /** Only saves a look: the sandbox itself refuses to start on weights that are not complete. */
 function noteFile({ volume, folder }: WeightsPlan, connection: Connection): string {
-  return path.join(connection.settings().dir, 'modal-weights', `${volume}--${folder}.json`);
+  return weightsNote(connection.settings().dir, volume, folder);
 }
 
 /** Whether a start of this machine has seen them whole. */
