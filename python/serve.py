@@ -164,6 +164,17 @@ class CarefulKernelManager(AsyncMappingKernelManager):
         except Exception:
             self.log.warning("Output of kernel %s is held without a bound.", kernel_id, exc_info=True)
 
+    async def restart_kernel(self, kernel_id: str, now: bool = False) -> None:
+        """One that dies while it is being restarted would be left without a process, and unwatched."""
+        try:
+            await super().restart_kernel(kernel_id, now=now)
+        except Exception:
+            kernel = self._kernels.get(kernel_id)
+            if kernel is None or await ensure_async(kernel.is_alive()):
+                raise
+            self.log.warning("The restart of kernel %s met its death, and is tried again.", kernel_id, exc_info=True)
+            await super().restart_kernel(kernel_id, now=True)
+
     async def cull_kernel_if_idle(self, kernel_id: str) -> None:
         """The server may miss that the first cell of a new kernel began, and then holds the kernel for one that is starting.
 
