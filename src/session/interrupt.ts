@@ -27,6 +27,8 @@ export interface InterruptOptions {
   readonly byMessage: boolean;
   /** Waits for as long as another client's code is in front of the run, instead of giving up. */
   readonly patient: boolean;
+  /** Asks the kernel whether it is through with the run, of whose end there is no news after the first interrupt. */
+  readonly askWhetherEnded: (run: Run) => void;
   /** How long the first interrupt is given, and how long the second. */
   readonly limitsMs: readonly [number, number];
 }
@@ -43,6 +45,7 @@ export async function interruptRun(options: InterruptOptions): Promise<Interrupt
   await sendInterrupt(options);
   if (run === undefined) return { kind: 'sent' };
   if (await endsWithin(run, firstMs, clock)) return { kind: 'stopped' };
+  options.askWhetherEnded(run);
   await sendInterrupt(options);
   if (await endsWithin(run, secondMs, clock)) return { kind: 'stopped' };
   return { kind: 'ignored', waitedMs: firstMs + secondMs };

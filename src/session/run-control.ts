@@ -60,7 +60,7 @@ export class RunControl {
     run: Run | undefined,
     { patient = false }: Patience = {},
   ): Promise<InterruptOutcome> {
-    const { live, clock, link, server, limitsMs } = this.#options;
+    const { live, queue, clock, link, server, log, limitsMs } = this.#options;
     const { kernelId, interruptMode } = live.value;
     return interruptRun({
       run,
@@ -70,6 +70,11 @@ export class RunControl {
       server,
       kernelId,
       byMessage: interruptMode === 'message',
+      askWhetherEnded: (open) => {
+        queue
+          .settleGap(open, 'interrupt')
+          .catch((error: unknown) => log.warn(`the end of ${open.id}: ${messageOf(error)}`));
+      },
       limitsMs,
     });
   }

@@ -201,6 +201,16 @@ describe('C20: a request of which there is no news', () => {
     expect(run.record.explanation).not.toMatch(/run it again|re-run/);
   });
 
+  it('was interrupted when an interrupt came before its end, and the kernel is through with it', async () => {
+    const run = newRun('a');
+    queue.add(run);
+    (await sent(0)).begin();
+    void queue.settleGap(run, 'interrupt');
+    (await sent(1)).reply({ executionCount: 1 });
+    await run.whenFinal();
+    expect(run.state).toBe('interrupted');
+  });
+
   describe('and a Python kernel that tells how its last execution ended', () => {
     const told = (code: string, count: number, error: unknown = null): Record<string, string> => {
       const sha256 = createHash('sha256').update(code).digest('hex');

@@ -4,7 +4,7 @@ import type { Execution, KernelChannel } from '#jupyter/contract.ts';
 import type { Outcome } from './outcome.ts';
 import { RunSender, type RunSenderOptions } from './run-sender.ts';
 import type { Run } from './run.ts';
-import { settleGap, type GapOptions } from './settle-gap.ts';
+import { settleGap, type GapCause, type GapOptions } from './settle-gap.ts';
 
 const QUEUE_LIMIT = 100;
 /** No sign of a request for so long: the kernel is asked whether it ever arrived (C20). */
@@ -194,11 +194,12 @@ export class RunQueue {
   }
 
   /** Decides the run in the kernel where the news of its end may have been missed (C20). Nothing is sent again. */
-  async settleGap(run: Run): Promise<void> {
+  async settleGap(run: Run, cause: GapCause = 'gap'): Promise<void> {
     const execution = this.#execution;
     const channel = this.#options.link()?.channel;
     if (execution === undefined || channel === undefined || run !== this.#current) return;
     const open = {
+      cause,
       run,
       execution,
       channel,

@@ -19,8 +19,12 @@ export interface GapOptions {
   readonly recallSource: () => Promise<string | undefined>;
 }
 
+/** Why there may be no news: the connection was down, or an interrupt hit the kernel beside the code of the run. */
+export type GapCause = 'gap' | 'interrupt';
+
 /** A run in the kernel whose end is not known. */
 export interface OpenRun {
+  readonly cause: GapCause;
   readonly run: Run;
   readonly execution: Execution;
   readonly channel: KernelChannel;
@@ -37,7 +41,7 @@ export interface OpenRun {
  * decided while the kernel does not answer.
  */
 export async function settleGap(
-  { run, execution, channel, isOpen, countBefore, settle }: OpenRun,
+  { cause, run, execution, channel, isOpen, countBefore, settle }: OpenRun,
   options: GapOptions,
 ): Promise<void> {
   if (!(await channel.pingControl(PING_MS))) return;
@@ -53,7 +57,8 @@ export async function settleGap(
     probe.release();
     if (answer === undefined || !isOpen()) return;
     if (answer.status !== 'aborted') {
-      settle(outcomeOf(run, { count: answer.executionCount, countBefore: countBefore(), told }));
+      const count = answer.executionCount;
+      settle(outcomeOf(run, { cause, count, countBefore: countBefore(), told }));
       return;
     }
     // Aborted with the run before it, which ended in an error: ask again.
@@ -75,12 +80,13 @@ async function recallCodeOf({ recallSource, log }: GapOptions): Promise<string> 
 function outcomeOf(
   run: Run,
   kernel: {
+    readonly cause: GapCause;
     readonly count: number | null;
     readonly countBefore: number | undefined;
     readonly told: Recalled | undefined;
   },
 ): Outcome {
-  const { count, countBefore, told } = kernel;
+  const { cause, count, countBefore, told } = kernel;
   if (run.isLostUnlessSeen && !run.hasSign) {
     return {
       kind: 'settled',
@@ -100,6 +106,14 @@ function outcomeOf(
       state: 'not_started',
       explanation:
         'The request never reached the kernel: nothing was executed, and it is safe to call again.',
+    };
+  }
+  if (cause === 'interrupt') {
+    return {
+      kind: 'settled',
+      state: 'interrupted',
+      explanation:
+        'The interrupt hit the kernel just before or after the code of this cell, so it ended without a reply. The kernel is idle and variables are intact; the variables tell how far it came.',
     };
   }
   const reply = replyOf(told, run.record, countBefore);
