@@ -188,7 +188,7 @@ export function signal(pid: number, name: NodeJS.Signals): void {
 export function killKernel(pid: number): void {
   try {
     const command = readFileSync(`/proc/${pid}/cmdline`, 'utf8');
-    if (command.includes('launch_kernel.py')) signal(pid, 'SIGKILL');
+    if (/ipykernel|launch_kernel\.py/.test(command)) signal(pid, 'SIGKILL');
   } catch {
     // it ended meanwhile
   }
