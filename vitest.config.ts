@@ -27,8 +27,8 @@ const withPython = {
 
 export default defineConfig({
   test: {
-    // CI has two cores. Tests of servers, kernels and clusters mostly wait: two at a time left more than half of them idle.
-    maxWorkers: 3,
+    // CI has two cores. Tests of servers, kernels and clusters mostly wait: with three at a time a third of both was idle.
+    maxWorkers: 4,
     sequence: { sequencer: LongestFirst },
     projects: [
       { test: { name: 'unit', include: ['src/**/*.test.ts'], ...watched, ...together } },
