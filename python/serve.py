@@ -228,6 +228,15 @@ class SandboxServerApp(ServerApp):
     def write_browser_open_files(self) -> None:
         """The same."""
 
+    _was_told_to_stop = False
+
+    def _signal_stop(self, sig: Any, frame: Any) -> None:
+        """Once, though a batch system and its script may both say it; and past the log, in the middle of which it may come."""
+        if not self._was_told_to_stop:
+            self._was_told_to_stop = True
+            os.write(2, f"received signal {int(sig)}, stopping\n".encode())
+            self.stop(from_signal=True)
+
     def _find_http_port(self) -> None:
         """The port is bound when it is found: one that was only found may be somebody else's a moment later."""
         if self.port != 0:
