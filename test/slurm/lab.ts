@@ -1,5 +1,5 @@
 /** A cluster with the back end on it, and callers that each have a sandbox of their own. */
-import { afterAll, afterEach, beforeAll, expect } from 'vitest';
+import { afterAll, afterEach, beforeAll, expect, vi } from 'vitest';
 import type { Host } from '#platform/host.ts';
 import { createLocalHost } from '#platform/local-host.ts';
 import type { Backend, SandboxState, SandboxStatus } from '#sandbox/backend.ts';
@@ -78,7 +78,8 @@ export async function seen(
   };
   const wanted = [states].flat().join('|');
   const pattern = new RegExp(`^(${wanted}): .*${detail.source.replace(/^\^/, '')}`, 's');
-  await expect.poll(look, { timeout, interval: 100 }).toMatch(pattern);
+  // Not `expect.poll`, which knows no test where several run at a time.
+  await vi.waitFor(async () => expect(await look()).toMatch(pattern), { timeout, interval: 100 });
   return status ?? expect.fail('no status');
 }
 
