@@ -50,6 +50,12 @@ describe('3.4: PreToolUse', () => {
     ]);
   });
 
+  it('does not load the detectors of secrets for words of its own', async () => {
+    const loadRedactor = (): Promise<never> => Promise.reject(new Error('loaded'));
+    const plain = await decide(calling('sandbox_create', GPU), worldWith({ loadRedactor }));
+    expect(plain.reason).toContain('that of your modal token');
+  });
+
   it('counts the machines that fetch weights first, with how that comes about', async () => {
     const { reason } = await decide(
       calling('sandbox_create', GPU),
