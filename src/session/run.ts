@@ -11,6 +11,7 @@ import { cancelled } from '#core/abort.ts';
 import { messageOf } from '#core/errors.ts';
 import { isFinal, type RunRecord, type RunState, type RunView } from './contract.ts';
 import type { RunFiles, StoredMessage } from './journal.ts';
+import { MaskedMessages } from './masked-messages.ts';
 import type { OutputMask } from './output-mask.ts';
 import { restFollower, type RestReader } from './rest-of-output.ts';
 
@@ -67,13 +68,14 @@ export class Run {
   #sentAt: number | undefined;
   #endedAt: number | undefined;
   readonly #spill: CellSpill | undefined;
-  #ownMask: OutputMask | undefined;
+  readonly #shown: MaskedMessages;
   #lastText = '';
   #onTaken: ((message: StoredMessage) => void) | undefined;
 
   constructor(options: RunOptions) {
     this.#options = options;
     this.#record = options.record;
+    this.#shown = new MaskedMessages({ mask: options.mask, hasEnded: () => this.isFinal });
     this.notices = [...(options.record.notices ?? [])];
     const { cellId } = options.record;
     const { notebookPath, maxOutputBytes } = options;
@@ -187,7 +189,7 @@ export class Run {
     };
     // Only a run that was carried over from another process has to expect a message twice.
     if (this.#seen.size > 0 && this.#seen.has(stored.id)) return false;
-    const kept = this.#masked(stored);
+    const kept = this.#shown.of(stored);
     for (const each of kept) this.#keep(each);
     if (kept.length > 0) this.#flushSoon();
     return kept.length > 0;
@@ -195,35 +197,12 @@ export class Run {
 
   /** Before the run is said to have ended: what was held back of its output, since it might have become a secret. */
   endOutput(): void {
-    for (const each of this.#heldBack()) this.#keep(each);
+    for (const each of this.#shown.heldBack()) this.#keep(each);
   }
 
   /** A text of the kernel that is no message. */
   masked(text: string): string {
-    return this.#mask()?.text(text) ?? text;
-  }
-
-  /** Without secrets; nothing yet where a stream ends in what may become one. */
-  #masked(stored: StoredMessage): readonly StoredMessage[] {
-    const mask = this.#mask();
-    if (mask === undefined) return [stored];
-    const { name, text } = stored.content;
-    if (stored.type !== 'stream' || typeof name !== 'string' || typeof text !== 'string')
-      return [...this.#heldBack(), { ...stored, content: mask.content(stored.content) }];
-    const shown = mask.stream(name, text);
-    const now = shown === '' ? [] : [{ ...stored, content: { ...stored.content, text: shown } }];
-    // Nothing more is waited for when it has ended.
-    return this.isFinal ? [...now, ...this.#heldBack()] : now;
-  }
-
-  #heldBack(): readonly StoredMessage[] {
-    const rest = this.#mask()?.rest() ?? [];
-    return rest.map((content) => ({ id: newUuid(), type: 'stream', content }));
-  }
-
-  #mask(): OutputMask | undefined {
-    this.#ownMask ??= this.#options.mask?.();
-    return this.#ownMask;
+    return this.#shown.text(text);
   }
 
   #keep(stored: StoredMessage): void {
@@ -233,7 +212,7 @@ export class Run {
 
   /** Takes in an output that the kernel gave in its reply and not as a message of its own. */
   receiveLocal(type: string, content: Readonly<Record<string, unknown>>): void {
-    for (const each of this.#masked({ id: newUuid(), type, content })) this.#keep(each);
+    for (const each of this.#shown.of({ id: newUuid(), type, content })) this.#keep(each);
   }
 
   #append(stored: StoredMessage): void {
