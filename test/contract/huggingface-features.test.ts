@@ -12,6 +12,7 @@ import { startFakeService } from '../fakes/hub/fake-service.ts';
 import {
   JOB_TOKEN,
   makeHuggingfaceRig,
+  quoteOf,
   SMALL_JOB,
   type HuggingfaceRig,
 } from '../rigs/huggingface-backend.ts';
@@ -37,9 +38,7 @@ function callerWith(options: object = {}, id?: string): Caller {
 }
 
 const only = (): FakeJob => rig.fake.alive()[0] ?? expect.fail('nothing runs');
-const quote = (options: object) =>
-  rig.newBackend().quote?.(options, { projectDir: rig.projectDir, signal: never() }) ??
-  expect.fail('no quote');
+const quote = (options: object) => quoteOf(rig, options);
 
 test('33, 34: asks for an open port, a limit and labels; tokens are secrets; a cell runs through both gates', async () => {
   const caller = callerWith({
@@ -346,56 +345,5 @@ describe('36, 37: ends and stages', () => {
     rig.fake.ignoresCancel = false;
     await rig.newBackend().stop(caller.handle(), never());
     expect(rig.fake.alive()).toEqual([]);
-  });
-});
-
-describe('38, H15, H16: hardware', () => {
-  test('is what the Hub lists now, with its price and the fee of the port', async () => {
-    rig.fake.hardware = [
-      ...rig.fake.hardware,
-      {
-        name: 'b300x2',
-        cpu: '64 vCPU',
-        ram: '500 GB',
-        accelerator: { type: 'gpu', model: 'B300', quantity: '2', vram: '576 GB' },
-        unitCostMicroUSD: 200_000,
-        unitLabel: 'minute',
-      },
-    ];
-    const offers = await rig.newBackend().offers(never());
-    expect(offers.find(({ name }) => name === 'b300x2')).toMatchObject({
-      usdPerHour: 12.01,
-      gpus: [{ name: 'B300', count: 2, memoryMiB: 288 * 1024 }],
-    });
-    const told = await quote({ gpu: 'B300', gpu_count: 2, max_lifetime_seconds: 7200 });
-    expect(told.usdPerHour).toBeCloseTo(12.01);
-    expect(told.ceilingUsd).toBeCloseTo(24.02);
-    expect(told).toMatchObject({ limitS: 7200, isPriceFresh: true, account: 'me' });
-    expect((await quote({ gpu: 'a100' })).hardware).toContain('a100-large');
-    expect((await quote({ gpu: 'A100', gpu_count: 8 })).hardware).toContain('a100x8');
-  });
-
-  test('that is not there, costs too much, or whose price nobody tells is refused before anything is asked for', async () => {
-    const refused = async (options: object) => failureOf(quote(options));
-    expect(await refused({ gpu: 'A100', gpu_count: 4 })).toMatchObject({
-      code: 'config/invalid',
-      message: expect.stringMatching(/nothing with 4 x A100[^]*a100x8 \(\$20\.01\/h\)/),
-    });
-    expect((await refused({ flavor: 'a10g-larg' })).message).toContain('Did you mean "a10g-large"');
-    expect(await refused({ flavor: 'a10g-large', max_cost_usd: 1 })).toMatchObject({
-      code: 'sandbox/over-budget',
-      hint: expect.stringContaining('at most 2340'),
-    });
-    expect((await refused({ secrets: [{ env: 'NOT_SET' }] })).message).toContain('NOT_SET');
-    expect((await refused({ namespace: 'others' })).hint).toContain('me, org');
-    expect((await refused({ flavor: 'a', gpu: 'b' })).code).toBe('config/invalid');
-    expect(rig.fake.jobs.size).toBe(0);
-    rig.hub.fail(/\/api\/jobs\/hardware/, { status: 500 }, 99);
-    const other = (await rig.newMachine())();
-    const rough = await other.quote?.(
-      { flavor: 'h200' },
-      { projectDir: rig.projectDir, signal: never() },
-    );
-    expect(rough).toMatchObject({ isPriceFresh: false });
   });
 });

@@ -10,32 +10,7 @@ import type { Session } from '#library/session.ts';
 import { WebSocket } from 'ws';
 import { createWorld, type World } from '../rigs/app.ts';
 import { freePort } from '../rigs/free-port.ts';
-
-/** A program of the user's own: it tells what it was asked. */
-const BEHIND = `
-import json, sys, tornado.ioloop, tornado.web, tornado.websocket
-class Echo(tornado.web.RequestHandler):
-    def answer(self):
-        if self.request.path == "/moved":
-            return self.redirect("/there")
-        if self.request.path == "/broken":
-            raise tornado.web.HTTPError(500)
-        if self.request.path == "/long":
-            return self.write("x" * 300000)
-        if self.request.method == "DELETE":
-            tornado.ioloop.IOLoop.current().call_later(0.1, sys.exit)
-        self.set_status(201 if self.request.method == "POST" else 200)
-        self.set_header("X-From", "behind")
-        request = self.request
-        self.write(dict(method=request.method, uri=request.uri, body=request.body.decode(), headers=dict(request.headers)))
-    get = post = delete = answer
-class Socket(tornado.websocket.WebSocketHandler):
-    def on_message(self, message):
-        self.write_message(message + " back")
-tornado.web.Application([("/ws", Socket), ("/.*", Echo)]).listen(int(sys.argv[1]), "127.0.0.1")
-print("up", flush=True)
-tornado.ioloop.IOLoop.current().start()
-`;
+import { BEHIND_A_PORT } from '../rigs/behind-a-port.ts';
 
 let world: World;
 let sandbox: Sandbox;
@@ -271,7 +246,7 @@ describe('a sandbox for commands, with a port', () => {
     port = await freePort();
     const config = { backend: 'local', name: 'shell', mode: 'shell', ports: [port] } as const;
     shell = await Sandbox.create({ ...config, rpcTimeoutSeconds: 5 });
-    writeFileSync(path.join(world.projectDir, 'behind.py'), BEHIND);
+    writeFileSync(path.join(world.projectDir, 'behind.py'), BEHIND_A_PORT);
     const { stdout } = await shell.execPython('import sys; print(sys.executable)');
     const command = `setsid ${stdout.trim()} behind.py ${port} >behind.log 2>&1 & until grep -q up behind.log; do sleep 0.05; done`;
     expect((await shell.exec(command)).exitCode).toBe(0);

@@ -132,3 +132,11 @@ async function testLayout(): Promise<Layout> {
     port: await freePort(),
   };
 }
+
+/** What a machine with these options costs, as the back end of the rig tells it. */
+export const quoteOf = async (rig: HuggingfaceRig, options: object) => {
+  const { signal } = new AbortController();
+  const told = await rig.newBackend().quote?.(options, { projectDir: rig.projectDir, signal });
+  if (told === undefined) throw new Error('it tells no price');
+  return told;
+};
