@@ -128,7 +128,7 @@ export class RecordStore<T extends object> {
   async #names(): Promise<readonly string[]> {
     try {
       if (!(await this.#isQuick())) return (await readdir(this.#folder)).toSorted();
-      // Asked first: most lists are of folders that are not there, and an error costs ten times the question.
+      // Asked first: most lists are of folders that are not there, and an error costs several times the question.
       if (existsSync(this.#folder)) return readdirSync(this.#folder).toSorted();
       this.#lookAgain();
       return [];
