@@ -380,6 +380,58 @@ describe('settling by what is on record', () => {
     expect(await ledger.entries()).toMatchObject([{ state: 'settled', countsMicroUsd: expected }]);
   });
 
+  it.each<[string, Partial<SandboxFate>, object]>([
+    [
+      'and no machine was free then',
+      { failureCode: 'sandbox/no-capacity', beforehandMicroUsd: 100_000 },
+      { state: 'settled', countsMicroUsd: 100_000 },
+    ],
+    [
+      'and its account had no credit left',
+      { failureCode: 'remote/billing', beforehandMicroUsd: 100_000 },
+      { state: 'settled', countsMicroUsd: 100_000 },
+    ],
+    [
+      'not yet, when a secret was missing',
+      { failureCode: 'config/invalid', beforehandMicroUsd: 0 },
+      { state: 'released' },
+    ],
+  ])('weights were fetched %s: what that cost stays counted', async (_, fate, expected) => {
+    const subject = { kind: 'sandbox' as const, id: 'modal-x' };
+    const beforehandMicroUsd = 400_000;
+    const price = { unitMicroUsd: 10_000, minutes: 60, beforehandMicroUsd, subject };
+    await ledger.attach(await spend(1, undefined, price));
+    const whole = { hasEnded: true, claimedMs: nowMs, endMs: nowMs + 30 * MINUTE, ...fate };
+    await settleOpenEntries(ledger, async () => whole, nowMs + 31 * MINUTE);
+    expect(await ledger.entries()).toMatchObject([expected]);
+  });
+
+  it.each<[string, object]>([
+    ['remote/auth-required', { kind: 'settle', amountMicroUsd: 11 * 16_667 }],
+    ['sandbox/no-capacity', { kind: 'release' }],
+  ])('a machine that was rented before the start failed (%s)', async (failureCode, expected) => {
+    const entry = await make();
+    const endMs = nowMs + 10 * MINUTE;
+    const fate = { hasEnded: true, claimedMs: nowMs, endMs, failureCode, wasRented: true };
+    expect(settlementOf(entry, fate, endMs)).toEqual(expected);
+  });
+
+  it('a second reservation that is not asked for yet ends nothing: the sandbox may be found alive', async () => {
+    const first = await make();
+    nowMs += 10 * MINUTE;
+    const { subject } = first;
+    const second = await spend(1, undefined, { unitMicroUsd: 16_667, minutes: 60, subject });
+    const lives = async () => ({ hasEnded: false, claimedMs: first.atMs });
+    await settleOpenEntries(ledger, lives, nowMs);
+    await ledger.release(second);
+    expect(
+      (await ledger.entries()).map(({ state, countsMicroUsd }) => [state, countsMicroUsd]),
+    ).toEqual([
+      ['attached', 1_000_020],
+      ['released', 0],
+    ]);
+  });
+
   it('of two starts of one sandbox the first ended when the second was made', async () => {
     await make();
     nowMs += 10 * MINUTE;
