@@ -105,8 +105,7 @@ export async function settleOpenEntries(
   for (const entry of open) {
     const id = entry.subject?.id ?? '';
     const next = open.find(
-      (other) =>
-        other.subject?.id === id && other.state === 'attached' && other.atMs > entry.atMs,
+      (other) => other.subject?.id === id && other.state === 'attached' && other.atMs > entry.atMs,
     );
     const fate: SandboxFate | undefined =
       next === undefined
