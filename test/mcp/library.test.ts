@@ -320,6 +320,11 @@ describe('a sandbox for commands, with a port', () => {
 
   it('a port that was not asked for is refused, here and there', async () => {
     await expect(shell.request(port + 1)).rejects.toMatchObject({ code: 'config/invalid' });
+    await expect(shell.request(port, { path: '/../../../api/kernels' })).rejects.toMatchObject({
+      code: 'input/invalid',
+    });
+    const elsewhere = await shell.request(port, { path: 'http://127.0.0.1:1/x' });
+    expect(elsewhere.text).toContain('"uri": "/http://127.0.0.1:1/x"');
     const { baseUrl, headers } = await endpointOf(shell.id);
     const other = await fetch(`${baseUrl}glovebox/ports/${port === 1 ? 2 : 1}/`, { headers });
     expect(other.status).toBe(404);
