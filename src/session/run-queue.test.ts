@@ -20,12 +20,14 @@ let dir: string;
 let channel: FakeChannel;
 let queue: RunQueue;
 let blocked: string | undefined;
+let failsToEnd: boolean;
 let recallSource: string | undefined;
 
 beforeEach(() => {
   dir = mkdtempSync(path.join(tmpdir(), 'glovebox-queue-'));
   channel = new FakeChannel();
   blocked = undefined;
+  failsToEnd = false;
   recallSource = undefined;
   const link: QueueLink = {
     channel,
@@ -45,6 +47,7 @@ beforeEach(() => {
     onReply: () => undefined,
     onInputRequest: (run) => run.update({ state: 'waiting_input' }),
     onEnd: (run, outcome) => {
+      if (failsToEnd) return Promise.reject(new Error('the disk is gone'));
       run.update({ ...endOf(outcome), endedMs: systemClock.now() });
       return Promise.resolve();
     },
@@ -312,4 +315,35 @@ it('carries on a run of an earlier process without sending anything', async () =
 it('refuses more than a hundred that wait', () => {
   for (let count = 0; count < 101; count += 1) queue.add(newRun(String(count)));
   expect(() => queue.add(newRun('too many'))).toThrow(/100 runs wait/);
+});
+
+describe('where what follows the end of a run fails every time', () => {
+  it('the run has ended all the same, and the next one gets its turn', async () => {
+    failsToEnd = true;
+    const [first, second] = [newRun('a'), newRun('b')];
+    queue.add(first);
+    queue.add(second);
+    const one = await sent(0);
+    one.begin();
+    one.reply({});
+    const two = await sent(1);
+    expect(first.view()).toMatchObject({
+      state: 'output_unknown',
+      explanation: expect.stringContaining('the disk is gone'),
+    });
+    two.begin();
+    two.reply({});
+    await queue.whenIdle();
+    expect(second.state).toBe('output_unknown');
+  });
+
+  it('a run of an earlier process has ended, too', async () => {
+    failsToEnd = true;
+    const run = newRun('a');
+    run.note({ state: 'running' });
+    queue.adopt(run, channel);
+    queue.settleCurrent({ kind: 'settled', state: 'lost', explanation: 'gone' });
+    await queue.whenIdle();
+    expect(run.state).toBe('output_unknown');
+  });
 });

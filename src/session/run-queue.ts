@@ -106,7 +106,7 @@ export class RunQueue {
     this.#draining = true;
     this.#current = run;
     void this.#follow(run, this.#sender.adopt(run, channel))
-      .catch((error: unknown) => this.#options.log.error(`run ${run.id}: ${messageOf(error)}`))
+      .catch((error: unknown) => this.#fail(run, error))
       .finally(() => {
         this.#current = undefined;
         this.#draining = false;
@@ -130,15 +130,22 @@ export class RunQueue {
     }
   }
 
-  async #fail(run: Run | undefined, error: unknown): Promise<void> {
-    this.#options.log.error(`run ${run?.id ?? '?'}: ${messageOf(error)}`);
-    if (run === undefined || run.isFinal) return;
+  /** Ends a run whose end went wrong. Never rejects: whoever waits for it is told, and the next one gets its turn. */
+  async #fail(run: Run, error: unknown): Promise<void> {
+    const { clock, log, onEnd } = this.#options;
+    log.error(`run ${run.id}: ${messageOf(error)}`);
+    if (run.isFinal) return;
     const sent = run.state !== 'queued';
     const state = sent ? 'output_unknown' : 'not_started';
     const explanation = sent
       ? `Its end could not be recorded: ${messageOf(error)}`
       : `Nothing was executed: ${messageOf(error)}`;
-    await this.#options.onEnd(run, { kind: 'settled', state, explanation });
+    try {
+      await onEnd(run, { kind: 'settled', state, explanation });
+    } catch (again) {
+      log.error(`run ${run.id}: ${messageOf(again)}`);
+      run.update({ state, explanation, endedMs: clock.now() });
+    }
   }
 
   async #perform(run: Run): Promise<void> {
