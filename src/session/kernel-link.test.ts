@@ -77,6 +77,15 @@ describe('C21: a socket', () => {
   });
 });
 
+it('C15: a new process that answers the question whether the socket lives is proven before code goes to it', async () => {
+  const { link, clock, losses } = await openLink();
+  kernel.process = 'another process';
+  kernel.deafProbes = 100;
+  clock.jump(40_000);
+  expect(await link.isUsable()).toBe(false);
+  expect(losses).toMatchObject([{ class: 'kernel_restarted' }]);
+});
+
 describe('C22: while code runs, the server is asked for the kernel every 15 s', () => {
   it('C2, X34: an answer that proves nothing loses nothing', async () => {
     const { clock, losses, checksFailed } = await openLink({ hasRun: true });

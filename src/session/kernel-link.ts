@@ -184,8 +184,7 @@ export class KernelLink {
 
   /** Makes sure that a request sent now reaches the kernel. Resolves false while it might not, and when the kernel is lost. */
   async isUsable(signal?: AbortSignal): Promise<boolean> {
-    if (this.#lostAlready || !this.wasOpen || this.isDown || this.#isUnproven) return false;
-    if (!this.channel.connected) return false;
+    if (!this.#isProven) return false;
     const silentMs = this.#options.clock.monotonic() - this.#lastContactMs;
     if (silentMs < SILENCE_MS) return true;
     const answers = await this.channel.pingControl(PING_MS, signal);
@@ -193,7 +192,13 @@ export class KernelLink {
     // The socket may be dead without anybody knowing: then its own silence gives it up, and the next one is asked.
     if (!answers) this.obstacle ??= NO_ANSWER;
     else if (this.obstacle === NO_ANSWER) this.obstacle = undefined;
-    return answers && !this.#lostAlready;
+    // The answer may have come from a new process.
+    return answers && this.#isProven;
+  }
+
+  get #isProven(): boolean {
+    if (this.#lostAlready || !this.wasOpen || this.isDown || this.#isUnproven) return false;
+    return this.channel.connected;
   }
 
   /** Notes that the kernel was heard. */
