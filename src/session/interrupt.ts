@@ -21,8 +21,8 @@ export type InterruptOutcome =
 export interface InterruptOptions {
   readonly run: Run | undefined;
   readonly clock: Clock;
-  readonly link: KernelLink | undefined;
-  readonly server: JupyterServer;
+  readonly link: Pick<KernelLink, 'channel'> | undefined;
+  readonly server: Pick<JupyterServer, 'interruptKernel'>;
   readonly kernelId: string;
   readonly byMessage: boolean;
   /** Waits for as long as another client's code is in front of the run, instead of giving up. */
@@ -40,6 +40,8 @@ export async function interruptRun(options: InterruptOptions): Promise<Interrupt
   if (run?.isFinal === true) return { kind: 'stopped' };
   if (run !== undefined) {
     if (!(await begins(run, options))) return { kind: 'behind' };
+    // It began and ended between two looks, so that the kernel may be busy with the next one.
+    if (run.isFinal) return { kind: 'stopped' };
     run.interruptRequested = true;
   }
   await sendInterrupt(options);

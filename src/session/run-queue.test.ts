@@ -10,6 +10,7 @@ import { silentLog } from '#platform/log.ts';
 import { currentIdentity } from '#platform/process-identity.ts';
 import { FakeChannel, type SentRequest } from '../../test/fakes/fake-channel.ts';
 import type { RunRecord } from './contract.ts';
+import { interruptRun } from './interrupt.ts';
 import { RunJournal } from './journal.ts';
 import type { Outcome } from './outcome.ts';
 import { RunQueue } from './run-queue.ts';
@@ -346,4 +347,26 @@ describe('where what follows the end of a run fails every time', () => {
     await queue.whenIdle();
     expect(run.state).toBe('output_unknown');
   });
+});
+
+it('C26: an interrupt whose run has ended behind the code of another client hits nothing else', async () => {
+  const run = newRun('a');
+  channel.foreignBusy = true;
+  let interrupts = 0;
+  const outcome = interruptRun({
+    run,
+    patient: true,
+    clock: systemClock,
+    link: { channel },
+    server: { interruptKernel: () => Promise.resolve(void (interrupts += 1)) },
+    kernelId: 'kernel',
+    byMessage: false,
+    askWhetherEnded: () => undefined,
+    limitsMs: [1_000, 1_000],
+  });
+  // The next run is in the kernel by now.
+  run.update({ state: 'ok', endedMs: systemClock.now() });
+  channel.foreignBusy = false;
+  expect(await outcome).toEqual({ kind: 'stopped' });
+  expect(interrupts).toBe(0);
 });
