@@ -100,6 +100,11 @@ export class KernelLink {
     });
   }
 
+  /** Under which the server knows it. */
+  get connectionId(): string {
+    return this.#options.connectionId;
+  }
+
   get isLost(): boolean {
     return this.#lostAlready;
   }

@@ -2,6 +2,7 @@
 import { GloveboxError, messageOf } from '#core/errors.ts';
 import type { Log } from '#platform/log.ts';
 import type { SessionRecord } from './contract.ts';
+import { isSelf } from './lease.ts';
 import { lossHint, withoutLog } from './loss.ts';
 
 export interface LiveRecordOptions {
@@ -40,10 +41,16 @@ export class LiveRecord {
       );
   }
 
-  /** Notes that a new kernel process takes over, of which nothing is known yet. */
-  renewKernel(change: Partial<SessionRecord>): Promise<void> {
+  /**
+   * Notes that a new kernel process takes over, of which nothing is known yet.
+   *
+   * @param connectionId of this process from now on; the one on record is the owner's, who would be thrown out by a second client of
+   * that name
+   */
+  renewKernel(connectionId: string, change: Partial<SessionRecord>): Promise<void> {
     return this.update({
       ...change,
+      ...(isSelf(this.#value.owner) && { connectionId }),
       loss: null,
       process: null,
       generation: this.#value.generation + 1,

@@ -8,7 +8,6 @@ import type { OpenNotebook } from '#notebook/contract.ts';
 import type { Notebooks } from '#notebook/open-notebook.ts';
 import { sleep, type Clock } from '#platform/clock.ts';
 import type { Log } from '#platform/log.ts';
-import { currentIdentity } from '#platform/process-identity.ts';
 import type { RecordStore } from '#platform/records.ts';
 import type { BackendId } from '#sandbox/backend.ts';
 import type { Sandboxes } from '#sandbox/sandboxes.ts';
@@ -18,7 +17,7 @@ import { isFinal, type SessionRecord } from './contract.ts';
 import { Copies } from './copies.ts';
 import { followExpiry } from './expiry.ts';
 import { RunJournal } from './journal.ts';
-import { isFree, isSelf, leaseOf } from './lease.ts';
+import { claim, isFree, isSelf, leaseOf } from './lease.ts';
 import { loadLeftRuns } from './recover-runs.ts';
 import type { SecretForms } from './output-mask.ts';
 import { refuseClosed } from './ready-sandbox.ts';
@@ -282,7 +281,7 @@ export class SessionPool {
    * let go; one whose owner is gone is taken over.
    */
   async #isCurrent(session: Session): Promise<boolean> {
-    const { records, clock } = this.options;
+    const { records, clock, log } = this.options;
     const record = await records.read(session.id);
     if (record === undefined || session.record.scratch === true) return true;
     await refuseClosed(this.options, record.sandboxId);
@@ -297,7 +296,7 @@ export class SessionPool {
       return false;
     }
     if (!isSelf(record.owner) && isFree(record.owner)) {
-      await takeOver(session, { records, journal: this.journal, clock });
+      await takeOver(session, { records, journal: this.journal, clock, log });
       if (isSelf(session.record.owner)) await this.copies.open(session);
     }
     return true;
@@ -305,7 +304,8 @@ export class SessionPool {
 
   /** Sees to runs of other processes in a session that is open here; their processes are gone. */
   carryOn(session: Session): Promise<void> {
-    return carryOnOrphans(session, { journal: this.journal, clock: this.options.clock });
+    const { clock, log } = this.options;
+    return carryOnOrphans(session, { journal: this.journal, clock, log });
   }
 
   /** Gives up a session of this process and nothing of its kernel: whoever asks for it next attaches it again. */
@@ -343,14 +343,16 @@ export class SessionPool {
     });
   }
 
-  async #attach(record: SessionRecord): Promise<Session> {
-    const { notebooks, clock, log } = this.options;
-    const notebook =
-      record.scratch === true ? undefined : await notebooks.open(record.notebookPath);
+  async #attach(found: SessionRecord): Promise<Session> {
+    const { notebooks, records, clock, log } = this.options;
+    const notebook = found.scratch === true ? undefined : await notebooks.open(found.notebookPath);
+    let session: Session | undefined;
     try {
-      const session = this.build(record, notebook);
+      // Several processes may find at once that the owner is gone, and one of them gets it.
+      const record = isFree(found.owner) ? await claim(records, found.id) : found;
+      const opened = this.build(record, notebook);
+      session = opened;
       const lease = leaseOf(record);
-      if (lease.isOwner) await session.updateRecord({ owner: currentIdentity() });
       if (typeof record.news === 'string') session.notify(record.news);
       const left = lease.isOwner
         ? await loadLeftRuns(session, this.journal, notebook, clock.now())
@@ -364,7 +366,7 @@ export class SessionPool {
         signal: this.#closing.signal,
         onFailure: (error) => {
           log.info(`session ${record.id}: ${messageOf(error)}`);
-          void this.letGo(session);
+          void this.letGo(opened);
         },
       });
       if (lease.isOwner && notebook !== undefined) await this.copies.open(session);
@@ -376,6 +378,8 @@ export class SessionPool {
       if (record.scratch === true) endWhenIdle(this, session);
       return session;
     } catch (error) {
+      // Its socket would be held, and opened again, for as long as this process lives.
+      await session?.disconnect();
       await notebook?.close();
       throw error;
     }

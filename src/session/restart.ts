@@ -87,7 +87,7 @@ async function reconnect(
   // Under the old identity the server would deliver what the old process said last, which looks like another restart.
   const connectionId = newUuid();
   const change = isRestarted ? {} : await newKernel(session, sandbox, wait);
-  await session.renewKernel({ ...change, connectionId });
+  await session.renewKernel(connectionId, change);
   await session.connect(connectionId, wait.signal);
   return !isRestarted;
 }

@@ -180,8 +180,8 @@ export class Session {
   }
 
   /** Notes that a new kernel process takes over, of which nothing is known yet. */
-  renewKernel(change: Partial<SessionRecord>): Promise<void> {
-    return this.#live.renewKernel(change);
+  renewKernel(connectionId: string, change: Partial<SessionRecord>): Promise<void> {
+    return this.#live.renewKernel(connectionId, change);
   }
 
   /** Closes the socket; the kernel lives on. */

@@ -1,13 +1,15 @@
 /** Takes over a session that this process has open beside its owner, when it finds that the owner is gone (R9). */
+import { messageOf } from '#core/errors.ts';
 import { newUuid } from '#core/ids.ts';
+import type { ExecuteReply, Execution } from '#jupyter/contract.ts';
 import { sleep, type Clock } from '#platform/clock.ts';
-import { currentIdentity } from '#platform/process-identity.ts';
+import type { Log } from '#platform/log.ts';
 import type { RecordStore } from '#platform/records.ts';
 import { isFinal, type RunRecord, type SessionRecord } from './contract.ts';
 import { finishRun } from './finish-run.ts';
 import type { RunJournal } from './journal.ts';
 import type { KernelLink } from './kernel-link.ts';
-import { isFree, isSelf } from './lease.ts';
+import { claim, isFree, isSelf } from './lease.ts';
 import { decideLeftRuns, loadLeftRuns } from './recover-runs.ts';
 import type { Outcome } from './outcome.ts';
 import type { Run } from './run.ts';
@@ -20,9 +22,10 @@ const LATE_MS = 1_000;
 const isOthers = ({ owner }: RunRecord): boolean => !isSelf(owner);
 
 export interface TakeOverOptions {
-  readonly records: RecordStore<SessionRecord>;
+  readonly records: Pick<RecordStore<SessionRecord>, 'update'>;
   readonly journal: RunJournal;
   readonly clock: Clock;
+  readonly log: Log;
 }
 
 /**
@@ -31,13 +34,11 @@ export interface TakeOverOptions {
  * Does nothing when another process was quicker.
  */
 export async function takeOver(session: Session, options: TakeOverOptions): Promise<void> {
-  const { records } = options;
-  const owner = currentIdentity();
-  const claimed = await records.update(session.id, (current) =>
-    isFree(current.owner) ? { ...current, owner } : current,
-  );
-  if (!isSelf(claimed.owner)) return;
-  await session.updateRecord({ owner });
+  // Under this one the server keeps what is missed here, for whoever comes after this process.
+  const identity = session.link && { connectionId: session.link.connectionId };
+  const { owner } = await claim(options.records, session.id, identity);
+  if (!isSelf(owner)) return;
+  await session.updateRecord({ owner, ...identity });
   await carryOnOrphans(session, options);
 }
 
@@ -47,7 +48,7 @@ export async function takeOver(session: Session, options: TakeOverOptions): Prom
  */
 export async function carryOnOrphans(
   session: Session,
-  { journal, clock }: Pick<TakeOverOptions, 'journal' | 'clock'>,
+  { journal, clock, log }: Omit<TakeOverOptions, 'records'>,
 ): Promise<void> {
   const { notebook } = session;
   await notebook.refresh();
@@ -62,7 +63,11 @@ export async function carryOnOrphans(
     record.loss === null &&
     last.record.generation === record.generation;
   for (const run of left) session.remember(run);
-  if (isInKernel) void follow(session, link, last, clock);
+  if (isInKernel) {
+    follow(session, link, last, clock).catch((error: unknown) =>
+      log.error(`run ${last.id}: ${messageOf(error)}`),
+    );
+  }
   decideLeftRuns(session, isInKernel ? left.slice(0, -1) : left, clock.now());
 }
 
@@ -106,12 +111,30 @@ async function overtake(link: KernelLink, clock: Clock, done: AbortController): 
       { msgId: newUuid(), code: '', silent: true, storeHistory: false },
       { onMessage: () => undefined },
     );
-    const { status } = await probe.finished;
+    const status = await answerTo(probe, link, clock, done.signal);
     probe.release();
-    // Aborted with a request before it that ended in an error: ask again.
-    if (status !== 'aborted') return done.abort();
+    // Aborted with a request before it that ended in an error, or its answer lost with the connection: ask again.
+    if (status !== undefined && status !== 'aborted') return done.abort();
     await sleep(clock, LOOK_MS);
   }
+}
+
+/** @returns undefined when its answer may not come any more, or nobody wants it */
+async function answerTo(
+  probe: Execution,
+  link: KernelLink,
+  clock: Clock,
+  done: AbortSignal,
+): Promise<ExecuteReply['status'] | undefined> {
+  let status: ExecuteReply['status'] | undefined;
+  const answered = probe.finished.then((reply) => (status = reply.status));
+  while (status === undefined && !done.aborted && link.channel.connected) {
+    const stop = new AbortController();
+    const look = sleep(clock, LOOK_MS, stop.signal).catch(() => undefined);
+    await Promise.race([answered, look]);
+    stop.abort();
+  }
+  return status;
 }
 
 function endSeen(run: Run): Outcome {
