@@ -2,14 +2,17 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { afterEach, beforeEach, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { KernelMessage } from '#jupyter/contract.ts';
+import type { OpenNotebook } from '#notebook/contract.ts';
+import { createNotebooks } from '#notebook/open-notebook.ts';
 import { systemClock } from '#platform/clock.ts';
 import { silentLog } from '#platform/log.ts';
 import type { RunRecord } from './contract.ts';
 import { RunJournal } from './journal.ts';
 import { LateOutput } from './late-output.ts';
 import { newRunRecord } from './new-run.ts';
+import { OutputKeeper } from './output-keeper.ts';
 import { RecentRuns } from './recent-runs.ts';
 import { Run } from './run.ts';
 
@@ -109,4 +112,62 @@ it('of no run is dropped, and the journal is not searched for it again', async (
   await expect.poll(() => taken.length).toBe(1);
   late.receive('unknown', print('z'));
   expect(lookups).toBe(2);
+});
+
+describe('in a notebook', () => {
+  let notebook: OpenNotebook;
+  let outputs: OutputKeeper;
+
+  beforeEach(async () => {
+    const options = { locksDir: path.join(dir, 'locks'), clock: systemClock, log: silentLog };
+    notebook = await createNotebooks(options).createFresh(dir, 'a');
+    outputs = new OutputKeeper({ notebook, clock: systemClock, log: silentLog });
+  });
+  afterEach(() => notebook.close());
+
+  /** A run of that cell that has ended. */
+  function ranIn(cellId: string, executionCount: number, message: KernelMessage): Run {
+    const part = { code: '1', insertedCell: false, cellId, executionCount };
+    const run = createRun(newRunRecord(part, session, 0));
+    run.receive(message);
+    outputs.keep(run);
+    run.update({ state: 'ok', endedMs: 1, saved: true });
+    return run;
+  }
+
+  const shown = (cellId: string): unknown => notebook.cell(cellId).outputs;
+
+  it('C19: a cell that ran again keeps the outputs of its latest run', () => {
+    const { id } = notebook.insertCell({ type: 'code', source: '1' }, { at: 'end' });
+    const first = ranIn(id, 1, print('one\n'));
+    first.receive(print('late\n'));
+    outputs.keepLate(first);
+    expect(shown(id)).toMatchObject([{ text: 'one\nlate\n' }]);
+    ranIn(id, 2, print('two\n'));
+    first.receive(print('later\n'));
+    outputs.keepLate(first);
+    expect(shown(id)).toMatchObject([{ text: 'two\n' }]);
+    expect(textOf(first)).toMatchObject([{ text: 'one\nlate\nlater\n' }]);
+  });
+
+  it('O3: the update of a display that a cell no longer shows leaves its other displays alone', () => {
+    const display = (type: string, displayId: string, text: string): KernelMessage => ({
+      ...print(''),
+      header: { msg_id: `d${(messages += 1)}`, msg_type: type, session: 'k' },
+      content: {
+        data: { 'text/plain': text },
+        metadata: {},
+        transient: { display_id: displayId },
+      },
+    });
+    const { id } = notebook.insertCell({ type: 'code', source: '1' }, { at: 'end' });
+    const other = notebook.insertCell({ type: 'code', source: '2' }, { at: 'end' });
+    ranIn(id, 1, display('display_data', 'old', 'old'));
+    ranIn(id, 2, display('display_data', 'new', 'new'));
+    const updating = ranIn(other.id, 3, print('x'));
+    outputs.onOutput(updating, display('update_display_data', 'old', 'newer old'));
+    expect(shown(id)).toMatchObject([{ data: { 'text/plain': 'new' } }]);
+    outputs.onOutput(updating, display('update_display_data', 'new', 'newer'));
+    expect(shown(id)).toMatchObject([{ data: { 'text/plain': 'newer' } }]);
+  });
 });

@@ -3,7 +3,7 @@ import { messageOf } from '#core/errors.ts';
 import { isRecord } from '#core/json.ts';
 import type { KernelMessage } from '#jupyter/contract.ts';
 import type { CellView, OpenNotebook } from '#notebook/contract.ts';
-import { applyDisplayUpdate } from '#notebook/output-collector.ts';
+import { applyDisplayUpdate, type OutputCollector } from '#notebook/output-collector.ts';
 import type { Clock } from '#platform/clock.ts';
 import type { Log } from '#platform/log.ts';
 import type { Run } from './run.ts';
@@ -15,16 +15,12 @@ const KEEP_MS = 2_000;
 /** After a quiet moment, a big notebook that was not written at the end of a run is, and its runs are marked as saved. */
 const MARK_MS = 3_000;
 
-interface Display {
-  readonly cellId: string;
-  readonly indexes: readonly number[];
-}
-
 export class OutputKeeper {
   readonly #notebook: OpenNotebook | undefined;
   readonly #clock: Clock;
   readonly #log: Log;
-  readonly #displays = new Map<string, Map<string, Display>>();
+  /** By cell, where the displays with an id stand in its outputs. */
+  readonly #displays = new Map<string, OutputCollector['displays']>();
   readonly #unmarked = new Set<Run>();
   readonly #timers = new Map<Run, () => void>();
   /** How far the outputs were that stand in the cell. */
@@ -84,8 +80,14 @@ export class OutputKeeper {
     this.#rememberDisplays(run);
   }
 
-  /** The same for output of a run that has ended: nothing else will write it (C19). */
+  /**
+   * The same for output of a run that has ended: nothing else will write it (C19). A cell that was edited or ran again since shows
+   * other outputs, which stay; these are in the run.
+   */
   keepLate(run: Run): void {
+    const { cellId, executionCount = null } = run.record;
+    const cell = cellId === undefined ? undefined : findCell(this.#notebook, cellId);
+    if (cell !== undefined && cell.executionCount !== executionCount) return;
     this.keep(run);
     this.#notebook?.scheduleSave();
   }
@@ -166,11 +168,9 @@ export class OutputKeeper {
   #rememberDisplays(run: Run): void {
     const { cellId } = run.record;
     if (cellId === undefined) return;
-    for (const [displayId, indexes] of run.collector.displays) {
-      const cells = this.#displays.get(displayId) ?? new Map<string, Display>();
-      cells.set(cellId, { cellId, indexes });
-      this.#displays.set(displayId, cells);
-    }
+    const { displays } = run.collector;
+    if (displays.size > 0) this.#displays.set(cellId, displays);
+    else this.#displays.delete(cellId);
   }
 
   /** O3: an update changes every stored output with that id, in any cell of the session. */
@@ -178,8 +178,9 @@ export class OutputKeeper {
     const { transient, data, metadata } = message.content;
     if (!isRecord(transient) || typeof transient['display_id'] !== 'string' || !isRecord(data))
       return;
-    for (const { cellId, indexes } of this.#displays.get(transient['display_id'])?.values() ?? []) {
-      if (cellId === run.record.cellId) continue;
+    for (const [cellId, displays] of this.#displays) {
+      const indexes = displays.get(transient['display_id']);
+      if (indexes === undefined || cellId === run.record.cellId) continue;
       const cell = findCell(this.#notebook, cellId);
       if (cell === undefined) continue;
       const outputs = applyDisplayUpdate(
