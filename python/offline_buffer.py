@@ -10,7 +10,7 @@ import json
 import sys
 import uuid
 from collections import deque
-from functools import partial
+from itertools import chain
 from typing import Any, Callable, Iterator
 
 LIMIT_BYTES = 100 * 1024 * 1024
@@ -32,25 +32,21 @@ OVERHEAD_BYTES = 500
 class Entry:
     """One message, or several neighbours that print to the same stream."""
 
-    __slots__ = ("channel", "parts", "order", "type", "parent", "size", "stream", "key", "texts", "text_size", "joined", "display_id", "waits")
+    __slots__ = ("channel", "parts", "order", "type", "parent", "size", "stream", "key", "texts", "text_size", "joined", "display_id", "waits", "is_dropped")
 
     def __init__(self, channel: str, parts: list[bytes], order: int) -> None:
-        self.channel = channel
-        self.parts = parts
-        self.order = order
+        self.channel, self.parts, self.order = channel, parts, order
         self.size = sum(map(sys.getsizeof, parts)) + OVERHEAD_BYTES
         # Empty for what is always kept.
-        self.type = ""
-        self.parent = ""
+        self.type = self.parent = self.stream = ""
         # Of printed text: its stream, what a neighbour must have too, and the text, joined when no neighbour comes any more.
-        self.stream = ""
         self.key: tuple[Any, ...] | None = None
         self.texts: list[str] = []
         self.text_size = 0
         self.joined: bytes | None = None
         # Of an update of a display, and of a clear_output.
         self.display_id: str | None = None
-        self.waits = False
+        self.waits = self.is_dropped = False
 
     @property
     def is_text(self) -> bool:
@@ -65,10 +61,9 @@ class Entry:
         self.add(text)
 
     def add(self, text: str) -> int:
-        more = sys.getsizeof(text) + 8
         self.texts.append(text)
-        self.text_size += more
-        self.size += more
+        more = sys.getsizeof(text) + 8
+        self.text_size, self.size = self.text_size + more, self.size + more
         return more
 
     def join(self) -> int:
@@ -77,8 +72,7 @@ class Entry:
             return 0
         self.joined = "".join(self.texts).encode("utf-8", "surrogatepass")
         more = sys.getsizeof(self.joined) - self.text_size
-        self.texts = []
-        self.size += more
+        self.texts, self.size = [], self.size + more
         return more
 
 
@@ -86,18 +80,15 @@ class Window:
     """The first and the newest of what comes; each may take half of the room."""
 
     def __init__(self, room: int, forget: Callable[[Entry], None]) -> None:
-        self.half = room // 2
-        self.forget = forget
+        self.half, self.forget = room // 2, forget
         self.first: list[Entry] = []
         self.newest: deque[Entry] = deque()
-        self.first_size = 0
-        self.newest_size = 0
+        self.first_size = self.newest_size = self.dropped = 0
         self.is_full = False
 
     def add(self, entry: Entry) -> bool:
-        """@returns whether it is held."""
+        """@returns whether it is held: one that would drive out everything else is not."""
         if entry.size > self.half:
-            # It would drive out everything else.
             self.forget(entry)
             return False
         self.is_full = self.is_full or self.first_size + entry.size > self.half
@@ -113,19 +104,36 @@ class Window:
         self.newest_size += size
         while self.newest_size > self.half and len(self.newest) > 1:
             oldest = self.newest.popleft()
+            if oldest.is_dropped:
+                self.dropped -= 1
+                continue
             self.newest_size -= oldest.size
             self.forget(oldest)
 
+    def drop(self, entry: Entry) -> None:
+        """One of many, again and again: the lists follow now and then."""
+        if self.newest and entry.order >= self.newest[0].order:
+            self.newest_size -= entry.size
+        else:
+            self.first_size -= entry.size
+        entry.is_dropped, entry.parts = True, []
+        self.dropped += 1
+        if self.newest_size == 0:
+            self.dropped -= len(self.newest)
+            self.newest.clear()
+            self.is_full = False
+        if 2 * self.dropped > len(self.first) + len(self.newest):
+            self.remove(lambda _entry: False)
+
     def remove(self, is_obsolete: Callable[[Entry], bool]) -> None:
-        self.first = [entry for entry in self.first if not is_obsolete(entry)]
-        self.newest = deque(entry for entry in self.newest if not is_obsolete(entry))
-        self.first_size = sum(entry.size for entry in self.first)
-        self.newest_size = sum(entry.size for entry in self.newest)
+        self.first = [entry for entry in self.first if not entry.is_dropped and not is_obsolete(entry)]
+        self.newest = deque(entry for entry in self.newest if not entry.is_dropped and not is_obsolete(entry))
+        self.first_size, self.newest_size = (sum(entry.size for entry in held) for held in (self.first, self.newest))
+        self.dropped = 0
         self.is_full = len(self.newest) > 0
 
     def __iter__(self) -> Iterator[Entry]:
-        yield from self.first
-        yield from self.newest
+        return (entry for entry in chain(self.first, self.newest) if not entry.is_dropped)
 
 
 class Gap:
@@ -135,10 +143,7 @@ class Gap:
         start = body_of(entry.parts)
         self.order = entry.order
         self.parts = [*entry.parts[: start + 2], b"{}", b""]
-        self.text_bytes = 0
-        self.lines = 0
-        self.displays = 0
-        self.updates = 0
+        self.text_bytes = self.lines = self.displays = self.updates = 0
 
     def count(self, entry: Entry) -> None:
         if entry.joined is not None:
@@ -173,8 +178,7 @@ class BoundedBuffer:
     """Takes the place of the list in which Jupyter puts what it will replay."""
 
     def __init__(self, sign: Callable[[list[bytes]], bytes], limit: int = LIMIT_BYTES) -> None:
-        self.sign = sign
-        self.limit = limit
+        self.sign, self.limit = sign, limit
         self.clear()
 
     def clear(self) -> None:
@@ -187,8 +191,7 @@ class BoundedBuffer:
         self.gaps: dict[str, Gap] = {}
         self.clearing: dict[str, Entry] = {}
         self.updates: dict[str, Entry] = {}
-        self.errors = 0
-        self.order = 0
+        self.errors = self.order = 0
         # Printed text that a neighbour may be joined to.
         self.last: Entry | None = None
 
@@ -211,8 +214,7 @@ class BoundedBuffer:
         entry = self.entry(channel, parts)
         if channel != "iopub":
             return [entry]
-        start = body_of(parts)
-        header, parent, metadata, content = parts[start : start + 4]
+        header, parent, metadata, content = parts[body_of(parts) :][:4]
         head = load(header)
         kind = head["msg_type"]
         entry.parent = load(parent).get("msg_id", "")
@@ -298,25 +300,23 @@ class BoundedBuffer:
 
         self.texts.remove(is_cleared)
         self.outputs.remove(is_cleared)
-        gap = self.gaps.get(clear.parent)
-        if gap is not None:
-            gap.clear()
+        if clear.parent in self.gaps:
+            self.gaps[clear.parent].clear()
 
     def replace(self, display_id: str, update: Entry) -> None:
         """An update of a display makes those before it unseen."""
         older = self.updates.get(display_id)
         if older is not None:
-            self.outputs.remove(lambda entry: entry is older)
+            self.outputs.drop(older)
         self.updates[display_id] = update
 
     def forget(self, entry: Entry) -> None:
         entry.join()
         if entry.display_id is not None and self.updates.get(entry.display_id) is entry:
             del self.updates[entry.display_id]
-        gap = self.gaps.get(entry.parent)
-        if gap is None or gap.is_empty:
-            gap = self.gaps[entry.parent] = Gap(entry)
-        gap.count(entry)
+        if entry.parent not in self.gaps or self.gaps[entry.parent].is_empty:
+            self.gaps[entry.parent] = Gap(entry)
+        self.gaps[entry.parent].count(entry)
 
     def __len__(self) -> int:
         return len(self.always) + sum(1 for window in (self.texts, self.outputs) for _entry in window)
@@ -337,7 +337,7 @@ class BoundedBuffer:
     def notice(self, gap: Gap) -> list[bytes]:
         start = body_of(gap.parts)
         header = {**load(gap.parts[start]), "msg_id": uuid.uuid4().hex, "msg_type": "stream"}
-        counts = {"text_bytes": gap.text_bytes, "lines": gap.lines, "displays": gap.displays, "updates": gap.updates}
+        counts = {name: getattr(gap, name) for name in ("text_bytes", "lines", "displays", "updates")}
         metadata = {MARK: {**counts, "limit_bytes": self.limit}}
         parts = [*gap.parts[:start], dump(header), gap.parts[start + 1], dump(metadata), b""]
         return self.message(parts, {"name": "stderr", "text": gap.words(self.limit)})
@@ -377,8 +377,7 @@ def render_bytes(count: int) -> str:
 
 def bound(manager: Any, kernel_id: str, channels: dict[str, Any], limit: int) -> None:
     """For right after `start_buffering`. A manager that buffers in another way than those of 1.x and 2.x is left alone."""
-    held = getattr(manager, "_kernel_buffers", {})
-    info = held[kernel_id] if kernel_id in held else None
+    info = getattr(manager, "_kernel_buffers", {}).get(kernel_id)
     if not isinstance(info, dict) or type(info.get("buffer")) is not list or info.get("channels") is not channels:
         return
     buffer = BoundedBuffer(manager.get_kernel(kernel_id).session.sign, limit)
@@ -386,11 +385,8 @@ def bound(manager: Any, kernel_id: str, channels: dict[str, Any], limit: int) ->
         buffer.append(message)
     info["buffer"] = buffer
 
-    def take(channel: str, parts: list[bytes]) -> None:
-        buffer.append((channel, parts))
-
     for channel, stream in channels.items():
-        stream.on_recv(partial(take, channel))
+        stream.on_recv(lambda parts, channel=channel: buffer.append((channel, parts)))
 
 
 def prepend(info: dict[str, Any], messages: list[tuple[str, list[bytes]]]) -> None:

@@ -159,6 +159,32 @@ class OfflineBuffer(unittest.TestCase):
         self.assertEqual(told[-1]["content"]["data"], {"text/html": "499" * 500})
         self.assertEqual([message for message in told if message["metadata"]], [])
 
+    def test_only_the_newest_update_of_each_display_is_held_and_the_others_cost_no_look_at_all_that_is(self):
+        for n in range(400):
+            self.send("display_data", {"data": {"text/plain": f"{n} {'x' * 200}"}, "metadata": {}})
+        buffer = self.manager._kernel_buffers["k"]["buffer"]
+        self.assertTrue(buffer.is_tight)
+        looks = 0
+        remove = buffer.outputs.remove
+
+        def counting(is_obsolete):
+            nonlocal looks
+            looks += 1
+            remove(is_obsolete)
+
+        buffer.outputs.remove = counting
+        for n in range(1000):
+            for bar in range(3):
+                self.send("update_display_data", {"data": {"text/plain": f"{bar} {n}"}, "transient": {"display_id": f"bar {bar}"}})
+        self.assertLess(looks, 100)
+        self.check_bounded()
+        self.assertEqual(buffer.outputs.newest_size, sum(entry.size for entry in buffer.outputs.newest if not entry.is_dropped))
+        self.assertEqual(buffer.outputs.dropped, sum(entry.is_dropped for entry in [*buffer.outputs.first, *buffer.outputs.newest]))
+        told = [message for _channel, message in self.replayed()]
+        updates = [message["content"]["data"]["text/plain"] for message in told if message["msg_type"] == "update_display_data"]
+        self.assertEqual(updates, [f"{bar} 999" for bar in range(3)])
+        self.assertEqual([message["metadata"]["glovebox_not_kept"]["updates"] for message in told if message["metadata"]], [0])
+
     def test_what_came_before_is_put_before_it_and_a_notice_is_kept(self):
         for n in range(5000):
             self.print(f"line {n:07d} {'x' * 80}\n")
