@@ -14,7 +14,8 @@ from urllib.parse import urlsplit
 from jupyter_server.base.handlers import JupyterHandler
 from tornado import httputil, web
 from tornado.httpclient import AsyncHTTPClient, HTTPClientError, HTTPRequest
-from tornado.websocket import WebSocketClientConnection, WebSocketHandler, websocket_connect
+from tornado.ioloop import IOLoop
+from tornado.websocket import WebSocketClientConnection, WebSocketClosedError, WebSocketHandler, websocket_connect
 
 ROUTE = r"/glovebox/ports/([0-9]{1,5})(/.*)?"
 HOST = "127.0.0.1"
@@ -125,12 +126,13 @@ class PortHandler(JupyterHandler, WebSocketHandler):
             else:
                 self.take_headers(port, answer)
 
-        def on_data(data: bytes) -> None:
+        def on_data(data: bytes) -> Any:
             # The only way to end a stream that has no end of its own.
             if self.is_gone:
                 raise ConnectionResetError("nobody takes the answer any more")
             self.write(data)
-            self.flush()
+            # No more is read before this has left (an older Tornado, as 6.2, does not wait).
+            return self.flush()
 
         request = HTTPRequest(
             target,
@@ -180,7 +182,7 @@ class PortHandler(JupyterHandler, WebSocketHandler):
         wanted = [one.strip() for one in self.request.headers.get("Sec-WebSocket-Protocol", "").split(",") if one.strip()]
         request = HTTPRequest(target, headers=self.headers_for(port), connect_timeout=CONNECT_S)
         try:
-            self.behind = await websocket_connect(request, on_message_callback=self.from_behind, subprotocols=wanted or None)
+            self.behind = await websocket_connect(request, subprotocols=wanted or None)
         except (OSError, HTTPClientError) as error:
             raise web.HTTPError(502, f"Nothing answers on port {port} of the sandbox ({error}).") from None
         await WebSocketHandler.get(self)
@@ -188,11 +190,20 @@ class PortHandler(JupyterHandler, WebSocketHandler):
     def select_subprotocol(self, subprotocols: List[str]) -> Optional[str]:
         return self.behind.selected_subprotocol if self.behind is not None else None
 
-    def from_behind(self, message: Union[None, str, bytes]) -> None:
-        if message is None:
-            self.close()
-        elif self.ws_connection is not None:
-            self.write_message(message, binary=isinstance(message, bytes))
+    def open(self, *_args: Optional[str], **_named: Optional[str]) -> None:
+        IOLoop.current().spawn_callback(self.pass_back)
+
+    async def pass_back(self) -> None:
+        """One message after the other has left: what nobody takes stays with the program."""
+        try:
+            while self.behind is not None:
+                message = await self.behind.read_message()
+                if message is None:
+                    break
+                await self.write_message(message, binary=isinstance(message, bytes))
+        except WebSocketClosedError:
+            pass
+        self.close()
 
     async def on_message(self, message: Union[str, bytes]) -> None:
         if self.behind is not None:

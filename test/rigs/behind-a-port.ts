@@ -1,6 +1,6 @@
 /** Python of a person's own program that listens on a port of a sandbox, its only argument: it tells what it was asked. */
 export const BEHIND_A_PORT = `
-import json, sys, tornado.ioloop, tornado.locks, tornado.web, tornado.websocket
+import json, sys, tornado.ioloop, tornado.web, tornado.websocket
 class Echo(tornado.web.RequestHandler):
     def answer(self):
         if self.request.path == "/moved":
@@ -9,6 +9,8 @@ class Echo(tornado.web.RequestHandler):
             raise tornado.web.HTTPError(500)
         if self.request.path == "/long":
             return self.write("x" * 300000)
+        if self.request.path == "/sent":
+            return self.write(str(Huge.sent))
         if self.request.method == "DELETE":
             tornado.ioloop.IOLoop.current().call_later(0.1, sys.exit)
         self.set_status(201 if self.request.method == "POST" else 200)
@@ -17,15 +19,19 @@ class Echo(tornado.web.RequestHandler):
         self.write(dict(method=request.method, uri=request.uri, body=request.body.decode(), headers=dict(request.headers)))
     get = post = delete = answer
 class Huge(tornado.web.RequestHandler):
+    sent = 0
     async def get(self):
         self.set_header("Content-Length", 2 * 10**8)
-        self.write("x" * 1000)
-        await self.flush()
-        await tornado.locks.Event().wait()
+        for _ in range(200):
+            self.write(b"x" * 10**6)
+            await self.flush()
+            Huge.sent += 1
 class Cut(tornado.web.RequestHandler):
     def get(self):
         self.detach().close()
 class Socket(tornado.websocket.WebSocketHandler):
+    def open(self):
+        self.write_message("first")
     def on_message(self, message):
         self.write_message(message + " back")
 tornado.web.Application([("/ws", Socket), ("/huge", Huge), ("/cut", Cut), ("/.*", Echo)]).listen(int(sys.argv[1]), "127.0.0.1")
