@@ -38,6 +38,7 @@ export class FileSync {
   /** While a save goes on: ends when it has seen what others wrote. */
   #checking: Promise<void> | undefined;
   #refreshing: Promise<void> = Promise.resolve();
+  #catchingUp: Promise<void> = Promise.resolve();
 
   constructor(options: FileSyncOptions) {
     this.#options = options;
@@ -97,20 +98,22 @@ export class FileSync {
     }
   }
 
-  async #catchUp(): Promise<void> {
+  /**
+   * One look after the other: while a save writes, the edits that it has taken are noted nowhere, and a look that began before it
+   * would take a file in without them.
+   */
+  #catchUp(): Promise<void> {
+    const look = (): Promise<void> => this.#look();
+    this.#catchingUp = this.#catchingUp.then(look, look);
+    return this.#catchingUp;
+  }
+
+  async #look(): Promise<void> {
     const { store, clock } = this.#options;
-    for (;;) {
-      const known = this.#version;
-      const version = await store.version();
-      if (version === known) return;
-      const loaded =
-        version === undefined ? undefined : await loadNotebook(store, clock, this.#base);
-      // Another call has caught up or written meanwhile: what was read here may be older than that.
-      if (this.#version !== known) continue;
-      if (loaded === undefined) this.#fileIsGone();
-      else this.#takeIn(loaded);
-      return;
-    }
+    const version = await store.version();
+    if (version === this.#version) return;
+    if (version === undefined) this.#fileIsGone();
+    else this.#takeIn(await loadNotebook(store, clock, this.#base));
   }
 
   #fileIsGone(): void {

@@ -7,8 +7,13 @@ import {
   sourcesIn,
   useNotebookFolder,
 } from '../../test/rigs/notebook-folder.ts';
+import { systemClock as clock } from '#platform/clock.ts';
+import { silentLog as log } from '#platform/log.ts';
 import { runProgram } from '../../test/rigs/program.ts';
 import { readNotebookFile } from '../../test/rigs/read-notebook-file.ts';
+
+import { openStore } from './open-store.ts';
+import type { NotebookStore } from './stores/store.ts';
 
 const folder = useNotebookFolder();
 
@@ -263,4 +268,71 @@ describe('several writers', () => {
     await notebook.flush();
     expect((await sourcesIn(notebook.path))[0]).toBe('still here');
   }, 60_000);
+});
+
+it('an edit outlasts a look at the file that takes long, and somebody else who writes during the save', async () => {
+  const turns = async (): Promise<void> => {
+    for (let turn = 0; turn < 20; turn += 1)
+      await new Promise((resolve) => {
+        setImmediate(resolve);
+      });
+  };
+  const texts = ['a', 'b'].map((source, index) => ({
+    ...{ cell_type: 'code', id: `cell-${index}`, metadata: {}, outputs: [] },
+    ...{ execution_count: null, source },
+  }));
+  let file = JSON.stringify({ cells: texts, metadata: {}, nbformat: 4, nbformat_minor: 5 });
+  let count = 1;
+  const writtenByOthers = (before: string, after: string): void => {
+    file = file.replace(before, after);
+    count += 1;
+  };
+  let slowLook: Promise<void> | undefined;
+  let duringWrite: (() => Promise<void>) | undefined;
+  const store: NotebookStore = {
+    path: 'in memory',
+    exclusively: (work) => work(),
+    version: () => Promise.resolve(String(count)),
+    async load() {
+      const loaded = { bytes: Buffer.from(file), version: String(count) };
+      const slow = slowLook;
+      slowLook = undefined;
+      await slow;
+      return loaded;
+    },
+    async write(chunks, expected) {
+      await duringWrite?.();
+      if (String(count) !== expected) return undefined;
+      file = Buffer.concat([...chunks]).toString();
+      count += 1;
+      return String(count);
+    },
+    sync: () => Promise.resolve(),
+    remove: () => Promise.resolve(),
+    removeLeftovers: () => Promise.resolve(),
+    unfinishedBackup: () => Promise.resolve(undefined),
+  };
+  const notebook = await openStore(store, { clock, log });
+  writtenByOthers('"a"', '"a, edited"');
+  let endLook: (() => void) | undefined;
+  slowLook = new Promise((resolve) => {
+    endLook = resolve;
+  });
+  const look = notebook.refresh();
+  await turns();
+  notebook.setSource('cell-1', 'b, edited here');
+  duringWrite = async () => {
+    duringWrite = undefined;
+    writtenByOthers('a, edited', 'a, edited again');
+    endLook?.();
+    await turns();
+  };
+  const saved = notebook.flush();
+  await turns();
+  endLook?.();
+  await Promise.all([look, saved]);
+  notebook.stop();
+  expect(file).toContain('a, edited again');
+  expect(file).toContain('b, edited here');
+  expect(notebook.cell('cell-1').source).toBe('b, edited here');
 });
