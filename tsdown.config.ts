@@ -66,12 +66,29 @@ const programs = defineConfig({
   },
 });
 
-/** Built by itself: what it shared with the others would come in pieces that hold far more than it needs. */
+/** `node:fs/promises`, and what stands in for it where a process lives for some milliseconds. */
+const standIn = (builtin: string): readonly [string, string] => [
+  `node:${builtin}`,
+  path.resolve(`scripts/bundle/hook/${builtin.replaceAll(/[/_]/g, '-')}.mjs`),
+];
+
+/**
+ * Built by itself, for a start that is to be felt by nobody: CommonJS, because Node's loader of ES modules takes as long as all that is
+ * done here; everything that a question about money needs in one file, and the rest where it is needed; without the builtins that cost
+ * milliseconds. test/e2e/bundle.test.ts tells what is loaded.
+ */
 const hook = defineConfig({
   ...shared,
   entry: { hook: 'src/bin/hook.ts' },
+  format: 'cjs',
+  minify: true,
   clean: false,
-  outputOptions: { chunkFileNames: 'hook-[name]-[hash].mjs' },
+  alias: Object.fromEntries(['child_process', 'crypto', 'fs/promises', 'path'].map(standIn)),
+  outputOptions: {
+    chunkFileNames: 'hook-[name]-[hash].cjs',
+    // With all that it imports, and no more: what it imports when it is needed comes in files of its own.
+    codeSplitting: { groups: [{ name: 'question', test: /src[\\/]main[\\/]hook\.ts$/ }] },
+  },
 });
 
 export default [programs, types, hook];

@@ -5,10 +5,11 @@ import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { systemClock } from '#platform/clock.ts';
 import { settledCost } from './cost.ts';
-import { createLedger, total, type Ledger } from './ledger.ts';
+import { createLedger, type Ledger } from './ledger.ts';
 import { parseLedger, type Approval, type Reservation } from './ledger-lines.ts';
 import { ledgerFile } from './policy-dir.ts';
 import { settlementOf, settleOpenEntries, type SandboxFate } from './settle.ts';
+import { total } from './spending.ts';
 
 const USD = 1_000_000;
 const FIVE = { session: 5 * USD, day: undefined };

@@ -1,7 +1,7 @@
 /** The bundle alone in an empty folder, on every Node it promises to run on, in a broken world. */
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { tools } from '#tools/index.ts';
@@ -141,6 +141,50 @@ it('X99: creates nothing on disk by being started', async () => {
   expect(made.filter((file) => !/^\.glovebox(\/logs(\/mcp\.log)?)?$/.test(file))).toEqual([]);
 });
 
+describe('the hook that asks about money', () => {
+  it('loads three files of the bundle, and no builtin that costs milliseconds', () => {
+    const bundle = unpackBundle();
+    const report = path.join(bundle.folder, 'report.cjs');
+    const loaded = path.join(bundle.folder, 'loaded.json');
+    writeFileSync(
+      report,
+      `process.on('exit', () => require('node:fs').writeFileSync(${JSON.stringify(loaded)}, JSON.stringify({
+        builtins: process.moduleLoadList.filter((name) => name.startsWith('NativeModule ')).map((name) => name.slice(13)),
+        files: Object.keys(require.cache).map((file) => require('node:path').basename(file)),
+      })));`,
+    );
+    const run = (...args: readonly string[]): { builtins: string[]; files: string[] } => {
+      const { status, stdout, stderr } = spawnSync(process.execPath, ['-r', report, ...args], {
+        encoding: 'utf8',
+        cwd: bundle.project,
+        env: { HOME: bundle.home },
+        input: JSON.stringify({
+          hook_event_name: 'PreToolUse',
+          permission_mode: 'default',
+          tool_use_id: 'toolu_1',
+          tool_name: 'mcp__glovebox__sandbox_create',
+          tool_input: { backend: 'modal', options: { gpu: 'T4' } },
+        }),
+      });
+      expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+      if (args.length > 1) expect(stdout).toContain('Start a paid sandbox on modal?');
+      return JSON.parse(readFileSync(loaded, 'utf8'));
+    };
+    const empty = path.join(bundle.folder, 'empty.cjs');
+    writeFileSync(empty, '');
+    // The first one makes the key that receipts are signed with, from random bytes of `node:crypto`.
+    run(bundle.file('hook.cjs'), 'PreToolUse');
+    const nothing = run(empty);
+    const { builtins, files } = run(bundle.file('hook.cjs'), 'PreToolUse');
+    expect(builtins.filter((name) => !nothing.builtins.includes(name)).toSorted()).toEqual(['os']);
+    expect(files.filter((file) => file !== 'report.cjs')).toEqual([
+      'hook.cjs',
+      expect.stringMatching(/^hook-question-/),
+      expect.stringMatching(/^hook-rolldown-runtime-/),
+    ]);
+  });
+});
+
 it('an older Node is refused in words', () => {
   const bundle = unpackBundle();
   // The version is all that the check looks at, so it is what this test makes older.
@@ -177,6 +221,7 @@ it('holds the programs and what they read, and nothing else', () => {
       'index.d.mts',
       'script.mjs',
       'script-hooks.mjs',
+      'hook.cjs',
       'image-worker.mjs',
       'resvg.wasm',
       'webp.wasm',
@@ -186,7 +231,7 @@ it('holds the programs and what they read, and nothing else', () => {
   );
   expect(
     files.filter(
-      (file) => !/^python(\/glovebox_interp)?$|\.(d\.mts|mjs|sh|wasm|ttf|py|typed)$/.test(file),
+      (file) => !/^python(\/glovebox_interp)?$|\.(d\.mts|mjs|cjs|sh|wasm|ttf|py|typed)$/.test(file),
     ),
   ).toEqual([]);
 });
