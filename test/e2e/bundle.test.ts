@@ -5,6 +5,7 @@ import { chmodSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from '
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { tools } from '#tools/index.ts';
+import { factsOf } from '#tools/listed-tool.ts';
 import { ERAS } from '../mcp/harness.ts';
 import { startServer, unpackBundle, type Bundle } from '../rigs/bundle.ts';
 import { isMissing } from '../rigs/require.ts';
@@ -23,7 +24,23 @@ describe.each(NODES)('bundle on %s', (node) => {
   it.each(ERAS)('P1, Q1: lists its tools in the %s era, without node_modules', async (era) => {
     const bundle = unpackBundle();
     const { client, protocolErrors } = await startServer(bundle, { era, node });
-    expect((await client.listTools()).tools.map(({ name }) => name)).toEqual(toolNames);
+    // Written down by the build; the same as what a server says that has loaded them.
+    const { tools: listedTools } = await client.listTools();
+    expect(
+      listedTools.map(({ name, title, description, inputSchema }) => ({
+        name,
+        title,
+        description,
+        inputSchema,
+      })),
+    ).toEqual(
+      tools.map(factsOf).map(({ name, title, description, inputSchema }) => ({
+        name,
+        title,
+        description,
+        inputSchema,
+      })),
+    );
     expect(client.getServerVersion()?.name).toBe('glovebox');
     expect(protocolErrors).toEqual([]);
   });
@@ -139,6 +156,31 @@ it('X99: creates nothing on disk by being started', async () => {
   expect(readdirSync(bundle.project)).toEqual([]);
   const made = readdirSync(bundle.home, { recursive: true, encoding: 'utf8' });
   expect(made.filter((file) => !/^\.glovebox(\/logs(\/mcp\.log)?)?$/.test(file))).toEqual([]);
+});
+
+it('lists its tools with no tool loaded, and little else', () => {
+  const bundle = unpackBundle();
+  const dist = path.dirname(bundle.file('mcp.mjs'));
+  const serve = readdirSync(dist).filter((name) => /^serve-.*\.mjs$/.test(name));
+  const loaded = new Map<string, string>();
+  const load = (name: string): void => {
+    if (loaded.has(name)) return;
+    const text = readFileSync(path.join(dist, name), 'utf8');
+    loaded.set(name, text);
+    for (const [, imported = ''] of text.matchAll(/(?:from|import)\s?"\.\/([^"]+)"/g))
+      load(imported);
+  };
+  expect(serve).toHaveLength(1);
+  for (const name of serve) load(name);
+  const texts = [...loaded.values()];
+  // The table of options shows that the files have been followed.
+  expect(texts.some((text) => text.includes('GLOVEBOX_TOOLSETS'))).toBe(true);
+  expect(
+    [...loaded].filter(([, text]) => text.includes('defineTool(')).map(([name]) => name),
+  ).toEqual([]);
+  // Mostly the SDK and its schema library. Comments, or a module that nobody needs yet, make it more.
+  const bytes = texts.reduce((sum, text) => sum + Buffer.byteLength(text), 0);
+  expect(bytes).toBeLessThan(700_000);
 });
 
 describe('the hook that asks about money', () => {
