@@ -23,7 +23,7 @@ import { hostSession } from './host-session.ts';
 import { modalAccount } from './modal-account.ts';
 import { fateOfSandbox, readSandboxRecord } from './sandbox-fate.ts';
 
-/** `timeout` in hooks.json is 10 s, after which a call would run unasked. */
+/** For what is asked of others, from the first question on. `timeout` in hooks.json is 10 s, after which a call would run unasked. */
 const LIMIT_MS = 8_000;
 
 /** Answers one event and resolves with the exit code; what it says is written by then. */

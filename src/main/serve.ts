@@ -56,8 +56,10 @@ export async function serve(): Promise<void> {
     return loading;
   };
   const buildApp = async (): Promise<App> => {
-    const [{ createApp }, roots] = await Promise.all([
+    const [{ createApp }, , roots] = await Promise.all([
       import('./app.ts'),
+      // Now and not at the first call: hours later another version may lie where this one was started.
+      loadTools(),
       server === undefined ? [] : listRootFolders(server),
     ]);
     const projectDir = findProjectDir({ env, cwd, roots });
@@ -142,11 +144,13 @@ export async function serve(): Promise<void> {
   });
 }
 
-/** Told from what the build wrote down; loaded at the first call. */
+const loadTools = () => import('#tools/index.ts');
+
+/** Told from what the build wrote down; loaded with the app, or at the first call. */
 const LISTED: readonly ListedTool[] = TOOL_FACTS.map((facts) => ({
   ...facts,
   async load() {
-    const { tools } = await import('#tools/index.ts');
+    const { tools } = await loadTools();
     const tool = tools.find(({ name }) => name === facts.name);
     if (tool === undefined) throw new Error(`there is no ${facts.name}`);
     return tool;

@@ -235,7 +235,7 @@ it('an older Node is refused in words', () => {
     older,
     `Object.defineProperty(process, 'versions', { value: { ...process.versions, node: '18.20.8' } });`,
   );
-  for (const name of ['mcp.mjs', 'cli.mjs']) {
+  for (const name of ['mcp.mjs', 'cli.mjs', 'hook.cjs']) {
     const { status, stdout, stderr } = spawnSync(
       process.execPath,
       ['-r', older, bundle.file(name)],
