@@ -10,7 +10,11 @@ export const requirement = z
 const repositoryOption = z.strictObject({
   url: z
     .string()
-    .regex(/^(https:\/\/\S+|[\w.-]+\/[\w.-]+)$/)
+    // Addresses go into records, logs and the pages of providers.
+    .regex(
+      /^(https:\/\/[^\s/@]+(\/\S*)?|[\w.-]+\/[\w.-]+)$/,
+      'must be an https address without credentials, or owner/name at GitHub',
+    )
     .describe('https address, or owner/name at GitHub; it must be public.'),
   ref: z
     .string()

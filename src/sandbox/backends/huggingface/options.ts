@@ -171,7 +171,7 @@ function mistakesIn(options: HuggingfaceOptions): readonly Mistake[] {
   for (const name of Object.keys(options.env))
     if (secretNames.includes(name)) no(['env', name], 'is a secret too');
   for (const name of [...secretNames, ...Object.keys(options.env)])
-    if (/^GLOVEBOX_(TOKEN|SPEC|INSTALL|WEIGHTS|COPIES)$/.test(name))
+    if (/^GLOVEBOX_(TOKEN|SPEC|INSTALL|WEIGHTS|COPIES|EQUIPMENT)$/.test(name))
       no(['env', name], 'is reserved');
   for (const [at, { hidden }] of options.models.entries())
     if (hidden)

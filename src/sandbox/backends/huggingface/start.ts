@@ -1,8 +1,9 @@
 /** The steps of a start in a Job, in the order that spends least. */
 import type { SandboxStatus, StartContext } from '#sandbox/backend.ts';
 import { commitsOf } from '#sandbox/equipment.ts';
-import { rent, takeOver, type HandOver } from '#sandbox/rented/rent.ts';
-import { startRented, type Attempt } from '#sandbox/rented/start.ts';
+import { bringIntoUse, rent, type HandOver } from '#sandbox/rented/rent.ts';
+import { NEVER, type Attempt } from '#sandbox/rented/attempt.ts';
+import { startRented } from '#sandbox/rented/start.ts';
 import type { Provider } from '#sandbox/rented/provider.ts';
 import { untilAnswering } from '#sandbox/rented/until-answering.ts';
 import { keepServerToken } from './endpoint.ts';
@@ -11,9 +12,6 @@ import { jobRequest } from './job-request.ts';
 import type { HuggingfaceOptions } from './options.ts';
 import { prepare } from './prepare.ts';
 import type { HuggingfaceContext } from './settings.ts';
-
-/** A request that is cut off may have made something, so it always runs to its end. */
-const NEVER = new AbortController().signal;
 
 export function startJob(
   options: HuggingfaceOptions,
@@ -46,6 +44,7 @@ export function startJob(
       ask: async (request) => {
         await keepServerToken(id, request.nonce, huggingface);
         const body = await jobRequest({ options, attempt, huggingface }, prepared, request);
+        // One that is cut off may have made something, so it always runs to its end.
         return { machineId: (await huggingface.hub.create(namespace, body, NEVER)).id };
       },
       handOver: handOver(attempt),
@@ -55,6 +54,6 @@ export function startJob(
   return startRented(context, provider, {
     keepOnError: options.keep_on_error,
     bringUp,
-    resume: (attempt, lease) => takeOver(attempt, lease, handOver(attempt)),
+    resume: (attempt, lease) => bringIntoUse(attempt, lease, handOver(attempt)),
   });
 }

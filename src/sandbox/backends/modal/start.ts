@@ -5,7 +5,7 @@ import { commitsOf } from '#sandbox/equipment.ts';
 import { beforehandCeilingUsd } from '#sandbox/beforehand.ts';
 import { layoutBelow, type Layout } from '#sandbox/layout.ts';
 import type { Lease } from '#sandbox/rented/lease.ts';
-import { rent, takeOver } from '#sandbox/rented/rent.ts';
+import { bringIntoUse, rent } from '#sandbox/rented/rent.ts';
 import { startRented } from '#sandbox/rented/start.ts';
 import { untilAnswering } from '#sandbox/rented/until-answering.ts';
 import type { ModalAttempt } from './attempt.ts';
@@ -135,7 +135,7 @@ async function resume(modal: ModalAttempt, lease: Lease): Promise<void> {
   const { options, attempt } = modal;
   const { projectDir, signal } = attempt.context;
   const files = await gatherFiles(options.files, projectDir, signal);
-  await takeOver(attempt, lease, (now) => handOver(modal, now, files));
+  await bringIntoUse(attempt, lease, (now) => handOver(modal, now, files));
 }
 
 /** Its server answers, and the user's files are there. */
