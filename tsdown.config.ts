@@ -109,7 +109,7 @@ const hook = defineConfig({
   format: 'cjs',
   minify: true,
   clean: false,
-  alias: Object.fromEntries(['child_process', 'crypto', 'fs/promises', 'path'].map(standIn)),
+  alias: Object.fromEntries(['child_process', 'fs/promises', 'path'].map(standIn)),
   outputOptions: {
     chunkFileNames: 'hook-[name]-[hash].cjs',
     // With all that it imports, and no more: what it imports when it is needed comes in files of its own.

@@ -212,11 +212,12 @@ describe('the hook that asks about money', () => {
       if (args.length > 1) expect(stdout).toContain('Start a paid sandbox on modal?');
       return JSON.parse(readFileSync(loaded, 'utf8'));
     };
-    const empty = path.join(bundle.folder, 'empty.cjs');
-    writeFileSync(empty, '');
-    // The first one makes the key that receipts are signed with, from random bytes of `node:crypto`.
+    // What it asks is signed and told apart by hashes.
+    const hashing = path.join(bundle.folder, 'hashing.cjs');
+    writeFileSync(hashing, "require('node:crypto')");
+    const nothing = run(hashing);
+    // The first one makes the key for that.
     run(bundle.file('hook.cjs'), 'PreToolUse');
-    const nothing = run(empty);
     const { builtins, files } = run(bundle.file('hook.cjs'), 'PreToolUse');
     expect(builtins.filter((name) => !nothing.builtins.includes(name)).toSorted()).toEqual(['os']);
     expect(files.filter((file) => file !== 'report.cjs')).toEqual([
