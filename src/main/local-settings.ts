@@ -2,6 +2,7 @@
 import type { Config } from '#config/config.ts';
 import type { Environment } from '#config/environment.ts';
 import type { LocalSettings } from '../sandbox/backends/local/settings.ts';
+import { gitTokensFrom } from './git-tokens.ts';
 import { locatePythonFiles } from './python-files.ts';
 
 const HOUR_MS = 3_600_000;
@@ -24,5 +25,6 @@ export function localSettings(config: Config, environment: Environment): LocalSe
     modelsDir: config.get('models.dir'),
     hubUrl: config.get('hub.endpoint').replace(/\/+$/, ''),
     hubToken: config.get('hub.token')?.reveal(),
+    gitTokens: gitTokensFrom(config),
   };
 }

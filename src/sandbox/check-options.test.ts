@@ -125,6 +125,25 @@ describe('mistakes', () => {
     ]);
   });
 
+  it('G7, 3.4: variables, secrets and files are asked for in the same words, and their names are checked the same way', () => {
+    const given = {
+      env: { GREETING: 'hello' },
+      secrets: [{ env: 'API_KEY', as: 'SERVICE_KEY', scope: ['kernel'] }],
+    };
+    const files = [{ from: 'configs', to: 'run', ignore: ['*.bak'] }];
+    for (const [name, schema] of backends) {
+      expect(mistakes(schema, given), name).toEqual([]);
+      const wrong = { env: { MODEL_X: 'a', REPO_LIB_PATH: 'b', K: 'c' }, secrets: [{ env: 'K' }, { env: 'A', as: 'PYTHONPATH' }] };
+      expect(mistakes(schema, wrong), name).toEqual([
+        'env.MODEL_X: begins with MODEL_, which is reserved',
+        'env.REPO_LIB_PATH: is the name of a variable for a repository, which is reserved',
+        'env.K: is a secret too',
+        'secrets[1]: is reserved: workspace libraries, or files, make modules importable',
+      ]);
+      if (name !== 'huggingface') expect(mistakes(schema, { files }), name).toEqual([]);
+    }
+  });
+
   it('3.3: repositories are asked for in the same words everywhere; what none of them has is told', async () => {
     const repos = [
       { url: 'org/lib', ref: 'v1', install: ['make'], install_timeout_seconds: 60 },
@@ -245,6 +264,8 @@ describe('options', () => {
   it.each([
     ['repos', 'planEquipment', 'sandbox/backends/local/equip-locally.ts'],
     ['repos', 'planEquipment', 'sandbox/backends/slurm/equip-job.ts'],
+    ['files', 'planEquipment', 'sandbox/backends/local/equip-locally.ts'],
+    ['files', 'planEquipment', 'sandbox/backends/slurm/equip-job.ts'],
     ['mode', 'modeOf', 'session/ready-sandbox.ts'],
     ['mode', 'modeOf', 'sandbox/sandboxes.ts'],
     ['outputs', 'outputsOf', 'shell/outputs.ts'],

@@ -24,11 +24,14 @@ import {
   findEnvironmentWith,
 } from '#sandbox/backends/local/managed-environment.ts';
 import { equip, placeEquipmentProgram, type Equipped } from '#sandbox/equipment.ts';
+import { pinRepositories } from '#sandbox/repositories.ts';
+import { startPrivateGit } from '../rigs/private-git.ts';
 import { startPackageIndex, type PackageIndex } from '../rigs/package-index.ts';
 import { testPython } from '../rigs/python.ts';
 import { INSTALL, makeSampleRepository, SAMPLE_URL } from '../rigs/sample-repository.ts';
 import { isMissing } from '../rigs/require.ts';
 import { failureOf, never } from './contract-rig.ts';
+import { filesBelow } from './local-start.ts';
 
 const pythonDir = path.resolve(import.meta.dirname, '../../python');
 let shared: string;
@@ -307,11 +310,17 @@ describe("G7: beside a Python of somebody's own", () => {
     readonly installLimitS?: number;
     readonly env?: Readonly<Record<string, string>>;
     readonly isOffline?: boolean;
+    readonly url?: string;
+    readonly tokens?: Readonly<Record<string, string>>;
+    readonly variables?: Readonly<Record<string, string>>;
+    /** By name. */
+    readonly files?: Readonly<Record<string, string>>;
   }
 
   async function equipped(asked: Asked = {}): Promise<Equipped> {
     const { packages = [], commit, install, installLimitS = 60 } = asked;
-    const at = { url: SAMPLE_URL, folder: './lib/sample', install, installLimitS };
+    const { url = SAMPLE_URL, tokens = {}, variables = {}, files = {} } = asked;
+    const at = { url, folder: './lib/sample', install, installLimitS };
     const place = {
       host: createLocalHost({ env: { PATH: process.env['PATH'], HOME: folder, ...asked.env } }),
       environments: path.join(folder, 'envs'),
@@ -319,10 +328,17 @@ describe("G7: beside a Python of somebody's own", () => {
       signal: never(),
     };
     const repositories = commit === undefined ? [] : [{ ...at, commit }];
+    const entries = Object.entries(files).map(([name, text]) => ({
+      name,
+      content: Buffer.from(text),
+      isExecutable: name.endsWith('.sh'),
+    }));
     return equip(
-      { packages, repositories },
+      { packages, repositories, files: entries },
       {
         ...place,
+        tokens,
+        variables,
         ...(await placeEquipmentProgram(place)),
         python: testPython(),
         workspace: folder,
@@ -392,5 +408,71 @@ describe("G7: beside a Python of somebody's own", () => {
     expect((await failureOf(equipped({ commit, env }))).message).toContain(
       `${clone} is there already and is no clone of`,
     );
+  });
+
+  test('3.3: a repository that is not public is fetched with the token of its server, which stands in no argument and no file; what installs sees its secrets', async () => {
+    const token = 'token-of-this-server';
+    const sample = makeSampleRepository(path.join(shared, 'private'));
+    const server = await startPrivateGit(path.join(shared, 'private'), token);
+    try {
+      const url = `${server.origin}/sample.git/.git`;
+      const [pinned] = await pinRepositories([{ url }], {
+        workspace: '.',
+        tokens: { [server.origin]: token },
+        signal: never(),
+      });
+      const { commit } = sample;
+      expect(pinned?.commit).toBe(commit);
+      // Somebody else's token is not even sent.
+      const elsewhere = { 'https://github.com': 'another-token' };
+      const closed = await failureOf(
+        pinRepositories([{ url }], { workspace: '.', tokens: elsewhere, signal: never() }),
+      );
+      expect(closed).toMatchObject({ code: 'remote/not-found' });
+      expect(closed.message).toMatch(/ answers with 401\.$/);
+      expect((await failureOf(equipped({ url, commit, tokens: elsewhere }))).message).toMatch(
+        /^the repository .* failed: git ended with exit code 128\.\n/,
+      );
+      const install = ['sh', '-c', 'test "$INDEX_KEY" = k && ! env | grep -q token-of'];
+      const tokens = { [server.origin]: token };
+      const variables = { INDEX_KEY: 'k' };
+      // Behind settings that somebody has made in the environment.
+      await equipped({ url, commit, tokens, install, variables, env: sample.env });
+      expect(await readFile(path.join(folder, 'lib/sample/gbrepo.py'), 'utf8')).toBe('value = 1\n');
+      const sent = new Set(server.asked.filter((header) => header !== undefined));
+      expect([...sent]).toEqual([expect.stringMatching(/^Basic /)]);
+      for (const file of await filesBelow(folder)) {
+        const text = await readFile(file, 'latin1');
+        for (const secret of [token, ...sent]) expect(text, file).not.toContain(secret);
+      }
+    } finally {
+      await server.close();
+    }
+  });
+
+  test('files are put into the workspace, all or none; what somebody else has there, or has changed since, is not touched', async () => {
+    const at = (name: string): string => path.join(folder, name);
+    const text = (name: string): Promise<string> => readFile(at(name), 'utf8');
+    await writeFile(at('same.txt'), 'same');
+    const first = { 'run/a.txt': 'a1', 'run/go.sh': 'exit 0', 'same.txt': 'same' };
+    await equipped({ files: first });
+    expect(await Promise.all(Object.keys(first).map(text))).toEqual(Object.values(first));
+    expect(await output([at('run/go.sh')])).toBe('');
+    // The project has changed since, the copies have not.
+    await equipped({ files: { ...first, 'run/a.txt': 'a2' } });
+    expect(await text('run/a.txt')).toBe('a2');
+    await writeFile(at('run/a.txt'), 'mine');
+    await writeFile(at('same.txt'), 'mine too');
+    const failure = await failureOf(equipped({ files: { ...first, 'run/new.txt': 'n' } }));
+    expect(failure.message).toContain(
+      `${at('run/a.txt')}, ${at('same.txt')}: there already, with content that Glovebox did not put there.`,
+    );
+    expect(await text('run/a.txt')).toBe('mine');
+    expect(await readdir(at('run'))).not.toContain('new.txt');
+    await symlink(shared, at('out'));
+    for (const name of ['out/x', '../x'])
+      expect((await failureOf(equipped({ files: { [name]: 'x' } }))).message).toContain(
+        `${name} of files lies outside the workspace`,
+      );
   });
 });

@@ -2,6 +2,8 @@
 import { GloveboxError } from '#core/errors.ts';
 import { renderBytes } from '#core/units.ts';
 import type { Quote } from '#sandbox/backend.ts';
+import { gitTokensOf, headersForClosed, type GitHeaders } from '#sandbox/git-access.ts';
+import { secretsByScope, withHubToken, type SecretsByScope } from '#sandbox/kernel-variables.ts';
 import { layoutBelow, type Layout } from '#sandbox/layout.ts';
 import { planModels, type ModelsPlan } from '#sandbox/models/plan.ts';
 import { pinRepositories, type PinnedRepository } from '#sandbox/repositories.ts';
@@ -16,10 +18,12 @@ export interface Prepared {
   readonly namespace: string;
   readonly hardware: HubHardware;
   readonly flavor: HubFlavor;
-  readonly secrets: Readonly<Record<string, string>>;
+  readonly secrets: SecretsByScope;
   readonly layout: Layout;
   readonly models: ModelsPlan;
   readonly repositories: readonly PinnedRepository[];
+  /** For those that are not public. */
+  readonly gitHeaders: GitHeaders;
 }
 
 /** @throws the first thing that would make the start fail. */
@@ -31,15 +35,8 @@ export async function prepare(
 ): Promise<Prepared> {
   const { hub, settings } = huggingface;
   const { namespace: configured, variables, hubUrl, root } = settings();
-  const secrets: Record<string, string> = {};
-  for (const { env, as } of options.secrets) {
-    const value = variables[env];
-    if (value === undefined || value === '')
-      throw new GloveboxError('config/invalid', `The secret ${env} is not set.`, {
-        hint: `Set the variable ${env} where Glovebox runs, or leave it out of secrets.`,
-      });
-    secrets[as ?? env] = value;
-  }
+  const hubToken = await hub.token();
+  const secrets = secretsByScope(options.secrets, withHubToken(variables, hubToken));
   const account = await hub.account(signal);
   const wanted = options.namespace ?? configured ?? account.name;
   const known = [account.name, ...account.organisations];
@@ -53,9 +50,13 @@ export async function prepare(
   checkBudget(options, flavor, hardware.isLive);
   const whole = (await huggingface.layout?.()) ?? layoutBelow(root, options.jupyter_port);
   const layout = options.ssh ? { ...whole, ip: '127.0.0.1' } : whole;
-  const repositories = await pinRepositories(options.repos, layout.workspace, signal);
+  const tokens = gitTokensOf(secrets.download, hubUrl);
+  const { workspace } = layout;
+  const repositories = await pinRepositories(options.repos, { workspace, tokens, signal });
+  const addresses = repositories.map(({ url }) => url);
+  const gitHeaders = await headersForClosed(addresses, tokens, signal);
   const models = await planModels(options.models, {
-    access: { url: hubUrl, token: await hub.token() },
+    access: { url: hubUrl, token: hubToken },
     modelsDir: layout.models,
     projectDir,
     variables,
@@ -66,7 +67,8 @@ export async function prepare(
   });
   checkMemory(models.loadedBytes, flavor, hardware);
   const { name } = account;
-  return { account: name, namespace, hardware, flavor, secrets, layout, models, repositories };
+  const found = { account: name, namespace, hardware, flavor, secrets, layout, models };
+  return { ...found, repositories, gitHeaders };
 }
 
 /** The same, for who asks before it is started. */
@@ -100,7 +102,7 @@ export async function quoteJob(
         ({ label, totalBytes }) =>
           `${label}: ${renderBytes(totalBytes)}, mounted from the Hub and ${options.stage === 'copy' ? 'copied to the disk first, within start_timeout_seconds' : 'read when it is loaded'}`,
       ),
-      ...(Object.keys(secrets).length > 0
+      ...(Object.keys(secrets.kernel).length > 0
         ? ['kernels see secrets and may reach every address']
         : []),
       ...(hardware.isLive ? [] : ['the Hub does not tell prices now: they are for display only']),

@@ -5,6 +5,8 @@ import type { Environment } from '#platform/environment.ts';
 import type { Log } from '#platform/log.ts';
 import { commonOptions, portsOption } from '#sandbox/common-options.ts';
 import { equipmentOptions } from '#sandbox/equipment.ts';
+import type { GitTokens } from '#sandbox/git-access.ts';
+import { mistakesInVariables, variableOptions } from '#sandbox/kernel-variables.ts';
 import { agreeing, lifetimeOption, limitOptions } from '#sandbox/limits.ts';
 import { ownModelOption } from '#sandbox/models/options.ts';
 
@@ -39,6 +41,8 @@ export interface LocalSettings {
   /** The Hugging Face Hub, without a slash at the end. */
   readonly hubUrl: string;
   readonly hubToken?: string | undefined;
+  /** Of the user's, for repositories that are not public. */
+  readonly gitTokens?: GitTokens;
 }
 
 export interface LocalContext {
@@ -50,6 +54,7 @@ export interface LocalContext {
 const fields = z.strictObject({
   ...commonOptions,
   ...equipmentOptions,
+  ...variableOptions,
   ...limitOptions,
   ports: portsOption,
   max_lifetime_seconds: lifetimeOption.describe(
@@ -102,5 +107,7 @@ export const localOptions = fields.superRefine((options, context) => {
     { name: 'idle_timeout_seconds', seconds: idleS },
     { name: 'idle_h', seconds: idleHoursS(hours) },
   ]);
+  for (const { path, message } of mistakesInVariables(options))
+    context.addIssue({ code: 'custom', path: [...path], message });
 });
 export type LocalOptions = z.output<typeof localOptions>;

@@ -2,6 +2,7 @@
 import * as z from 'zod';
 import { commonOptions } from '#sandbox/common-options.ts';
 import { equipmentOptions } from '#sandbox/equipment.ts';
+import { mistakesInVariables, variableOptions } from '#sandbox/kernel-variables.ts';
 import { agreeing, lifetimeOption, limitOptions } from '#sandbox/limits.ts';
 import { ownModelOption } from '#sandbox/models/options.ts';
 import { parseTimeLimitMs } from './time-limit.ts';
@@ -29,6 +30,7 @@ const time = z
 const fields = z.strictObject({
   ...commonOptions,
   ...equipmentOptions,
+  ...variableOptions,
   ...limitOptions,
   max_lifetime_seconds: lifetimeOption.describe(
     'The same as time, in seconds. SLURM counts whole minutes.',
@@ -122,13 +124,14 @@ const fields = z.strictObject({
     .describe('Further words for sbatch, each --name=value. Default: GLOVEBOX_SLURM_EXTRA_ARGS.'),
 });
 
-export const slurmOptions = fields.superRefine(
-  ({ max_lifetime_seconds: lifetimeS, time: limit }, context) => {
-    const limitMs = limit === undefined ? undefined : parseTimeLimitMs(limit);
-    agreeing(context, [
-      { name: 'max_lifetime_seconds', seconds: lifetimeS },
-      { name: 'time', seconds: limitMs === undefined ? undefined : limitMs / 1000 },
-    ]);
-  },
-);
+export const slurmOptions = fields.superRefine((options, context) => {
+  const { max_lifetime_seconds: lifetimeS, time: limit } = options;
+  const limitMs = limit === undefined ? undefined : parseTimeLimitMs(limit);
+  agreeing(context, [
+    { name: 'max_lifetime_seconds', seconds: lifetimeS },
+    { name: 'time', seconds: limitMs === undefined ? undefined : limitMs / 1000 },
+  ]);
+  for (const { path, message } of mistakesInVariables(options))
+    context.addIssue({ code: 'custom', path: [...path], message });
+});
 export type SlurmOptions = z.output<typeof slurmOptions>;
