@@ -90,7 +90,10 @@ interface Mistake {
 const RESERVED: readonly (readonly [RegExp, string])[] = [
   [/^MODEL_/, 'begins with MODEL_, which is reserved'],
   [/^REPO_.*_PATH$/, 'is the name of a variable for a repository, which is reserved'],
-  [/^GLOVEBOX_/, 'begins with GLOVEBOX_, which is reserved'],
+  [
+    /^GLOVEBOX_(TOKEN|SPEC|INSTALL|WEIGHTS|COPIES|EQUIPMENT|GIT|FORGET|LIB|MODELS)$/,
+    'is a name that Glovebox itself uses, which is reserved',
+  ],
   [/^JUPYTER_/, 'begins with JUPYTER_, which is reserved'],
   [/^PYTHONPATH$/, 'is reserved: workspace libraries, or files, make modules importable'],
 ];

@@ -228,7 +228,7 @@ test.skipIf(sshdIsMissing())(
   },
 );
 
-test('H9, 3.3: a model is mounted at its commit, checked, and named to kernels, as a repository is cloned at its own; half of one ends the start', async () => {
+test('H9, L10, 3.3: a model is mounted at its commit, checked, and named to kernels, as a repository is cloned at its own; half of one ends the start', async () => {
   const commit = 'c'.repeat(40);
   rig.hub.on('GET', /\/api\/models\/tiny\/model\/revision\/main/, () => ({
     json: {
@@ -247,12 +247,24 @@ test('H9, 3.3: a model is mounted at its commit, checked, and named to kernels, 
   rig.fake.volumes.set('model:tiny/model', folder);
   const models = [{ id: 'tiny/model', preload: false }];
   const sample = makeSampleRepository(path.join(rig.projectDir, 'origin'));
-  const install = ['sh', '-c', 'test -z "$GLOVEBOX_TOKEN" && touch installed'];
+  const install = ['sh', '-c', 'test -z "$GLOVEBOX_TOKEN" && touch "installed-$INDEX_KEY"'];
   const repos = [{ url: SAMPLE_URL, ref: sample.commit, path: 'lib/sample', install }];
-  const caller = callerWith({ models, repos, env: sample.env });
-  await caller.startAndWait(rig.newBackend());
+  const secrets = [
+    { env: 'PROBE_KEY', as: 'SERVICE_KEY', scope: ['kernel'] },
+    { env: 'INDEX_KEY' },
+    { env: 'WEIGHTS_KEY', scope: ['download'] },
+  ];
+  const variables = { PROBE_KEY: 'p', INDEX_KEY: 'i', WEIGHTS_KEY: 'w' };
+  const caller = callerWith({ models, repos, secrets, env: sample.env });
+  await caller.startAndWait(rig.newBackend({ variables }));
   expect(caller.data).toMatchObject({ repositories: [{ url: SAMPLE_URL, commit: sample.commit }] });
   const job = only();
+  // L10: kernels see what is theirs, and what only fetches is not in the Job at all.
+  expect(job.body.secrets).toEqual({
+    SERVICE_KEY: 'p',
+    INDEX_KEY: 'i',
+    GLOVEBOX_TOKEN: expect.any(String),
+  });
   expect(job.body.volumes).toEqual([
     {
       type: 'model',
@@ -266,8 +278,8 @@ test('H9, 3.3: a model is mounted at its commit, checked, and named to kernels, 
   const kernel = await startRawKernel(endpoint, 'test.ipynb');
   // L4, L6: what loads them asks for no mark, which only weights of our own have.
   const told = 'json.load(open(os.environ["GLOVEBOX_MODELS"]))[0]["is_marked"] is False';
-  const cloned = '{"gbrepo.py", "installed"} < set(os.listdir(os.environ["REPO_SAMPLE_PATH"]))';
-  const code = `import json, os\nassert os.listdir(os.environ["MODEL_MODEL_PATH"]) and ${told} and ${cloned}`;
+  const cloned = '{"gbrepo.py", "installed-i"} < set(os.listdir(os.environ["REPO_SAMPLE_PATH"]))';
+  const code = `import json, os\nassert os.listdir(os.environ["MODEL_MODEL_PATH"]) and ${told} and ${cloned} and os.environ["SERVICE_KEY"] == "p" and "INDEX_KEY" not in os.environ`;
   expect(await kernel.execute(code)).toBe('ok');
   await kernel.leave();
   // What a disk reads faster is copied to it first, file by file, and looked at there.

@@ -445,6 +445,26 @@ describe("G7: beside a Python of somebody's own", () => {
         const text = await readFile(file, 'latin1');
         for (const secret of [token, ...sent]) expect(text, file).not.toContain(secret);
       }
+      // A Job is told the same through two variables, one of which is a secret of it.
+      const header = [...sent].map((value) => `Authorization: ${value}`)[0] ?? '';
+      const told = { url, commit, folder: './job', variable: 'REPO_JOB_PATH', install: null };
+      const env = {
+        PATH: process.env['PATH'] ?? '',
+        GLOVEBOX_INSTALL: '[]',
+        GLOVEBOX_EQUIPMENT: JSON.stringify({
+          workspace: '.',
+          environments: null,
+          packages: [],
+          repositories: [told],
+        }),
+        GLOVEBOX_GIT: JSON.stringify({ [url]: header }),
+      };
+      const argv = [testPython(), '-I', path.join(pythonDir, 'job_entry.py')];
+      const { stdout, stderr } = await runCommand(argv, { env, cwd: folder, timeoutMs: 60_000 });
+      // It ends where the machine's own server would begin.
+      expect(stderr).toContain("KeyError: 'GLOVEBOX_SPEC'");
+      expect(stdout).not.toContain(header);
+      expect(await readFile(path.join(folder, 'job/gbrepo.py'), 'utf8')).toBe('value = 1\n');
     } finally {
       await server.close();
     }
