@@ -1,8 +1,8 @@
 /** What the Modal back end is told, from the configuration. */
 import type { Config } from '#config/config.ts';
 import type { Environment } from '#config/environment.ts';
-import { withHubToken } from '#sandbox/kernel-variables.ts';
 import type { ModalSettings } from '../sandbox/backends/modal/settings.ts';
+import { variablesForSecrets } from './own-tokens.ts';
 import { locatePythonFiles } from './python-files.ts';
 
 /** @throws `config/invalid` for a bad value. */
@@ -18,7 +18,7 @@ export function modalSettings(config: Config, environment: Environment): ModalSe
     prices: config.get('modal.prices') ?? [],
     root: config.get('modal.root'),
     ...(id !== undefined && secret !== undefined && { token: { id, secret } }),
-    variables: withHubToken(environment, hubToken),
+    variables: variablesForSecrets(config, environment),
     hubUrl: config.get('hub.endpoint'),
     hubToken,
   };

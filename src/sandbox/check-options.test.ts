@@ -133,7 +133,10 @@ describe('mistakes', () => {
     const files = [{ from: 'configs', to: 'run', ignore: ['*.bak'] }];
     for (const [name, schema] of backends) {
       expect(mistakes(schema, given), name).toEqual([]);
-      const wrong = { env: { MODEL_X: 'a', REPO_LIB_PATH: 'b', K: 'c' }, secrets: [{ env: 'K' }, { env: 'A', as: 'PYTHONPATH' }] };
+      const wrong = {
+        env: { MODEL_X: 'a', REPO_LIB_PATH: 'b', K: 'c' },
+        secrets: [{ env: 'K' }, { env: 'A', as: 'PYTHONPATH' }],
+      };
       expect(mistakes(schema, wrong), name).toEqual([
         'env.MODEL_X: begins with MODEL_, which is reserved',
         'env.REPO_LIB_PATH: is the name of a variable for a repository, which is reserved',

@@ -50,12 +50,17 @@ export async function askGitServer(
   const open = await ask(url, undefined, signal);
   if (open.status === 200) return open.text;
   const header = headerFor(url, tokens);
-  const known = header === undefined || !CLOSED.has(open.status) ? open : await ask(url, header, signal);
+  const known =
+    header === undefined || !CLOSED.has(open.status) ? open : await ask(url, header, signal);
   if (known.status === 200) return known.text;
   const how = header === undefined ? '' : ', also with the token';
-  throw new GloveboxError('remote/not-found', `The repository ${url} answers with ${known.status}${how}.`, {
-    hint: hintFor(url, header !== undefined),
-  });
+  throw new GloveboxError(
+    'remote/not-found',
+    `The repository ${url} answers with ${known.status}${how}.`,
+    {
+      hint: hintFor(url, header !== undefined),
+    },
+  );
 }
 
 /** Headers for those repositories that say nothing without their token; the others need none. */

@@ -2,19 +2,11 @@
 import * as z from 'zod';
 import { GloveboxError } from '#core/errors.ts';
 import type { Environment } from '#platform/environment.ts';
+import { scopesOf, SECRET_SCOPES, type SecretScope } from './secret-scopes.ts';
 
 export const variableName = z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/);
 
 export const envOption = z.record(variableName, z.string());
-
-/**
- * - `build`: what installs packages, or builds the image.
- * - `download`: what fetches weights and private repositories.
- * - `setup`: what runs when the sandbox is set up.
- * - `kernel`: kernels, and so whatever runs in a cell.
- */
-export const SECRET_SCOPES = ['build', 'download', 'setup', 'kernel'] as const;
-type SecretScope = (typeof SECRET_SCOPES)[number];
 
 export const secretFields = {
   as: variableName.optional().describe('Its name inside. Default: the same.'),
@@ -56,18 +48,6 @@ export function secretsByScope(
       found.flatMap(({ name, value, scopes }) => (scopes.includes(scope) ? [[name, value]] : [])),
     );
   return { build: of('build'), download: of('download'), setup: of('setup'), kernel: of('kernel') };
-}
-
-/** A token of the Hub is needed to fetch weights, and has no business where they are used. */
-export function scopesOf({
-  env,
-  scope,
-}: {
-  readonly env?: string | undefined;
-  readonly scope?: readonly SecretScope[] | undefined;
-}): readonly SecretScope[] {
-  if (scope !== undefined) return scope;
-  return env === 'HF_TOKEN' ? ['download'] : ['setup'];
 }
 
 interface Asked {
@@ -120,11 +100,4 @@ function missing(name: string): GloveboxError {
   return new GloveboxError('config/invalid', `The secret ${name} is not set.`, {
     hint: `Set the variable ${name} where Glovebox runs, or leave it out of secrets.`,
   });
-}
-
-/** The user's variables, with the token of the Hub under the name by which sandboxes ask for it, wherever the user has put it. */
-export function withHubToken(variables: Environment, hubToken: string | undefined): Environment {
-  // A host of plugins leaves `${NAME}` where it has no value.
-  const isSaid = /^\s*[^\s$]/.test(variables['HF_TOKEN'] ?? '');
-  return hubToken === undefined || isSaid ? variables : { ...variables, HF_TOKEN: hubToken };
 }

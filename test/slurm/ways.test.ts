@@ -193,7 +193,10 @@ describe.skipIf(isSlurmMissing())('a job', () => {
       const seenThere = ['hello', variables.PROBE_KEY, null, null];
       expect(JSON.parse(out)).toEqual([folder, listed, clone, 1, seenThere, ['probe.json']]);
       // The node has taken them: they are in the memory of the server, and in no file of either side.
-      const written = [...(await filesBelow(lab.rig.dir)), ...(await filesBelow(lab.rig.settings.jobsDir))];
+      const written = [
+        ...(await filesBelow(lab.rig.dir)),
+        ...(await filesBelow(lab.rig.settings.jobsDir)),
+      ];
       for (const place of written) {
         const text = await readFile(place, 'latin1');
         for (const value of Object.values(variables)) expect(text, place).not.toContain(value);

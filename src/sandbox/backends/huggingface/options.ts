@@ -58,9 +58,7 @@ export const huggingfaceOptions = z
     repos: reposOption
       .default([])
       .describe('Git repositories put into the workspace; the image needs git.'),
-    env: envOption
-      .default({})
-      .describe('Variables of kernels; who sees the Job reads them.'),
+    env: envOption.default({}).describe('Variables of kernels; who sees the Job reads them.'),
     secrets: variableOptions.secrets,
     models: z
       .array(modelOption)

@@ -3,7 +3,7 @@ import { GloveboxError } from '#core/errors.ts';
 import { renderBytes } from '#core/units.ts';
 import type { Quote } from '#sandbox/backend.ts';
 import { gitTokensOf, headersForClosed, type GitHeaders } from '#sandbox/git-access.ts';
-import { secretsByScope, withHubToken, type SecretsByScope } from '#sandbox/kernel-variables.ts';
+import { secretsByScope, type SecretsByScope } from '#sandbox/kernel-variables.ts';
 import { layoutBelow, type Layout } from '#sandbox/layout.ts';
 import { planModels, type ModelsPlan } from '#sandbox/models/plan.ts';
 import { pinRepositories, type PinnedRepository } from '#sandbox/repositories.ts';
@@ -36,7 +36,7 @@ export async function prepare(
   const { hub, settings } = huggingface;
   const { namespace: configured, variables, hubUrl, root } = settings();
   const hubToken = await hub.token();
-  const secrets = secretsByScope(options.secrets, withHubToken(variables, hubToken));
+  const secrets = secretsByScope(options.secrets, variables);
   const account = await hub.account(signal);
   const wanted = options.namespace ?? configured ?? account.name;
   const known = [account.name, ...account.organisations];

@@ -20,6 +20,8 @@ export interface LocalSettings {
   readonly pythonDir: string;
   /** The environment this process was started with: PATH, active virtual environment, index and proxy settings. */
   readonly environment: Environment;
+  /** The user's variables, for secrets that sandboxes ask for by name. Default: `environment`. */
+  readonly variables?: Environment;
   /** Interpreter of kernels, or `managed`; absent: found as the documentation says. */
   readonly python?: string | undefined;
   /** What the managed environment holds beside what kernels need. */

@@ -7,7 +7,7 @@ import { newUuid } from '#core/ids.ts';
 import { sleep } from '#platform/clock.ts';
 import { currentIdentity } from '#platform/process-identity.ts';
 import type { SandboxStatus, StartContext } from '#sandbox/backend.ts';
-import { secretsByScope, withHubToken } from '#sandbox/kernel-variables.ts';
+import { secretsByScope } from '#sandbox/kernel-variables.ts';
 import { equipLocally } from './equip-locally.ts';
 import { findKernelPython, type KernelPython } from './find-python.ts';
 import { launchServer } from './launch.ts';
@@ -113,10 +113,8 @@ async function bringUp(
 ): Promise<void> {
   const { id, projectDir, signal } = context;
   const files = serverFiles(settings.dir, id);
-  const secrets = secretsByScope(
-    options.secrets,
-    withHubToken(settings.environment, settings.hubToken),
-  );
+  const { variables = settings.environment } = settings;
+  const secrets = secretsByScope(options.secrets, variables);
   const kernel = await findKernelPython(options, settings, projectDir, signal);
   const hub = { ...settings, hubToken: secrets.download['HF_TOKEN'] ?? settings.hubToken };
   const models = await planLocalModels(options.models ?? [], hub, { projectDir, signal });

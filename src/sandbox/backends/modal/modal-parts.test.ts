@@ -185,8 +185,8 @@ describe('the image', () => {
       installLimitS: 90,
     };
     const layers = planImage(options(raw), [{ ...repository, install: ['pip', 'install', '.'] }]);
-    const commands = layers.flatMap((layer) => layer.commands);
-    const words = commands.map((command) => {
+    const all = layers.flatMap(({ commands }) => commands);
+    const words = all.map((command) => {
       expect(command).toMatch(/^RUN \[/);
       return JSON.parse(command.slice(4));
     });

@@ -84,10 +84,7 @@ export const modalOptions = z
       .default([])
       .describe('Commands run while the image is built, each a list of words.'),
     env: envOption.default({}).describe('Variables of kernels.'),
-    secrets: z
-      .array(secretOption)
-      .default([])
-      .describe(SECRETS_WORDS),
+    secrets: z.array(secretOption).default([]).describe(SECRETS_WORDS),
     models: z
       .array(modelOption)
       .max(16)
@@ -96,9 +93,7 @@ export const modalOptions = z
         'Models of the Hugging Face Hub, e.g. [{"id":"google/gemma-2-9b-it"}]; weights are fetched once and kept on a volume.',
       ),
     repos: reposOption.default([]).describe('Git repositories put into the workspace.'),
-    files: filesOption
-      .default([])
-      .describe('Files and folders of the project that are uploaded.'),
+    files: filesOption.default([]).describe('Files and folders of the project that are uploaded.'),
     volumes: z.array(volumeOption).default([]).describe('Modal volumes to mount.'),
     cache_volume: z
       .boolean()

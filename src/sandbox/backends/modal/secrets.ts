@@ -1,6 +1,7 @@
 /** Sorts secrets by who may see them, and finds those that are missing before anything is rented. */
 import type { Environment } from '#platform/environment.ts';
-import { scopesOf, secretsByScope } from '#sandbox/kernel-variables.ts';
+import { secretsByScope } from '#sandbox/kernel-variables.ts';
+import { scopesOf } from '#sandbox/secret-scopes.ts';
 import type { ModalOptions } from './options.ts';
 import type { ModalSdk } from './sdk.ts';
 

@@ -26,6 +26,8 @@ with tarfile.open(fileobj=sys.stdin.buffer, mode="r|") as archive:
             os.lchown(each, owner, owner)
 `.trim();
 
+const isElsewhere = ({ name }: TarEntry): boolean => name.startsWith('/');
+
 /** @throws `sandbox/start-failed` with what the sandbox said. */
 export async function uploadFiles(
   entries: readonly TarEntry[],
@@ -33,8 +35,9 @@ export async function uploadFiles(
   sdk: ModalSdk,
   signal: AbortSignal,
 ): Promise<void> {
-  const isElsewhere = ({ name }: TarEntry): boolean => name.startsWith('/');
-  const elsewhere = entries.filter(isElsewhere).map((entry) => ({ ...entry, name: entry.name.slice(1) }));
+  const elsewhere = entries
+    .filter(isElsewhere)
+    .map((entry) => ({ ...entry, name: entry.name.slice(1) }));
   const below = entries.filter((entry) => !isElsewhere(entry));
   for (const [folder, some] of [
     [workspace, below],

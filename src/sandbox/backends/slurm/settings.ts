@@ -34,7 +34,7 @@ export interface SlurmSettings {
   readonly hubToken?: string | undefined;
   /** Of the user's, for repositories that are not public. */
   readonly gitTokens?: GitTokens;
-  /** The user's variables, for ids of models that options name by reference. */
+  /** The user's variables, for secrets and ids of models that options name by reference. */
   readonly variables: Environment;
   /** Folder for temporary files on a node. */
   readonly nodeTmp: string;

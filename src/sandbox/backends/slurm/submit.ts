@@ -6,7 +6,7 @@ import { renderDuration } from '#core/units.ts';
 import { sleep } from '#platform/clock.ts';
 import type { Host } from '#platform/host.ts';
 import type { StartContext } from '#sandbox/backend.ts';
-import { secretsByScope, withHubToken } from '#sandbox/kernel-variables.ts';
+import { secretsByScope } from '#sandbox/kernel-variables.ts';
 import { cullingConfig, EMPTY_SERVER_S } from '#sandbox/limits.ts';
 import { chooseTunnel, type ChosenTunnel } from './choose-tunnel.ts';
 import { JOB_NOTE, type JobNote } from './discover-jobs.ts';
@@ -14,12 +14,7 @@ import { EQUIPMENT_FILE, NODE_EQUIP_LIMIT_MS, prepareEquipment } from './equip-j
 import { findNodePython } from './find-python.ts';
 import { findSubmitted } from './find-submitted.ts';
 import { loadJobScript } from './job-script.ts';
-import {
-  checkVariables,
-  forgetVariables,
-  jobVariables,
-  VARIABLES_FILE,
-} from './job-variables.ts';
+import { checkVariables, forgetVariables, jobVariables, VARIABLES_FILE } from './job-variables.ts';
 import type { SlurmOptions } from './options.ts';
 import { MODELS_FILE, prepareModels } from './models.ts';
 import { parseSubmitted, parseTestOnly, type Submitted } from './parse-sbatch.ts';
@@ -93,10 +88,7 @@ async function prepare(
   const limited = withDefaultTime(asked, survey);
   const request = withDefaultGres(limited.request, survey);
   checkVariables(request, settings);
-  const secrets = secretsByScope(
-    request.secrets,
-    withHubToken(settings.variables, settings.hubToken),
-  );
+  const secrets = secretsByScope(request.secrets, settings.variables);
   const python = await findNodePython(host, request, projectDir, signal);
   const tunnel = await chooseTunnel(host, settings, signal);
   await testOnly(host, request, parts, report, signal);
