@@ -143,7 +143,7 @@ describe('mistakes', () => {
         'env.K: is a secret too',
         'secrets[1]: is reserved: workspace libraries, or files, make modules importable',
       ]);
-      if (name !== 'huggingface') expect(mistakes(schema, { files }), name).toEqual([]);
+      expect(mistakes(schema, { files }), name).toEqual([]);
     }
   });
 

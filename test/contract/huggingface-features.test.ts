@@ -1,5 +1,5 @@
 /** What a sandbox in a Job is asked for is what it gets: requests, two gates, labels that prove nothing, limits, prices. */
-import { lstatSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { lstatSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { userInfo } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
@@ -228,7 +228,7 @@ test.skipIf(sshdIsMissing())(
   },
 );
 
-test('H9, L10, 3.3: a model is mounted at its commit, checked, and named to kernels, as a repository is cloned at its own; half of one ends the start', async () => {
+test('H9, H11, L10, 3.3: a model is mounted at its commit, checked, and named to kernels, a repository is cloned at its own, files are uploaded; half of a model ends the start', async () => {
   const commit = 'c'.repeat(40);
   rig.hub.on('GET', /\/api\/models\/tiny\/model\/revision\/main/, () => ({
     json: {
@@ -255,7 +255,12 @@ test('H9, L10, 3.3: a model is mounted at its commit, checked, and named to kern
     { env: 'WEIGHTS_KEY', scope: ['download'] },
   ];
   const variables = { PROBE_KEY: 'p', INDEX_KEY: 'i', WEIGHTS_KEY: 'w' };
-  const caller = callerWith({ models, repos, secrets, env: sample.env });
+  mkdirSync(path.join(rig.projectDir, 'configs/deep ä'), { recursive: true });
+  const bytes = Buffer.from([0, 255, 10, 13]);
+  writeFileSync(path.join(rig.projectDir, 'configs/deep ä/data.bin'), bytes);
+  writeFileSync(path.join(rig.projectDir, 'configs/old.bak'), '');
+  const files = [{ from: 'configs', to: 'run/all', ignore: ['*.bak'] }];
+  const caller = callerWith({ models, repos, files, secrets, env: sample.env });
   await caller.startAndWait(rig.newBackend({ variables }));
   expect(caller.data).toMatchObject({ repositories: [{ url: SAMPLE_URL, commit: sample.commit }] });
   const job = only();
@@ -265,6 +270,12 @@ test('H9, L10, 3.3: a model is mounted at its commit, checked, and named to kern
     INDEX_KEY: 'i',
     GLOVEBOX_TOKEN: expect.any(String),
   });
+  const uploaded = path.join(job.root, 'workspace/run/all');
+  expect(readdirSync(uploaded, { recursive: true }).map(String).toSorted()).toEqual([
+    'deep ä',
+    'deep ä/data.bin',
+  ]);
+  expect(readFileSync(path.join(uploaded, 'deep ä/data.bin')).equals(bytes)).toBe(true);
   expect(job.body.volumes).toEqual([
     {
       type: 'model',

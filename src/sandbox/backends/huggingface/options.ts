@@ -3,6 +3,7 @@ import * as z from 'zod';
 import { commonOptions, portsOption } from '#sandbox/common-options.ts';
 import { envOption, mistakesInVariables, variableOptions } from '#sandbox/kernel-variables.ts';
 import { modelOption } from '#sandbox/models/options.ts';
+import { filesOption } from '#sandbox/project-files.ts';
 import { reposOption, requirement } from '#sandbox/repositories.ts';
 
 const labelText = z
@@ -58,6 +59,9 @@ export const huggingfaceOptions = z
     repos: reposOption
       .default([])
       .describe('Git repositories put into the workspace; the image needs git.'),
+    files: filesOption
+      .default([])
+      .describe('Files and folders of the project that are uploaded into the workspace.'),
     env: envOption.default({}).describe('Variables of kernels; who sees the Job reads them.'),
     secrets: variableOptions.secrets,
     models: z

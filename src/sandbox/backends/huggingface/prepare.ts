@@ -6,7 +6,9 @@ import { gitTokensOf, headersForClosed, type GitHeaders } from '#sandbox/git-acc
 import { secretsByScope, type SecretsByScope } from '#sandbox/kernel-variables.ts';
 import { layoutBelow, type Layout } from '#sandbox/layout.ts';
 import { planModels, type ModelsPlan } from '#sandbox/models/plan.ts';
+import { gatherFiles } from '#sandbox/project-files.ts';
 import { pinRepositories, type PinnedRepository } from '#sandbox/repositories.ts';
+import type { TarEntry } from '#sandbox/tar.ts';
 import { ceilingUsd, checkBudget, checkMemory, findFlavor, usdPerHour } from './hardware.ts';
 import type { HubFlavor, HubHardware } from './hub-jobs.ts';
 import type { HuggingfaceOptions } from './options.ts';
@@ -24,6 +26,15 @@ export interface Prepared {
   readonly repositories: readonly PinnedRepository[];
   /** For those that are not public. */
   readonly gitHeaders: GitHeaders;
+  readonly files: readonly TarEntry[];
+}
+
+export async function layoutFor(
+  { ssh, jupyter_port: port }: Pick<HuggingfaceOptions, 'ssh' | 'jupyter_port'>,
+  { layout, settings }: HuggingfaceContext,
+): Promise<Layout> {
+  const whole = (await layout?.()) ?? layoutBelow(settings().root, port);
+  return ssh ? { ...whole, ip: '127.0.0.1' } : whole;
 }
 
 /** @throws the first thing that would make the start fail. */
@@ -34,7 +45,7 @@ export async function prepare(
   signal: AbortSignal,
 ): Promise<Prepared> {
   const { hub, settings } = huggingface;
-  const { namespace: configured, variables, hubUrl, root } = settings();
+  const { namespace: configured, variables, hubUrl } = settings();
   const hubToken = await hub.token();
   const secrets = secretsByScope(options.secrets, variables);
   const account = await hub.account(signal);
@@ -48,10 +59,10 @@ export async function prepare(
   const hardware = await hub.hardware(signal);
   const flavor = findFlavor(options, hardware);
   checkBudget(options, flavor, hardware.isLive);
-  const whole = (await huggingface.layout?.()) ?? layoutBelow(root, options.jupyter_port);
-  const layout = options.ssh ? { ...whole, ip: '127.0.0.1' } : whole;
+  const layout = await layoutFor(options, huggingface);
   const tokens = gitTokensOf(secrets.download, hubUrl);
   const { workspace } = layout;
+  const files = await gatherFiles(options.files, { projectDir, workspace, signal });
   const repositories = await pinRepositories(options.repos, { workspace, tokens, signal });
   const addresses = repositories.map(({ url }) => url);
   const gitHeaders = await headersForClosed(addresses, tokens, signal);
@@ -68,7 +79,7 @@ export async function prepare(
   checkMemory(models.loadedBytes, flavor, hardware);
   const { name } = account;
   const found = { account: name, namespace, hardware, flavor, secrets, layout, models };
-  return { ...found, repositories, gitHeaders };
+  return { ...found, repositories, gitHeaders, files };
 }
 
 /** The same, for who asks before it is started. */
