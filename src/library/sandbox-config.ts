@@ -49,6 +49,12 @@ export interface LocalConfig extends CommonConfig {
   readonly pythonPackages?: readonly string[] | undefined;
   /** Git repositories put into the workspace, e.g. [{"url":"org/lib","ref":"v1.2","install":["pip","install","-e","."]}]. */
   readonly repos?: readonly RepoConfig[] | undefined;
+  /** Files and folders of the project that are copied to another place below the workspace: [{"from":"configs/probe.json","to":"run/config.json"}]. What somebody else put there is never replaced. */
+  readonly files?: readonly FileConfig[] | undefined;
+  /** Variables of kernels. */
+  readonly env?: Readonly<Record<string, string>> | undefined;
+  /** Secrets by name, never by value: {"env":"HF_TOKEN"}; scope says who sees them (build, download, setup, kernel). Default scope: download for HF_TOKEN, else setup. */
+  readonly secrets?: readonly SecretConfig[] | undefined;
   /** A kernel that runs nothing for so long ends, also one that somebody is connected to, and with the last one the sandbox; 0 is never. */
   readonly idleTimeoutSeconds?: number | undefined;
   /** Needed for idle_timeout_seconds = 0 where a sandbox costs money; here it is free. */
@@ -77,6 +83,12 @@ export interface SlurmConfig extends CommonConfig {
   readonly pythonPackages?: readonly string[] | undefined;
   /** Git repositories put into the workspace, e.g. [{"url":"org/lib","ref":"v1.2","install":["pip","install","-e","."]}]. */
   readonly repos?: readonly RepoConfig[] | undefined;
+  /** Files and folders of the project that are copied to another place below the workspace: [{"from":"configs/probe.json","to":"run/config.json"}]. What somebody else put there is never replaced. */
+  readonly files?: readonly FileConfig[] | undefined;
+  /** Variables of kernels. */
+  readonly env?: Readonly<Record<string, string>> | undefined;
+  /** Secrets by name, never by value: {"env":"HF_TOKEN"}; scope says who sees them (build, download, setup, kernel). Default scope: download for HF_TOKEN, else setup. */
+  readonly secrets?: readonly SecretConfig[] | undefined;
   /** A kernel that runs nothing for so long ends, also one that somebody is connected to, and with the last one the sandbox; 0 is never. */
   readonly idleTimeoutSeconds?: number | undefined;
   /** Needed for idle_timeout_seconds = 0 where a sandbox costs money; here it is free. */
@@ -203,9 +215,11 @@ export interface HuggingfaceConfig extends RentedConfig {
   readonly image?: string | undefined;
   /** Git repositories put into the workspace; the image needs git. */
   readonly repos?: readonly RepoConfig[] | undefined;
+  /** Files and folders of the project that are uploaded into the workspace. */
+  readonly files?: readonly FileConfig[] | undefined;
   /** Variables of kernels; who sees the Job reads them. */
   readonly env?: Readonly<Record<string, string>> | undefined;
-  /** Secrets of kernels by name, never by value: {"env":"WANDB_API_KEY"}. */
+  /** Secrets by name, never by value: {"env":"HF_TOKEN"}; scope says who sees them (build, download, setup, kernel). Default scope: download for HF_TOKEN, else setup. */
   readonly secrets?: readonly SecretConfig[] | undefined;
   /** Models of the Hub, e.g. [{"id":"google/gemma-2-9b-it"}]; mounted read-only, and loaded into the kernel. */
   readonly models?: readonly ModelConfig[] | undefined;
@@ -230,7 +244,7 @@ export interface HuggingfaceConfig extends RentedConfig {
 }
 
 export interface RepoConfig {
-  /** https address, or owner/name at GitHub; it must be public. */
+  /** https or ssh address, or owner/name at GitHub. */
   readonly url: string;
   /** Branch, tag or commit. Default: HEAD. */
   readonly ref?: string | undefined;
@@ -242,11 +256,21 @@ export interface RepoConfig {
   readonly installTimeoutSeconds?: number | undefined;
 }
 
+export interface FileConfig {
+  /** File or folder on this machine, below the project. */
+  readonly from: string;
+  /** Where it goes, below the workspace. */
+  readonly to: string;
+  /** What to leave out of a folder, as in .gitignore, beside what git ignores. */
+  readonly ignore?: readonly string[] | undefined;
+}
+
 export interface SecretConfig {
   /** Variable of your environment that holds the value. */
   readonly env: string;
   /** Its name inside. Default: the same. */
   readonly as?: string | undefined;
+  readonly scope?: readonly ('build' | 'download' | 'setup' | 'kernel')[] | undefined;
 }
 
 export interface AdapterPeftConfig {
@@ -315,22 +339,13 @@ export interface ProviderOptionConfig {
 export interface ModalSecretConfig {
   /** Variable of your environment that holds the value. */
   readonly env?: string | undefined;
-  /** Its name inside. Default: the same. */
-  readonly as?: string | undefined;
   /** Name of a secret that is stored at Modal, instead of env. */
   readonly provider?: string | undefined;
   /** The variables in that secret. */
   readonly keys?: readonly string[] | undefined;
+  /** Its name inside. Default: the same. */
+  readonly as?: string | undefined;
   readonly scope?: readonly ('build' | 'download' | 'setup' | 'kernel')[] | undefined;
-}
-
-export interface FileConfig {
-  /** File or folder on this machine, below the project. */
-  readonly from: string;
-  /** Where it goes, below the workspace. */
-  readonly to: string;
-  /** What to leave out of a folder, as in .gitignore, beside what git ignores. */
-  readonly ignore?: readonly string[] | undefined;
 }
 
 export interface ModalVolumeConfig {

@@ -32,7 +32,6 @@ const secretOption = z.strictObject({
   keys: z.array(variableName).default([]).describe('The variables in that secret.'),
   ...secretFields,
 });
-export type SecretOption = z.output<typeof secretOption>;
 
 const volumeOption = z.strictObject({
   name: z.string().regex(/^[A-Za-z0-9._-]{1,63}$/),
