@@ -108,13 +108,21 @@ describe('mistakes', () => {
       qos: 'high',
       x: 1,
     }).catch(String);
-    expect(failure).toContain('gpu: the local back end cannot do this; modal, huggingface can');
+    expect(failure).toContain(
+      'gpu: the local back end cannot do this; slurm, modal, huggingface can',
+    );
     expect(failure).toContain('qos: the local back end cannot do this; slurm can');
     expect(failure).toContain('x: is not an option.');
   });
 
   it('G7: the limits of a rented machine hold here too, and two names of one are not to contradict each other', () => {
-    const limits = { idleTimeoutSeconds: 1800, allowNoIdleLimit: false, maxLifetimeSeconds: 3600 };
+    const limits = {
+      idleTimeoutSeconds: 1800,
+      allowNoIdleLimit: false,
+      maxLifetimeSeconds: 3600,
+      maxCostUsd: 2,
+      kernelPackages: 'torch',
+    };
     for (const [name, schema] of backends) expect(mistakes(schema, limits), name).toEqual([]);
     expect(mistakes(localOptions, { idle_timeout_seconds: 1800, idle_h: 0.5 })).toEqual([]);
     expect(mistakes(localOptions, { idle_timeout_seconds: 1800, idle_h: 1 })).toEqual([
@@ -260,13 +268,16 @@ describe('options', () => {
         !(name in commonOptions || name in equipmentOptions) &&
         !new RegExp(`\\b${name}\\b`).test(code),
     );
-    // It is an agreement to something else, and does its work where options are checked.
-    expect(unread.filter((name) => name !== 'allow_no_idle_limit')).toEqual([]);
+    // It is an agreement to something else, and does its work where options are checked; what costs nothing is below every price.
+    const isFree = id === 'local' || id === 'slurm';
+    const known = ['allow_no_idle_limit', ...(isFree ? ['max_cost_usd'] : [])];
+    expect(unread.filter((name) => !known.includes(name))).toEqual([]);
   });
 
   it.each([
     ['repos', 'planEquipment', 'sandbox/backends/local/equip-locally.ts'],
     ['repos', 'planEquipment', 'sandbox/backends/slurm/equip-job.ts'],
+    ['kernel_packages', 'planEquipment', 'sandbox/backends/local/equip-locally.ts'],
     ['files', 'planEquipment', 'sandbox/backends/local/equip-locally.ts'],
     ['files', 'planEquipment', 'sandbox/backends/slurm/equip-job.ts'],
     ['mode', 'modeOf', 'session/ready-sandbox.ts'],

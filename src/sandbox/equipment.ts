@@ -9,6 +9,7 @@ import { ensurePrivateFolder, readTextIfExists, writeFileAtomic } from '#platfor
 import type { Host } from '#platform/host.ts';
 import type { Progress } from './backend.ts';
 import { headersFor, type GitTokens } from './git-access.ts';
+import { KERNEL_PACKAGES } from './kernel-packages.ts';
 import { filesOption, gatherFiles } from './project-files.ts';
 import {
   pinRepositories,
@@ -29,6 +30,12 @@ export const equipmentOptions = {
     .describe(
       'Python requirements. They go into an environment of their own, from which kernels run; packages of the chosen Python stay visible there, and it is not changed.',
     ),
+  kernel_packages: z
+    .union([z.enum(['auto', 'minimal', 'api', 'torch']), z.array(requirement)])
+    .optional()
+    .describe(
+      'A set of packages (api, torch), or a list, that goes there too, but for what the chosen Python has. Default: auto, which is what that Python has.',
+    ),
   repos: reposOption
     .optional()
     .describe(
@@ -43,6 +50,7 @@ export const equipmentOptions = {
 
 interface EquipmentOptions {
   readonly python_packages?: readonly string[] | undefined;
+  readonly kernel_packages?: 'auto' | keyof typeof KERNEL_PACKAGES | readonly string[] | undefined;
   readonly repos?: readonly RepositoryOption[] | undefined;
   readonly files?: z.output<typeof filesOption> | undefined;
 }
@@ -117,9 +125,15 @@ interface PlanPlace {
  * @returns undefined when nothing was asked for. @throws as `pinRepositories` and `gatherFiles`.
  */
 export async function planEquipment(
-  { python_packages: packages = [], repos = [], files = [] }: EquipmentOptions,
+  {
+    python_packages: own = [],
+    kernel_packages: set = 'auto',
+    repos = [],
+    files = [],
+  }: EquipmentOptions,
   place: PlanPlace,
 ): Promise<Equipment | undefined> {
+  const packages = [...(typeof set === 'string' ? packagesOf(set) : set), ...own];
   if (packages.length === 0 && repos.length === 0 && files.length === 0) return undefined;
   return {
     packages,
@@ -127,6 +141,9 @@ export async function planEquipment(
     repositories: await pinOnce(repos, place),
   };
 }
+
+const packagesOf = (set: 'auto' | keyof typeof KERNEL_PACKAGES): readonly string[] =>
+  set === 'auto' ? [] : KERNEL_PACKAGES[set];
 
 async function pinOnce(
   repos: readonly RepositoryOption[],
