@@ -5,7 +5,8 @@ import path from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import { createLocalHost } from '#platform/local-host.ts';
 import { runCommand } from '#platform/process.ts';
-import { equip, placeEquipmentProgram, type Equipped } from '#sandbox/equipment.ts';
+import { equip, placeEquipmentProgram, planEquipment, type Equipped } from '#sandbox/equipment.ts';
+import { KERNEL_PACKAGES } from '#sandbox/kernel-packages.ts';
 import { pinRepositories } from '#sandbox/repositories.ts';
 import { startPackageIndex, type PackageIndex } from '../rigs/package-index.ts';
 import { startPrivateGit } from '../rigs/private-git.ts';
@@ -105,6 +106,13 @@ test('packages and what a repository installs are in an environment of their own
   expect(await equipped({ ...wanted, isOffline: true })).toMatchObject({ python });
   expect(index.requests.length).toBe(before);
   expect(await left()).toEqual([path.basename(path.dirname(path.dirname(python)))]);
+});
+
+test('G7: a set of packages is asked for as on a rented machine', async () => {
+  const place = { projectDir: folder, workspace: folder, folder, tokens: {}, signal: never() };
+  const planned = await planEquipment({ kernel_packages: 'api', python_packages: ['a>=1'] }, place);
+  expect(planned?.packages).toEqual([...KERNEL_PACKAGES.api, 'a>=1']);
+  expect(await planEquipment({ kernel_packages: 'auto' }, place)).toBeUndefined();
 });
 
 test('what fails is told with the end of its output and leaves no environment; an installation has its time', async () => {

@@ -18,7 +18,7 @@ import { testPython } from '../rigs/python.ts';
 import { INSTALL, makeSampleRepository, SAMPLE_URL } from '../rigs/sample-repository.ts';
 import { startRawKernel } from '../rigs/raw-kernel.ts';
 import { Caller, failureOf, never } from './contract-rig.ts';
-import { filesBelow } from './local-start.ts';
+import { fetchText, filesBelow } from './local-start.ts';
 
 const TINY = 'tiny/Llama-2.5-7B';
 const weights = Buffer.alloc(200_000, 'weights of the tiny model ');
@@ -117,11 +117,24 @@ test('G7, L4, L10, 14: models, a repository and files are there before the serve
     'model.safetensors',
   ]);
   expect(readFileSync(path.join(folder(), 'model.safetensors')).equals(weights)).toBe(true);
-  const kernel = await startRawKernel(await backend.endpoint(caller.handle(), never()), 'a.ipynb');
+  const endpoint = await backend.endpoint(caller.handle(), never());
+  const kernel = await startRawKernel(endpoint, 'a.ipynb');
   const found =
     '[{k: v for k, v in os.environ.items() if k.startswith("MODEL_")}, __import__("glovebox_models").get_model_path("model"), [spec["is_marked"] for spec in json.load(open(os.environ["GLOVEBOX_MODELS"]))], [__import__("gbrepo").value, sys.executable, os.environ["REPO_SAMPLE_PATH"]], [os.environ.get(k) for k in ("GREETING", "SERVICE_KEY", "PROBE_KEY", "INDEX_KEY")], os.listdir("run")]';
   const code = `import json, os, sys\njson.dump(${found}, open("out.json", "w"))`;
   expect(await kernel.execute(code)).toBe('ok');
+  // M16: a kernel that waits for work in the background is in use, as long as somebody says so.
+  const held =
+    'import glovebox_keep_alive as held; held.EVERY_S = 0.05; one = held.keep_alive("x")';
+  expect(await kernel.execute(held)).toBe('ok');
+  const lastUse = async (): Promise<unknown> => {
+    const told: unknown = JSON.parse(await fetchText(endpoint, `api/kernels/${kernel.id}`));
+    expect(told).toMatchObject({ execution_state: 'idle' });
+    return Reflect.get(Object(told), 'last_activity');
+  };
+  const seen = new Set<unknown>();
+  await expect.poll(async () => seen.add(await lastUse()).size, { timeout: 30_000 }).toBe(4);
+  expect(await kernel.execute('one.end()')).toBe('ok');
   await kernel.leave();
   const adapter = path.join(rig.dir, 'models/tiny--adapter', commitOf('tiny/adapter'));
   expect(JSON.parse(readFileSync(path.join(rig.projectDir, 'out.json'), 'utf8'))).toEqual([
