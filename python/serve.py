@@ -52,7 +52,30 @@ def drop_messages_of_closed_sockets(handler: Any) -> None:
     handler.on_message = on_message
 
 
+def send_at_once(handler: Any) -> None:
+    """Every message of a kernel leaves when it comes, and the answer to the handshake says so.
+
+    By default the operating system keeps a small message back until the former one is acknowledged, up to 40 ms, unless the
+    client acknowledges each with a message of its own. What the header is called stands in `src/jupyter/socket.ts` too.
+    """
+    begin = handler.open
+
+    def open(self: Any, *args: Any, **kwargs: Any) -> Any:
+        self.set_nodelay(True)
+        return begin(self, *args, **kwargs)
+
+    handler.open = open
+    begin_headers = handler.set_default_headers
+
+    def set_default_headers(self: Any) -> None:
+        begin_headers(self)
+        self.set_header("X-Glovebox-Delay", "none")
+
+    handler.set_default_headers = set_default_headers
+
+
 drop_messages_of_closed_sockets(KernelWebsocketHandler)
+send_at_once(KernelWebsocketHandler)
 
 try:
     from jupyter_server.services.kernels.connection.channels import ZMQChannelsWebsocketConnection as JupyterConnection

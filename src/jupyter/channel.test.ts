@@ -69,6 +69,16 @@ describe('framing', () => {
     await until(() => stage().kernel.pongs > before);
   });
 
+  test('C7: a server that keeps nothing back until it is acknowledged gets no pong', async () => {
+    stage().kernel.sendsAtOnce = true;
+    stage().kernel.onExecute = printing;
+    const channel = await stage().connected();
+    await run(channel).execution.finished;
+    // Whatever was sent before this has come there before it.
+    expect(await channel.pingControl(5000)).toBe(true);
+    expect(stage().kernel.pongs).toBe(0);
+  });
+
   test('C10, X19: broken frames are events; the connection and the run go on', async () => {
     stage().kernel.onExecute = (message) => {
       stage().kernel.begin(message);

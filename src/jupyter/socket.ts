@@ -19,6 +19,8 @@ const FIRST_HANDSHAKE_MS = 70_000;
  */
 const HANDSHAKE_MS = 15_000;
 const CLOSE_MS = 5000;
+/** A server of ours (`python/serve.py`) says `none` when it never waits for an acknowledgement. */
+const DELAY_HEADER = 'x-glovebox-delay';
 const MAX_PAYLOAD_BYTES = 2 ** 30;
 
 export interface SocketOptions {
@@ -44,6 +46,13 @@ export interface KernelSocket {
   send(frame: string | Buffer): void;
   /** Proper close; abandoned after 5 s. */
   close(): Promise<void>;
+}
+
+/** What the handshake told of the server. */
+interface Agreed {
+  readonly framing: Framing;
+  /** It keeps small messages back until the former one is acknowledged. */
+  readonly isDelayed: boolean;
 }
 
 /**
@@ -79,6 +88,7 @@ function handshake(socket: WsSocket, options: SocketOptions): Promise<void> {
   const { clock, signal } = options;
   return new Promise((resolve, reject) => {
     let framing: Framing = 'v1';
+    let isDelayed = true;
     let settled = false;
     const settle = (finish: () => void): void => {
       if (settled) return;
@@ -103,6 +113,7 @@ function handshake(socket: WsSocket, options: SocketOptions): Promise<void> {
     socket.once('upgrade', ({ headers, socket: stream }) => {
       // A connection is kept for what may come; who waits for something keeps the process (`holdProcess`).
       stream.unref();
+      isDelayed = headers[DELAY_HEADER] !== 'none';
       if (headers['sec-websocket-protocol'] !== undefined) return;
       framing = 'legacy';
       headers['sec-websocket-protocol'] = V1_SUBPROTOCOL;
@@ -117,21 +128,24 @@ function handshake(socket: WsSocket, options: SocketOptions): Promise<void> {
     socket.on('error', (error) => fail(unreachable(`failed: ${messageOf(error)}`, error)));
     socket.once('open', () =>
       settle(() => {
-        options.onOpen(openSocket(socket, framing, options));
+        options.onOpen(openSocket(socket, { framing, isDelayed }, options));
         resolve();
       }),
     );
   });
 }
 
-function openSocket(socket: WsSocket, framing: Framing, options: SocketOptions): KernelSocket {
+function openSocket(socket: WsSocket, agreed: Agreed, options: SocketOptions): KernelSocket {
+  const { framing, isDelayed } = agreed;
   const decode = createDecoder(framing);
   const meter = createTrafficMeter();
   let trouble: string | undefined;
   let closing: Promise<void> | undefined;
   let down = false;
 
-  const acknowledger = createAcknowledger(options.clock, () => socket.pong());
+  const acknowledger = createAcknowledger(options.clock, () => {
+    if (isDelayed) socket.pong();
+  });
   const heartbeat = startHeartbeat({
     clock: options.clock,
     ping: () => socket.ping(),

@@ -95,6 +95,17 @@ describe('runCommand', () => {
     await expect.poll(() => lifeOf(member)).toBe('gone');
   });
 
+  test('a program that is not there is named, with the package that holds it', async () => {
+    const elsewhere = { ...quick, env: { PATH: folder } };
+    await expect(runCommand(['ssh', '-V'], elsewhere)).rejects.toMatchObject({
+      message: 'The program ssh is not on this machine.',
+      hint: expect.stringContaining('apt install openssh-client'),
+    });
+    await expect(runCommand(['/no/such/tool'], quick)).rejects.toMatchObject({
+      hint: 'Install tool, or put its folder on the PATH.',
+    });
+  });
+
   test('an abort ends the group, and one before the start starts nothing', async () => {
     const controller = new AbortController();
     const script = `(echo $BASHPID > '${folder}/member'; exec sleep 60) & wait`;

@@ -7,6 +7,7 @@ import { cancelled, throwIfAborted } from '#core/abort.ts';
 import { GloveboxError, messageOf } from '#core/errors.ts';
 import { renderDuration } from '#core/units.ts';
 import { sleep, type Clock } from './clock.ts';
+import { errnoOf } from './files.ts';
 import { forgetGroup, rememberGroup, signalGroup } from './process-groups.ts';
 import {
   currentIdentity,
@@ -268,7 +269,14 @@ function overdue(program: string, timeoutMs: number): GloveboxError {
   );
 }
 
-/** Says of a spawn that failed what was missing. */
+/** Debian's names of what is missing most often; elsewhere they are alike. */
+const PACKAGES: Readonly<Record<string, string>> = {
+  git: 'git',
+  ssh: 'openssh-client',
+  'ssh-keygen': 'openssh-client',
+};
+
+/** Says of a spawn that failed what was missing, and how to get it. */
 export async function spawnFailure(
   program: string,
   cwd: string | undefined,
@@ -276,10 +284,23 @@ export async function spawnFailure(
 ): Promise<GloveboxError> {
   const folderMissing =
     cwd !== undefined && (await stat(cwd).catch(() => undefined))?.isDirectory() !== true;
-  const message = folderMissing
-    ? `The folder ${cwd} does not exist.`
-    : `${program} could not be started: ${messageOf(error)}`;
-  return new GloveboxError('path/not-found', message, { cause: error });
+  if (folderMissing)
+    return new GloveboxError('path/not-found', `The folder ${cwd} does not exist.`, {
+      cause: error,
+    });
+  const name = path.basename(program);
+  if (errnoOf(error) !== 'ENOENT')
+    return new GloveboxError('path/not-found', `${name} did not start: ${messageOf(error)}`, {
+      cause: error,
+    });
+  const packaged = PACKAGES[name];
+  return new GloveboxError('path/not-found', `The program ${program} is not on this machine.`, {
+    hint:
+      packaged === undefined
+        ? `Install ${name}, or put its folder on the PATH.`
+        : `Install it (on Debian and Ubuntu: apt install ${packaged}), or put its folder on the PATH.`,
+    cause: error,
+  });
 }
 
 function isOurs(identity: ProcessIdentity): boolean {

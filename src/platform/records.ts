@@ -1,5 +1,5 @@
 /** Records on disk: one JSON file per id, changed only by compare-and-swap, never silently lost. */
-import { readdirSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { readdir, rename } from 'node:fs/promises';
 import path from 'node:path';
 import { GloveboxError, messageOf } from '#core/errors.ts';
@@ -127,10 +127,11 @@ export class RecordStore<T extends object> {
 
   async #names(): Promise<readonly string[]> {
     try {
-      const names = (await this.#isQuick())
-        ? readdirSync(this.#folder)
-        : await readdir(this.#folder);
-      return names.toSorted();
+      if (!(await this.#isQuick())) return (await readdir(this.#folder)).toSorted();
+      // Asked first: most lists are of folders that are not there, and an error costs several times the question.
+      if (existsSync(this.#folder)) return readdirSync(this.#folder).toSorted();
+      this.#lookAgain();
+      return [];
     } catch (error) {
       if (errnoOf(error) === 'ENOENT') {
         this.#lookAgain();

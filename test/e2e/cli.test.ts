@@ -97,6 +97,7 @@ it('S29: surplus and unknown words are wrong usage and start nothing', async () 
 
 it('S21, S29: a login that cannot work is told in a word and the way on', async () => {
   const { code, stderr } = await cliOf(unpackBundle())('login', 'no-such-host.invalid');
-  expect(code).toBe(5);
-  expect(stderr).toMatch(/next: /);
+  // Failed, where there is no ssh at all; the package that holds it is named then.
+  expect([1, 5]).toContain(code);
+  expect(stderr).toMatch(code === 5 ? /next: / : /ssh is not on this machine[^]*next: .*openssh/i);
 });

@@ -27,6 +27,8 @@ export class FakeKernel {
   framing: 'v1' | 'json' | 'binary' = 'v1';
   /** Status of the handshake: 101 accepts, 0 never answers. */
   handshakeStatus = 101;
+  /** It says that none of its messages waits for an acknowledgement. */
+  sendsAtOnce = false;
   /** Status of `GET /api/kernels/{id}`. */
   restStatus = 200;
   /** Whether an error page is Jupyter's JSON or a proxy's HTML. */
@@ -63,6 +65,9 @@ export class FakeKernel {
   #sent: KernelMessage[] = [];
 
   async start(): Promise<this> {
+    this.#sockets.on('headers', (headers) => {
+      if (this.sendsAtOnce) headers.push('X-Glovebox-Delay: none');
+    });
     this.#server.on('upgrade', (request, socket, head) => this.#upgrade(request, socket, head));
     this.#server.listen(0, '127.0.0.1');
     await once(this.#server, 'listening');

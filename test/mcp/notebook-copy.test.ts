@@ -122,7 +122,7 @@ it('D12, X89: what the agent does is in the copy, and what a person edits there 
 it('N2, acceptance 46, 47: a large notebook is written while a cell prints, and its copy is fetched once, not again', async () => {
   const { session_id, file, copy, readCopy } = await start('large');
   await call(mcp, 'execute_code', { session_id, code: 'print("x" * 79 * 1000)' });
-  const big = `# ${'lorem ipsum '.repeat(170_000)}`;
+  const big = `# ${'lorem ipsum '.repeat(100_000)}`;
   await call(mcp, 'add_markdown', { session_id, markdown: big });
   expect(sourcesOf(onDisk(file))).toContain(big);
   await expect.poll(async () => sourcesOf(await readCopy()), within).toContain(big);
@@ -137,17 +137,17 @@ it('N2, acceptance 46, 47: a large notebook is written while a cell prints, and 
   try {
     const run = call(mcp, 'execute_code', {
       session_id,
-      code: 'import time\nfor i in range(400):\n    print(i, flush=True)\n    time.sleep(0.01)',
+      code: 'import time\nfor i in range(200):\n    print(i, flush=True)\n    time.sleep(0.01)',
     });
     // While it prints, the file has the beginning.
     await expect.poll(() => outputsOf(onDisk(file)), within).toContain('\n5\n');
     await run;
     // A big one is written a moment later.
-    await expect.poll(() => outputsOf(onDisk(file)), within).toContain('\n399\n');
+    await expect.poll(() => outputsOf(onDisk(file)), within).toContain('\n199\n');
     await expect
       .poll(() => asked.filter((one) => one.startsWith('PUT')).length, within)
       .not.toBe(0);
-    await expect.poll(async () => outputsOf(await readCopy()), within).toContain('\n399\n');
+    await expect.poll(async () => outputsOf(await readCopy()), within).toContain('\n199\n');
   } finally {
     unsubscribe('http.client.request.start', note);
   }
@@ -233,7 +233,9 @@ it('D8, D12: what somebody has there under that name is not touched', async () =
 it('D12: what a person did last is taken in when the session ends', async () => {
   const { session_id, file, readCopy, editCopy } = await start('end');
   await call(mcp, 'execute_code', { session_id, code: 'a = 1' });
-  await expect.poll(async () => sourcesOf(await readCopy()), within).toEqual(['a = 1']);
+  // All that the agent did: Jupyter's interface knows no condition, and a write that is on its way may still cover the person's.
+  const isThere = [{ source: 'a = 1', execution_count: 1 }];
+  await expect.poll(async () => cellsOf(await readCopy()), within).toMatchObject(isThere);
   await editCopy((cells) => cells.map((cell) => ({ ...cell, source: 'a = 20' })));
   await call(mcp, 'shutdown_session', { session_id });
   expect(sourcesOf(onDisk(file))).toEqual(['a = 20']);
