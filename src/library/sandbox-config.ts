@@ -47,6 +47,8 @@ export interface LocalConfig extends CommonConfig {
   readonly backend?: 'local';
   /** Python requirements. They go into an environment of their own, from which kernels run; packages of the chosen Python stay visible there, and it is not changed. */
   readonly pythonPackages?: readonly string[] | undefined;
+  /** A set of packages (api, torch), or a list, that goes there too, but for what the chosen Python has. Default: auto, which is what that Python has. */
+  readonly kernelPackages?: 'auto' | 'minimal' | 'api' | 'torch' | readonly string[] | undefined;
   /** Git repositories put into the workspace, e.g. [{"url":"org/lib","ref":"v1.2","install":["pip","install","-e","."]}]. */
   readonly repos?: readonly RepoConfig[] | undefined;
   /** Files and folders of the project that are copied to another place below the workspace: [{"from":"configs/probe.json","to":"run/config.json"}]. What somebody else put there is never replaced. */
@@ -59,6 +61,8 @@ export interface LocalConfig extends CommonConfig {
   readonly idleTimeoutSeconds?: number | undefined;
   /** Needed for idle_timeout_seconds = 0 where a sandbox costs money; here it is free. */
   readonly allowNoIdleLimit?: boolean | undefined;
+  /** Do not start it when it could cost more: here it costs nothing. */
+  readonly maxCostUsd?: number | undefined;
   /** Ports inside that are reached through the server, below glovebox/ports/PORT/ and with its credentials only: [7860] for a demo. Default: none. */
   readonly ports?: readonly number[] | undefined;
   /** The server ends after that, whatever runs, and variables are lost. Default: no limit. */
@@ -81,6 +85,8 @@ export interface SlurmConfig extends CommonConfig {
   readonly backend?: 'slurm';
   /** Python requirements. They go into an environment of their own, from which kernels run; packages of the chosen Python stay visible there, and it is not changed. */
   readonly pythonPackages?: readonly string[] | undefined;
+  /** A set of packages (api, torch), or a list, that goes there too, but for what the chosen Python has. Default: auto, which is what that Python has. */
+  readonly kernelPackages?: 'auto' | 'minimal' | 'api' | 'torch' | readonly string[] | undefined;
   /** Git repositories put into the workspace, e.g. [{"url":"org/lib","ref":"v1.2","install":["pip","install","-e","."]}]. */
   readonly repos?: readonly RepoConfig[] | undefined;
   /** Files and folders of the project that are copied to another place below the workspace: [{"from":"configs/probe.json","to":"run/config.json"}]. What somebody else put there is never replaced. */
@@ -93,6 +99,8 @@ export interface SlurmConfig extends CommonConfig {
   readonly idleTimeoutSeconds?: number | undefined;
   /** Needed for idle_timeout_seconds = 0 where a sandbox costs money; here it is free. */
   readonly allowNoIdleLimit?: boolean | undefined;
+  /** Do not start it when it could cost more: here it costs nothing. */
+  readonly maxCostUsd?: number | undefined;
   /** The same as time, in seconds. SLURM counts whole minutes. */
   readonly maxLifetimeSeconds?: number | undefined;
   /** Models that are loaded into new kernels, e.g. [{"id":"google/gemma-2-9b-it"}]; weights are fetched once, into GLOVEBOX_SLURM_MODELS_DIR. The kernel needs torch and transformers. */
@@ -101,6 +109,14 @@ export interface SlurmConfig extends CommonConfig {
   readonly partition?: string | undefined;
   /** Generic resources: gpu:1, gpu:a100:2, or none. Default: GLOVEBOX_SLURM_GRES, else gpu:1 where the partition has GPUs. */
   readonly gres?: string | undefined;
+  /** GPU by its name instead of gres, or several in order of preference: A100 finds gpu:a100 of the partition; gpu is any. */
+  readonly gpu?: string | readonly string[] | undefined;
+  /** Number of GPUs of a node. Default: 1. */
+  readonly gpuCount?: number | undefined;
+  /** The same as cpus; counts up. */
+  readonly cpu?: number | undefined;
+  /** The same as mem, in MiB. */
+  readonly memoryMiB?: number | undefined;
   /** Processors. Default: GLOVEBOX_SLURM_CPUS. */
   readonly cpus?: number | undefined;
   /** Memory of a node, such as 64G; without a unit MB. Default: GLOVEBOX_SLURM_MEM. */
