@@ -208,17 +208,22 @@ def fill_environment(folder: Path, spec: Dict[str, Any], workspace: Path) -> Non
     if spec["packages"]:
         pip = [python, "-m", "pip", "install", "--progress-bar=off", "--no-warn-script-location", "--", *spec["packages"]]
         run(pip, "the installation of python_packages", INSTALL_S, env)
-    install_repositories(spec, workspace, env)
+    install_what_was_asked(spec, workspace, env)
     if importlib.util.find_spec("ipykernel") is not None:
         # What was installed may have replaced something that kernels need.
         run([python, "-c", "import ipykernel.kernelapp"], "the test of the environment", GIT_S, env)
 
 
-def install_repositories(spec: Dict[str, Any], workspace: Path, env: Dict[str, str]) -> None:
+def install_what_was_asked(spec: Dict[str, Any], workspace: Path, env: Dict[str, str]) -> None:
     for told in spec["repositories"]:
         if told.get("install"):
             clone = Clone(told, workspace)
             run(told["install"], f"install of {clone.what}", told["limit_s"], env, cwd=str(clone.folder))
+    for argv in spec.get("setup_commands", []):
+        # In a container of its own the workspace is nobody's but the sandbox's, and made here where no repository was put there.
+        place = Path(spec.get("commands_in") or workspace)
+        place.mkdir(parents=True, exist_ok=True)
+        run(argv, "a command of setup_commands", INSTALL_S, env, cwd=str(place))
 
 
 @contextlib.contextmanager
@@ -310,17 +315,18 @@ def equip(spec: Dict[str, Any], archive: Optional[BinaryIO] = None) -> Dict[str,
     if wanted is None:
         for told in repositories:
             Clone(told, workspace, headers).bring(is_offline)
-        install_repositories(spec, workspace, environment_for(None))
+        install_what_was_asked(spec, workspace, environment_for(None))
         return result_of(spec, workspace, None)
     environments = Path(wanted)
-    content = [sys.executable, sys.version, str(workspace), spec["packages"], repositories]
+    commands = spec.get("setup_commands", [])
+    content = [sys.executable, sys.version, str(workspace), spec["packages"], repositories, *([commands] if commands else [])]
     folder = environments / hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]
     with locked(environments / f".{hashlib.sha256(str(workspace).encode()).hexdigest()[:16]}.lock"):
         for told in repositories:
             Clone(told, workspace, headers).bring(is_offline)
         if spec.get("files") and archive is not None:
             put_files(spec, workspace, archive)
-        needs_environment = bool(spec["packages"]) or any(told.get("install") for told in repositories)
+        needs_environment = bool(spec["packages"] or commands) or any(told.get("install") for told in repositories)
         if spec.get("only_clone") or not needs_environment:
             return result_of(spec, workspace, None)
         if not (folder / MARKER).exists():

@@ -49,6 +49,8 @@ export interface LocalConfig extends CommonConfig {
   readonly pythonPackages?: readonly string[] | undefined;
   /** A set of packages (api, torch), or a list, that goes there too, but for what the chosen Python has. Default: auto, which is what that Python has. */
   readonly kernelPackages?: 'auto' | 'minimal' | 'api' | 'torch' | readonly string[] | undefined;
+  /** Commands run in the workspace, once, after the packages and the repositories, each a list of words. */
+  readonly setupCommands?: readonly (readonly string[])[] | undefined;
   /** Git repositories put into the workspace, e.g. [{"url":"org/lib","ref":"v1.2","install":["pip","install","-e","."]}]. */
   readonly repos?: readonly RepoConfig[] | undefined;
   /** Files and folders of the project that are copied to another place below the workspace: [{"from":"configs/probe.json","to":"run/config.json"}]. What somebody else put there is never replaced. */
@@ -87,6 +89,8 @@ export interface SlurmConfig extends CommonConfig {
   readonly pythonPackages?: readonly string[] | undefined;
   /** A set of packages (api, torch), or a list, that goes there too, but for what the chosen Python has. Default: auto, which is what that Python has. */
   readonly kernelPackages?: 'auto' | 'minimal' | 'api' | 'torch' | readonly string[] | undefined;
+  /** Commands run in the workspace, once, after the packages and the repositories, each a list of words. */
+  readonly setupCommands?: readonly (readonly string[])[] | undefined;
   /** Git repositories put into the workspace, e.g. [{"url":"org/lib","ref":"v1.2","install":["pip","install","-e","."]}]. */
   readonly repos?: readonly RepoConfig[] | undefined;
   /** Files and folders of the project that are copied to another place below the workspace: [{"from":"configs/probe.json","to":"run/config.json"}]. What somebody else put there is never replaced. */
@@ -231,6 +235,8 @@ export interface HuggingfaceConfig extends RentedConfig {
   readonly image?: string | undefined;
   /** Git repositories put into the workspace; the image needs git. */
   readonly repos?: readonly RepoConfig[] | undefined;
+  /** Commands run in the workspace when the container boots, after the packages and the repositories, each a list of words. */
+  readonly setupCommands?: readonly (readonly string[])[] | undefined;
   /** Files and folders of the project that are uploaded into the workspace. */
   readonly files?: readonly FileConfig[] | undefined;
   /** Variables of kernels; who sees the Job reads them. */

@@ -122,6 +122,7 @@ describe('mistakes', () => {
       maxLifetimeSeconds: 3600,
       maxCostUsd: 2,
       kernelPackages: 'torch',
+      setupCommands: [['make', 'data']],
     };
     for (const [name, schema] of backends) expect(mistakes(schema, limits), name).toEqual([]);
     expect(mistakes(localOptions, { idle_timeout_seconds: 1800, idle_h: 0.5 })).toEqual([]);
@@ -278,6 +279,7 @@ describe('options', () => {
     ['repos', 'planEquipment', 'sandbox/backends/local/equip-locally.ts'],
     ['repos', 'planEquipment', 'sandbox/backends/slurm/equip-job.ts'],
     ['kernel_packages', 'planEquipment', 'sandbox/backends/local/equip-locally.ts'],
+    ['setup_commands', 'planEquipment', 'sandbox/backends/slurm/equip-job.ts'],
     ['files', 'planEquipment', 'sandbox/backends/local/equip-locally.ts'],
     ['files', 'planEquipment', 'sandbox/backends/slurm/equip-job.ts'],
     ['mode', 'modeOf', 'session/ready-sandbox.ts'],

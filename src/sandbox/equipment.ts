@@ -21,6 +21,8 @@ import {
 } from './repositories.ts';
 import { packTar, type TarEntry } from './tar.ts';
 
+export const setupCommandsOption = z.array(z.array(z.string()).min(1)).max(100);
+
 /** Of back ends that run kernels on a Python of the user's. */
 export const equipmentOptions = {
   python_packages: z
@@ -35,6 +37,11 @@ export const equipmentOptions = {
     .optional()
     .describe(
       'A set of packages (api, torch), or a list, that goes there too, but for what the chosen Python has. Default: auto, which is what that Python has.',
+    ),
+  setup_commands: setupCommandsOption
+    .optional()
+    .describe(
+      'Commands run in the workspace, once, after the packages and the repositories, each a list of words.',
     ),
   repos: reposOption
     .optional()
@@ -53,6 +60,7 @@ interface EquipmentOptions {
   readonly kernel_packages?: 'auto' | keyof typeof KERNEL_PACKAGES | readonly string[] | undefined;
   readonly repos?: readonly RepositoryOption[] | undefined;
   readonly files?: z.output<typeof filesOption> | undefined;
+  readonly setup_commands?: z.output<typeof setupCommandsOption> | undefined;
 }
 
 /** What is to be there, with every ref as a commit; folders are relative to the workspace. */
@@ -60,6 +68,7 @@ export interface Equipment {
   readonly packages: readonly string[];
   readonly repositories: readonly PinnedRepository[];
   readonly files?: readonly TarEntry[];
+  readonly setupCommands?: readonly (readonly string[])[];
 }
 
 /** What kernels get of it. */
@@ -128,15 +137,18 @@ export async function planEquipment(
   {
     python_packages: own = [],
     kernel_packages: set = 'auto',
+    setup_commands: setupCommands = [],
     repos = [],
     files = [],
   }: EquipmentOptions,
   place: PlanPlace,
 ): Promise<Equipment | undefined> {
   const packages = [...(typeof set === 'string' ? packagesOf(set) : set), ...own];
-  if (packages.length === 0 && repos.length === 0 && files.length === 0) return undefined;
+  const asked = [packages, repos, files, setupCommands];
+  if (asked.every(({ length }) => length === 0)) return undefined;
   return {
     packages,
+    setupCommands,
     files: await gatherFiles(files, place),
     repositories: await pinOnce(repos, place),
   };
@@ -172,8 +184,13 @@ async function pinOnce(
 }
 
 /** Clones alone need none. */
-export const needsEnvironment = ({ packages, repositories }: Equipment): boolean =>
-  packages.length > 0 || repositories.some(({ install }) => install !== undefined);
+export const needsEnvironment = ({
+  packages,
+  repositories,
+  setupCommands = [],
+}: Equipment): boolean =>
+  packages.length + setupCommands.length > 0 ||
+  repositories.some(({ install }) => install !== undefined);
 
 /** For the record of a sandbox: which commit each repository was put there at. */
 export const commitsOf = (repositories: readonly PinnedRepository[]): JsonObject => ({
@@ -182,8 +199,8 @@ export const commitsOf = (repositories: readonly PinnedRepository[]): JsonObject
 
 /** For `python/equip.py`. Holds no secret. */
 export function equipmentSpec(
-  { packages, repositories }: Equipment,
-  { environments, workspace, isOffline = false, onlyClone = false }: EquipmentSpecPlace,
+  { packages, repositories, setupCommands = [] }: Equipment,
+  { environments, workspace, commandsIn, isOffline = false, onlyClone = false }: EquipmentSpecPlace,
 ): JsonObject {
   return {
     environments,
@@ -191,6 +208,8 @@ export function equipmentSpec(
     packages: [...packages],
     offline: isOffline,
     only_clone: onlyClone,
+    setup_commands: setupCommands.map((argv) => [...argv]),
+    ...(commandsIn !== undefined && { commands_in: commandsIn }),
     repositories: repositories.map(({ url, commit, folder, install, installLimitS }) => ({
       url,
       commit,
@@ -205,6 +224,8 @@ export function equipmentSpec(
 type EquipmentSpecPlace = Pick<EquipmentPlace, 'workspace' | 'isOffline' | 'onlyClone'> & {
   /** Null: the machine is nobody else's, and its own Python is added to. */
   readonly environments: string | null;
+  /** Where commands run, if that is not `workspace`. */
+  readonly commandsIn?: string;
 };
 
 /** Puts the program where the host can run it. @param pythonDir folder of our Python files, on this machine. */
@@ -266,7 +287,7 @@ function failureFrom(lines: readonly string[], stderr: string): GloveboxError {
   const tail = [...(isSaid ? lines.slice(0, -1) : lines), ...stderr.trimEnd().split('\n')];
   const text = tail.filter((line) => line !== '').slice(-TAIL_LINES);
   return new GloveboxError('python/setup-failed', [reason, ...text].join('\n'), {
-    hint: 'Correct python_packages, repos or files, and start it again: what was made whole stays.',
+    hint: 'Correct python_packages, repos, setup_commands or files, and start it again: what was made whole stays.',
   });
 }
 

@@ -51,6 +51,7 @@ interface Asked {
   readonly installLimitS?: number;
   readonly env?: Readonly<Record<string, string>>;
   readonly isOffline?: boolean;
+  readonly setupCommands?: readonly (readonly string[])[];
   readonly url?: string;
   readonly tokens?: Readonly<Record<string, string>>;
   readonly variables?: Readonly<Record<string, string>>;
@@ -60,7 +61,7 @@ interface Asked {
 
 async function equipped(asked: Asked = {}): Promise<Equipped> {
   const { packages = [], commit, install, installLimitS = 60 } = asked;
-  const { url = SAMPLE_URL, tokens = {}, variables = {}, files = {} } = asked;
+  const { url = SAMPLE_URL, tokens = {}, variables = {}, files = {}, setupCommands = [] } = asked;
   const at = { url, folder: './lib/sample', install, installLimitS };
   const place = {
     host: createLocalHost({ env: { PATH: process.env['PATH'], HOME: folder, ...asked.env } }),
@@ -75,7 +76,7 @@ async function equipped(asked: Asked = {}): Promise<Equipped> {
     isExecutable: name.endsWith('.sh'),
   }));
   return equip(
-    { packages, repositories, files: entries },
+    { packages, repositories, files: entries, setupCommands },
     {
       ...place,
       tokens,
@@ -181,7 +182,12 @@ test('3.3: a repository that is not public is fetched with the token of its serv
     const tokens = { [server.origin]: token };
     const variables = { INDEX_KEY: 'k' };
     // Behind settings that somebody has made in the environment.
-    await equipped({ url, commit, tokens, install, variables, env: sample.env });
+    const setupCommands = [['sh', '-c', 'echo "$INDEX_KEY" >>set-up; test -n "$VIRTUAL_ENV"']];
+    const whole = { url, commit, tokens, install, variables, setupCommands, env: sample.env };
+    await equipped(whole);
+    // Once, as what installs.
+    await equipped(whole);
+    expect(await readFile(path.join(folder, 'set-up'), 'utf8')).toBe('k\n');
     expect(await readFile(path.join(folder, 'lib/sample/gbrepo.py'), 'utf8')).toBe('value = 1\n');
     const sent = new Set(server.asked.filter((header) => header !== undefined));
     expect([...sent]).toEqual([expect.stringMatching(/^Basic /)]);
@@ -238,4 +244,31 @@ test('files are put into the workspace, all or none; what somebody else has ther
     expect((await failureOf(equipped({ files: { [name]: 'x' } }))).message).toContain(
       `${name} of files lies outside the workspace`,
     );
+});
+
+test('L10: a node takes the variables of its job out of the folder, unless a later start of the job needs them', async () => {
+  const look = [
+    'import sys, json, pathlib',
+    'sys.path.insert(0, sys.argv[1])',
+    'import slurm_node',
+    'print(json.dumps(slurm_node.take_variables(pathlib.Path(sys.argv[2]))))',
+  ].join('\n');
+  const take = () => {
+    const argv = [testPython(), '-B', '-c', look, pythonDir, folder];
+    return runCommand(argv, { env: { PATH: '/usr/bin:/bin' }, timeoutMs: 60_000 });
+  };
+  const file = path.join(folder, 'variables.json');
+  const told = { env: { A: 'a' }, kernel: { B: 'b' }, installing: {} };
+  expect(JSON.parse((await take()).stdout)).toEqual({ env: {}, kernel: {}, installing: {} });
+  await writeFile(file, JSON.stringify({ ...told, keep: true }), { mode: 0o600 });
+  expect(JSON.parse((await take()).stdout)).toEqual(told);
+  expect(JSON.parse((await take()).stdout)).toEqual(told);
+  await writeFile(file, JSON.stringify({ ...told, keep: false }));
+  expect(JSON.parse((await take()).stdout)).toEqual(told);
+  expect(JSON.parse(await readFile(file, 'utf8'))).toEqual({ taken: true });
+  const again = await take();
+  expect(again).toMatchObject({ code: 78 });
+  expect(again.stdout).toContain(
+    'GLOVEBOX-FAIL An earlier start of this job has taken its variables',
+  );
 });

@@ -260,7 +260,9 @@ test('H9, H11, L10, 3.3: a model is mounted at its commit, checked, and named to
   writeFileSync(path.join(rig.projectDir, 'configs/deep ä/data.bin'), bytes);
   writeFileSync(path.join(rig.projectDir, 'configs/old.bak'), '');
   const files = [{ from: 'configs', to: 'run/all', ignore: ['*.bak'] }];
-  const caller = callerWith({ models, repos, files, secrets, env: sample.env });
+  const setup_commands = [['sh', '-c', 'test -d lib/sample && touch set-up']];
+  const given = { models, repos, files, secrets, setup_commands };
+  const caller = callerWith({ ...given, env: sample.env });
   await caller.startAndWait(rig.newBackend({ variables }));
   expect(caller.data).toMatchObject({ repositories: [{ url: SAMPLE_URL, commit: sample.commit }] });
   const job = only();
@@ -270,6 +272,7 @@ test('H9, H11, L10, 3.3: a model is mounted at its commit, checked, and named to
     INDEX_KEY: 'i',
     GLOVEBOX_TOKEN: expect.any(String),
   });
+  expect(readdirSync(path.join(job.root, 'workspace'))).toContain('set-up');
   const uploaded = path.join(job.root, 'workspace/run/all');
   expect(readdirSync(uploaded, { recursive: true }).map(String).toSorted()).toEqual([
     'deep ä',

@@ -41,7 +41,9 @@ export async function jobRequest(
   });
   const volumes = volumesOf(options, models);
   // The folders of repositories say where the workspace is.
-  const inside = { workspace: '.', environments: null };
+  const inside = { workspace: '.', environments: null, commandsIn: layout.workspace };
+  const { setup_commands: setupCommands } = options;
+  const equipment = { packages: [], repositories, setupCommands };
   const group = options.provider_options?.resource_group_id;
   const token = deriveToken(await hub.token(), nonce);
   return {
@@ -52,8 +54,8 @@ export async function jobRequest(
       PYTHONUNBUFFERED: '1',
       GLOVEBOX_SPEC: JSON.stringify(spec),
       GLOVEBOX_INSTALL: JSON.stringify(packagesOf(options, flavor.gpu !== undefined)),
-      ...(repositories.length > 0 && {
-        GLOVEBOX_EQUIPMENT: JSON.stringify(equipmentSpec({ packages: [], repositories }, inside)),
+      ...(repositories.length + setupCommands.length > 0 && {
+        GLOVEBOX_EQUIPMENT: JSON.stringify(equipmentSpec(equipment, inside)),
       }),
       ...(models.weights.length > 0 && { GLOVEBOX_WEIGHTS: JSON.stringify(sizesOf(models)) }),
       ...(models.weights.length > 0 &&

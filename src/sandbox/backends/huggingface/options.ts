@@ -3,6 +3,7 @@ import * as z from 'zod';
 import { commonOptions, portsOption } from '#sandbox/common-options.ts';
 import { envOption, mistakesInVariables, variableOptions } from '#sandbox/kernel-variables.ts';
 import { modelOption } from '#sandbox/models/options.ts';
+import { setupCommandsOption } from '#sandbox/equipment.ts';
 import { filesOption } from '#sandbox/project-files.ts';
 import { reposOption, requirement } from '#sandbox/repositories.ts';
 
@@ -59,6 +60,11 @@ export const huggingfaceOptions = z
     repos: reposOption
       .default([])
       .describe('Git repositories put into the workspace; the image needs git.'),
+    setup_commands: setupCommandsOption
+      .default([])
+      .describe(
+        'Commands run in the workspace when the container boots, after the packages and the repositories, each a list of words.',
+      ),
     files: filesOption
       .default([])
       .describe('Files and folders of the project that are uploaded into the workspace.'),
