@@ -62,6 +62,15 @@ describe('doctor', () => {
     expect((await runFake(['doctor'], { host: { probes } })).out).toMatch(expected);
   });
 
+  it.each([
+    [{ hasToken: false, account: undefined }, 'ok    Modal: no token: machines there need one'],
+    [{ hasToken: true, account: 'lab' }, 'ok    Modal: a token; what is rented is paid by lab'],
+  ])('tells who pays at Modal: %j', async (facts, expected) => {
+    const { host } = fakeHost({});
+    const probes = { ...host.probes, modal: () => Promise.resolve(facts) };
+    expect((await runFake(['doctor'], { host: { probes } })).out).toContain(expected);
+  });
+
   it('goes on after a failure, and gives a next step for everything that is wrong', async () => {
     const { host } = fakeHost({});
     const probes = {
@@ -100,6 +109,7 @@ describe('doctor', () => {
       'fail python',
       'fail jupyter',
       'warn back end local',
+      'ok Modal',
       'ok Hugging Face',
       'warn sandboxes',
       'ok research',

@@ -25,6 +25,7 @@ const EXAMINATIONS: readonly (readonly [about: string, examine: Examination])[] 
   ['python', examinePython],
   ['jupyter', examineEnvironment],
   ['back end', examineBackends],
+  ['Modal', examineModal],
   ['Hugging Face', examineHuggingface],
   ['sandboxes', examineSandboxes],
   ['research', examineResearch],
@@ -240,6 +241,15 @@ async function examineBackends(context: CommandContext): Promise<readonly Findin
     }
   }
   return findings;
+}
+
+/** No token is no fault. */
+async function examineModal({ host, config }: CommandContext): Promise<readonly Finding[]> {
+  const { hasToken, account } = await host.probes.modal(config);
+  const message = hasToken
+    ? `a token; what is rented is paid by ${account ?? 'the account it belongs to'}`
+    : 'no token: machines there need one (modal token new, or modal.token_id and modal.token_secret)';
+  return [{ status: 'ok', about: 'Modal', message }];
 }
 
 /** No token is no fault. What a token is good for only the Hub knows. */

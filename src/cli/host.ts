@@ -194,6 +194,12 @@ export interface DoctorProbes {
     }[];
     readonly cacheBytes: number;
   }>;
+  /** Whether machines can be had at Modal, from what lies here: nobody is asked. */
+  modal(config: Config): Promise<{
+    readonly hasToken: boolean;
+    /** Who pays, as far as it is known here. */
+    readonly account: string | undefined;
+  }>;
   /** Whether Jobs can be had on the Hub. Asks it, where there is a token, for some seconds. @throws `cancelled`. */
   huggingface(config: Config, signal: AbortSignal): Promise<HuggingfaceFacts>;
   /** Record files that could not be read and were set aside. */

@@ -13,7 +13,10 @@ import {
   SERVER_REQUIREMENTS,
 } from '../sandbox/backends/local/managed-environment.ts';
 import { hasModule, probePython, versionText } from '../sandbox/backends/local/probe-python.ts';
+import { hasCredentials } from '../sandbox/backends/modal/credentials.ts';
 import { localSettings } from './local-settings.ts';
+import { modalAccount } from './modal-account.ts';
+import { modalSettings } from './modal-settings.ts';
 import { credentialRule, webCacheDir } from './web-services.ts';
 
 const PERMISSION_BITS = 0o777;
@@ -103,6 +106,11 @@ export function createDoctorProbes(env: Environment, projectDir: () => string): 
         tokens: await Promise.all(tokens),
         cacheBytes: await measureDiskCache(webCacheDir(config)),
       };
+    },
+
+    async modal(config) {
+      const hasToken = await hasCredentials(modalSettings(config, env));
+      return { hasToken, account: await modalAccount(env, config.get('dir')) };
     },
 
     async huggingface(config, signal) {

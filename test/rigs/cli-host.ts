@@ -67,6 +67,7 @@ export function fakeHost(world: World): {
           tokens: [{ service: 'GitHub', host: 'api.github.com', source: undefined }],
           cacheBytes: 2048,
         }),
+      modal: () => Promise.resolve({ hasToken: false, account: undefined }),
       huggingface: () => Promise.resolve({ kind: 'no-token' }),
       damagedRecords: () => Promise.resolve([]),
     },
