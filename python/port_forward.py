@@ -9,10 +9,11 @@ from __future__ import annotations
 import re
 from http.cookies import SimpleCookie
 from typing import Any, List, Optional, Tuple, Union
+from urllib.parse import urlsplit
 
 from jupyter_server.base.handlers import JupyterHandler
 from tornado import httputil, web
-from tornado.httpclient import AsyncHTTPClient, HTTPRequest
+from tornado.httpclient import AsyncHTTPClient, HTTPClientError, HTTPRequest
 from tornado.websocket import WebSocketClientConnection, WebSocketHandler, websocket_connect
 
 ROUTE = r"/glovebox/ports/([0-9]{1,5})(/.*)?"
@@ -25,10 +26,21 @@ METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 # An answer may take as long as it likes, as a stream of events does; a connection must be there soon.
 CONNECT_S = 20.0
 NO_LIMIT_S = 30 * 24 * 3600.0
+NO_LIMIT_BYTES = 1 << 62
 
 
 def foreign_cookies(text: str) -> str:
     return "; ".join(f"{name}={one.coded_value}" for name, one in SimpleCookie(text).items() if not OF_JUPYTER.match(name))
+
+
+def without_token(query: str) -> str:
+    """The token may stand in the query, as after the private page that signs a person in."""
+    return "&".join(part for part in query.split("&") if part and not part.startswith("token="))
+
+
+def address(scheme: str, port: int, place: str, query: str) -> str:
+    told = without_token(query)
+    return f"{scheme}://{HOST}:{port}{place}" + (f"?{told}" if told else "")
 
 
 class PortHandler(JupyterHandler, WebSocketHandler):
@@ -63,14 +75,12 @@ class PortHandler(JupyterHandler, WebSocketHandler):
         if path is None:
             self.redirect(self.request.path + "/")
             return
-        # As it was written, and not as it was read. The token may stand in the query, as after the private page that signs a person in.
+        # As it was written, and not as it was read.
         place = self.request.path[len(self.prefix(port)) :]
-        query = "&".join(part for part in self.request.query.split("&") if part and not part.startswith("token="))
-        target = f"{HOST}:{port}{place}" + (f"?{query}" if query else "")
         if self.request.headers.get("Upgrade", "").lower() == "websocket":
-            await self.bridge(port, f"ws://{target}")
+            await self.bridge(port, address("ws", port, place, self.request.query))
         else:
-            await self.pass_on(port, f"http://{target}")
+            await self.pass_on(port, address("http", port, place, self.request.query))
 
     get = head = post = put = patch = delete = options = answer  # type: ignore[assignment]
 
@@ -84,10 +94,22 @@ class PortHandler(JupyterHandler, WebSocketHandler):
             headers["Cookie"] = cookies
         if "Origin" in headers:
             headers["Origin"] = f"http://{HOST}:{port}"
+        if "Referer" in headers:
+            headers["Referer"] = self.referer_for(port, headers["Referer"])
         headers["X-Forwarded-Host"] = self.request.host
         headers["X-Forwarded-Proto"] = self.request.protocol
         headers["X-Forwarded-Prefix"] = self.prefix(port)
         return headers
+
+    def referer_for(self, port: int, text: str) -> str:
+        """The page that a person was signed in with asks for its parts in the name of an address with the token."""
+        try:
+            page = urlsplit(text)
+        except ValueError:
+            return address("http", port, "/", "")
+        prefix = self.prefix(port)
+        place = page.path[len(prefix) :] if page.path.startswith(f"{prefix}/") else "/"
+        return address("http", port, place, page.query)
 
     def prefix(self, port: int) -> str:
         return f"{self.base_url.rstrip('/')}/glovebox/ports/{port}"
@@ -124,8 +146,9 @@ class PortHandler(JupyterHandler, WebSocketHandler):
             streaming_callback=on_data,
         )
         try:
-            await AsyncHTTPClient(force_instance=True).fetch(request, raise_error=False)
-        except OSError as error:
+            # It is passed on as it comes: no answer is too long.
+            await AsyncHTTPClient(force_instance=True, max_body_size=NO_LIMIT_BYTES).fetch(request, raise_error=False)
+        except (OSError, HTTPClientError) as error:
             if self._headers_written or self.is_gone:
                 return
             raise web.HTTPError(502, f"Nothing answers on port {port} of the sandbox ({error}).") from None
@@ -158,7 +181,7 @@ class PortHandler(JupyterHandler, WebSocketHandler):
         request = HTTPRequest(target, headers=self.headers_for(port), connect_timeout=CONNECT_S)
         try:
             self.behind = await websocket_connect(request, on_message_callback=self.from_behind, subprotocols=wanted or None)
-        except (OSError, web.HTTPError) as error:
+        except (OSError, HTTPClientError) as error:
             raise web.HTTPError(502, f"Nothing answers on port {port} of the sandbox ({error}).") from None
         await WebSocketHandler.get(self)
 

@@ -21,7 +21,9 @@ sys.modules["rfc3987_syntax"] = None  # type: ignore[assignment]
 
 from jupyter_server.serverapp import ServerApp  # noqa: E402
 from jupyter_server.services.kernels.kernelmanager import AsyncMappingKernelManager  # noqa: E402
+from jupyter_server.services.contents.handlers import ContentsHandler, json_default  # noqa: E402
 from jupyter_server.utils import ensure_async  # noqa: E402
+from tornado import web  # noqa: E402
 from tornado.ioloop import IOLoop, PeriodicCallback  # noqa: E402
 from tornado.netutil import bind_sockets  # noqa: E402
 from traitlets import Dict, Int, List, Tuple, Type, Unicode  # noqa: E402
@@ -74,8 +76,41 @@ def send_at_once(handler: Any) -> None:
     handler.set_default_headers = set_default_headers
 
 
+def save_on_condition(handler: Any) -> None:
+    """A file is replaced only as the version that its writer has seen, where the writer says which; `src/jupyter/contents.ts` does.
+
+    Jupyter itself knows no condition: what a person saves between another client's look and its write would be covered by it.
+    """
+    save = handler.put
+    turn: asyncio.Lock | None = None
+
+    async def is_seen(self: Any, path: str, seen: str) -> bool:
+        if not await ensure_async(self.contents_manager.file_exists(path)):
+            return seen == "none"
+        model = await ensure_async(self.contents_manager.get(path, content=False))
+        size, _, changed = seen.partition(" ")
+        # As the model was told to the writer, in JSON.
+        return size == str(model.get("size")) and changed == json_default(model["last_modified"])
+
+    @web.authenticated
+    async def put(self: Any, path: str = "") -> None:
+        nonlocal turn
+        turn = turn or asyncio.Lock()
+        seen = self.request.headers.get("X-Glovebox-If-Version")
+        # One after the other, whoever saves.
+        async with turn:
+            if seen is not None and not await is_seen(self, path, seen):
+                self.set_status(412)
+                self.finish()
+                return
+            await save(self, path)
+
+    handler.put = put
+
+
 drop_messages_of_closed_sockets(KernelWebsocketHandler)
 send_at_once(KernelWebsocketHandler)
+save_on_condition(ContentsHandler)
 
 try:
     from jupyter_server.services.kernels.connection.channels import ZMQChannelsWebsocketConnection as JupyterConnection

@@ -66,6 +66,18 @@ it('6: a high advisory makes a person decide; a token in an image of others too'
   expect((await plan(foreign))?.about).toMatchObject({ givesTokenAway: true });
 });
 
+it.each([
+  [undefined, false],
+  [false, false],
+  ['false', false],
+  [true, true],
+  ['true', true],
+])('says that a Job with ssh=%j is open to SSH: %j', async (ssh, isOpen) => {
+  const planned = await plan({ ...RUN, command: ['true'], ssh });
+  expect(planned?.facts.some((line) => line.includes('to SSH'))).toBe(isOpen);
+  expect(planned?.about.isExposed).toBe(isOpen);
+});
+
 it.each<[string, object, Partial<World>]>([
   [
     'a schedule',

@@ -67,6 +67,7 @@ export async function planJob(
   const saves = savesTo(toCheck);
   const [worst] = advisories;
   const exposed = ports.length > 0;
+  const isOpenToSsh = !['undefined', 'false'].includes(String(args['ssh']).trim().toLowerCase());
   const price = { unitMicroUsd, source: 'price list of Hugging Face', isFresh: true };
   return {
     tool,
@@ -84,13 +85,13 @@ export async function planJob(
         fact('mounts', `${String(volume['type'])} ${String(volume['source'])}`),
       ),
       ...(exposed ? [fact('open ports', ports.join(', '))] : []),
-      ...(args['ssh'] === undefined ? [] : [fact('open', 'to SSH')]),
+      ...(isOpenToSsh ? [fact('open', 'to SSH')] : []),
     ],
     binding: {},
     about: {
       ownership: isOwn ? 'own' : 'organisation',
       hardware: name,
-      isExposed: exposed || args['ssh'] !== undefined || others.length > 0,
+      isExposed: exposed || isOpenToSsh || others.length > 0,
       givesTokenAway: getsHubToken && !mayInherit(image),
       ...(worst !== undefined && { worstAdvisory: worst.severity }),
     },

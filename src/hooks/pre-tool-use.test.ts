@@ -56,6 +56,16 @@ describe('3.4: PreToolUse', () => {
     expect(plain.reason).toContain('that of your modal token');
   });
 
+  it('takes out an address that opens something by itself', async () => {
+    const hook = 'T0AB1CD2EF/B0AB1CD2EF/Zx9Yw8Vu7Ts6Rq5Po4Nm3Lk2';
+    const env = { TELL: `https://hooks.slack.com/services/${hook}` };
+    const { reason } = await decide(
+      calling('sandbox_create', { ...GPU, options: { gpu: 'T4', env } }),
+    );
+    expect(reason).toContain('hooks.slack.com');
+    expect(reason).not.toContain(hook);
+  });
+
   it('counts the machines that fetch weights first, with how that comes about', async () => {
     const { reason } = await decide(
       calling('sandbox_create', GPU),

@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync, utimesSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -108,6 +108,26 @@ describe('8: SessionStart', () => {
     );
     expect(text).toMatch(/Commands for the user: .*\/glovebox:research/);
     expect(text).toContain('Old variable names in use: ML_INTERN_YOLO;');
+  });
+
+  it('tells of the newest notebook also where hundreds of sessions were before it', async () => {
+    const folder = path.join(dir, 'sessions');
+    mkdirSync(folder);
+    const write = (id: string, more: object): string => {
+      const file = path.join(folder, `${id}.json`);
+      const record = {
+        id,
+        projectDir: '/project',
+        createdMs: 1,
+        notebookPath: `/project/${id}.ipynb`,
+      };
+      writeFileSync(file, JSON.stringify({ ...record, ...more }));
+      return file;
+    };
+    for (let count = 0; count < 300; count += 1)
+      utimesSync(write(`s-a${count}`, { endedMs: 2 }), 1000, 1000);
+    write('s-z', {});
+    expect(await contextOf(worldWith({}))).toContain('- s-z.ipynb (session_id s-z)');
   });
 
   it('settles Jobs that have ended meanwhile, and leaves those alone of which the Hub says nothing at once', async () => {

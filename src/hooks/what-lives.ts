@@ -1,5 +1,5 @@
 /** What the files of this machine tell a new conversation: notebooks that are still open, commands of the plugin, old names in use. */
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir, readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { isRecord } from '#core/json.ts';
 import type { HookWorld } from './contract.ts';
@@ -10,10 +10,8 @@ const SHOWN = 5;
 /** Sessions of this project that nobody ended, newest first. Whether their kernels live is for list_sessions, which asks. */
 export async function sessionLines({ dir, projectDir }: HookWorld): Promise<readonly string[]> {
   const folder = path.join(dir, 'sessions');
-  const names = await namesIn(folder, '.json');
-  const records = await Promise.all(
-    names.slice(0, MAX_RECORDS).map((name) => readRecord(path.join(folder, name))),
-  );
+  const files = (await namesIn(folder, '.json')).map((name) => path.join(folder, name));
+  const records = await Promise.all((await newestOf(files)).map(readRecord));
   const open = records
     .flatMap((record) => (record === undefined ? [] : [record]))
     .filter((record) => record['projectDir'] === projectDir && record['endedMs'] === undefined)
@@ -58,6 +56,21 @@ const namesIn = (folder: string, ending: string): Promise<readonly string[]> =>
     (names) => names.filter((name) => name.endsWith(ending)).toSorted(),
     () => [],
   );
+
+/** Nobody removes records of sessions that are over; what is open was changed last. */
+async function newestOf(files: readonly string[]): Promise<readonly string[]> {
+  if (files.length <= MAX_RECORDS) return files;
+  const dated = await Promise.all(
+    files.map(async (file) => ({
+      file,
+      ms: (await stat(file).catch(() => undefined))?.mtimeMs ?? 0,
+    })),
+  );
+  return dated
+    .toSorted((a, b) => b.ms - a.ms)
+    .slice(0, MAX_RECORDS)
+    .map(({ file }) => file);
+}
 
 async function readRecord(file: string): Promise<Readonly<Record<string, unknown>> | undefined> {
   try {

@@ -8,12 +8,16 @@ import { createCaller, isGood, readJson, unexpected, type Call } from './rest-ca
 const CALL_MS = 60_000;
 /** Beyond this, a file goes in several requests: a server takes bodies up to its `max_body_size`, 512 MiB by default. */
 const CHUNK_CHARS = 64 * 1024 * 1024;
+/** What `python/serve.py` reads of a write, and what it answers with when that is not what is there. */
+const CONDITION_HEADER = 'X-Glovebox-If-Version';
+const CHANGED = 412;
 
 /**
  * Files by their path below the server's root, with slashes. Failures as of `JupyterServer`; what is not UTF-8 is `server/error`.
  *
- * Jupyter has no conditional write: whoever wants to overwrite nothing has to ask for the version just before. Files are read and
- * written as type `file`, since as type `notebook` the server would lay out the JSON anew and drop what it does not know.
+ * Jupyter has no conditional write; a server of ours (`python/serve.py`) has, and with others whoever wants to overwrite nothing
+ * has to ask for the version just before. Files are read and written as type `file`, since as type `notebook` the server would lay
+ * out the JSON anew and drop what it does not know.
  */
 export interface Contents {
   /** Changes when somebody writes the file (`last_modified` in microseconds, and size); undefined when there is none. */
@@ -23,10 +27,20 @@ export interface Contents {
     path: string,
     signal?: AbortSignal,
   ): Promise<{ readonly text: string; readonly version: string } | undefined>;
-  /** Makes or replaces the file. Not atomic for more than 64 MiB. @returns the version written */
-  write(path: string, text: string, signal?: AbortSignal): Promise<string>;
+  /**
+   * Makes or replaces the file. Not atomic for more than 64 MiB. A server of ours does nothing where the file has another version
+   * than `seen.version`, which is undefined for none; for files beyond 64 MiB, and by other servers, `seen` is ignored.
+   *
+   * @returns the version written; undefined when another one was there
+   */
+  write(path: string, text: string, seen?: SeenVersion): Promise<string | undefined>;
   /** What is not there counts as done. */
   remove(path: string, signal?: AbortSignal): Promise<void>;
+}
+
+/** What a writer knows of the file that it replaces. */
+export interface SeenVersion {
+  readonly version: string | undefined;
 }
 
 export function createContents(options: { readonly endpoint: EndpointSource }): Contents {
@@ -64,22 +78,26 @@ export function createContents(options: { readonly endpoint: EndpointSource }): 
       return { text: content, version: versionOf(model) };
     },
 
-    async write(path, text, signal) {
-      const put = async (content: string, chunk?: number): Promise<unknown> =>
-        ask({
-          method: 'PUT',
-          path: contentsPath(path),
-          timeoutMs: CALL_MS,
-          body: { type: 'file', format: 'text', content, ...(chunk !== undefined && { chunk }) },
-          signal,
-        });
-      if (text.length <= CHUNK_CHARS) return versionOf(await put(text));
+    async write(path, text, seen) {
+      const callOf = (content: string, chunk?: number): Call => ({
+        method: 'PUT',
+        path: contentsPath(path),
+        timeoutMs: CALL_MS,
+        body: { type: 'file', format: 'text', content, ...(chunk !== undefined && { chunk }) },
+        signal: undefined,
+      });
+      if (text.length <= CHUNK_CHARS) {
+        const condition = seen && { [CONDITION_HEADER]: seen.version ?? 'none' };
+        const call: Call = { ...callOf(text), ...(condition && { headers: condition }) };
+        const response = await send(call);
+        return response.status === CHANGED ? undefined : versionOf(readJson(call, response));
+      }
       let answer: unknown;
       for (let at = 0, number = 1; at < text.length; number += 1) {
         const end = wholeEnd(text, at + CHUNK_CHARS);
         // One after the other, as they stand in the file.
         // oxlint-disable-next-line no-await-in-loop
-        answer = await put(text.slice(at, end), end === text.length ? -1 : number);
+        answer = await ask(callOf(text.slice(at, end), end === text.length ? -1 : number));
         at = end;
       }
       return versionOf(answer);

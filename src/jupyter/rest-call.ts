@@ -10,6 +10,8 @@ export interface Call {
   readonly path: string;
   readonly timeoutMs: number;
   readonly body?: Readonly<Record<string, unknown>>;
+  /** Beside those of the endpoint. */
+  readonly headers?: Readonly<Record<string, string>>;
   readonly signal: AbortSignal | undefined;
 }
 
@@ -29,7 +31,11 @@ export function createCaller(endpoint: EndpointSource): Caller {
       const response = await httpRequest({
         method: call.method,
         url: `${baseUrl}${call.path}`,
-        headers: { ...headers, ...(call.body && { 'Content-Type': 'application/json' }) },
+        headers: {
+          ...headers,
+          ...call.headers,
+          ...(call.body && { 'Content-Type': 'application/json' }),
+        },
         timeoutMs: call.timeoutMs,
         ...(call.body && { body: JSON.stringify(call.body) }),
         ...(call.signal && { signal: call.signal }),

@@ -47,8 +47,9 @@ async function remembered(
   hub: string,
   nowMs: number,
 ): Promise<readonly unknown[] | undefined> {
-  const text = await readTextIfExists(pricesFile(dir));
-  const found: unknown = text === undefined ? undefined : JSON.parse(text);
+  const found = await readTextIfExists(pricesFile(dir))
+    .then((text): unknown => JSON.parse(text ?? 'null'))
+    .catch(() => undefined);
   if (!isRecord(found) || found['hub'] !== hub || !Array.isArray(found['list'])) return undefined;
   const { at_ms: atMs } = found;
   const isFresh = typeof atMs === 'number' && atMs <= nowMs && nowMs - atMs < FRESH_MS;

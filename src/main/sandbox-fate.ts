@@ -10,7 +10,7 @@ export async function fateOfSandbox(dir: string, id: string): Promise<SandboxFat
   const record = await readSandboxRecord(dir, id);
   if (record === undefined) return undefined;
   const { state, end, changedMs, createdMs, failure, paidSinceMs, data } = record;
-  const beforehandUsd = isRecord(data) ? data['beforehandUsd'] : undefined;
+  const { beforehandUsd, isRented } = isRecord(data) ? data : {};
   const claimedMs = typeof changedMs === 'number' ? changedMs : createdMs;
   if (typeof claimedMs !== 'number') return undefined;
   const endMs = isRecord(end) && typeof end['atMs'] === 'number' ? end['atMs'] : undefined;
@@ -22,6 +22,7 @@ export async function fateOfSandbox(dir: string, id: string): Promise<SandboxFat
     ...(typeof beforehandUsd === 'number' && {
       beforehandMicroUsd: Math.ceil(beforehandUsd * MICRO_PER_USD),
     }),
+    ...(isRented === true && { wasRented: true }),
     ...(endMs !== undefined && { endMs }),
     ...(typeof code === 'string' && { failureCode: code }),
   };

@@ -28,6 +28,9 @@ export interface LocalTree {
 export const NEVER_MOVED = ['.git', '.venv', 'node_modules', '__pycache__', '.ipynb_checkpoints'];
 export const MAX_FILES = 20_000;
 
+/** In any case of letters: a disk may take `.GIT` for `.git`. */
+export const isNeverMoved = (name: string): boolean => NEVER_MOVED.includes(name.toLowerCase());
+
 /**
  * Looks at a file or folder of the project. Links inside a folder are left out; a single file may be one that leads to another place
  * of the project.
@@ -137,7 +140,7 @@ class Walk {
       const isFolder = entry.isDirectory();
       const inProject = slashed(path.relative(this.#project, place));
       const isIgnored = rules.ignores(inProject, isFolder) || this.#more.ignores(name, isFolder);
-      if (NEVER_MOVED.includes(entry.name) || isIgnored || !(isFolder || entry.isFile())) {
+      if (isNeverMoved(entry.name) || isIgnored || !(isFolder || entry.isFile())) {
         this.leftOut.push(isFolder ? `${name}/` : name);
       } else if (isFolder) await this.folder(place, rules);
       else await this.#file(place, name);

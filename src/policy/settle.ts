@@ -17,6 +17,8 @@ export interface SandboxFate {
   readonly endMs?: number;
   /** Why its start failed. */
   readonly failureCode?: string;
+  /** A machine was rented for it, whatever became of that. */
+  readonly wasRented?: boolean;
 }
 
 export type Settlement =
@@ -28,7 +30,10 @@ export type Settlement =
 const NEVER_ASKED_MS = 10 * 60_000;
 const GRACE_MS = 10 * 60_000;
 
-/** Failures after which it is certain that no machine was rented. */
+/** Waited for in a queue, which costs nothing. */
+const NEVER_FREE = 'sandbox/no-capacity';
+
+/** Failures that say, of a start that had not rented one yet, that no machine was rented. */
 const NOTHING_RENTED: ReadonlySet<string> = new Set([
   'config/invalid',
   'input/invalid',
@@ -43,7 +48,7 @@ const NOTHING_RENTED: ReadonlySet<string> = new Set([
   'remote/rate-limited',
   'sandbox/image-failed',
   'sandbox/name-taken',
-  'sandbox/no-capacity',
+  NEVER_FREE,
   'sandbox/over-budget',
 ]);
 
@@ -71,7 +76,8 @@ export function settlementOf(
   if (!wasAsked) return nowMs - atMs > NEVER_ASKED_MS ? { kind: 'release' } : { kind: 'open' };
   if (fate === undefined || !fate.hasEnded) return isOver ? settle(undefined) : { kind: 'open' };
   const { endMs, failureCode } = fate;
-  if (failureCode !== undefined && NOTHING_RENTED.has(failureCode)) return { kind: 'release' };
+  if (isWithoutMachine(fate))
+    return (fate.beforehandMicroUsd ?? 0) > 0 ? settle(0, false) : { kind: 'release' };
   // It ended before this was reserved: what is on record is an earlier life of it.
   if (endMs !== undefined && endMs < atMs) return isOver ? settle(undefined) : { kind: 'open' };
   if (failureCode === BEFOREHAND_ONLY) return settle(0, false);
@@ -79,7 +85,15 @@ export function settlementOf(
   return settle(endMs === undefined ? undefined : (endMs - sinceMs) / 1000);
 }
 
-/** Of several reservations for one sandbox only the newest can still run: the one before ended when it was made. */
+const isWithoutMachine = ({ failureCode, wasRented = false }: SandboxFate): boolean =>
+  failureCode !== undefined &&
+  NOTHING_RENTED.has(failureCode) &&
+  (!wasRented || failureCode === NEVER_FREE);
+
+/**
+ * Of several starts of one sandbox only the newest can still run: the one before ended when that was made. What was reserved and not
+ * asked for yet says nothing: whoever asks at the same moment may still find the sandbox alive.
+ */
 export async function settleOpenEntries(
   ledger: Ledger,
   fateOf: (sandboxId: string) => Promise<SandboxFate | undefined>,
@@ -90,7 +104,9 @@ export async function settleOpenEntries(
   );
   for (const entry of open) {
     const id = entry.subject?.id ?? '';
-    const next = open.find((other) => other.subject?.id === id && other.atMs > entry.atMs);
+    const next = open.find(
+      (other) => other.subject?.id === id && other.state === 'attached' && other.atMs > entry.atMs,
+    );
     const fate: SandboxFate | undefined =
       next === undefined
         ? await fateOf(id)

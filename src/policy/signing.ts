@@ -1,8 +1,9 @@
 /** Signs what only this program may have written into its state folder: what a person agreed to, and what a hook has asked. */
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
-import { writeFile } from 'node:fs/promises';
+import { constants, copyFile, link, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { ensurePrivateFolder, errnoOf, readTextIfExists } from '#platform/files.ts';
+import { GloveboxError, messageOf } from '#core/errors.ts';
+import { ensurePrivateFolder, errnoOf, readTextIfExists, removeIfExists } from '#platform/files.ts';
 import { keyFile } from './policy-dir.ts';
 
 const KEY_BYTES = 32;
@@ -42,13 +43,32 @@ async function loadKey(dir: string): Promise<Buffer> {
   const fresh = randomBytes(KEY_BYTES);
   await ensurePrivateFolder(path.dirname(keyFile(dir)));
   try {
-    await writeFile(keyFile(dir), fresh.toString('hex'), { flag: 'wx', mode: 0o600 });
+    await makeWhole(keyFile(dir), fresh.toString('hex'));
     return fresh;
   } catch (error) {
-    if (errnoOf(error) === 'EEXIST') {
-      const theirs = await readKey(dir);
-      if (theirs !== undefined) return theirs;
-    }
-    throw error;
+    const theirs = errnoOf(error) === 'EEXIST' ? await readKey(dir) : undefined;
+    if (theirs !== undefined) return theirs;
+    throw new GloveboxError(
+      'storage/failed',
+      `There is no key in ${keyFile(dir)}, and none can be made: ${messageOf(error)}`,
+      {
+        hint: 'Remove that file: what was agreed to until now (caps, approvals) has to be agreed to again.',
+        cause: error,
+      },
+    );
+  }
+}
+
+/** Never seen half made, where the disk has links. @throws an `EEXIST` of Node where it is there already. */
+async function makeWhole(file: string, text: string): Promise<void> {
+  const part = `${file}.${randomBytes(4).toString('hex')}`;
+  await writeFile(part, text, { flag: 'wx', mode: 0o600 });
+  try {
+    await link(part, file);
+  } catch (error) {
+    if (errnoOf(error) === 'EEXIST') throw error;
+    await copyFile(part, file, constants.COPYFILE_EXCL);
+  } finally {
+    await removeIfExists(part);
   }
 }

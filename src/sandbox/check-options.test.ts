@@ -91,6 +91,25 @@ describe('mistakes', () => {
     expect(found).toContain('gpuCount: needs gpu');
   });
 
+  it.each([
+    [slurmOptions, { repos: [{ url: 'https://me:s3cret@git.example.org/org/lib' }] }],
+    [huggingfaceOptions, { repos: [{ url: 'https://s3cret@git.example.org/org/lib.git' }] }],
+  ])('an address of a repository takes no credentials: it is kept and shown', (schema, config) => {
+    const found = mistakes(schema, config);
+    expect(found).toEqual([
+      'repos[0].url: must be an https or ssh address without credentials, or owner/name at GitHub',
+    ]);
+    expect(mistakes(schema, { repos: [{ url: 'https://git.example.org/org/lib.git' }] })).toEqual(
+      [],
+    );
+  });
+
+  it('what the programs inside are told by is no variable of the user', () => {
+    expect(mistakes(huggingfaceOptions, { env: { GLOVEBOX_EQUIPMENT: '{}' } })).toEqual([
+      'env.GLOVEBOX_EQUIPMENT: is a name that Glovebox itself uses, which is reserved',
+    ]);
+  });
+
   it('are told in the names that the caller writes', () => {
     expect(mistakes(modalOptions, { gpu_count: 0 })[0]).toMatch(/^gpu_count: /);
     expect(mistakes(modalOptions, { gpuCount: 0 })[0]).toMatch(/^gpuCount: /);

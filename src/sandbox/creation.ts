@@ -109,28 +109,34 @@ export class Creation {
     const { book, starts, views, follower, clock } = this.#parts;
     const { backend, projectDir, name, options, admit, onRecord } = request;
     let admission: Admission | undefined;
-    for (;;) {
-      throwIfAborted(wait.signal);
-      const { id, record } = await book.ofThisHost(backend, plainId);
-      const isNew = record === undefined;
-      if (!isNew && !isAbandoned(record, starts)) {
-        const view = await views.look(record, wait.signal);
-        if (view.status.state !== 'ended') {
-          await admission?.release();
-          return isOnItsWay(view) ? follower.follow(id, wait, undefined, true) : view;
+    try {
+      for (;;) {
+        throwIfAborted(wait.signal);
+        const { id, record } = await book.ofThisHost(backend, plainId);
+        const isNew = record === undefined;
+        if (!isNew && !isAbandoned(record, starts)) {
+          const view = await views.look(record, wait.signal);
+          if (view.status.state !== 'ended') {
+            await admission?.release();
+            return isOnItsWay(view) ? follower.follow(id, wait, undefined, true) : view;
+          }
         }
+        if (isNew || !isCarriedOn(record, starts, options))
+          admission ??= await admitted(admit, backend, id, projectDir, options ?? {});
+        const claimed = isNew
+          ? await book.createOrNothing(book.newRecord(backend, { id, projectDir, name, options }))
+          : await book.claim((await book.find(id)) ?? record, options);
+        if (claimed !== undefined) {
+          await admission?.attach();
+          onRecord?.(id);
+          // Not awaited here: whatever becomes of it now is no reason to take the leave back.
+          return follower.follow(id, wait, starts.begin(backend, claimed), true);
+        }
+        await sleep(clock, 20, wait.signal);
       }
-      if (isNew || !isCarriedOn(record, starts, options))
-        admission ??= await admitted(admit, backend, id, projectDir, options ?? {});
-      const claimed = isNew
-        ? await book.createOrNothing(book.newRecord(backend, { id, projectDir, name, options }))
-        : await book.claim((await book.find(id)) ?? record, options);
-      if (claimed !== undefined) {
-        await admission?.attach();
-        onRecord?.(id);
-        return follower.follow(id, wait, starts.begin(backend, claimed), true);
-      }
-      await sleep(clock, 20, wait.signal);
+    } catch (error) {
+      await admission?.release();
+      throw error;
     }
   }
 }

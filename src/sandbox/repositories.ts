@@ -10,9 +10,10 @@ export const requirement = z
 const repositoryOption = z.strictObject({
   url: z
     .string()
+    // Addresses go into records, logs and the pages of providers.
     .regex(
       /^(https:\/\/[^\s/@]+\/\S+|(ssh:\/\/)?git@[\w.-]+[:/]\S+\/\S+|[\w.-]+\/[\w.-]+)$/,
-      'must be an https or ssh address without a password, or owner/name at GitHub',
+      'must be an https or ssh address without credentials, or owner/name at GitHub',
     )
     .describe('https or ssh address, or owner/name at GitHub.'),
   ref: z

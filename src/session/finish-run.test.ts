@@ -11,6 +11,7 @@ import { finishRun } from './finish-run.ts';
 import { RunJournal } from './journal.ts';
 import { newRunRecord } from './new-run.ts';
 import { OutputKeeper } from './output-keeper.ts';
+import { OutputMask } from './output-mask.ts';
 import { Run } from './run.ts';
 
 let dir: string;
@@ -19,7 +20,7 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(dir, { recursive: true, force: true }));
 
-function newRun(): Run {
+function newRun(mask?: () => OutputMask): Run {
   const session = { id: 's-abcdefgh', generation: 1 };
   const record = newRunRecord({ code: 'obj?', insertedCell: false }, session, clock.now());
   return new Run({
@@ -29,6 +30,7 @@ function newRun(): Run {
     maxOutputBytes: 1e6,
     cellIndex: () => undefined,
     queuePosition: () => 0,
+    ...(mask !== undefined && { mask }),
   });
 }
 
@@ -52,6 +54,21 @@ it('O4, X60: what "obj?" shows is output, suggested code is told, and other wish
     { output_type: 'display_data', data: { 'text/plain': 'Signature: obj()' } },
   ]);
   expect(view.notices.join()).toContain('exit() ends the process of the kernel');
+});
+
+it('SEC6: what a reply tells beside the outputs has no secrets in it either', async () => {
+  const replace = (text: string): string => text.replaceAll('s3cret', '[x]');
+  const mask = new OutputMask({ forms: ['s3cret'], replace });
+  const error = { name: 's3cretError', value: 'no s3cret', traceback: [] };
+  const payload = [{ source: 'set_next_input', text: 'use("s3cret")', replace: false }];
+  const view = await finished(
+    newRun(() => mask),
+    { status: 'error', error, payload },
+  );
+  expect(view).toMatchObject({
+    suggestedCode: 'use("[x]")',
+    error: { name: '[x]Error', value: 'no [x]' },
+  });
 });
 
 it('C28, X55: the notice of a server that dropped output is told as such, and what came is kept', async () => {

@@ -62,7 +62,7 @@ function endingOf(run: Run, reply: ExecuteReply): Partial<RunRecord> {
     state: stateOf(run, reply),
     executionCount: reply.executionCount,
     ...(error !== undefined && {
-      error: { name: error.name, value: run.masked(error.value).slice(0, 2000) },
+      error: { name: run.masked(error.name), value: run.masked(error.value).slice(0, 2000) },
     }),
     ...(reply.status === 'aborted' && {
       explanation:
@@ -97,7 +97,7 @@ function takePayload(run: Run, reply: ExecuteReply): void {
     if (source === 'page' && isRecord(item['data']))
       run.receiveLocal('display_data', { data: item['data'], metadata: {} });
     else if (source === 'set_next_input' && typeof item['text'] === 'string')
-      run.suggestedCode = item['text'];
+      run.suggestedCode = run.masked(item['text']);
     else if (source === 'ask_exit' && item['keepkernel'] !== true)
       run.notices.push(
         'exit() ends the process of the kernel: its variables are lost, and Jupyter starts a new, empty one.',

@@ -33,7 +33,7 @@ export class InputRequests {
       this.#options.interrupt(run);
       return;
     }
-    run.inputPrompt = prompt;
+    run.inputPrompt = run.masked(prompt);
     run.update({ state: 'waiting_input' });
     this.#startTimer(run);
   }

@@ -42,4 +42,7 @@ it('goes through all texts of a message', () => {
     traceback: ['a [x]', 1],
     n: null,
   });
+  expect(newMask().content({ 'application/json': { [SECRET]: 1 } })).toEqual({
+    'application/json': { '[x]': 1 },
+  });
 });

@@ -42,7 +42,9 @@ export class OutputMask {
   }
 
   content(value: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
-    return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, this.#any(item)]));
+    return Object.fromEntries(
+      Object.entries(value).map(([key, item]) => [this.text(key), this.#any(item)]),
+    );
   }
 
   #any(value: unknown): unknown {

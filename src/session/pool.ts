@@ -293,7 +293,7 @@ export class SessionPool {
       (record.kernelId !== session.record.kernelId ||
         record.serverGeneration !== session.record.serverGeneration);
     if (record.endedMs !== undefined || (isOther && session.queue.runs.length === 0)) {
-      await this.#letGo(session);
+      await this.letGo(session);
       return false;
     }
     if (!isSelf(record.owner) && isFree(record.owner)) {
@@ -308,7 +308,8 @@ export class SessionPool {
     return carryOnOrphans(session, { journal: this.journal, clock: this.options.clock });
   }
 
-  async #letGo(session: Session): Promise<void> {
+  /** Gives up a session of this process and nothing of its kernel: whoever asks for it next attaches it again. */
+  async letGo(session: Session): Promise<void> {
     // Several calls may have found it out at once.
     if (this.#gone.has(session)) return;
     this.#gone.add(session);
@@ -363,7 +364,7 @@ export class SessionPool {
         signal: this.#closing.signal,
         onFailure: (error) => {
           log.info(`session ${record.id}: ${messageOf(error)}`);
-          void this.#letGo(session);
+          void this.letGo(session);
         },
       });
       if (lease.isOwner && notebook !== undefined) await this.copies.open(session);

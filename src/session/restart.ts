@@ -67,15 +67,29 @@ async function restart(
   });
   await queue.whenIdle();
   await session.disconnect();
-  const isSameServer = sandbox.status.generation === record.serverGeneration;
+  const isNewKernel = await reconnect(session, sandbox, wait).catch(async (error: unknown) => {
+    // Whatever came of it: who asks for the session next finds out.
+    await pool.letGo(session);
+    throw error;
+  });
+  await session.notebook.flush();
+  return { isNewKernel, lostRunId: current?.id, begun: await begin() };
+}
+
+/** @returns whether the kernel is another one now, and not the same one restarted. */
+async function reconnect(
+  session: Session,
+  sandbox: SandboxView,
+  wait: SandboxWait,
+): Promise<boolean> {
+  const isSameServer = sandbox.status.generation === session.record.serverGeneration;
   const isRestarted = isSameServer && (await tryRestart(session, wait.signal));
   // Under the old identity the server would deliver what the old process said last, which looks like another restart.
   const connectionId = newUuid();
   const change = isRestarted ? {} : await newKernel(session, sandbox, wait);
   await session.renewKernel({ ...change, connectionId });
   await session.connect(connectionId, wait.signal);
-  await session.notebook.flush();
-  return { isNewKernel: !isRestarted, lostRunId: current?.id, begun: await begin() };
+  return !isRestarted;
 }
 
 async function newKernel(

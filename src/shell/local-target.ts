@@ -4,7 +4,13 @@ import { appendFile, chmod, mkdir, realpath, rename, rm, stat } from 'node:fs/pr
 import path from 'node:path';
 import { GloveboxError } from '#core/errors.ts';
 import { errnoOf } from '#platform/files.ts';
-import { fileOf, hashFile, NEVER_MOVED, refuseOutside } from '#platform/local-tree.ts';
+import {
+  fileOf,
+  hashFile,
+  isNeverMoved,
+  NEVER_MOVED,
+  refuseOutside,
+} from '#platform/local-tree.ts';
 
 export interface Arrived {
   readonly index: number;
@@ -30,8 +36,7 @@ export async function localTarget(requested: string, projectDir: string): Promis
 export function checkName(name: string, shown: string): void {
   const steps = name.split('/');
   const isOdd = steps.some((step) => step === '..' || step === '.') || /[\0\\]/.test(name);
-  if (!isOdd && !path.posix.isAbsolute(name) && !steps.some((step) => NEVER_MOVED.includes(step)))
-    return;
+  if (!isOdd && !path.posix.isAbsolute(name) && !steps.some(isNeverMoved)) return;
   throw new GloveboxError('path/not-allowed', `${shown} is no place for files of a sandbox.`, {
     hint: `Nothing is fetched into ${NEVER_MOVED.join(', ')}, or under a name with "..".`,
   });

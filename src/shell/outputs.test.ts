@@ -26,13 +26,17 @@ function bringHome(
     rootDir?: string;
     project?: string;
     isThere?: boolean;
+    isLost?: boolean;
   } = {},
   pull: OutputsOptions['transfer']['pull'] = async () => PULLED,
 ): Promise<readonly string[]> {
   pulled.length = 0;
   const work = createBringHome({
     sandboxes: {
-      optionsOf: async () => facts.options ?? {},
+      async optionsOf() {
+        if (facts.isLost === true) throw new Error('its record cannot be read');
+        return facts.options ?? {};
+      },
       serverRootDir: async () => facts.rootDir,
       origin: async () => ({ projectDir: facts.project ?? '/project', backend: 'modal' }),
     },
@@ -71,6 +75,9 @@ it('tells what was in the way, and fails with nothing', async () => {
     bringHome({}, () => Promise.reject(new GloveboxError(code, 'That is 120 MiB in 3 files.')));
   expect(await failing('input/too-large')).toEqual([
     'outputs was not brought home: That is 120 MiB in 3 files.',
+  ]);
+  expect(await bringHome({ isLost: true })).toEqual([
+    'What was written was not brought home: its record cannot be read',
   ]);
   // What nobody may see does not come to where everybody can.
   expect(await failing('sandbox/closed')).toEqual([]);

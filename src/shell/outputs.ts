@@ -29,17 +29,21 @@ export type BringHome = (sandboxId: string, signal: AbortSignal) => Promise<read
  */
 export function createBringHome(options: OutputsOptions): BringHome {
   const { sandboxes, transfer, projectDir, clock, exists } = options;
-  return async (id, signal) => {
+  const folderOf = async (id: string): Promise<string | undefined> => {
     const folder = outputsOf(await sandboxes.optionsOf(id));
     // Where the server sees this machine's files, they are at home.
-    if (folder === undefined || (await sandboxes.serverRootDir(id)) !== undefined) return [];
-    const { projectDir: itsProject } = await sandboxes.origin(id);
-    if (itsProject !== projectDir) return [];
+    if (folder === undefined || (await sandboxes.serverRootDir(id)) !== undefined) return undefined;
+    return (await sandboxes.origin(id)).projectDir === projectDir ? folder : undefined;
+  };
+  return async (id, signal) => {
+    let folder: string | undefined;
     const stop = new AbortController();
     const giveUp = (): void => stop.abort();
     signal.addEventListener('abort', giveUp, { once: true });
     const cancelLimit = clock.after(LIMIT_MS, giveUp);
     try {
+      folder = await folderOf(id);
+      if (folder === undefined) return [];
       if (!(await exists(id, folder, stop.signal))) return [];
       const request = {
         sandboxId: id,
@@ -56,7 +60,7 @@ export function createBringHome(options: OutputsOptions): BringHome {
     } catch (error) {
       // Agents see no files of such a sandbox, so none are brought to where they would.
       if (isGloveboxError(error, 'sandbox/closed')) return [];
-      return [`${folder} was not brought home: ${messageOf(error)}`];
+      return [`${folder ?? 'What was written'} was not brought home: ${messageOf(error)}`];
     } finally {
       cancelLimit();
       signal.removeEventListener('abort', giveUp);

@@ -17,7 +17,7 @@ let client: Contents;
 
 beforeAll(async () => {
   dir = await realpath(await mkdtemp(path.join(tmpdir(), 'glovebox-stores-')));
-  jupyter = await startJupyterServer();
+  jupyter = await startJupyterServer({ module: 'ours' });
   client = createContents({ endpoint: () => Promise.resolve(jupyter.endpoint) });
   await mkdir(path.join(jupyter.rootDir, 'a folder & more'));
 });
@@ -41,6 +41,23 @@ describeStore('the contents API', () => ({
   newStore: async () => onServer(`a folder & more/${randomUUID()} #1?.ipynb`),
   again: ({ path: name }) => onServer(name.replace(' on the server', '')),
 }));
+
+it('D12: what somebody else saved is not replaced unseen, not even between a look and the write that follows', async () => {
+  const first = await client.write('both.txt', 'first', { version: undefined });
+  expect(await client.write('both.txt', 'not seen', { version: undefined })).toBeUndefined();
+  // As JupyterLab saves, without a condition.
+  const theirs = await client.write('both.txt', 'of the person');
+  expect(await client.write('both.txt', 'of the agent', { version: first })).toBeUndefined();
+  expect(await client.read('both.txt')).toEqual({ text: 'of the person', version: theirs });
+  expect(await client.write('both.txt', 'merged', { version: theirs })).not.toBeUndefined();
+  await client.remove('both.txt');
+  expect(await client.write('both.txt', 'merged', { version: theirs })).toBeUndefined();
+  expect(await client.version('both.txt')).toBeUndefined();
+  const all = Array.from({ length: 8 }, (_, index) =>
+    client.write('one.txt', `of ${index}`, { version: undefined }),
+  );
+  expect((await Promise.all(all)).filter((version) => version !== undefined)).toHaveLength(1);
+});
 
 it('a file of more than 64 MiB goes to the server in several requests', async () => {
   const text = `${'a😀'.repeat(20_000_000)}end`;

@@ -130,6 +130,11 @@ describe('scheduled', () => {
     const details = (await scheduled('inspect')).text;
     expect(details).toContain('last run: me/job0007 at 2026-01-02T06:00:00.000Z');
     expect(details).toContain('command: uv run SCRIPT');
+    // Made elsewhere, in words that nobody here can count by: it can be ended, and not begun.
+    if (schedule !== undefined) schedule.body.schedule = '0 9 * * 1#1';
+    const words = { operation: 'scheduled_resume', scheduled_job_id: 'me/sch1' };
+    expect(await callError(client, tool, words)).toContain('is not a schedule');
+    expect((await scheduled('suspend')).text).toMatch(/^Done\. [^]*SUSPENDED/);
     expect((await scheduled('delete')).text).toContain('Deleted the scheduled Job me/sch1.');
     expect(fake.schedules.size).toBe(0);
     const bad = { operation: 'scheduled run', script: 'print(1)', schedule: '61 * * * *' };

@@ -292,6 +292,12 @@ describe('a sandbox for commands, with a port', () => {
     expect(await passed.json()).toMatchObject({ headers: { Cookie: 'mine=1' } });
     const signedIn = await fetch(`${place}?token=${token}&x=2`);
     expect(await signedIn.json()).toMatchObject({ uri: '/?x=2' });
+    // A part of the page that the person was signed in with.
+    const referer = `${place}page?token=${token}&x=2`;
+    const part = await fetch(`${place}part`, { headers: { ...fromPage, referer } });
+    expect(await part.json()).toMatchObject({
+      headers: { Referer: `http://127.0.0.1:${port}/page?x=2` },
+    });
   });
 
   it('a port passes redirects, errors, streams and WebSockets', async () => {
@@ -299,7 +305,13 @@ describe('a sandbox for commands, with a port', () => {
     expect(moved.headers.get('location')).toBe(`/glovebox/ports/${port}/there`);
     expect((await shell.request(port, { path: '/broken' })).status).toBe(500);
     expect((await shell.request(port, { path: '/long' })).bytes.length).toBe(300_000);
+    expect((await shell.request(port, { path: '/cut' })).status).toBe(502);
     const { baseUrl, headers } = await endpointOf(shell.id);
+    const abort = new AbortController();
+    const huge = `${baseUrl}glovebox/ports/${port}/huge`;
+    const { status, headers: told } = await fetch(huge, { headers, signal: abort.signal });
+    expect([status, told.get('content-length')]).toEqual([200, '200000000']);
+    abort.abort();
     const socket = new WebSocket(`${baseUrl.replace('http', 'ws')}glovebox/ports/${port}/ws`, {
       headers,
     });
@@ -314,6 +326,11 @@ describe('a sandbox for commands, with a port', () => {
 
   it('a port that was not asked for is refused, here and there', async () => {
     await expect(shell.request(port + 1)).rejects.toMatchObject({ code: 'config/invalid' });
+    await expect(shell.request(port, { path: '/../../../api/kernels' })).rejects.toMatchObject({
+      code: 'input/invalid',
+    });
+    const elsewhere = await shell.request(port, { path: 'http://127.0.0.1:1/x' });
+    expect(elsewhere.text).toContain('"uri": "/http://127.0.0.1:1/x"');
     const { baseUrl, headers } = await endpointOf(shell.id);
     const other = await fetch(`${baseUrl}glovebox/ports/${port === 1 ? 2 : 1}/`, { headers });
     expect(other.status).toBe(404);

@@ -233,6 +233,19 @@ it('X45: a kernel that cannot be deleted is told, and its session is kept', asyn
   expect(await server.kernel(record.kernelId)).toBeUndefined();
 });
 
+it('C25: a restart that failed on the way leaves the session attached to the kernel that is there', async () => {
+  const mcp = await clientOf(app);
+  const { session_id } = await newNotebook(mcp, 'unrestarted');
+  await call(mcp, 'execute_code', { session_id, code: 'kept = 6 * 7' });
+  const { server } = await app.services.sessions.get(session_id);
+  const failure = new GloveboxError('server/unreachable', 'The server does not answer.');
+  vi.spyOn(server, 'kernel').mockRejectedValueOnce(failure);
+  expect(await callError(mcp, 'restart_kernel', { session_id })).toContain('does not answer');
+  const after = await call(mcp, 'execute_code', { session_id, code: 'kept', wait_s: 30 });
+  expect(after.text).toContain('42');
+  expect((await call(mcp, 'restart_kernel', { session_id })).meta).toMatchObject({ generation: 2 });
+});
+
 it('T5: tells sandboxes, resources and the way to a kernel', async () => {
   const mcp = await clientOf(app);
   const { session_id, file } = await newNotebook(mcp, 'places');

@@ -1,6 +1,6 @@
 /** Python of a person's own program that listens on a port of a sandbox, its only argument: it tells what it was asked. */
 export const BEHIND_A_PORT = `
-import json, sys, tornado.ioloop, tornado.web, tornado.websocket
+import json, sys, tornado.ioloop, tornado.locks, tornado.web, tornado.websocket
 class Echo(tornado.web.RequestHandler):
     def answer(self):
         if self.request.path == "/moved":
@@ -16,10 +16,19 @@ class Echo(tornado.web.RequestHandler):
         request = self.request
         self.write(dict(method=request.method, uri=request.uri, body=request.body.decode(), headers=dict(request.headers)))
     get = post = delete = answer
+class Huge(tornado.web.RequestHandler):
+    async def get(self):
+        self.set_header("Content-Length", 2 * 10**8)
+        self.write("x" * 1000)
+        await self.flush()
+        await tornado.locks.Event().wait()
+class Cut(tornado.web.RequestHandler):
+    def get(self):
+        self.detach().close()
 class Socket(tornado.websocket.WebSocketHandler):
     def on_message(self, message):
         self.write_message(message + " back")
-tornado.web.Application([("/ws", Socket), ("/.*", Echo)]).listen(int(sys.argv[1]), "127.0.0.1")
+tornado.web.Application([("/ws", Socket), ("/huge", Huge), ("/cut", Cut), ("/.*", Echo)]).listen(int(sys.argv[1]), "127.0.0.1")
 print("up", flush=True)
 tornado.ioloop.IOLoop.current().start()
 `;

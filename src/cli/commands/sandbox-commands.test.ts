@@ -212,6 +212,26 @@ describe('start', () => {
     interrupt();
     expect(await done).toBe(130);
     expect(calls.slice(1)).toEqual(['endAllIn local-lab', 'stop local-lab', 'close']);
+    expect(stderr.text).toContain('Sandbox local-lab was stopped.');
+  });
+
+  it.each([
+    [
+      { sessions: { endAllIn: () => Promise.reject(new Error('the disk is full')) } },
+      'Sandbox local-lab lives on: its sessions cannot be ended (the disk is full). glovebox stop local-lab --force',
+    ],
+    [
+      { stop: () => Promise.reject(new GloveboxError('sandbox/stop-failed', 'It still runs.')) },
+      'It still runs. glovebox stop local-lab tries again.',
+    ],
+  ])('--foreground says so when Ctrl-C could not stop it', async (parts, words) => {
+    const { host, interrupt, stderr } = fakeHost({ sandboxes: [sandboxView()], parts });
+    const done = runCli(['start', '--foreground'], host);
+    await vi.waitUntil(() => stderr.text.includes('Ctrl-C stops it.'));
+    interrupt();
+    expect(await done).toBe(130);
+    expect(stderr.text).toContain(words);
+    expect(stderr.text).not.toContain('was stopped');
   });
 
   it('ends at once on the second Ctrl-C, even when nothing reacts to the first', async () => {
@@ -276,6 +296,23 @@ describe('wait, stop, logs, open', () => {
     const all = await runFake(['stop', '--all', '--json'], { sandboxes });
     expect(all.calls).toEqual(['endAllIn a', 'stop a', 'endAllIn b', 'stop b', 'close']);
     expect(all.json()).toMatchObject({ stopped: [{ sandbox_id: 'a' }, { sandbox_id: 'b' }] });
+  });
+
+  it('stop --all stops the others too where one cannot be stopped', async () => {
+    const views = ['a', 'b', 'c'].map((id) => sandboxView({}, { id }));
+    const asked: string[] = [];
+    const stop = async (id: string) => {
+      asked.push(id);
+      if (id !== 'b') throw new GloveboxError('sandbox/stop-failed', `${id} still runs.`);
+      return sandboxView({ state: 'ended' }, { id });
+    };
+    const { code, out, err } = await runFake(['stop', '--all'], {
+      sandboxes: views,
+      parts: { stop },
+    });
+    expect([code, out, asked]).toEqual([1, 'Sandbox b is gone.\n', ['a', 'b', 'c']]);
+    expect(err).toContain('a still runs.');
+    expect(err).toContain('c still runs.');
   });
 
   it('logs prints lines; of a log that moved on only what is new', async () => {

@@ -1,6 +1,6 @@
 /** `glovebox start`: a sandbox, new or the one that lives. */
 import { throwIfAborted } from '#core/abort.ts';
-import { isGloveboxError } from '#core/errors.ts';
+import { isGloveboxError, messageOf } from '#core/errors.ts';
 import { renderDuration } from '#core/units.ts';
 import { admitWith } from '#tools/sandbox-admission.ts';
 import { sandboxSummary } from '#tools/sandbox-answers.ts';
@@ -106,10 +106,12 @@ async function stay(
   services: CliServices,
   view: SandboxView,
 ): Promise<ExitCode> {
-  const { sandboxes, sessions } = services;
-  context.onInterruptSay(`Sandbox ${view.id} was stopped.`);
+  const { sandboxes } = services;
   show(context, view);
   context.say('Ctrl-C stops it.');
+  context.onInterruptSay(
+    `Whether sandbox ${view.id} has stopped is not known. glovebox status tells, glovebox stop ${view.id} tries again.`,
+  );
   try {
     for (;;) {
       throwIfAborted(context.signal);
@@ -122,8 +124,22 @@ async function stay(
     }
   } catch (error) {
     if (!isGloveboxError(error, 'cancelled')) throw error;
-    await sessions.endAllIn(view.id);
-    await sandboxes.stop(view.id, new AbortController().signal);
+    context.onInterruptSay(await endStay(view.id, services));
     throw error;
+  }
+}
+
+/** @returns what became of it: after Ctrl-C nothing else is told. */
+async function endStay(id: string, { sandboxes, sessions }: CliServices): Promise<string> {
+  try {
+    await sessions.endAllIn(id);
+  } catch (error) {
+    return `Sandbox ${id} lives on: its sessions cannot be ended (${messageOf(error)}). glovebox stop ${id} --force stops it all the same.`;
+  }
+  try {
+    await sandboxes.stop(id, new AbortController().signal);
+    return `Sandbox ${id} was stopped.`;
+  } catch (error) {
+    return `${messageOf(error)} glovebox stop ${id} tries again.`;
   }
 }

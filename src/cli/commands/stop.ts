@@ -1,4 +1,5 @@
 /** `glovebox stop`: the end of a sandbox, in whatever state it is. */
+import { throwIfAborted } from '#core/abort.ts';
 import { GloveboxError, messageOf } from '#core/errors.ts';
 import type { CliCommand, CommandContext } from '../command.ts';
 import { EXIT } from '../exit-codes.ts';
@@ -32,22 +33,42 @@ export const stop: CliCommand = {
       'Whether it has stopped is not known. glovebox status tells, glovebox stop tries again.',
     );
     const stopped: SandboxView[] = [];
-    for (const view of views) {
-      context.progress.report({ message: `stopping ${view.id}` });
-      const sessions = await endSessions(context, services, view.id, force);
-      const ended = await services.sandboxes.stop(view.id, context.signal);
-      stopped.push(ended);
-      context.progress.clear();
-      for (const { id, notebookPath } of sessions)
-        context.say(`Session ${id} has ended; its notebook is saved: ${notebookPath}`);
-      for (const note of ended.notes ?? []) context.say(note);
-      if (!context.json) context.print(`Sandbox ${view.id} is gone.`);
+    const failures: { readonly id: string; readonly error: unknown }[] = [];
+    for (const { id } of views) {
+      try {
+        stopped.push(await stopOne(context, services, id, force));
+      } catch (error) {
+        throwIfAborted(context.signal);
+        failures.push({ id, error });
+      }
+    }
+    const [failure, ...others] = failures;
+    if (failure !== undefined) {
+      for (const { id, error } of others) context.say(`${id}: ${messageOf(error)}`);
+      throw failure.error;
     }
     if (context.json) context.printJson({ stopped: stopped.map(sandboxJson) });
     else if (views.length === 0) context.print('Nothing is running.');
     return EXIT.done;
   },
 };
+
+async function stopOne(
+  context: CommandContext,
+  services: CliServices,
+  sandboxId: string,
+  force: boolean,
+): Promise<SandboxView> {
+  context.progress.report({ message: `stopping ${sandboxId}` });
+  const sessions = await endSessions(context, services, sandboxId, force);
+  const ended = await services.sandboxes.stop(sandboxId, context.signal);
+  context.progress.clear();
+  for (const { id, notebookPath } of sessions)
+    context.say(`Session ${id} has ended; its notebook is saved: ${notebookPath}`);
+  for (const note of ended.notes ?? []) context.say(note);
+  if (!context.json) context.print(`Sandbox ${sandboxId} is gone.`);
+  return ended;
+}
 
 async function endSessions(
   context: CommandContext,

@@ -9,7 +9,12 @@ export interface ContentsClient {
     path: string,
     signal?: AbortSignal,
   ): Promise<{ readonly text: string; readonly version: string } | undefined>;
-  write(path: string, text: string): Promise<string>;
+  /** @returns undefined when the server saw that the file has another version than `seen`; not every server looks */
+  write(
+    path: string,
+    text: string,
+    seen: { readonly version: string | undefined },
+  ): Promise<string | undefined>;
   remove(path: string): Promise<void>;
 }
 
@@ -22,10 +27,11 @@ export interface ContentsStoreOptions {
 }
 
 /**
- * Jupyter writes without a condition, so between the look at the version and the write there are milliseconds in which somebody else
- * can write unseen; and a version is size and time of change, whose clock ticks every 4 to 10 ms on Linux, so that another write of as
- * many bytes in the same tick has the same one. Whoever loads the notebook then finds in it which saves it has seen, as with an editor that saves an older
- * version over ours. Only one process at a time may hold such a store of a notebook.
+ * A server of ours looks at the version and writes in one step. Another one writes without a condition, so that between our look and
+ * the write there are milliseconds in which somebody else can write unseen. And a version is size and time of change, whose clock ticks
+ * every 4 to 10 ms on Linux, so that another write of as many bytes in the same tick has the same one. Whoever loads the notebook then
+ * finds in it which saves it has seen, as with an editor that saves an older version over ours. Only one process at a time may hold
+ * such a store of a notebook.
  */
 export class ContentsStore implements NotebookStore {
   readonly path: string;
@@ -63,7 +69,8 @@ export class ContentsStore implements NotebookStore {
   ): Promise<FileVersion | undefined> {
     try {
       if ((await this.version()) !== expected) return undefined;
-      return await this.#client.write(this.#serverPath, Buffer.concat(chunks).toString('utf8'));
+      const text = Buffer.concat(chunks).toString('utf8');
+      return await this.#client.write(this.#serverPath, text, { version: expected });
     } catch (error) {
       if (isGloveboxError(error, 'cancelled')) throw error;
       throw new GloveboxError(

@@ -245,4 +245,10 @@ describe('Python text', () => {
   it('has no strings in its bare form', () => {
     expect(readPython(`f("push_to_hub()", '''a\nb''')`).bare).toBe(`f("", '''''')`);
   });
+
+  it('is read in linear time, also as far as nobody writes it: a hook has to answer meanwhile', () => {
+    const docstrings = readPython('"a"\n'.repeat(30_000));
+    expect(docstrings.code).toBe('pass\n'.repeat(30_000));
+    expect(readPython('# /// script\n'.repeat(30_000)).declared).toEqual([]);
+  });
 });

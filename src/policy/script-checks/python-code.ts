@@ -9,45 +9,78 @@ export interface PythonCode {
   readonly declared: readonly string[];
 }
 
+/** Up to the next thing that is no plain code. */
+const PLAIN = /[^#"']+/y;
+/** So much of what stands before a string says what it is. */
+const BEFORE_CHARS = 80;
+
 /** One pass, linear, for any text: what is no Python is read as well as it can be. */
 export function readPython(source: string): PythonCode {
-  let code = '';
-  let bare = '';
-  let at = 0;
-  while (at < source.length) {
+  const code: string[] = [];
+  const bare: string[] = [];
+  let before = '';
+  let depth = 0;
+  const put = (text: string, inBare = text): void => {
+    code.push(text);
+    bare.push(inBare);
+    before = `${before}${text.slice(-BEFORE_CHARS)}`.slice(-BEFORE_CHARS);
+  };
+  for (let at = 0; at < source.length;) {
+    const plain = matchAt(PLAIN, source, at);
+    at += plain.length;
+    depth = depthAfter(plain, depth);
     const char = source.charAt(at);
-    if (char === '#') {
+    if (char === '' || char === '#') {
+      put(plain);
       const end = source.indexOf('\n', at);
       at = end < 0 ? source.length : end;
       continue;
     }
-    if (char !== '"' && char !== "'") {
-      code += char;
-      bare += char;
-      at += 1;
-      continue;
-    }
     const quote = source.startsWith(char.repeat(3), at) ? char.repeat(3) : char;
-    const end = endOfString(source, at + quote.length, quote, isRaw(code));
+    const start = `${before}${plain.slice(-BEFORE_CHARS)}`.slice(-BEFORE_CHARS);
+    const end = endOfString(source, at + quote.length, quote, isRaw(start));
     const text = source.slice(at, end);
     at = end;
     // A string that is a statement by itself says something to people only.
-    if (isStatementStart(code) && /^[ \t]*(?:[#;\r\n]|$)/.test(source.slice(at, at + 200))) {
-      code = code.replace(/[a-zA-Z]{0,2}$/, '');
-      bare = bare.replace(/[a-zA-Z]{0,2}$/, '');
-      const lines = '\n'.repeat(text.split('\n').length - 1);
-      code += `pass${lines}`;
-      bare += `pass${lines}`;
-      continue;
+    const isStatement =
+      depth === 0 &&
+      isStatementStart(start) &&
+      /^[ \t]*(?:[#;\r\n]|$)/.test(source.slice(at, at + 200));
+    if (isStatement) {
+      put(plain.slice(0, plain.length - prefixLength(plain)));
+      put(`pass${'\n'.repeat(text.split('\n').length - 1)}`);
+    } else {
+      put(plain);
+      put(text, `${quote}${quote}`);
     }
-    code += text;
-    bare += `${quote}${quote}`;
   }
-  return { code, bare, declared: headerRequirements(source) };
+  return { code: code.join(''), bare: bare.join(''), declared: headerRequirements(source) };
 }
+
+function matchAt(pattern: RegExp, text: string, at: number): string {
+  pattern.lastIndex = at;
+  return pattern.exec(text)?.[0] ?? '';
+}
+
+/** A dictionary spread over lines has strings at the beginning of lines too. */
+function depthAfter(plain: string, before: number): number {
+  let depth = before;
+  for (const char of plain) {
+    if (char === '(' || char === '[' || char === '{') depth += 1;
+    else if (char === ')' || char === ']' || char === '}') depth = Math.max(0, depth - 1);
+  }
+  return depth;
+}
+
+/** Of the letters that belong to the quote after them. */
+const prefixLength = (plain: string): number =>
+  /[a-zA-Z]{0,2}$/.exec(plain.slice(-2))?.[0].length ?? 0;
 
 const isRaw = (before: string): boolean =>
   /(?:^|\W)(?:[rR][bBfF]?|[bBfF][rR])$/.test(before.slice(-3));
+
+const isStatementStart = (before: string): boolean =>
+  /(?:^|[\n;:])[ \t]*[rRbBuUfF]{0,2}$/.test(before);
 
 function endOfString(source: string, from: number, quote: string, raw: boolean): number {
   let at = from;
@@ -65,25 +98,18 @@ function endOfString(source: string, from: number, quote: string, raw: boolean):
   return source.length;
 }
 
-const isStatementStart = (before: string): boolean =>
-  /(?:^|[\n;:])[ \t]*[rRbBuUfF]{0,2}$/.test(before.slice(-80)) && !isInsideBrackets(before);
-
-/** A dictionary spread over lines has strings at the beginning of lines too. */
-function isInsideBrackets(before: string): boolean {
-  let depth = 0;
-  for (const char of before.slice(-4000)) {
-    if (/[([{]/.test(char)) depth += 1;
-    else if (/[)\]}]/.test(char)) depth = Math.max(0, depth - 1);
-  }
-  return depth > 0;
-}
-
-const HEADER = /^# \/\/\/ script[ \t]*\r?\n((?:#[^\n]*\r?\n)*?)# \/\/\/[ \t]*$/m;
+const HEADER_START = /^# \/\/\/ script[ \t]*\r?\n/m;
+const COMMENT_LINES = /(?:#[^\n]*(?:\n|$))+/y;
+const HEADER_END = /^# \/\/\/[ \t]*\r?$/m;
 
 /** https://peps.python.org/pep-0723/ */
 function headerRequirements(source: string): readonly string[] {
-  const block = HEADER.exec(source)?.[1] ?? '';
-  const plain = block.replaceAll(/^#[ \t]?/gm, '');
+  const start = HEADER_START.exec(source);
+  if (start === null) return [];
+  const comments = matchAt(COMMENT_LINES, source, start.index + start[0].length);
+  const end = HEADER_END.exec(comments);
+  if (end === null) return [];
+  const plain = comments.slice(0, end.index).replaceAll(/^#[ \t]?/gm, '');
   const list = /^dependencies\s*=\s*\[([^\]]*)\]/m.exec(plain)?.[1] ?? '';
   return [...list.matchAll(/["']([^"'\n]+)["']/g)].map(([, name = '']) => name);
 }

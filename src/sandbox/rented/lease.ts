@@ -80,10 +80,12 @@ export function rememberedOf({
   port,
   deadlineMs,
   beforehandUsd = 0,
+  phase,
 }: Lease): JsonObject {
   return {
     // Also nothing: what is remembered may be of an earlier life.
     beforehandUsd,
+    isRented: phase === 'running',
     ...(account !== undefined && { account }),
     ...(op !== undefined && { op }),
     ...(nonce !== undefined && { nonce }),

@@ -6,9 +6,10 @@ import { sleep, type Clock } from '#platform/clock.ts';
 import { withLimit } from '#platform/with-limit.ts';
 import { newNonce } from '../server-token.ts';
 import { endForSure } from './end-for-sure.ts';
+import { giveBack } from './give-back.ts';
 import { rememberedOf, type Lease, type Trace } from './lease.ts';
 import type { Provider } from './provider.ts';
-import { NEVER, type Attempt } from './start.ts';
+import { NEVER, type Attempt } from './attempt.ts';
 
 /** What `ask` is given to put into the request. */
 export interface Request {
@@ -103,22 +104,15 @@ export async function rent(attempt: Attempt, rental: Rental): Promise<void> {
   } catch (error) {
     await asked.settle();
     const { machineId } = asked;
+    if (machineId === undefined)
+      asked.whenLate((late) => endLate({ ...asking, ...late }, provider));
     await giveBack(attempt, machineId === undefined ? asking : { ...asking, machineId }, error);
     throw error;
   }
 }
 
-/** Brings one into use that was rented by a process that died. It is under the same guard. @throws as `rent` does. */
-export async function takeOver(attempt: Attempt, lease: Lease, handOver: HandOver): Promise<void> {
-  try {
-    await bringIntoUse(attempt, lease, handOver);
-  } catch (error) {
-    await giveBack(attempt, lease, error);
-    throw error;
-  }
-}
-
-async function bringIntoUse(
+/** Brings a rented machine into use, also one of a process that died. Whoever calls it ends the machine when this fails. */
+export async function bringIntoUse(
   { context, provider, record, claimed }: Attempt,
   lease: Lease,
   handOver: HandOver,
@@ -180,6 +174,18 @@ class Asked {
     }
     await Promise.allSettled(this.notes);
   }
+
+  /** Called back if the answer comes after all. */
+  whenLate(end: (made: Made) => Promise<void>): void {
+    this.#answer?.then(end).catch(() => undefined);
+  }
+}
+
+/** Nobody waits for it any more, and whoever looked for its mark may have looked too early. */
+async function endLate(late: Trace, provider: Provider): Promise<void> {
+  await endForSure(late, provider, NEVER).catch((error: unknown) =>
+    provider.log.error(messageOf(error)),
+  );
 }
 
 const soon = (clock: Clock): Promise<void> => sleep(clock, ANSWER_MS);
@@ -189,43 +195,4 @@ async function note({ record, claimed }: Attempt, machineId: string): Promise<vo
   await record
     .changeAs(claimed.claim, (current) => ({ ...current, machineId }))
     .catch(() => undefined);
-}
-
-async function giveBack(
-  { context, provider, record, keepOnError }: Attempt,
-  wanted: Trace,
-  error: unknown,
-): Promise<void> {
-  const { op, machineId, account } = wanted;
-  const isWanted = keepOnError && !isGloveboxError(error, 'cancelled');
-  if (isWanted && machineId !== undefined) {
-    const left = provider.words({ id: machineId, account });
-    provider.log.warn(
-      `Sandbox ${context.id} failed to start and was left running, as asked: ${left}.`,
-    );
-    return;
-  }
-  try {
-    // Also when the caller has gone: what was rented for him must not stay.
-    await endForSure(wanted, provider, NEVER);
-  } catch (notEnded) {
-    await record.update((current) =>
-      current.op === op
-        ? {
-            ...current,
-            phase: 'stopping',
-            stoppingMs: 0,
-            isAsking: false,
-            ...(machineId !== undefined && { machineId }),
-          }
-        : current,
-    );
-    if (!isGloveboxError(notEnded)) throw notEnded;
-    throw new GloveboxError(
-      'sandbox/stop-failed',
-      `${notEnded.message} It was to be ended because: ${messageOf(error)}`,
-      { cause: error, ...(notEnded.hint !== undefined && { hint: notEnded.hint }) },
-    );
-  }
-  await record.update((current) => (current.op === op ? { ...current, isAsking: false } : current));
 }

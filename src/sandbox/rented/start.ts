@@ -5,6 +5,8 @@ import { newUuid } from '#core/ids.ts';
 import { sleep } from '#platform/clock.ts';
 import { currentIdentity, lifeOf } from '#platform/process-identity.ts';
 import type { SandboxStatus, StartContext } from '../backend.ts';
+import { NEVER, type Attempt } from './attempt.ts';
+import { giveBack } from './give-back.ts';
 import {
   leaseOf,
   machineIn,
@@ -17,27 +19,14 @@ import { logTail } from './log-tail.ts';
 import type { Provider } from './provider.ts';
 import { livingOf, rentedState } from './state.ts';
 
-/** One start of one sandbox by this process: its claim on the lease, and what the steps of the start share. */
-export interface Attempt {
-  readonly context: StartContext;
-  readonly provider: Provider;
-  readonly record: LeaseRecord;
-  /** The lease as it was claimed. */
-  readonly claimed: Lease;
-  /** A machine whose start fails is left running, for somebody to look into it. */
-  readonly keepOnError: boolean;
-}
-
-/** What a back end does itself. Both rent, or take over, through `rent.ts`, which leaves nothing behind. */
+/** What a back end does itself. */
 export interface StartSteps {
   readonly keepOnError: boolean;
-  /** Nothing is rented yet. */
+  /** Nothing is rented yet: it rents through `rent.ts`, which leaves nothing behind. */
   readonly bringUp: (attempt: Attempt) => Promise<void>;
-  /** Goes on with a machine whose starter died. */
+  /** Brings a machine into use whose starter died. When it fails, the machine is ended. */
   readonly resume: (attempt: Attempt, lease: Lease) => Promise<void>;
 }
-
-export const NEVER: AbortSignal = new AbortController().signal;
 
 export async function startRented(
   context: StartContext,
@@ -54,9 +43,11 @@ export async function startRented(
     if (claimed === undefined) continue;
     const attempt = { context, provider, record, claimed, keepOnError };
     try {
-      const cutOff = await findCutOff(attempt);
-      if (cutOff === undefined) await bringUp(attempt);
-      else await resume(attempt, cutOff);
+      if (!(await hasResumed(attempt, resume))) {
+        // What is remembered may be of an earlier life.
+        await context.remember(rememberedOf(claimed));
+        await bringUp(attempt);
+      }
     } catch (error) {
       await finishFailed(error, attempt);
       throw error;
@@ -115,14 +106,28 @@ function claimStart(
   );
 }
 
-/** What a starter that died had already rented; its lease says under which mark. */
+/** Goes on with what a starter that died had rented. Nobody else looks after it any more, so it is in use then, or ended. */
+async function hasResumed(attempt: Attempt, resume: StartSteps['resume']): Promise<boolean> {
+  const { claimed } = attempt;
+  if (claimed.phase === 'preparing') return false;
+  let cutOff: Lease | undefined;
+  try {
+    cutOff = await findCutOff(attempt);
+    if (cutOff !== undefined) await resume(attempt, cutOff);
+    return cutOff !== undefined;
+  } catch (error) {
+    await giveBack(attempt, cutOff ?? claimed, error);
+    throw error;
+  }
+}
+
+/** Its lease says under which mark it was rented. */
 async function findCutOff({
   claimed,
   context: { signal, report },
   provider,
   record,
 }: Attempt): Promise<Lease | undefined> {
-  if (claimed.phase === 'preparing') return undefined;
   const machineId = await livingOf(claimed, provider, signal);
   if (machineId === undefined) return undefined;
   report({ message: `going on with ${machineId}, whose start was cut off` });
@@ -138,8 +143,7 @@ async function finishFailed(
   failure: unknown,
   { claimed, record, context, provider, keepOnError }: Attempt,
 ): Promise<void> {
-  // It may still run; the lease says so, and every later look tries to end it.
-  if (isGloveboxError(failure, 'sandbox/stop-failed')) return;
+  const mayRun = isGloveboxError(failure, 'sandbox/stop-failed');
   const isCancelled = isGloveboxError(failure, 'cancelled');
   const cause = isCancelled ? ('cancelled' as const) : ('start-failed' as const);
   const message = isCancelled ? 'The start was given up.' : messageOf(failure);
@@ -148,7 +152,9 @@ async function finishFailed(
     const tail = isCancelled ? [] : await logTail(machine, provider, NEVER);
     await record.update((current) => {
       const isKept = keepOnError && !isCancelled && current.machineId !== undefined;
-      if (current.claim !== claimed.claim || isKept) return current;
+      // It may still run; the lease says so, and every later look tries to end it. Before the first request it is something else.
+      const isLeft = mayRun && current.phase !== 'preparing';
+      if (current.claim !== claimed.claim || isKept || isLeft) return current;
       const end = { cause, message, atMs: provider.clock.now(), logTail: tail };
       return { ...current, phase: 'ended', end };
     });

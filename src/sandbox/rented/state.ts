@@ -72,7 +72,7 @@ class Examination {
     const { phase, starter, op } = lease;
     const life = lifeOf(starter);
     if (life === 'elsewhere') return this.#say('unknown', `Host ${starter.host} is starting it.`);
-    if (phase === 'stopping') return this.#say('stopping');
+    if (phase === 'stopping') return this.#endUnseen(lease);
     if (life === 'alive') return this.#say(phase === 'creating' ? 'queued' : 'preparing');
     if (op !== undefined && phase === 'creating') {
       // Its starter died after it asked: what carries the mark of that request is it.
@@ -83,6 +83,19 @@ class Examination {
       cause: 'start-failed',
       message: 'The process that was starting it ended before it could.',
     });
+  }
+
+  /** Somebody ends it, or could not see its end: what carries the mark of its request is looked for, and ended. */
+  async #endUnseen(lease: Lease): Promise<SandboxStatus> {
+    const { stoppingMs = 0, isAsking, starter, account } = lease;
+    const mayStillMake = isAsking === true && lifeOf(starter) !== 'gone';
+    const isRecent = this.#provider.clock.now() - stoppingMs <= STOPPING_MS;
+    if (isRecent || mayStillMake) return this.#say('stopping');
+    const id = await livingOf(lease, this.#provider, this.#signal);
+    if (id === undefined)
+      return this.#end({ cause: 'stopped', message: 'It was stopped on request.' });
+    await this.#provider.end({ id, account }, this.#signal);
+    return this.#say('stopping');
   }
 
   async #rented(machine: ServerMachine): Promise<SandboxStatus> {

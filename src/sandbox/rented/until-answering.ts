@@ -5,7 +5,7 @@ import { checkHealth } from '../server-health.ts';
 import { machineIn, type Lease, type ServerMachine } from './lease.ts';
 import { logTail } from './log-tail.ts';
 import type { Look, Provider } from './provider.ts';
-import type { Attempt } from './start.ts';
+import type { Attempt } from './attempt.ts';
 
 export interface Patience {
   readonly capacityMs: number;

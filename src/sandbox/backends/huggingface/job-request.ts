@@ -5,7 +5,7 @@ import { EMPTY_SERVER_S } from '#sandbox/limits.ts';
 import { placeOf, type ModelsPlan, type WeightsPlan } from '#sandbox/models/plan.ts';
 import { marksOf, marksOfProject } from '#sandbox/rented/marks.ts';
 import type { Request } from '#sandbox/rented/rent.ts';
-import type { Attempt } from '#sandbox/rented/start.ts';
+import type { Attempt } from '#sandbox/rented/attempt.ts';
 import { repositoryPaths } from '#sandbox/repositories.ts';
 import { commandFor, serverSpec } from '#sandbox/rented-server.ts';
 import { deriveToken } from '#sandbox/server-token.ts';

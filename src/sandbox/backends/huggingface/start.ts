@@ -2,10 +2,11 @@
 import type { SandboxStatus, StartContext } from '#sandbox/backend.ts';
 import { commitsOf } from '#sandbox/equipment.ts';
 import { gatherFiles } from '#sandbox/project-files.ts';
+import { NEVER, type Attempt } from '#sandbox/rented/attempt.ts';
 import { machineIn, type Lease } from '#sandbox/rented/lease.ts';
 import { putFiles } from '#sandbox/rented/put-files.ts';
-import { rent, takeOver, type HandOver } from '#sandbox/rented/rent.ts';
-import { startRented, type Attempt } from '#sandbox/rented/start.ts';
+import { bringIntoUse, rent, type HandOver } from '#sandbox/rented/rent.ts';
+import { startRented } from '#sandbox/rented/start.ts';
 import type { Provider } from '#sandbox/rented/provider.ts';
 import { untilAnswering } from '#sandbox/rented/until-answering.ts';
 import type { TarEntry } from '#sandbox/tar.ts';
@@ -15,9 +16,6 @@ import { jobRequest } from './job-request.ts';
 import type { HuggingfaceOptions } from './options.ts';
 import { layoutFor, prepare } from './prepare.ts';
 import type { HuggingfaceContext } from './settings.ts';
-
-/** A request that is cut off may have made something, so it always runs to its end. */
-const NEVER = new AbortController().signal;
 
 export function startJob(
   options: HuggingfaceOptions,
@@ -44,7 +42,7 @@ export function startJob(
     const { projectDir, signal } = context;
     const { workspace } = await layoutFor(options, huggingface);
     const files = await gatherFiles(options.files, { projectDir, workspace, signal });
-    await takeOver(attempt, lease, handOver(attempt, files));
+    await bringIntoUse(attempt, lease, handOver(attempt, files));
   }
 
   async function bringUp(attempt: Attempt): Promise<void> {
@@ -63,6 +61,7 @@ export function startJob(
       ask: async (request) => {
         await keepServerToken(id, request.nonce, huggingface);
         const body = await jobRequest({ options, attempt, huggingface }, prepared, request);
+        // One that is cut off may have made something, so it always runs to its end.
         return { machineId: (await huggingface.hub.create(namespace, body, NEVER)).id };
       },
       handOver: handOver(attempt, files),

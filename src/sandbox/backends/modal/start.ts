@@ -6,7 +6,7 @@ import { beforehandCeilingUsd } from '#sandbox/beforehand.ts';
 import { layoutBelow, type Layout } from '#sandbox/layout.ts';
 import { gatherFiles } from '#sandbox/project-files.ts';
 import type { Lease } from '#sandbox/rented/lease.ts';
-import { rent, takeOver } from '#sandbox/rented/rent.ts';
+import { bringIntoUse, rent } from '#sandbox/rented/rent.ts';
 import { startRented } from '#sandbox/rented/start.ts';
 import { untilAnswering } from '#sandbox/rented/until-answering.ts';
 import type { TarEntry } from '#sandbox/tar.ts';
@@ -136,7 +136,7 @@ async function resume(modal: ModalAttempt, lease: Lease): Promise<void> {
   const { options, attempt, layout } = modal;
   const { projectDir, signal } = attempt.context;
   const files = await gatherFiles(options.files, filesPlace(layout, projectDir, signal));
-  await takeOver(attempt, lease, (now) => handOver(modal, now, files));
+  await bringIntoUse(attempt, lease, (now) => handOver(modal, now, files));
 }
 
 /** Its server answers, and the user's files are there. */

@@ -57,14 +57,15 @@ const typesOf = (partitions: readonly Partition[]): readonly string[] => [
 function match(name: string, types: readonly string[]): string | undefined {
   const asked = wordsOf(name);
   if (name.toLowerCase() === ANY) return types.length > 0 ? ANY : undefined;
-  const isWithin = (some: readonly string[], others: readonly string[]): boolean =>
-    some.every((word) => others.includes(word));
   return (
     types.find((type) => type.toLowerCase() === name.toLowerCase()) ??
     types.find((type) => isWithin(asked, wordsOf(type))) ??
     types.find((type) => type !== ANY && isWithin(wordsOf(type), asked))
   );
 }
+
+const isWithin = (some: readonly string[], others: readonly string[]): boolean =>
+  some.every((word) => others.includes(word));
 
 const wordsOf = (name: string): readonly string[] =>
   name

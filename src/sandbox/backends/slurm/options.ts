@@ -147,15 +147,16 @@ export const slurmOptions = fields.superRefine((options, context) => {
 });
 export type SlurmOptions = z.output<typeof slurmOptions>;
 
+const both = (name: string, other: string) => ({
+  path: [name],
+  message: `says what ${other} says too: leave one of them out`,
+});
+
 /** Hardware in the words of this back end and of others at once. */
 function twoNamesIn(
   options: z.output<typeof fields>,
 ): readonly { readonly path: readonly string[]; readonly message: string }[] {
   const { gpu, gres, gpu_count: count, cpu, cpus, memory_mib: memoryMiB, mem } = options;
-  const both = (name: string, other: string) => ({
-    path: [name],
-    message: `says what ${other} says too: leave one of them out`,
-  });
   return [
     ...(gpu !== undefined && gres !== undefined ? [both('gpu', 'gres')] : []),
     ...(gpu === undefined && count !== undefined

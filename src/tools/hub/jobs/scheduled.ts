@@ -218,14 +218,9 @@ async function ask(
   costs: boolean,
 ): Promise<Grant> {
   const [, verb = ''] = operation.split(' ');
-  const { flavor: name, timeoutSeconds } = job.jobSpec;
-  const hardware = await listHardware(context.hub, context.signal);
-  const flavor = hardware.flavors.find((each) => each.name === name);
-  const firing = firingsOf(job.schedule, context.hub.now());
-  const perRun = estimateJob(timeoutSeconds === undefined ? undefined : flavor, hardware, {
-    seconds: timeoutSeconds ?? 0,
-    exposed: false,
-  });
+  const { flavor: name } = job.jobSpec;
+  // What ends something needs no price and no reading of the schedule, which somebody else may have made in other words.
+  const cost = costs ? await costOf(job, context) : undefined;
   return context.authorize(
     {
       tool: 'hf_jobs',
@@ -233,20 +228,34 @@ async function ask(
       question: `${verb.charAt(0).toUpperCase()}${verb.slice(1)} the scheduled Job ${jobName(ref)}?`,
       facts: [
         fact('hardware', name ?? 'unknown'),
-        ...(costs
-          ? recurringFacts(job.schedule, firing, perRun)
-          : [fact('schedule', job.schedule)]),
+        ...(cost === undefined
+          ? [fact('schedule', job.schedule)]
+          : recurringFacts(job.schedule, cost.firing, cost.perRun)),
       ],
       binding: { job: jobName(ref), schedule: job.schedule, spec: JSON.stringify(job.jobSpec) },
       about: { ...(name !== undefined && { hardware: name }) },
-      ...(costs && {
-        cost: costOfDay(perRun, firing),
+      ...(cost !== undefined && {
+        cost: costOfDay(cost.perRun, cost.firing),
         namespace: ref.namespace,
         subject: { kind: 'job', id: jobName(ref) },
       }),
     },
     context,
   );
+}
+
+async function costOf(
+  { jobSpec, schedule }: ScheduledJob,
+  { hub, signal }: ToolContext,
+): Promise<{ readonly firing: Firing; readonly perRun: Estimate }> {
+  const { flavor: name, timeoutSeconds } = jobSpec;
+  const hardware = await listHardware(hub, signal);
+  const flavor = hardware.flavors.find((each) => each.name === name);
+  const perRun = estimateJob(timeoutSeconds === undefined ? undefined : flavor, hardware, {
+    seconds: timeoutSeconds ?? 0,
+    exposed: false,
+  });
+  return { firing: firingsOf(schedule, hub.now()), perRun };
 }
 
 async function theSchedule(input: JobsInput, context: ToolContext): Promise<JobRef> {

@@ -17,7 +17,7 @@ import { commandFor } from '#sandbox/rented-server.ts';
 import { endForSure } from '#sandbox/rented/end-for-sure.ts';
 import { logTail } from '#sandbox/rented/log-tail.ts';
 import { MARK, ownerMark } from '#sandbox/rented/marks.ts';
-import { NEVER } from '#sandbox/rented/start.ts';
+import { NEVER } from '#sandbox/rented/attempt.ts';
 import type { Connection } from '../connection.ts';
 import type { ModalSdk } from '../sdk.ts';
 import { fetchProgress, fetchSpec, lineReader } from '#sandbox/models/fetch-lines.ts';
@@ -127,7 +127,11 @@ async function download(plan: WeightsPlan, context: FetchContext): Promise<void>
   } catch (error) {
     if (isGloveboxError(error, 'sandbox/name-taken')) throw error;
     const made = modalId === undefined ? {} : { machineId: modalId };
-    await endForSure({ op, ...made }, connection.provider, NEVER);
+    await endForSure({ op, ...made }, connection.provider, NEVER).catch((notEnded: unknown) => {
+      // It may run until its limit.
+      onPaid(LIMIT_MS);
+      throw notEnded;
+    });
     onPaid(clock.monotonic() - startedMs);
     throw error;
   }
