@@ -1,10 +1,12 @@
-/** The hooks that Claude Code installs: the matcher meets every tool of ours under both names, and no other; the bundle is small. */
+/** The hooks that Claude Code installs: the matcher meets every tool of ours under both names, and no other; what stands in for `node:crypto` in them hashes as it does. */
+import { createHash, createHmac } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import * as z from 'zod';
 import { HOOK_EVENTS } from '#hooks/contract.ts';
 import { tools } from '#tools/index.ts';
+import { hmacSha256, sha256 } from '../scripts/bundle/hook/sha256.ts';
 
 const root = path.resolve(import.meta.dirname, '..');
 
@@ -14,7 +16,7 @@ const entry = z.strictObject({
     z.strictObject({
       type: z.literal('command'),
       command: z.literal('node'),
-      args: z.tuple([z.literal('${CLAUDE_PLUGIN_ROOT}/dist/hook.mjs'), z.enum(HOOK_EVENTS)]),
+      args: z.tuple([z.literal('${CLAUDE_PLUGIN_ROOT}/dist/hook.cjs'), z.enum(HOOK_EVENTS)]),
       timeout: z.int().min(1).max(30),
     }),
   ]),
@@ -50,4 +52,31 @@ describe('3.4: plugin/hooks/hooks.json', () => {
     'mcp__other__mcp__glovebox__hf_jobs',
     'mcp__notglovebox__ping',
   ])('leaves %s alone', (name) => expect(new RegExp(matcher).test(name)).toBe(false));
+});
+
+describe('SHA-256 without node:crypto', () => {
+  const bytesOf = (length: number): Buffer =>
+    Buffer.from(Array.from({ length }, (_, index) => (index * 167 + length) % 256));
+
+  it('is what node:crypto says, for every length around the ends of blocks', () => {
+    for (let length = 0; length < 300; length += 1) {
+      const bytes = bytesOf(length);
+      expect(Buffer.from(sha256(bytes)).toString('hex')).toBe(
+        createHash('sha256').update(bytes).digest('hex'),
+      );
+    }
+  });
+
+  it.each([0, 1, 32, 63, 64, 65, 200])(
+    'signs with a key of %i bytes as node:crypto does',
+    (length) => {
+      const key = bytesOf(length);
+      for (const text of ['', 'one receipt', 'ä'.repeat(500)]) {
+        const bytes = Buffer.from(text);
+        expect(Buffer.from(hmacSha256(key, bytes)).toString('hex')).toBe(
+          createHmac('sha256', key).update(bytes).digest('hex'),
+        );
+      }
+    },
+  );
 });
