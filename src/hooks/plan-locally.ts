@@ -7,6 +7,7 @@ import { fact } from '#policy/prompt.ts';
 import { costOfQuote, factsOfQuote } from '#policy/quote-cost.ts';
 import { readLedger } from '#policy/spending.ts';
 import type { BackendId } from '#sandbox/backend.ts';
+import { givesSecrets } from '#sandbox/secret-scopes.ts';
 import type { HookWorld } from './contract.ts';
 
 type Planner = (call: NormalCall, world: HookWorld) => Promise<PlannedOperation | undefined>;
@@ -56,6 +57,7 @@ async function planSandbox(
     about: {
       backend,
       isDryRun: dryRun === true,
+      givesSecrets: givesSecrets(options),
       ...(typeof options['flavor'] === 'string' && { hardware: options['flavor'] }),
     },
     ...(!isFree && { cost: costOfQuote(quote) }),
