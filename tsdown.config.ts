@@ -2,7 +2,9 @@
 import { copyFile, cp } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import path from 'node:path';
-import { defineConfig, type UserConfig } from 'tsdown';
+import { pathToFileURL } from 'node:url';
+import { tsImport } from 'tsx/esm/api';
+import { defineConfig, type Rolldown, type UserConfig } from 'tsdown';
 
 const require = createRequire(import.meta.url);
 
@@ -31,12 +33,27 @@ const shared: UserConfig = {
   platform: 'node',
   target: 'node20.19',
   dts: false,
-  // Readable stack traces are worth the 6 ms that a minified file would start earlier.
-  minify: false,
+  // Sources stay in memory as they are written, so without comments and blanks. Names stay, for stack traces.
+  minify: { compress: false, mangle: { keepNames: true }, codegen: { removeWhitespace: true } },
   sourcemap: false,
   logLevel: 'warn',
   deps: { alwaysBundle: [/.*/], onlyBundle: false },
 };
+
+/** Computed here and not at each start, of which it took a third: it needs every tool, and the schema library to work on them. */
+const toolFacts: Rolldown.Plugin = {
+  name: 'tool-facts',
+  load: {
+    filter: { id: /src[\\/]main[\\/]tool-facts\.ts$/ },
+    async handler(id) {
+      const { TOOL_FACTS } = await tsImport(pathToFileURL(id).href, import.meta.url);
+      return `export const TOOL_FACTS = JSON.parse(${JSON.stringify(JSON.stringify(TOOL_FACTS))});`;
+    },
+  },
+};
+
+const BASE =
+  /src[\\/](core[\\/](?!json)[\w-]+|config[\\/](environment|option|[\w-]+-settings)|platform[\\/](clock|files|file-system|hold-process|lock|process-identity|records)|policy[\\/](normalise|policy-dir|prompt|cost|spending|ledger-lines))\.ts$/;
 
 const programs = defineConfig({
   ...shared,
@@ -49,6 +66,15 @@ const programs = defineConfig({
     'image-worker': 'src/notebook/render/image-worker.ts',
   },
   clean: true,
+  plugins: [toolFacts],
+  outputOptions: {
+    codeSplitting: {
+      includeDependenciesRecursively: false,
+      // What every program needs in one file and not in twenty: to find and open one takes longer than to read it. None of it imports
+      // a package; `core/json.ts` stays apart for the image worker, which needs nothing else.
+      groups: [{ name: 'base', test: BASE }],
+    },
+  },
   alias: {
     '@modelcontextprotocol/server/_shims': path.resolve('scripts/bundle/mcp-shims.mjs'),
   },
@@ -66,12 +92,29 @@ const programs = defineConfig({
   },
 });
 
-/** Built by itself: what it shared with the others would come in pieces that hold far more than it needs. */
+/** `node:fs/promises`, and what stands in for it where a process lives for some milliseconds. */
+const standIn = (builtin: string): readonly [string, string] => [
+  `node:${builtin}`,
+  path.resolve(`scripts/bundle/hook/${builtin.replaceAll(/[/_]/g, '-')}.mjs`),
+];
+
+/**
+ * Built by itself, for a start that is to be felt by nobody: CommonJS, because Node's loader of ES modules takes as long as all that is
+ * done here; everything that a question about money needs in one file, and the rest where it is needed; without the builtins that cost
+ * milliseconds. test/e2e/bundle.test.ts tells what is loaded.
+ */
 const hook = defineConfig({
   ...shared,
   entry: { hook: 'src/bin/hook.ts' },
+  format: 'cjs',
+  minify: true,
   clean: false,
-  outputOptions: { chunkFileNames: 'hook-[name]-[hash].mjs' },
+  alias: Object.fromEntries(['child_process', 'fs/promises', 'path'].map(standIn)),
+  outputOptions: {
+    chunkFileNames: 'hook-[name]-[hash].cjs',
+    // With all that it imports, and no more: what it imports when it is needed comes in files of its own.
+    codeSplitting: { groups: [{ name: 'question', test: /src[\\/]main[\\/]hook\.ts$/ }] },
+  },
 });
 
 export default [programs, types, hook];

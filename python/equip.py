@@ -1,4 +1,4 @@
-"""Gives a sandbox the software that it was asked for: repositories at their commits, and an environment of its own with Python packages.
+"""Gives a sandbox what it was asked for: repositories at their commits, an environment of its own with Python packages, and files.
 
 Runs on the Python of the kernels, whose packages stay visible and which is never changed; where `environments` is absent, on the Python
 of a container that belongs to nobody else. What is there already stays as it is, so a second run costs nothing. For Python 3.8 and later.
@@ -18,11 +18,12 @@ import signal
 import site
 import subprocess
 import sys
+import tarfile
 import threading
 import time
 from collections import deque
 from pathlib import Path
-from typing import Any, Deque, Dict, Iterator, List, Optional
+from typing import Any, BinaryIO, Deque, Dict, Iterator, List, Optional
 
 RESULT = "GLOVEBOX-RESULT "
 FAILURE = "GLOVEBOX-FAIL "
@@ -34,7 +35,7 @@ INSTALL_S = 3600
 GIT_S = 900
 TAIL_LINES = 40
 # Of our own; a command of somebody else must not see them.
-PRIVATE = ("GLOVEBOX_TOKEN", "GLOVEBOX_SPEC", "GLOVEBOX_INSTALL", "GLOVEBOX_WEIGHTS", "GLOVEBOX_EQUIPMENT")
+PRIVATE = ("GLOVEBOX_TOKEN", "GLOVEBOX_SPEC", "GLOVEBOX_INSTALL", "GLOVEBOX_WEIGHTS", "GLOVEBOX_EQUIPMENT", "GLOVEBOX_GIT")
 
 running: List[subprocess.Popen] = []
 
@@ -86,12 +87,16 @@ def run(argv: List[str], what: str, limit_s: float, env: Dict[str, str], cwd: Op
     return list(tail)
 
 
-def environment_for(environment: Optional[Path]) -> Dict[str, str]:
-    """Of commands, as if the environment were active. Nobody is there to answer a question."""
+def environment_for(environment: Optional[Path], spec: Optional[Dict[str, Any]] = None) -> Dict[str, str]:
+    """Of commands, as if the environment were active. Nobody is there to answer a question.
+
+    With `spec` also what whoever wants the sandbox gives to what installs.
+    """
     left_out = ("PYTHONHOME", "PYTHONPATH", "VIRTUAL_ENV", *PRIVATE)
     env = {name: value for name, value in os.environ.items() if name not in left_out}
     programs = os.path.dirname(sys.executable) if environment is None else str(environment / "bin")
     env["PATH"] = os.pathsep.join([programs, env.get("PATH", os.defpath)])
+    env.update((spec or {}).get("variables", {}))
     env.update(GIT_TERMINAL_PROMPT="0", PIP_NO_INPUT="1", PIP_DISABLE_PIP_VERSION_CHECK="1")
     if environment is not None:
         env["VIRTUAL_ENV"] = str(environment)
@@ -101,16 +106,35 @@ def environment_for(environment: Optional[Path]) -> Dict[str, str]:
 class Clone:
     """One repository in the workspace."""
 
-    def __init__(self, told: Dict[str, Any], workspace: Path) -> None:
+    def __init__(self, told: Dict[str, Any], workspace: Path, headers: Optional[Dict[str, str]] = None) -> None:
+        # What opens it to who may see it; secret.
+        self.header = (headers or {}).get(told["url"])
         self.url, self.commit = told["url"], told["commit"]
         self.folder = Path(os.path.normpath(workspace / told["folder"]))
         self.what = f"the repository {self.url}"
 
-    def git(self, folder: Path, *words: str) -> List[str]:
-        return run(["git", "-C", str(folder), *words], self.what, GIT_S, environment_for(None))
+    def git(self, folder: Path, *words: str, env: Optional[Dict[str, str]] = None) -> List[str]:
+        return run(["git", "-C", str(folder), *words], self.what, GIT_S, env or environment_for(None))
+
+    def with_header(self, header: str) -> Dict[str, str]:
+        """The environment of git, in which alone the header stands, for this one address."""
+        env = environment_for(None)
+        at = int(env.get("GIT_CONFIG_COUNT", "0"))
+        # To another place it would take the header along.
+        for key, value in (("extraHeader", header), ("followRedirects", "false")):
+            env.update({f"GIT_CONFIG_KEY_{at}": f"http.{self.url}.{key}", f"GIT_CONFIG_VALUE_{at}": value})
+            at += 1
+        return {**env, "GIT_CONFIG_COUNT": str(at)}
 
     def fetch(self, folder: Path) -> None:
-        self.git(folder, "fetch", "--quiet", "--depth", "1", "--", self.url, self.commit)
+        words = ("fetch", "--quiet", "--depth", "1", "--", self.url, self.commit)
+        try:
+            self.git(folder, *words)
+        except Failure:
+            if self.header is None:
+                raise
+            print("glovebox: once more, with the token", flush=True)
+            self.git(folder, *words, env=self.with_header(self.header))
         self.git(folder, "checkout", "--quiet", "--detach", "FETCH_HEAD")
         (folder / ".git" / NOTE).write_text(self.commit)
 
@@ -166,7 +190,7 @@ def make_environment(folder: Path, spec: Dict[str, Any]) -> None:
     packages = folder / "lib" / f"python{sys.version_info[0]}.{sys.version_info[1]}" / "site-packages"
     # So that their own .pth files count too, as those of packages in development.
     (packages / "glovebox_base.pth").write_text(f"import site; list(map(site.addsitedir, {site_folders()!r}))\n")
-    python, env = str(folder / "bin" / "python"), environment_for(folder)
+    python, env = str(folder / "bin" / "python"), environment_for(folder, spec)
     if importlib.util.find_spec("pip") is None:
         bootstrap = spec.get("bootstrap")
         has_own = importlib.util.find_spec("ensurepip") is not None
@@ -180,21 +204,26 @@ def make_environment(folder: Path, spec: Dict[str, Any]) -> None:
 
 
 def fill_environment(folder: Path, spec: Dict[str, Any], workspace: Path) -> None:
-    python, env = str(folder / "bin" / "python"), environment_for(folder)
+    python, env = str(folder / "bin" / "python"), environment_for(folder, spec)
     if spec["packages"]:
         pip = [python, "-m", "pip", "install", "--progress-bar=off", "--no-warn-script-location", "--", *spec["packages"]]
         run(pip, "the installation of python_packages", INSTALL_S, env)
-    install_repositories(spec, workspace, env)
+    install_what_was_asked(spec, workspace, env)
     if importlib.util.find_spec("ipykernel") is not None:
         # What was installed may have replaced something that kernels need.
         run([python, "-c", "import ipykernel.kernelapp"], "the test of the environment", GIT_S, env)
 
 
-def install_repositories(spec: Dict[str, Any], workspace: Path, env: Dict[str, str]) -> None:
+def install_what_was_asked(spec: Dict[str, Any], workspace: Path, env: Dict[str, str]) -> None:
     for told in spec["repositories"]:
         if told.get("install"):
             clone = Clone(told, workspace)
             run(told["install"], f"install of {clone.what}", told["limit_s"], env, cwd=str(clone.folder))
+    for argv in spec.get("setup_commands", []):
+        # In a container of its own the workspace is nobody's but the sandbox's, and made here where no repository was put there.
+        place = Path(spec.get("commands_in") or workspace)
+        place.mkdir(parents=True, exist_ok=True)
+        run(argv, "a command of setup_commands", INSTALL_S, env, cwd=str(place))
 
 
 @contextlib.contextmanager
@@ -216,26 +245,88 @@ def workspace_of(spec: Dict[str, Any]) -> Path:
     return Path(wanted) if wanted and os.path.isdir(wanted) else Path.home()
 
 
-def equip(spec: Dict[str, Any]) -> Dict[str, Any]:
+def hash_of(file: str) -> Optional[str]:
+    """None where nothing is; what is no regular file is like no content."""
+    if not os.path.lexists(file):
+        return None
+    if os.path.islink(file) or not os.path.isfile(file):
+        return ""
+    digest = hashlib.sha256()
+    with open(file, "rb") as stream:
+        for piece in iter(lambda: stream.read(1 << 20), b""):
+            digest.update(piece)
+    return digest.hexdigest()
+
+
+def put_files(spec: Dict[str, Any], workspace: Path, archive: BinaryIO) -> None:
+    """Copies files of the project into the workspace, all of them or none, and never over what is not ours."""
+    root = os.path.realpath(workspace)
+    note = Path(spec["environments"]) / ".files" / f"{hashlib.sha256(root.encode()).hexdigest()[:16]}.json"
+    # By place: what we put there. What differs from it later is somebody's work.
+    ours: Dict[str, str] = json.loads(note.read_text()) if note.exists() else {}
+    missing: Dict[str, str] = {}
+    taken: List[str] = []
+    for told in spec["files"]:
+        place = os.path.normpath(os.path.join(root, told["name"]))
+        # Also by way of a link.
+        if os.path.commonpath([os.path.realpath(os.path.dirname(place)), root]) != root or place == root:
+            raise Failure(f"{told['name']} of files lies outside the workspace {root}.")
+        found = hash_of(place)
+        if found == told["sha256"]:
+            continue
+        if found is not None and found != ours.get(place):
+            taken.append(place)
+        missing[told["name"]] = place
+        ours[place] = told["sha256"]
+    if taken:
+        more = f", and {len(taken) - 3} more" if len(taken) > 3 else ""
+        raise Failure(
+            f"{', '.join(taken[:3])}{more}: there already, with content that Glovebox did not put there. Name another place in files, or move it away."
+        )
+    if not missing:
+        return
+    with tarfile.open(fileobj=archive, mode="r|") as files:
+        for member in files:
+            place = missing.get(member.name, "")
+            content = files.extractfile(member) if place else None
+            if content is None:
+                continue
+            os.makedirs(os.path.dirname(place), exist_ok=True)
+            part = f"{place}.glovebox-{os.getpid()}"
+            with open(part, "wb") as stream:
+                shutil.copyfileobj(content, stream)
+            if member.mode & 0o100:
+                os.chmod(part, os.stat(part).st_mode | 0o100)
+            os.replace(part, place)
+    note.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    note.write_text(json.dumps(ours))
+
+
+def equip(spec: Dict[str, Any], archive: Optional[BinaryIO] = None) -> Dict[str, Any]:
     """Returns the interpreter for kernels and their variables.
 
-    `only_clone` leaves the environment to a later run on another machine, and `environments` is the folder of all of them.
+    `only_clone` leaves the environment to a later run on another machine, and `environments` is the folder of all of them. The content
+    of files, where there are any, is in `archive`.
     """
     workspace = workspace_of(spec)
     wanted, repositories = spec.get("environments"), spec["repositories"]
     is_offline = bool(spec.get("offline"))
+    headers = spec.get("git_headers")
     if wanted is None:
         for told in repositories:
-            Clone(told, workspace).bring(is_offline)
-        install_repositories(spec, workspace, environment_for(None))
+            Clone(told, workspace, headers).bring(is_offline)
+        install_what_was_asked(spec, workspace, environment_for(None))
         return result_of(spec, workspace, None)
     environments = Path(wanted)
-    content = [sys.executable, sys.version, str(workspace), spec["packages"], repositories]
+    commands = spec.get("setup_commands", [])
+    content = [sys.executable, sys.version, str(workspace), spec["packages"], repositories, *([commands] if commands else [])]
     folder = environments / hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]
     with locked(environments / f".{hashlib.sha256(str(workspace).encode()).hexdigest()[:16]}.lock"):
         for told in repositories:
-            Clone(told, workspace).bring(is_offline)
-        needs_environment = bool(spec["packages"]) or any(told.get("install") for told in repositories)
+            Clone(told, workspace, headers).bring(is_offline)
+        if spec.get("files") and archive is not None:
+            put_files(spec, workspace, archive)
+        needs_environment = bool(spec["packages"] or commands) or any(told.get("install") for told in repositories)
         if spec.get("only_clone") or not needs_environment:
             return result_of(spec, workspace, None)
         if not (folder / MARKER).exists():
@@ -266,7 +357,7 @@ def main() -> None:
 
     signal.signal(signal.SIGTERM, give_up)
     try:
-        result = equip(json.loads(sys.stdin.readline()))
+        result = equip(json.loads(sys.stdin.buffer.readline()), sys.stdin.buffer)
     except (Failure, OSError) as failure:
         print(f"{FAILURE}{failure}", flush=True)
         sys.exit(1)

@@ -1,7 +1,8 @@
 """Puts what a Jupyter server needs into the container of a Job, and becomes the program that prepares and starts it.
 
 The requirements come as a JSON list in GLOVEBOX_INSTALL; what the image has already is not installed again. The files that mounted
-models must have come with their sizes in GLOVEBOX_WEIGHTS; GLOVEBOX_COPIES says which of them are copied to the disk, and from where.
+models must have come with their sizes in GLOVEBOX_WEIGHTS; GLOVEBOX_COPIES says which of them are copied to the disk, and from where. What opens
+private repositories is in GLOVEBOX_GIT.
 """
 
 from __future__ import annotations
@@ -15,6 +16,9 @@ import subprocess
 import sys
 from pathlib import Path
 from typing import Any, Dict, Optional
+
+
+PRIVATE = ("GLOVEBOX_TOKEN", "GLOVEBOX_SPEC", "GLOVEBOX_EQUIPMENT", "GLOVEBOX_GIT")
 
 
 def is_there(requirement: str) -> bool:
@@ -81,11 +85,13 @@ def main() -> None:
         print(f"glovebox: installing {len(missing)} packages", flush=True)
         pip = [sys.executable, "-m", "pip", "install", "--no-cache-dir", "--disable-pip-version-check", "--progress-bar", "off"]
         # What comes from outside must not see what is meant for the server.
-        env = {name: value for name, value in os.environ.items() if name not in ("GLOVEBOX_TOKEN", "GLOVEBOX_SPEC", "GLOVEBOX_EQUIPMENT")}
+        env = {name: value for name, value in os.environ.items() if name not in PRIVATE}
         code = subprocess.run([*pip, "--", *missing], env=env, check=False).returncode
         if code != 0:
             raise SystemExit(f"the packages could not be installed (pip ended with {code}): {' '.join(missing)}")
-    equip(json.loads(os.environ.pop("GLOVEBOX_EQUIPMENT", "null")))
+    headers = json.loads(os.environ.pop("GLOVEBOX_GIT", "{}"))
+    wanted = json.loads(os.environ.pop("GLOVEBOX_EQUIPMENT", "null"))
+    equip(wanted and {**wanted, "git_headers": headers})
     entry = str(Path(__file__).with_name("sandbox_entry.py"))
     os.execv(sys.executable, [sys.executable, "-I", entry])
 

@@ -26,7 +26,7 @@ from jupyter_server.utils import ensure_async  # noqa: E402
 from tornado import web  # noqa: E402
 from tornado.ioloop import IOLoop, PeriodicCallback  # noqa: E402
 from tornado.netutil import bind_sockets  # noqa: E402
-from traitlets import Int, List, Tuple, Type, Unicode  # noqa: E402
+from traitlets import Dict, Int, List, Tuple, Type, Unicode  # noqa: E402
 
 try:
     from jupyter_server.auth import identity
@@ -222,6 +222,13 @@ class CarefulKernelManager(AsyncMappingKernelManager):
         except Exception:
             self.log.warning("Output of kernel %s is held without a bound.", kernel_id, exc_info=True)
 
+    async def start_kernel(self, *args: Any, **kwargs: Any) -> str:
+        """With secrets of the sandbox, which are in the memory of this process and in no file. A restart takes them again."""
+        secrets: dict[str, str] = getattr(self.parent, "kernel_secrets", {})
+        if secrets:
+            kwargs["env"] = {**(kwargs.get("env") or os.environ), **secrets}
+        return await super().start_kernel(*args, **kwargs)
+
     async def restart_kernel(self, kernel_id: str, now: bool = False) -> None:
         """One that dies while it is being restarted would be left without a process, and unwatched."""
         try:
@@ -273,6 +280,7 @@ class SandboxServerApp(ServerApp):
     announce_file = Unicode("", config=True, help="Is made when the server listens, with the numbers of its process and port.")
     forward_ports = List(Int(), config=True, help="Ports of this machine that are reached through the server: see port_forward.py.")
     deadline = Int(0, config=True, help="When the server ends, whatever runs, in seconds since the epoch; 0 is never.")
+    kernel_secrets = Dict(config=True, help="Variables of kernels that are kept in memory only.")
     token_file = Unicode("", config=True, help="Is made anew, with the token, at the signal USR2.")
 
     @property

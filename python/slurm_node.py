@@ -92,7 +92,9 @@ def load_template(file: Path, limits: str) -> dict[str, Any]:
     return template
 
 
-def write_config(folder: Path, template: dict[str, Any], address: dict[str, Any], ports: str, root: Path, version: str) -> None:
+def write_config(
+    folder: Path, template: dict[str, Any], address: dict[str, Any], ports: str, root: Path, version: str, kernel_secrets: dict[str, str]
+) -> None:
     """Fills in what only the node knows."""
     token = secrets.token_hex(24)
     app = template["ServerApp"]
@@ -108,6 +110,7 @@ def write_config(folder: Path, template: dict[str, Any], address: dict[str, Any]
         "ports": [int(port) for port in ports.split("-")],
         "announce_file": str(folder / "listening"),
         "token_file": str(folder / "token"),
+        "kernel_secrets": kernel_secrets,
     }
     app.update(root_dir=str(root), allow_root=os.geteuid() == 0)
     template["IdentityProvider"]["token"] = token
@@ -147,7 +150,22 @@ def read_models(folder: Path, job_folder: Path) -> dict[str, str]:
     return {**told["paths"], "GLOVEBOX_MODELS": str(own)}
 
 
-def read_equipment(job_folder: Path) -> dict[str, Any]:
+def take_variables(job_folder: Path) -> dict[str, dict[str, str]]:
+    """Variables of kernels, secrets of kernels, and secrets of what installs. They are taken out of the folder, unless another start of the job may need them."""
+    file = job_folder / "variables.json"
+    if not file.exists():
+        return {"env": {}, "kernel": {}, "installing": {}}
+    told = json.loads(file.read_text())
+    if told.get("taken"):
+        fail("An earlier start of this job has taken its variables and secrets. Start the sandbox anew; with requeue=true they are kept for later starts.")
+    if not told["keep"]:
+        part = job_folder / ".variables.json.tmp"
+        part.write_text(json.dumps({"taken": True}))
+        os.replace(part, file)
+    return {name: told[name] for name in ("env", "kernel", "installing")}
+
+
+def read_equipment(job_folder: Path, installing: dict[str, str]) -> dict[str, Any]:
     """The interpreter of kernels and variables for repositories. What the login node has done costs nothing here."""
     nothing = {"python": sys.executable, "environment": None, "variables": {}}
     file = job_folder / "equipment.json"
@@ -158,14 +176,14 @@ def read_equipment(job_folder: Path) -> dict[str, Any]:
     equip = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(equip)
     try:
-        found: dict[str, Any] = equip.equip(told["spec"])
+        found: dict[str, Any] = equip.equip({**told["spec"], "variables": installing})
     except (equip.Failure, OSError) as failure:
         fail(str(failure))
         raise
     return found
 
 
-def write_kernels(folder: Path, models: dict[str, str], equipment: dict[str, Any]) -> None:
+def write_kernels(folder: Path, models: dict[str, str], equipment: dict[str, Any], variables: dict[str, str]) -> None:
     """Offers this Python as the default kernel, and the kernels that the user installed for other languages."""
     kernels = folder / "data" / "kernels"
     own = kernels / "python3"
@@ -185,6 +203,7 @@ def write_kernels(folder: Path, models: dict[str, str], equipment: dict[str, Any
         "JUPYTER_RUNTIME_DIR": "",
         "GLOVEBOX_LIB": str(libraries),
         "PYTHONPATH": os.pathsep.join([str(libraries), write_library(folder)]),
+        **variables,
         **equipment["variables"],
         **models,
     }
@@ -224,12 +243,15 @@ def main(
     root = Path(root_name) if sees_root else Path.home()
     address = choose_address(folder, bind)
     certificate = folder / "cert.pem"
-    write_config(folder, load_template(folder / template, limits), address, ports, root, versions["jupyter_server"])
     sees_job = sees_job_folder(Path(job_folder), nonce)
     if needs_job == "1" and not sees_job:
-        fail(f"{socket.gethostname()} does not see {job_folder}, which models, repos and python_packages need. GLOVEBOX_SLURM_DIR must be on a shared disk.")
+        fail(
+            f"{socket.gethostname()} does not see {job_folder}, which models, repos, files, python_packages, env and secrets need. GLOVEBOX_SLURM_DIR must be on a shared disk."
+        )
     told = Path(job_folder) if sees_job else folder / "nothing"
-    write_kernels(folder, read_models(folder, told), read_equipment(told))
+    variables = take_variables(told)
+    write_config(folder, load_template(folder / template, limits), address, ports, root, versions["jupyter_server"], variables["kernel"])
+    write_kernels(folder, read_models(folder, told), read_equipment(told, variables["installing"]), variables["env"])
     endpoint = {
         "job": os.environ.get("SLURM_JOB_ID", ""),
         "restarts": int(os.environ.get("SLURM_RESTART_COUNT", "0")),

@@ -1,4 +1,4 @@
-/** The hooks that Claude Code installs: the matcher meets every tool of ours under both names, and no other; the bundle is small. */
+/** The hooks that Claude Code installs: the matcher meets every tool of ours under both names, and no other. */
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
@@ -14,7 +14,7 @@ const entry = z.strictObject({
     z.strictObject({
       type: z.literal('command'),
       command: z.literal('node'),
-      args: z.tuple([z.literal('${CLAUDE_PLUGIN_ROOT}/dist/hook.mjs'), z.enum(HOOK_EVENTS)]),
+      args: z.tuple([z.literal('${CLAUDE_PLUGIN_ROOT}/dist/hook.cjs'), z.enum(HOOK_EVENTS)]),
       timeout: z.int().min(1).max(30),
     }),
   ]),

@@ -20,6 +20,7 @@ const FOREIGN = new Set([
   'tokenizer',
   'MODEL_<NAME>_PATH',
   'import glovebox_models; glovebox_models.preload(globals())',
+  'from glovebox_keep_alive import keep_alive; held = keep_alive("training", hours=3)',
   // Files of an experiment.
   'experiments/<name>/',
   'setup.ts',

@@ -13,7 +13,7 @@ const CALL = JSON.stringify({
   tool_name: 'mcp__plugin_glovebox_glovebox__sandbox_create',
   tool_input: { backend: 'modal', options: { gpu: 'T4' } },
 });
-const SCRIPT = path.resolve(import.meta.dirname, '../../plugin/dist/hook.mjs');
+const SCRIPT = path.resolve(import.meta.dirname, '../../plugin/dist/hook.cjs');
 
 export const hook: Measure = {
   name: 'hook',

@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-/** Answers one hook of Claude Code: `hook.mjs EVENT`, with its input on stdin. */
+/** Answers one hook of Claude Code: `hook.cjs EVENT`, with its input on stdin. */
 import { requireNode } from './require-node.ts';
 
 requireNode("Glovebox's hooks");

@@ -1,12 +1,13 @@
 /** Says what a call would do from what lies on this machine, for the tools of which that is the whole story. */
 import { isRecord } from '#core/json.ts';
 import { type PlannedOperation } from '#policy/contract.ts';
-import { createLedger } from '#policy/ledger.ts';
 import { isOpen } from '#policy/ledger-lines.ts';
 import { normaliseOperation, type NormalCall } from '#policy/normalise.ts';
 import { fact } from '#policy/prompt.ts';
 import { costOfQuote, factsOfQuote } from '#policy/quote-cost.ts';
+import { readLedger } from '#policy/spending.ts';
 import type { BackendId } from '#sandbox/backend.ts';
+import { givesSecrets } from '#sandbox/secret-scopes.ts';
 import type { HookWorld } from './contract.ts';
 
 type Planner = (call: NormalCall, world: HookWorld) => Promise<PlannedOperation | undefined>;
@@ -56,6 +57,7 @@ async function planSandbox(
     about: {
       backend,
       isDryRun: dryRun === true,
+      givesSecrets: givesSecrets(options),
       ...(typeof options['flavor'] === 'string' && { hardware: options['flavor'] }),
     },
     ...(!isFree && { cost: costOfQuote(quote) }),
@@ -68,13 +70,8 @@ const hasConfigKeys = (options: unknown): boolean =>
   Object.keys(options).some((key) => /^(?:backend|profile|name)$|[^a-z0-9_]/.test(key));
 
 /** The same call has started one that lives, as far as is known: then it goes on with that, and costs nothing more. */
-async function goesOn(
-  { argsHash }: NormalCall,
-  { dir, clock, fateOf }: HookWorld,
-): Promise<boolean> {
-  const entries = await createLedger({ dir, clock })
-    .entries()
-    .catch(() => []);
+async function goesOn({ argsHash }: NormalCall, { dir, fateOf }: HookWorld): Promise<boolean> {
+  const entries = await readLedger(dir).catch(() => []);
   const before = entries.findLast((entry) => entry.argsHash === argsHash && isOpen(entry));
   if (before?.subject === undefined) return false;
   const fate = await fateOf(before.subject.id);

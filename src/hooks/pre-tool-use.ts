@@ -4,11 +4,11 @@ import { amountOf } from '#policy/amount-of.ts';
 import { loadCaps } from '#policy/caps.ts';
 import { classify, operationsOf } from '#policy/classify.ts';
 import type { PlannedOperation } from '#policy/contract.ts';
-import { createLedger, type Spending } from '#policy/ledger.ts';
 import { mayGoByBudget } from '#policy/may-go-by-budget.ts';
 import { normaliseCall, type NormalCall } from '#policy/normalise.ts';
 import { budgetFacts, renderQuestion } from '#policy/prompt.ts';
 import { createReceipts, PROMPTING_MODES } from '#policy/receipts.ts';
+import { readLedger, spendingIn, type Spending } from '#policy/spending.ts';
 import { SILENT, type Hook, type HookOutcome, type HookWorld } from './contract.ts';
 import { planLocally } from './plan-locally.ts';
 
@@ -52,10 +52,8 @@ async function decisionOn(call: NormalCall, world: HookWorld): Promise<Decision>
   }
   if (verdict.class === 'free' || planned === undefined) return SAY_NOTHING;
   const caps = await loadCaps(dir, settings);
-  const ledger = createLedger({ dir, clock });
-  const session = world.sessionId;
-  const spending: Spending | undefined = await ledger
-    .spending(session, caps)
+  const spending: Spending | undefined = await readLedger(dir)
+    .then((entries) => spendingIn(entries, world.sessionId, caps, clock.now()))
     .catch(() => undefined);
   const amount = amountOf(planned);
   if (amount !== null && amount > 0 && spending?.left !== undefined) {
@@ -83,15 +81,15 @@ async function decisionOn(call: NormalCall, world: HookWorld): Promise<Decision>
   };
 }
 
-/** Loading the detectors takes longer than all the rest, so only where something in the text could be one. */
+/** Loading the detectors takes longer than all the rest, so only where something in the text, in small letters, could be one. */
 const MAY_HOLD_SECRET =
-  /key|token|secret|passw|auth|cred|cookie|signature|eyJ|BEGIN|:\/\/[^/\s]*@|[A-Za-z0-9_+/-]{24,}/i;
+  /key|token|secret|passw|auth|cred|cookie|signature|eyj|begin|:\/\/[^/\s]*@|[a-z0-9_+/-]{24,}/;
 
 /** What renderers write themselves. Every other address may be one that opens something, such as that of a webhook. */
 const OWN_WORDS = /https:\/\/modal\.com\/pricing|that of your \w+ token/g;
 
 async function withoutSecrets(text: string, { loadRedactor }: HookWorld): Promise<string> {
-  if (!MAY_HOLD_SECRET.test(text.replaceAll(OWN_WORDS, ''))) return text;
+  if (!MAY_HOLD_SECRET.test(text.replaceAll(OWN_WORDS, '').toLowerCase())) return text;
   return (await loadRedactor()).text(text).value;
 }
 

@@ -47,12 +47,24 @@ export interface LocalConfig extends CommonConfig {
   readonly backend?: 'local';
   /** Python requirements. They go into an environment of their own, from which kernels run; packages of the chosen Python stay visible there, and it is not changed. */
   readonly pythonPackages?: readonly string[] | undefined;
+  /** A set of packages (api, torch), or a list, that goes there too, but for what the chosen Python has. Default: auto, which is what that Python has. */
+  readonly kernelPackages?: 'auto' | 'minimal' | 'api' | 'torch' | readonly string[] | undefined;
+  /** Commands run in the workspace, once, after the packages and the repositories, each a list of words. */
+  readonly setupCommands?: readonly (readonly string[])[] | undefined;
   /** Git repositories put into the workspace, e.g. [{"url":"org/lib","ref":"v1.2","install":["pip","install","-e","."]}]. */
   readonly repos?: readonly RepoConfig[] | undefined;
+  /** Files and folders of the project that are copied to another place below the workspace: [{"from":"configs/probe.json","to":"run/config.json"}]. What somebody else put there is never replaced. */
+  readonly files?: readonly FileConfig[] | undefined;
+  /** Variables of kernels. */
+  readonly env?: Readonly<Record<string, string>> | undefined;
+  /** Secrets by name, never by value: {"env":"HF_TOKEN"}; scope says who sees them (build, download, setup, kernel). Default scope: download for HF_TOKEN, else setup. */
+  readonly secrets?: readonly SecretConfig[] | undefined;
   /** A kernel that runs nothing for so long ends, also one that somebody is connected to, and with the last one the sandbox; 0 is never. */
   readonly idleTimeoutSeconds?: number | undefined;
   /** Needed for idle_timeout_seconds = 0 where a sandbox costs money; here it is free. */
   readonly allowNoIdleLimit?: boolean | undefined;
+  /** Do not start it when it could cost more: here it costs nothing. */
+  readonly maxCostUsd?: number | undefined;
   /** Ports inside that are reached through the server, below glovebox/ports/PORT/ and with its credentials only: [7860] for a demo. Default: none. */
   readonly ports?: readonly number[] | undefined;
   /** The server ends after that, whatever runs, and variables are lost. Default: no limit. */
@@ -75,12 +87,24 @@ export interface SlurmConfig extends CommonConfig {
   readonly backend?: 'slurm';
   /** Python requirements. They go into an environment of their own, from which kernels run; packages of the chosen Python stay visible there, and it is not changed. */
   readonly pythonPackages?: readonly string[] | undefined;
+  /** A set of packages (api, torch), or a list, that goes there too, but for what the chosen Python has. Default: auto, which is what that Python has. */
+  readonly kernelPackages?: 'auto' | 'minimal' | 'api' | 'torch' | readonly string[] | undefined;
+  /** Commands run in the workspace, once, after the packages and the repositories, each a list of words. */
+  readonly setupCommands?: readonly (readonly string[])[] | undefined;
   /** Git repositories put into the workspace, e.g. [{"url":"org/lib","ref":"v1.2","install":["pip","install","-e","."]}]. */
   readonly repos?: readonly RepoConfig[] | undefined;
+  /** Files and folders of the project that are copied to another place below the workspace: [{"from":"configs/probe.json","to":"run/config.json"}]. What somebody else put there is never replaced. */
+  readonly files?: readonly FileConfig[] | undefined;
+  /** Variables of kernels. */
+  readonly env?: Readonly<Record<string, string>> | undefined;
+  /** Secrets by name, never by value: {"env":"HF_TOKEN"}; scope says who sees them (build, download, setup, kernel). Default scope: download for HF_TOKEN, else setup. */
+  readonly secrets?: readonly SecretConfig[] | undefined;
   /** A kernel that runs nothing for so long ends, also one that somebody is connected to, and with the last one the sandbox; 0 is never. */
   readonly idleTimeoutSeconds?: number | undefined;
   /** Needed for idle_timeout_seconds = 0 where a sandbox costs money; here it is free. */
   readonly allowNoIdleLimit?: boolean | undefined;
+  /** Do not start it when it could cost more: here it costs nothing. */
+  readonly maxCostUsd?: number | undefined;
   /** The same as time, in seconds. SLURM counts whole minutes. */
   readonly maxLifetimeSeconds?: number | undefined;
   /** Models that are loaded into new kernels, e.g. [{"id":"google/gemma-2-9b-it"}]; weights are fetched once, into GLOVEBOX_SLURM_MODELS_DIR. The kernel needs torch and transformers. */
@@ -89,6 +113,14 @@ export interface SlurmConfig extends CommonConfig {
   readonly partition?: string | undefined;
   /** Generic resources: gpu:1, gpu:a100:2, or none. Default: GLOVEBOX_SLURM_GRES, else gpu:1 where the partition has GPUs. */
   readonly gres?: string | undefined;
+  /** GPU by its name instead of gres, or several in order of preference: A100 finds gpu:a100 of the partition; gpu is any. */
+  readonly gpu?: string | readonly string[] | undefined;
+  /** Number of GPUs of a node. Default: 1. */
+  readonly gpuCount?: number | undefined;
+  /** The same as cpus; counts up. */
+  readonly cpu?: number | undefined;
+  /** The same as mem, in MiB. */
+  readonly memoryMiB?: number | undefined;
   /** Processors. Default: GLOVEBOX_SLURM_CPUS. */
   readonly cpus?: number | undefined;
   /** Memory of a node, such as 64G; without a unit MB. Default: GLOVEBOX_SLURM_MEM. */
@@ -203,9 +235,13 @@ export interface HuggingfaceConfig extends RentedConfig {
   readonly image?: string | undefined;
   /** Git repositories put into the workspace; the image needs git. */
   readonly repos?: readonly RepoConfig[] | undefined;
+  /** Commands run in the workspace when the container boots, after the packages and the repositories, each a list of words. */
+  readonly setupCommands?: readonly (readonly string[])[] | undefined;
+  /** Files and folders of the project that are uploaded into the workspace. */
+  readonly files?: readonly FileConfig[] | undefined;
   /** Variables of kernels; who sees the Job reads them. */
   readonly env?: Readonly<Record<string, string>> | undefined;
-  /** Secrets of kernels by name, never by value: {"env":"WANDB_API_KEY"}. */
+  /** Secrets by name, never by value: {"env":"HF_TOKEN"}; scope says who sees them (build, download, setup, kernel). Default scope: download for HF_TOKEN, else setup. */
   readonly secrets?: readonly SecretConfig[] | undefined;
   /** Models of the Hub, e.g. [{"id":"google/gemma-2-9b-it"}]; mounted read-only, and loaded into the kernel. */
   readonly models?: readonly ModelConfig[] | undefined;
@@ -230,7 +266,7 @@ export interface HuggingfaceConfig extends RentedConfig {
 }
 
 export interface RepoConfig {
-  /** https address, or owner/name at GitHub; it must be public. */
+  /** https or ssh address, or owner/name at GitHub. */
   readonly url: string;
   /** Branch, tag or commit. Default: HEAD. */
   readonly ref?: string | undefined;
@@ -242,11 +278,21 @@ export interface RepoConfig {
   readonly installTimeoutSeconds?: number | undefined;
 }
 
+export interface FileConfig {
+  /** File or folder on this machine, below the project. */
+  readonly from: string;
+  /** Where it goes, below the workspace. */
+  readonly to: string;
+  /** What to leave out of a folder, as in .gitignore, beside what git ignores. */
+  readonly ignore?: readonly string[] | undefined;
+}
+
 export interface SecretConfig {
   /** Variable of your environment that holds the value. */
   readonly env: string;
   /** Its name inside. Default: the same. */
   readonly as?: string | undefined;
+  readonly scope?: readonly ('build' | 'download' | 'setup' | 'kernel')[] | undefined;
 }
 
 export interface AdapterPeftConfig {
@@ -315,22 +361,13 @@ export interface ProviderOptionConfig {
 export interface ModalSecretConfig {
   /** Variable of your environment that holds the value. */
   readonly env?: string | undefined;
-  /** Its name inside. Default: the same. */
-  readonly as?: string | undefined;
   /** Name of a secret that is stored at Modal, instead of env. */
   readonly provider?: string | undefined;
   /** The variables in that secret. */
   readonly keys?: readonly string[] | undefined;
+  /** Its name inside. Default: the same. */
+  readonly as?: string | undefined;
   readonly scope?: readonly ('build' | 'download' | 'setup' | 'kernel')[] | undefined;
-}
-
-export interface FileConfig {
-  /** File or folder on this machine, below the project. */
-  readonly from: string;
-  /** Where it goes, below the workspace. */
-  readonly to: string;
-  /** What to leave out of a folder, as in .gitignore, beside what git ignores. */
-  readonly ignore?: readonly string[] | undefined;
 }
 
 export interface ModalVolumeConfig {

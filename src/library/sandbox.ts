@@ -1,6 +1,8 @@
 /** The class `Sandbox` of the library: a place where code runs, made, found again, used and ended from a program. */
 import { Buffer } from 'node:buffer';
 import type { SandboxView } from '#sandbox/sandboxes.ts';
+import { GloveboxError } from '#core/errors.ts';
+import { allOrNone } from './all-or-none.ts';
 import { inCall } from './call.ts';
 import type {
   CallOptions,
@@ -56,6 +58,26 @@ export class Sandbox implements AsyncDisposable {
    */
   static create(config: SandboxConfig = {}, options?: CallOptions): Promise<Sandbox> {
     return inCall(options, async (call) => new Sandbox(await createSandbox(config, call), true));
+  }
+
+  /**
+   * Makes several at once, all of them or none: when one cannot be had, the others are given up or ended. Who wants to keep those that
+   * could be had calls `create` for each, and `Promise.allSettled`.
+   *
+   * @returns them in the order of their configs. @throws the first failure, as `create`, once nothing of the others is left.
+   */
+  static async createAll(
+    configs: readonly SandboxConfig[],
+    options?: CallOptions,
+  ): Promise<readonly Sandbox[]> {
+    const names = configs.flatMap(({ name }) => (name === undefined ? [] : [name]));
+    const twice = names.find((name, at) => names.indexOf(name) !== at);
+    if (twice !== undefined) throw nameTwice(twice);
+    return allOrNone(configs.length, {
+      signal: options?.signal,
+      make: (at, signal) => Sandbox.create(configs[at], { ...options, signal }),
+      end: (sandbox) => sandbox.terminate(),
+    });
   }
 
   /** One that is on record, in whatever state it is. @throws `sandbox/unknown`; `sandbox/ended`, with when and why. */
@@ -280,3 +302,8 @@ export class Sandbox implements AsyncDisposable {
     this.#isOurs = false;
   }
 }
+
+const nameTwice = (name: string): GloveboxError =>
+  new GloveboxError('config/invalid', `Two of the configs have the name "${name}".`, {
+    hint: 'Give each a name of its own, or none.',
+  });

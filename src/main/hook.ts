@@ -20,9 +20,10 @@ import { systemClock } from '#platform/clock.ts';
 import { countToFetch } from '../sandbox/backends/modal/models/fetch-machine.ts';
 import { roughQuote } from '../sandbox/backends/modal/rough-quote.ts';
 import { hostSession } from './host-session.ts';
+import { modalAccount } from './modal-account.ts';
 import { fateOfSandbox, readSandboxRecord } from './sandbox-fate.ts';
 
-/** `timeout` in hooks.json is 10 s, after which a call would run unasked. */
+/** For what is asked of others, from the first question on. `timeout` in hooks.json is 10 s, after which a call would run unasked. */
 const LIMIT_MS = 8_000;
 
 /** Answers one event and resolves with the exit code; what it says is written by then. */
@@ -45,6 +46,7 @@ async function keepInLog(text: string): Promise<void> {
 function createWorld(env: Environment, cwd: string): HookWorld {
   const dir = stateDirIn(env, cwd);
   let jobFates: Promise<HookWorld['fateOfJob']> | undefined;
+  let limit: AbortSignal | undefined;
   return {
     env,
     dir,
@@ -58,7 +60,6 @@ function createWorld(env: Environment, cwd: string): HookWorld {
       const prices = await readModalPrices(env, dir);
       const quote = roughQuote(options, prices, await countToFetch(options['models'], dir));
       if (quote === undefined) return undefined;
-      const { modalAccount } = await import('./modal-account.ts');
       const account = await modalAccount(env, dir);
       return account === undefined ? quote : { ...quote, account };
     },
@@ -94,7 +95,10 @@ function createWorld(env: Environment, cwd: string): HookWorld {
       ]);
       return loadRedactor({ env, dir, tokenFiles: [hubTokenFile(env)] });
     },
-    signal: AbortSignal.timeout(LIMIT_MS),
+    get signal() {
+      limit ??= AbortSignal.timeout(LIMIT_MS);
+      return limit;
+    },
   };
 }
 

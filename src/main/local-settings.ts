@@ -2,6 +2,7 @@
 import type { Config } from '#config/config.ts';
 import type { Environment } from '#config/environment.ts';
 import type { LocalSettings } from '../sandbox/backends/local/settings.ts';
+import { gitTokensFrom, variablesForSecrets } from './own-tokens.ts';
 import { locatePythonFiles } from './python-files.ts';
 
 const HOUR_MS = 3_600_000;
@@ -12,6 +13,7 @@ export function localSettings(config: Config, environment: Environment): LocalSe
     dir: config.get('dir'),
     pythonDir: locatePythonFiles(),
     environment,
+    variables: variablesForSecrets(config, environment),
     python: config.get('python.interpreter'),
     packages: config.get('python.packages'),
     offline: config.get('offline'),
@@ -24,5 +26,6 @@ export function localSettings(config: Config, environment: Environment): LocalSe
     modelsDir: config.get('models.dir'),
     hubUrl: config.get('hub.endpoint').replace(/\/+$/, ''),
     hubToken: config.get('hub.token')?.reveal(),
+    gitTokens: gitTokensFrom(config, environment),
   };
 }

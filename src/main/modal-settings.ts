@@ -1,7 +1,8 @@
 /** What the Modal back end is told, from the configuration. */
 import type { Config } from '#config/config.ts';
-import { variable, type Environment } from '#config/environment.ts';
+import type { Environment } from '#config/environment.ts';
 import type { ModalSettings } from '../sandbox/backends/modal/settings.ts';
+import { variablesForSecrets } from './own-tokens.ts';
 import { locatePythonFiles } from './python-files.ts';
 
 /** @throws `config/invalid` for a bad value. */
@@ -17,11 +18,7 @@ export function modalSettings(config: Config, environment: Environment): ModalSe
     prices: config.get('modal.prices') ?? [],
     root: config.get('modal.root'),
     ...(id !== undefined && secret !== undefined && { token: { id, secret } }),
-    // A sandbox asks for it by this name, wherever the user has put it.
-    variables:
-      hubToken === undefined
-        ? environment
-        : { ...environment, HF_TOKEN: variable(environment, 'HF_TOKEN') ?? hubToken },
+    variables: variablesForSecrets(config, environment),
     hubUrl: config.get('hub.endpoint'),
     hubToken,
   };

@@ -5,6 +5,7 @@ import { isRecord, type JsonObject } from '#core/json.ts';
 import { createKnownSecrets, formsOf, isUsableSecret } from '#policy/redaction/known-secrets.ts';
 import { Tally } from '#policy/redaction/secret-classes.ts';
 import type { SecretForms } from '#session/output-mask.ts';
+import { variablesForSecrets } from './own-tokens.ts';
 
 /** Undefined where there are none. What is stored at the provider is not known here. */
 export function secretsOfSandbox(
@@ -16,10 +17,10 @@ export function secretsOfSandbox(
     const name = isRecord(secret) ? secret['env'] : undefined;
     return typeof name === 'string' ? [name] : [];
   });
-  const hubToken = names.includes('HF_TOKEN') ? config.get('hub.token')?.reveal() : undefined;
-  const values = [hubToken, ...names.map((name) => variable(environment, name))].flatMap((value) =>
-    value !== undefined && isUsableSecret(value) ? [value] : [],
-  );
+  const variables = variablesForSecrets(config, environment);
+  const values = names
+    .map((name) => variable(variables, name))
+    .flatMap((value) => (value !== undefined && isUsableSecret(value) ? [value] : []));
   if (values.length === 0) return undefined;
   const known = createKnownSecrets(values);
   return {

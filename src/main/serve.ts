@@ -17,11 +17,11 @@ import { systemClock } from '#platform/clock.ts';
 import { holdProcess } from '#platform/hold-process.ts';
 import { createLog } from '#platform/log.ts';
 import type { Tool } from '#tools/define-tool.ts';
-import { tools } from '#tools/index.ts';
-import { toolsOfInterfaces } from '#tools/interface-tools.ts';
+import type { ListedTool } from '#tools/listed-tool.ts';
 import { createInterfaceRecords, interfacesOf } from '#workspace/interface-records.ts';
 import type { App } from './app.ts';
 import type { LiveRedactor } from './redaction.ts';
+import { TOOL_FACTS } from './tool-facts.ts';
 
 /** Late enough not to get between the handshake and the list of tools, early enough for what an earlier process left. */
 const SETTLE_MS = 300;
@@ -56,8 +56,10 @@ export async function serve(): Promise<void> {
     return loading;
   };
   const buildApp = async (): Promise<App> => {
-    const [{ createApp }, roots] = await Promise.all([
+    const [{ createApp }, , roots] = await Promise.all([
       import('./app.ts'),
+      // Now and not at the first call: hours later another version may lie where this one was started.
+      loadTools(),
       server === undefined ? [] : listRootFolders(server),
     ]);
     const projectDir = findProjectDir({ env, cwd, roots });
@@ -89,7 +91,11 @@ export async function serve(): Promise<void> {
     const here = config.getOrDefault('project_dir');
     const read = async (): Promise<readonly Tool[]> => {
       const projectDir = loading === undefined ? here : (await loading).services.projectDir;
-      return toolsOfInterfaces(await interfacesOf(records, projectDir));
+      const found = await interfacesOf(records, projectDir);
+      // Most projects have none, and then nothing is loaded for them.
+      if (found.length === 0) return [];
+      const { toolsOfInterfaces } = await import('#tools/interface-tools.ts');
+      return toolsOfInterfaces(found);
     };
     const changing = new ChangingTools(read);
     await changing.refresh().catch((error: unknown) => log.info(String(error)));
@@ -106,7 +112,7 @@ export async function serve(): Promise<void> {
     createServer: async () => {
       const changingTools = await interfaceTools();
       server = createMcpServer(
-        tools.filter(({ toolset }) => toolsets?.includes(toolset) ?? true),
+        LISTED.filter(({ toolset }) => toolsets?.includes(toolset) ?? true),
         async () => (await loadApp()).services,
         {
           version: VERSION,
@@ -137,6 +143,19 @@ export async function serve(): Promise<void> {
     onEnd: (reason) => lifecycle.end(reason),
   });
 }
+
+const loadTools = () => import('#tools/index.ts');
+
+/** Told from what the build wrote down; loaded with the app, or at the first call. */
+const LISTED: readonly ListedTool[] = TOOL_FACTS.map((facts) => ({
+  ...facts,
+  async load() {
+    const { tools } = await loadTools();
+    const tool = tools.find(({ name }) => name === facts.name);
+    if (tool === undefined) throw new Error(`there is no ${facts.name}`);
+    return tool;
+  },
+}));
 
 function currentFolder(): string {
   try {

@@ -3,6 +3,7 @@ import type { Config } from '#config/config.ts';
 import type { Environment } from '#config/environment.ts';
 import type { Host } from '#platform/host.ts';
 import type { SlurmSettings } from '../sandbox/backends/slurm/settings.ts';
+import { gitTokensFrom, variablesForSecrets } from './own-tokens.ts';
 import { locatePythonFiles } from './python-files.ts';
 import { sshSettings } from './ssh-settings.ts';
 
@@ -36,7 +37,8 @@ export function slurmSettings(config: Config, environment: Environment): SlurmSe
     modelsDir: config.get('slurm.models_dir'),
     hubUrl: config.get('hub.endpoint').replace(/\/+$/, ''),
     hubToken: config.get('hub.token')?.reveal(),
-    variables: environment,
+    gitTokens: gitTokensFrom(config, environment),
+    variables: variablesForSecrets(config, environment),
     nodeTmp: config.get('slurm.node_tmp'),
     sharedDisk: config.get('slurm.shared_disk'),
     setupFile: config.get('slurm.setup'),

@@ -1,7 +1,7 @@
 /** Tools that come and go while a server runs: they are read anew after each call, and clients are told when they differ. */
 import type { RegisteredTool } from '@modelcontextprotocol/server';
 import type { Tool } from '#tools/define-tool.ts';
-import { inputSchemaOf } from '#tools/input-schema.ts';
+import { factsOf, listed, type ListedTool } from '#tools/listed-tool.ts';
 
 interface Registered {
   readonly form: string;
@@ -13,7 +13,7 @@ export class ChangingTools {
   readonly #read: () => Promise<readonly Tool[]>;
   readonly #registered = new Map<string, Registered>();
   #fixed: ReadonlySet<string> = new Set();
-  #register: ((tool: Tool) => RegisteredTool) | undefined;
+  #register: ((tool: ListedTool) => RegisteredTool) | undefined;
   #known: readonly Tool[] = [];
 
   constructor(read: () => Promise<readonly Tool[]>) {
@@ -21,7 +21,10 @@ export class ChangingTools {
   }
 
   /** Whoever makes a server hands over how one is added to it. What is known already is added at once. */
-  attach(fixed: readonly Tool[], register: (tool: Tool) => RegisteredTool): void {
+  attach(
+    fixed: readonly Pick<Tool, 'name'>[],
+    register: (tool: ListedTool) => RegisteredTool,
+  ): void {
     this.#fixed = new Set(fixed.map(({ name }) => name));
     this.#register = register;
     this.#apply();
@@ -46,11 +49,10 @@ export class ChangingTools {
     }
     for (const [name, tool] of wanted) {
       if (this.#registered.has(name)) continue;
-      this.#registered.set(name, { form: formOf(tool), handle: register(tool) });
+      this.#registered.set(name, { form: formOf(tool), handle: register(listed(tool)) });
     }
   }
 }
 
 /** Everything a client sees of it, and whom a call of it reaches. */
-const formOf = (tool: Tool): string =>
-  JSON.stringify([tool.revision, tool.title, tool.description, inputSchemaOf(tool)]);
+const formOf = (tool: Tool): string => JSON.stringify([tool.revision, factsOf(tool)]);

@@ -1,12 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import { GloveboxError } from '#core/errors.ts';
 import { tools } from '#tools/index.ts';
+import { factsOf } from '#tools/listed-tool.ts';
 import { createParameterHelp } from './parameter-help.ts';
 
 const named = (name: string) => {
   const found = tools.find((tool) => tool.name === name);
   if (found === undefined) throw new Error(`no ${name}`);
-  return found;
+  return factsOf(found);
 };
 const jobs = named('hf_jobs');
 const invalid = new GloveboxError('input/invalid', 'wrong');
@@ -35,8 +36,8 @@ describe('10: after two wrong calls in a row the parameters are told', () => {
   it('all of them where no operation can be made out, for every tool', () => {
     for (const tool of tools) {
       const help = createParameterHelp();
-      help.ended(tool, null, invalid);
-      const table = help.ended(tool, { operation: ['run'] }, invalid) ?? '';
+      help.ended(factsOf(tool), null, invalid);
+      const table = help.ended(factsOf(tool), { operation: ['run'] }, invalid) ?? '';
       const lines = table.split('\n').slice(1);
       expect(lines.map((line) => line.trim().split(' ', 1)[0])).toEqual(
         Object.keys(tool.input.shape),

@@ -1,13 +1,17 @@
 /** Tells the parameters of a tool where its arguments were wrong twice in a row. */
 import { isGloveboxError } from '#core/errors.ts';
 import { renderParameterTable } from '#tools/parameter-table.ts';
-import type { Tool } from '#tools/define-tool.ts';
+import type { ToolFacts } from '#tools/listed-tool.ts';
 
 const ENOUGH = 2;
 
 export interface ParameterHelp {
   /** Told of every call that ended. @returns the table to add to the answer, from the second wrong call on */
-  ended(tool: Tool, input: unknown, error?: unknown): string | undefined;
+  ended(
+    tool: Pick<ToolFacts, 'name' | 'inputSchema'>,
+    input: unknown,
+    error?: unknown,
+  ): string | undefined;
 }
 
 export function createParameterHelp(): ParameterHelp {

@@ -8,8 +8,8 @@ import {
   type ServerContext,
 } from '@modelcontextprotocol/server';
 import type { CallOrigin } from '#tools/authorize.ts';
-import type { Tool, ToolResult, ToolServices } from '#tools/define-tool.ts';
-import { inputSchemaOf } from '#tools/input-schema.ts';
+import type { ToolResult, ToolServices } from '#tools/define-tool.ts';
+import type { ListedTool } from '#tools/listed-tool.ts';
 import type { ChangingTools } from './changing-tools.ts';
 import { createAsk, QuestionPending } from './consent.ts';
 import type { McpClock, McpLog, Redact } from './contract.ts';
@@ -46,11 +46,11 @@ const RESULT_CHARS: Readonly<Record<string, number>> = { get_run: 100_000 };
 const DEFAULT_RESULT_CHARS = 49_000;
 
 /**
- * One server for one connection, for either era of the protocol. Nothing is loaded here: `loadServices` runs at the first
- * call, and when it fails the handshake has succeeded all the same and each call says why.
+ * One server for one connection, for either era of the protocol. Nothing is loaded here: tools and `loadServices` are at their first
+ * call, and when that fails the handshake has succeeded all the same and each call says why.
  */
 export function createMcpServer(
-  tools: readonly Tool[],
+  tools: readonly ListedTool[],
   loadServices: () => Promise<ToolServices>,
   options: McpServerOptions,
 ): McpServer {
@@ -74,7 +74,7 @@ export function createMcpServer(
       options.log.info(`the changing tools could not be read: ${String(error)}`);
     });
   };
-  const register = (tool: Tool): RegisteredTool =>
+  const register = (tool: ListedTool): RegisteredTool =>
     server.registerTool(tool.name, publishedFormOf(tool), (input: unknown, context) =>
       callTool(tool, input, context, {
         ...options,
@@ -95,7 +95,7 @@ export function createMcpServer(
 function withLoopLine(
   result: CallToolResult,
   loops: LoopGuard,
-  tool: Tool,
+  tool: ListedTool,
   input: unknown,
 ): CallToolResult {
   const text = result.content.map((block) => (block.type === 'text' ? block.text : block.type));
@@ -105,9 +105,10 @@ function withLoopLine(
 const withLine = (result: CallToolResult, text: string | undefined): CallToolResult =>
   text === undefined ? result : { ...result, content: [...result.content, { type: 'text', text }] };
 
-function publishedFormOf(tool: Tool) {
+function publishedFormOf(tool: ListedTool) {
   const { readOnly, destructive, idempotent, openWorld } = tool.hints;
   const resultChars = RESULT_CHARS[tool.name];
+  const { inputSchema } = tool;
   return {
     title: tool.title,
     description: tool.description,
@@ -127,7 +128,7 @@ function publishedFormOf(tool: Tool) {
         version: 1 as const,
         vendor: 'glovebox',
         validate: (value: unknown) => ({ value }),
-        jsonSchema: { input: () => inputSchemaOf(tool), output: () => inputSchemaOf(tool) },
+        jsonSchema: { input: () => ({ ...inputSchema }), output: () => ({ ...inputSchema }) },
       },
     },
   };
@@ -146,7 +147,7 @@ interface CallSurroundings extends McpServerOptions {
 }
 
 async function callTool(
-  tool: Tool,
+  tool: ListedTool,
   input: unknown,
   context: ServerContext,
   surroundings: CallSurroundings,
@@ -168,8 +169,8 @@ async function callTool(
             mcpReq.notify({ method: 'notifications/progress', params: { progressToken, ...note } }),
         });
   try {
-    const services = await loadServices();
-    const result = await tool.run(input, {
+    const [loaded, services] = await Promise.all([tool.load(), loadServices()]);
+    const result = await loaded.run(input, {
       ...services,
       signal: mcpReq.signal,
       report: (step) => progress?.report(step),

@@ -8,7 +8,7 @@ export interface HostCommandOptions {
   readonly timeoutMs: number;
   readonly signal?: AbortSignal | undefined;
   /** Written to stdin, which is then closed; without it stdin is empty. */
-  readonly input?: string;
+  readonly input?: string | Uint8Array;
   /** Added to the environment of the command, after the user's own. Never secrets: on a remote host they would stand in argv. */
   readonly env?: Readonly<Record<string, string>>;
   /** Taken out of the user's environment there, before `env`: names, or beginnings with `*` at the end, e.g. `SQUEUE_*`. */

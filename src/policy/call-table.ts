@@ -53,10 +53,18 @@ const paidJob: Rule = (facts, { confirmCpuJobs }) => {
 
 const sandbox: Rule = (facts, settings) => {
   if (facts.isDryRun === true) return plain('free');
+  const verdict = sandboxOn(facts, settings);
+  // Also one that costs nothing: code that sees them may send them anywhere.
+  if (verdict.class === 'free' && facts.givesSecrets === true)
+    return because('ask', 'code in it gets secrets of yours');
+  return verdict;
+};
+
+function sandboxOn(facts: CallFacts, settings: PolicySettings): Verdict {
   if (facts.backend === 'local') return plain('free');
   if (facts.backend === 'slurm') return plain(settings.confirmSlurm ? 'ask' : 'free');
   return apply(paidJob, facts, settings);
-};
+}
 
 const oursElseAsk =
   (what: string): Rule =>

@@ -101,6 +101,8 @@ describe('3.2: the table', () => {
     ['hf_repo_files', 'delete', { ownership: 'foreign' }, 'manual'],
     ['sandbox_create', '', { backend: 'local' }, 'free'],
     ['sandbox_create', '', { backend: 'slurm' }, 'free'],
+    ['sandbox_create', '', { backend: 'local', givesSecrets: true }, 'ask'],
+    ['sandbox_create', '', { backend: 'local', givesSecrets: true, isDryRun: true }, 'free'],
     ['sandbox_create', '', { backend: 'modal' }, 'ask'],
     ['sandbox_create', '', { backend: 'huggingface', hardware: 'cpu-basic' }, 'ask'],
     ['sandbox_create', '', {}, 'ask'],

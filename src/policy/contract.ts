@@ -33,6 +33,8 @@ export interface CallFacts {
   readonly isOurs?: boolean;
   /** A job whose ports or shell can be reached from outside, or that gets secrets other than the Hub token. */
   readonly isExposed?: boolean;
+  /** Code in the sandbox gets secrets of the user's. */
+  readonly givesSecrets?: boolean;
   /** A Hub token goes into an image that nobody vouches for. */
   readonly givesTokenAway?: boolean;
   /** What it logs goes to a page that everybody can read. */

@@ -16,12 +16,13 @@ import type {
   Question,
   Subject,
 } from './contract.ts';
-import { total, type Ledger, type Shortage, type Spending } from './ledger.ts';
+import type { Ledger } from './ledger.ts';
 import type { Approval } from './ledger-lines.ts';
 import { normaliseCall } from './normalise.ts';
 import { mayGoByBudget } from './may-go-by-budget.ts';
 import { budgetFacts, renderQuestion, spendLine } from './prompt.ts';
 import type { Receipts } from './receipts.ts';
+import { total, type Shortage, type Spending } from './spending.ts';
 
 /** After so many refusals of the same call there is no further prompt for a while. */
 const ENOUGH_REFUSALS = 2;

@@ -5,40 +5,20 @@ import path from 'node:path';
 import { GloveboxError, messageOf } from '#core/errors.ts';
 import type { MicroUsd } from '#core/money.ts';
 import type { Clock } from '#platform/clock.ts';
-import { ensurePrivateFolder, readTextIfExists, writeFileAtomic } from '#platform/files.ts';
+import { ensurePrivateFolder, writeFileAtomic } from '#platform/files.ts';
 import { withFileLock } from '#platform/lock.ts';
 import type { Caps } from './caps.ts';
 import type { Subject } from './contract.ts';
 import { foldEntries } from './ledger-fold.ts';
 import {
-  dayOf,
   linesOf,
   parseLedger,
   reserveLine,
-  spentBy,
-  thresholdOf,
   type LedgerEntry,
   type Reservation,
-  type Spent,
 } from './ledger-lines.ts';
 import { ledgerFile } from './policy-dir.ts';
-
-/** How a session and the day stand. */
-export interface Spending {
-  readonly session: Spent;
-  readonly day: Spent;
-  /** The session has spent so much that a person is asked although the budget would carry more. */
-  readonly isPastThreshold: boolean;
-  /** The smaller one of what the caps leave; undefined without any cap. Never negative. */
-  readonly left: Shortage | undefined;
-}
-
-/** Which cap leaves the least, and how much. */
-export interface Shortage {
-  readonly of: 'session' | 'day';
-  readonly capMicroUsd: MicroUsd;
-  readonly leftMicroUsd: MicroUsd;
-}
+import { readLedger, spendingIn, type Shortage, type Spending } from './spending.ts';
 
 export type Reserved =
   | { readonly id: string; readonly spending: Spending }
@@ -79,8 +59,7 @@ const FOLD_AT = 500;
 export function createLedger({ dir, clock, foldAt = FOLD_AT }: LedgerOptions): Ledger {
   const file = ledgerFile(dir);
 
-  const entries = async (): Promise<readonly LedgerEntry[]> =>
-    parseLedger((await readTextIfExists(file)) ?? '');
+  const entries = (): Promise<readonly LedgerEntry[]> => readLedger(dir);
 
   const locked = async <T>(work: () => Promise<T>): Promise<T> => {
     await ensurePrivateFolder(path.dirname(file));
@@ -152,36 +131,6 @@ async function foldIfLong(
     () => entries,
   );
 }
-
-function spendingIn(
-  entries: readonly LedgerEntry[],
-  session: string,
-  caps: Caps,
-  nowMs: number,
-): Spending {
-  const today = dayOf(nowMs);
-  const ofSession = spentBy(entries, (entry) => entry.session === session);
-  const ofDay = spentBy(entries, (entry) => entry.day === today);
-  const shortages = [
-    ...(caps.session === undefined ? [] : [shortage('session', caps.session, ofSession)]),
-    ...(caps.day === undefined ? [] : [shortage('day', caps.day, ofDay)]),
-  ];
-  return {
-    session: ofSession,
-    day: ofDay,
-    isPastThreshold: total(ofSession) >= thresholdOf(entries, session),
-    left: shortages.toSorted((a, b) => a.leftMicroUsd - b.leftMicroUsd)[0],
-  };
-}
-
-export const total = ({ settledMicroUsd, reservedMicroUsd }: Spent): MicroUsd =>
-  settledMicroUsd + reservedMicroUsd;
-
-const shortage = (of: Shortage['of'], capMicroUsd: MicroUsd, spent: Spent): Shortage => ({
-  of,
-  capMicroUsd,
-  leftMicroUsd: Math.max(0, capMicroUsd - total(spent)),
-});
 
 /** Under the lock. What an earlier process did not finish writing is cut off first; it was never acknowledged. */
 async function append(file: string, line: object): Promise<void> {

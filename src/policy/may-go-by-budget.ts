@@ -1,6 +1,6 @@
 /** When money goes, or a repository changes, without a person: the same answer in the hook and in the server. Pure. */
 import type { PlannedOperation } from './contract.ts';
-import type { Spending } from './ledger.ts';
+import type { Spending } from './spending.ts';
 
 /**
  * Of a call of class `ask`, where the user turned that on: price and limit are known and current, the checks of the script found

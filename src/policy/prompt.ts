@@ -4,7 +4,7 @@ import { renderDuration } from '#core/units.ts';
 import type { Caps } from './caps.ts';
 import type { Advisory, PlannedOperation } from './contract.ts';
 import type { Estimate } from './cost.ts';
-import { total, type Spending } from './ledger.ts';
+import { total, type Spending } from './spending.ts';
 
 export const MAX_PROMPT_CHARS = 1500;
 /** One fact may take so much; what is longer is cut, with a count. The first at which everything fits, so that no long fact pushes another out. */
@@ -128,9 +128,14 @@ const cut = (text: string, most: number): string =>
 
 /** Control characters, marks of direction and characters without width are written out: a terminal obeys some, an eye misses others. */
 const visible = (text: string): string =>
-  text.replaceAll(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, (char) =>
-    char === '\n' ? char : `\\u{${(char.codePointAt(0) ?? 0).toString(16)}}`,
-  );
+  PLAIN.test(text)
+    ? text
+    : text.replaceAll(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, (char) =>
+        char === '\n' ? char : `\\u{${(char.codePointAt(0) ?? 0).toString(16)}}`,
+      );
+
+/** Nearly every text: to look up the classes of Unicode for it would take a millisecond of a hook. */
+const PLAIN = /^[ -~\n]*$/;
 
 /** Whether something is bound to the operation as it stands: for keys of questions. */
 export const identityOf = ({

@@ -3,9 +3,10 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { systemClock } from '#platform/clock.ts';
-import { createLedger, total, type Ledger } from './ledger.ts';
+import { createLedger, type Ledger } from './ledger.ts';
 import type { Reservation } from './ledger-lines.ts';
 import { settlementOf, settleOpenEntries, type SandboxFate } from './settle.ts';
+import { total } from './spending.ts';
 
 const USD = 1_000_000;
 const FIVE = { session: 5 * USD, day: undefined };

@@ -97,7 +97,7 @@ describe('mistakes', () => {
   ])('an address of a repository takes no credentials: it is kept and shown', (schema, config) => {
     const found = mistakes(schema, config);
     expect(found).toEqual([
-      'repos[0].url: must be an https address without credentials, or owner/name at GitHub',
+      'repos[0].url: must be an https or ssh address without credentials, or owner/name at GitHub',
     ]);
     expect(mistakes(schema, { repos: [{ url: 'https://git.example.org/org/lib.git' }] })).toEqual(
       [],
@@ -106,7 +106,7 @@ describe('mistakes', () => {
 
   it('what the programs inside are told by is no variable of the user', () => {
     expect(mistakes(huggingfaceOptions, { env: { GLOVEBOX_EQUIPMENT: '{}' } })).toEqual([
-      'env.GLOVEBOX_EQUIPMENT: is reserved',
+      'env.GLOVEBOX_EQUIPMENT: is a name that Glovebox itself uses, which is reserved',
     ]);
   });
 
@@ -127,13 +127,22 @@ describe('mistakes', () => {
       qos: 'high',
       x: 1,
     }).catch(String);
-    expect(failure).toContain('gpu: the local back end cannot do this; modal, huggingface can');
+    expect(failure).toContain(
+      'gpu: the local back end cannot do this; slurm, modal, huggingface can',
+    );
     expect(failure).toContain('qos: the local back end cannot do this; slurm can');
     expect(failure).toContain('x: is not an option.');
   });
 
   it('G7: the limits of a rented machine hold here too, and two names of one are not to contradict each other', () => {
-    const limits = { idleTimeoutSeconds: 1800, allowNoIdleLimit: false, maxLifetimeSeconds: 3600 };
+    const limits = {
+      idleTimeoutSeconds: 1800,
+      allowNoIdleLimit: false,
+      maxLifetimeSeconds: 3600,
+      maxCostUsd: 2,
+      kernelPackages: 'torch',
+      setupCommands: [['make', 'data']],
+    };
     for (const [name, schema] of backends) expect(mistakes(schema, limits), name).toEqual([]);
     expect(mistakes(localOptions, { idle_timeout_seconds: 1800, idle_h: 0.5 })).toEqual([]);
     expect(mistakes(localOptions, { idle_timeout_seconds: 1800, idle_h: 1 })).toEqual([
@@ -142,6 +151,28 @@ describe('mistakes', () => {
     expect(mistakes(slurmOptions, { idle_timeout_seconds: 30 })).toEqual([
       'idle_timeout_seconds: must be 0 or at least 60',
     ]);
+  });
+
+  it('G7, 3.4: variables, secrets and files are asked for in the same words, and their names are checked the same way', () => {
+    const given = {
+      env: { GREETING: 'hello' },
+      secrets: [{ env: 'API_KEY', as: 'SERVICE_KEY', scope: ['kernel'] }],
+    };
+    const files = [{ from: 'configs', to: 'run', ignore: ['*.bak'] }];
+    for (const [name, schema] of backends) {
+      expect(mistakes(schema, given), name).toEqual([]);
+      const wrong = {
+        env: { MODEL_X: 'a', REPO_LIB_PATH: 'b', K: 'c' },
+        secrets: [{ env: 'K' }, { env: 'A', as: 'PYTHONPATH' }],
+      };
+      expect(mistakes(schema, wrong), name).toEqual([
+        'env.MODEL_X: begins with MODEL_, which is reserved',
+        'env.REPO_LIB_PATH: is the name of a variable for a repository, which is reserved',
+        'env.K: is a secret too',
+        'secrets[1]: is reserved: workspace libraries, or files, make modules importable',
+      ]);
+      expect(mistakes(schema, { files }), name).toEqual([]);
+    }
   });
 
   it('3.3: repositories are asked for in the same words everywhere; what none of them has is told', async () => {
@@ -257,13 +288,19 @@ describe('options', () => {
         !(name in commonOptions || name in equipmentOptions) &&
         !new RegExp(`\\b${name}\\b`).test(code),
     );
-    // It is an agreement to something else, and does its work where options are checked.
-    expect(unread.filter((name) => name !== 'allow_no_idle_limit')).toEqual([]);
+    // It is an agreement to something else, and does its work where options are checked; what costs nothing is below every price.
+    const isFree = id === 'local' || id === 'slurm';
+    const known = ['allow_no_idle_limit', ...(isFree ? ['max_cost_usd'] : [])];
+    expect(unread.filter((name) => !known.includes(name))).toEqual([]);
   });
 
   it.each([
     ['repos', 'planEquipment', 'sandbox/backends/local/equip-locally.ts'],
     ['repos', 'planEquipment', 'sandbox/backends/slurm/equip-job.ts'],
+    ['kernel_packages', 'planEquipment', 'sandbox/backends/local/equip-locally.ts'],
+    ['setup_commands', 'planEquipment', 'sandbox/backends/slurm/equip-job.ts'],
+    ['files', 'planEquipment', 'sandbox/backends/local/equip-locally.ts'],
+    ['files', 'planEquipment', 'sandbox/backends/slurm/equip-job.ts'],
     ['mode', 'modeOf', 'session/ready-sandbox.ts'],
     ['mode', 'modeOf', 'sandbox/sandboxes.ts'],
     ['outputs', 'outputsOf', 'shell/outputs.ts'],

@@ -18,16 +18,19 @@ export interface JupyterSettings {
   /** A person's theme and shortcuts of JupyterLab, for all sandboxes of the machine. */
   readonly labDir: string;
   readonly workspacesDir: string;
+  /** Variables of kernels that stand in no file but this one, which is read once. */
+  readonly kernelSecrets?: Readonly<Record<string, string>>;
   /** Ports of its machine that are reached through it, with its credentials: `portPath` says where. Default: none. */
   readonly forwardPorts?: readonly number[];
 }
 
-/** For a private JSON file: it holds the token. Classes that a version of Jupyter does not know are accepted by it. */
+/** For a private JSON file: it holds the token, and secrets of kernels. Classes that a version of Jupyter does not know are accepted by it. */
 export function jupyterConfig(settings: JupyterSettings): JsonObject {
   const { listen, token, rootDir, idleMs, transport, allowRoot, labDir, workspacesDir } = settings;
-  const { forwardPorts = [], kernelIdleS = 0, deadlineMs } = settings;
+  const { forwardPorts = [], kernelIdleS = 0, deadlineMs, kernelSecrets = {} } = settings;
   const emptyMs = kernelIdleS > 0 ? EMPTY_SERVER_S * 1000 : idleMs;
   const ours = {
+    ...(Object.keys(kernelSecrets).length > 0 && { kernel_secrets: { ...kernelSecrets } }),
     ...(forwardPorts.length > 0 && { forward_ports: [...forwardPorts] }),
     ...(deadlineMs !== undefined && { deadline: Math.ceil(deadlineMs / 1000) }),
   };

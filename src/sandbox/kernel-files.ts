@@ -2,7 +2,7 @@
 import { readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 
-const MODULE = 'glovebox_models.py';
+const MODULES = ['glovebox_models.py', 'glovebox_keep_alive.py'];
 const PACKAGE = 'glovebox_interp';
 
 /** By their names below the folder on the search path, with `/`. @param pythonDir the folder with all our Python. */
@@ -11,7 +11,7 @@ export async function readKernelFiles(
 ): Promise<Readonly<Record<string, string>>> {
   const names = await readdir(path.join(pythonDir, PACKAGE));
   const wanted = names.filter((name) => /\.(py|typed)$/.test(name)).toSorted();
-  const files = [MODULE, ...wanted.map((name) => `${PACKAGE}/${name}`)];
+  const files = [...MODULES, ...wanted.map((name) => `${PACKAGE}/${name}`)];
   const read = files.map(
     async (name) => [name, await readFile(path.join(pythonDir, name), 'utf8')] as const,
   );

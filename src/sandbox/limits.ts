@@ -21,6 +21,11 @@ export const limitOptions = {
     .boolean()
     .optional()
     .describe('Needed for idle_timeout_seconds = 0 where a sandbox costs money; here it is free.'),
+  max_cost_usd: z
+    .number()
+    .positive()
+    .optional()
+    .describe('Do not start it when it could cost more: here it costs nothing.'),
 } as const;
 
 export const lifetimeOption = z

@@ -1,7 +1,7 @@
 /** Git repositories and Python packages of a sandbox: how they are asked for, and which commit a ref means now, before anything is made from it. */
 import * as z from 'zod';
 import { GloveboxError } from '#core/errors.ts';
-import { httpRequest } from '#platform/http.ts';
+import { askGitServer, addressOf, type GitTokens } from './git-access.ts';
 
 export const requirement = z
   .string()
@@ -12,10 +12,10 @@ const repositoryOption = z.strictObject({
     .string()
     // Addresses go into records, logs and the pages of providers.
     .regex(
-      /^(https:\/\/[^\s/@]+(\/\S*)?|[\w.-]+\/[\w.-]+)$/,
-      'must be an https address without credentials, or owner/name at GitHub',
+      /^(https:\/\/[^\s/@]+\/\S+|(ssh:\/\/)?git@[\w.-]+[:/]\S+\/\S+|[\w.-]+\/[\w.-]+)$/,
+      'must be an https or ssh address without credentials, or owner/name at GitHub',
     )
-    .describe('https address, or owner/name at GitHub; it must be public.'),
+    .describe('https or ssh address, or owner/name at GitHub.'),
   ref: z
     .string()
     .regex(/^[^-][^\s]*$/)
@@ -62,23 +62,28 @@ export interface PinnedRepository {
 
 const DEFAULT_INSTALL_S = 600;
 
-const LIMIT_MS = 20_000;
 const COMMIT = /^[0-9a-f]{40}$/;
 
+export interface PinPlace {
+  /** What the folders are put behind. */
+  readonly workspace: string;
+  /** For servers that say nothing to strangers. Default: none. */
+  readonly tokens?: GitTokens;
+  readonly signal: AbortSignal;
+}
+
 /**
- * @param workspace what the folders are put behind.
- * @throws `remote/not-found` for a repository or a ref that does not exist (or is private), `http/failed`, `timeout`.
+ * @throws `remote/not-found` for a repository or a ref that does not exist (or that the tokens do not open), `http/failed`, `timeout`.
  */
 export async function pinRepositories(
   repositories: readonly RepositoryOption[],
-  workspace: string,
-  signal: AbortSignal,
+  { workspace, tokens = {}, signal }: PinPlace,
 ): Promise<readonly PinnedRepository[]> {
   return Promise.all(
     repositories.map(async (repository) => {
       const { url, ref = 'HEAD', install, install_timeout_seconds: limitS } = repository;
-      const address = url.includes('://') ? url : `https://github.com/${url}.git`;
-      const commit = COMMIT.test(ref) ? ref : await commitOf(address, ref, signal);
+      const address = addressOf(url);
+      const commit = COMMIT.test(ref) ? ref : await commitOf(address, ref, tokens, signal);
       const folder = `${workspace}/${folderOf(repository)}`;
       return { url: address, commit, folder, install, installLimitS: limitS ?? DEFAULT_INSTALL_S };
     }),
@@ -107,21 +112,13 @@ const nameOf = (url: string): string =>
     .split('/')
     .at(-1) ?? 'repository';
 
-async function commitOf(url: string, ref: string, signal: AbortSignal): Promise<string> {
-  const where = `${url.replace(/\/+$/, '')}/info/refs?service=git-upload-pack`;
-  const { status, text } = await httpRequest({
-    method: 'GET',
-    url: where,
-    headers: { 'user-agent': 'git/2.39 glovebox' },
-    timeoutMs: LIMIT_MS,
-    signal,
-  });
-  if (status !== 200) {
-    throw new GloveboxError('remote/not-found', `The repository ${url} answers with ${status}.`, {
-      hint: 'Check its address; it must be public.',
-    });
-  }
-  const found = findRef(text, ref);
+async function commitOf(
+  url: string,
+  ref: string,
+  tokens: GitTokens,
+  signal: AbortSignal,
+): Promise<string> {
+  const found = findRef(await askGitServer(url, tokens, signal), ref);
   if (found !== undefined) return found;
   throw new GloveboxError('remote/not-found', `The repository ${url} has no "${ref}".`, {
     hint: 'Name a branch, a tag or a whole commit.',

@@ -8,10 +8,12 @@ import * as z from 'zod';
 import type { JsonObject } from '#core/json.ts';
 import { defineBackend, type Backend } from './backend.ts';
 import { labPath, signInUrl, writeBrowserPage } from './browser-page.ts';
+import { addressOf, gitTokensOf, headersFor } from './git-access.ts';
 import { jupyterConfig } from './jupyter-config.ts';
 import { layoutBelow } from './layout.ts';
 import { BackendRegistry } from './registry.ts';
 import { commandFor, serverSpec } from './rented-server.ts';
+import { givesSecrets } from './secret-scopes.ts';
 import { newSandboxId, onThisHost, projectSandboxId } from './sandbox-ids.ts';
 
 const RECORD_ID = /^[A-Za-z0-9][A-Za-z0-9._-]{0,199}$/;
@@ -194,4 +196,31 @@ test('ports are told to the server of a rented machine, and the program that ser
   );
   // Modal takes 64 KiB of arguments.
   expect(packed.length).toBeLessThan(56 * 1024);
+});
+
+test('3.4: what only fetches gives nobody a secret; everything else does, and so does what is not understood', () => {
+  const asked = [
+    {},
+    { secrets: [] },
+    { secrets: [{ env: 'HF_TOKEN' }] },
+    { secrets: [{ env: 'GITHUB_TOKEN', scope: ['download'] }] },
+    { secrets: [{ env: 'GITHUB_TOKEN' }] },
+    { secrets: [{ env: 'HF_TOKEN', scope: ['download', 'kernel'] }] },
+    { secrets: 'HF_TOKEN' },
+  ];
+  expect(asked.map(givesSecrets)).toEqual([false, false, false, false, true, true, true]);
+});
+
+test('3.3: a token is for the server that it belongs to; an address over SSH is the same place over https', () => {
+  const named = { GH_TOKEN: 'g', HF_TOKEN: 'h', OTHER_TOKEN: 'o' };
+  const tokens = gitTokensOf(named, 'https://hub.example.org/');
+  expect(tokens).toEqual({ 'https://github.com': 'g', 'https://hub.example.org': 'h' });
+  const urls = [
+    'org/lib',
+    'git@github.com:org/lib.git',
+    'ssh://git@github.com/org/lib.git',
+    'https://github.com.example.org/org/lib.git',
+  ].map(addressOf);
+  expect(new Set(urls.slice(0, 3))).toEqual(new Set(['https://github.com/org/lib.git']));
+  expect(Object.keys(headersFor(urls, tokens))).toEqual(['https://github.com/org/lib.git']);
 });

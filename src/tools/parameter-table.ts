@@ -1,12 +1,14 @@
 /** The parameters of a tool as lines, for a model that got them wrong twice: only those that the operation it meant takes. */
 import { isRecord } from '#core/json.ts';
 import { normaliseOperation } from '#policy/normalise.ts';
-import type { Tool } from './define-tool.ts';
-import { inputSchemaOf } from './input-schema.ts';
+import type { ToolFacts } from './listed-tool.ts';
 
 /** `name (type, required): what it is`, one line each. @param input the arguments as they came */
-export function renderParameterTable(tool: Tool, input: unknown): string {
-  const { properties, required } = inputSchemaOf(tool);
+export function renderParameterTable(
+  tool: Pick<ToolFacts, 'name' | 'inputSchema'>,
+  input: unknown,
+): string {
+  const { properties, required } = tool.inputSchema;
   const rows = Object.entries(isRecord(properties) ? properties : {}).flatMap(([name, schema]) =>
     isRecord(schema) ? [{ name, schema }] : [],
   );

@@ -1,6 +1,7 @@
 /** Asks policy before a sandbox is started: what it would run on, the most it can cost, and what goes in. */
 import { fact } from '#policy/prompt.ts';
 import { costOfQuote, factsOfQuote } from '#policy/quote-cost.ts';
+import { givesSecrets } from '#sandbox/secret-scopes.ts';
 import type { Admission, Admit, PlannedStart } from '#sandbox/admission.ts';
 import type { Person, PlannedOperation } from './authorize.ts';
 import type { ToolServices } from './define-tool.ts';
@@ -42,6 +43,7 @@ async function planOf(
     binding: { backend: backend.id, id, options: JSON.stringify(options) },
     about: {
       backend: backend.id,
+      givesSecrets: givesSecrets(options),
       ...(typeof options['flavor'] === 'string' && { hardware: options['flavor'] }),
     },
     ...(cost !== undefined && { cost }),

@@ -41,7 +41,7 @@ describe('6: notebooks about to train', () => {
     const saves = sessionWith(
       `${TRAINER}\nargs = SFTConfig(push_to_hub=True, hub_model_id="me/m", report_to="trackio", disable_tqdm=True, logging_strategy="steps")`,
     );
-    const secrets = [{ env: 'HF_TOKEN' }];
+    const secrets = [{ env: 'HF_TOKEN', scope: ['download', 'kernel'] }];
     const options = { gpu: 'T4', secrets };
     expect(await trainingAdvice(saves, 'trainer.train()', rented(options, HOUR_MS))).toEqual([
       expect.anything(),

@@ -17,7 +17,7 @@ const FIXES: Readonly<Record<string, string>> = {
   R1: 'push_to_hub=True with hub_model_id, or upload_folder at the end; sandbox_transfer fetches files while the sandbox lives',
   R2: 'push_to_hub=True with hub_model_id, or fetch it with sandbox_transfer before the sandbox ends',
   R3: 'train less, or start a sandbox with a longer limit',
-  R5: 'start the sandbox with HF_TOKEN among its secrets',
+  R5: 'start the sandbox with {"env":"HF_TOKEN","scope":["kernel"]} among its secrets',
 };
 
 /** The parts of a session that are looked at. */
@@ -64,8 +64,11 @@ export async function trainingAdvice(
   }
 }
 
+/** Of the Hub, and where a cell finds it. */
 const isToken = (secret: unknown): boolean =>
   isRecord(secret) &&
+  Array.isArray(secret['scope']) &&
+  secret['scope'].includes('kernel') &&
   (secret['env'] === 'HF_TOKEN' || secret['as'] === 'HF_TOKEN' || 'provider' in secret);
 
 function scriptOf(

@@ -7,28 +7,31 @@ import { RecordStore } from '#platform/records.ts';
 /** How agents meet an interface. */
 export const EXPOSURES = ['mcp', 'library', 'prompt'] as const;
 
-export const exposedFunction = z.object({
-  name: z.string(),
-  description: z.string(),
-  /** JSON Schema of the arguments, an object. */
-  input: z.record(z.string(), z.json()),
-  /** Whether calls do not wait for each other. */
-  parallel: z.boolean(),
-});
-export type ExposedFunction = Readonly<z.output<typeof exposedFunction>>;
+export const makeExposedFunction = () =>
+  z.object({
+    name: z.string(),
+    description: z.string(),
+    /** JSON Schema of the arguments, an object. */
+    input: z.record(z.string(), z.json()),
+    /** Whether calls do not wait for each other. */
+    parallel: z.boolean(),
+  });
+export type ExposedFunction = Readonly<z.output<ReturnType<typeof makeExposedFunction>>>;
 
-const interfaceRecord = z.looseObject({
-  sandboxId: z.string(),
-  projectDir: z.string(),
-  name: z.string(),
-  expose: z.enum(EXPOSURES),
-  functions: z.array(exposedFunction).readonly(),
-  /** Whether agents may do nothing else in this sandbox. */
-  isOnly: z.boolean(),
-  callLimitMs: z.number(),
-  createdMs: z.number(),
-});
-export type InterfaceRecord = Readonly<z.output<typeof interfaceRecord>>;
+/** Made when there is a record to read: most machines have none, and every server looks for them at its start. */
+const makeSchema = () =>
+  z.looseObject({
+    sandboxId: z.string(),
+    projectDir: z.string(),
+    name: z.string(),
+    expose: z.enum(EXPOSURES),
+    functions: z.array(makeExposedFunction()).readonly(),
+    /** Whether agents may do nothing else in this sandbox. */
+    isOnly: z.boolean(),
+    callLimitMs: z.number(),
+    createdMs: z.number(),
+  });
+export type InterfaceRecord = Readonly<z.output<ReturnType<typeof makeSchema>>>;
 
 export const interfaceId = ({
   sandboxId,
@@ -40,10 +43,14 @@ export function createInterfaceRecords(
   clock: Clock,
   onDamaged: (message: string) => void,
 ): RecordStore<InterfaceRecord> {
+  let schema: ReturnType<typeof makeSchema> | undefined;
   return new RecordStore<InterfaceRecord>({
     folder: path.join(dir, 'interfaces'),
     name: 'interface',
-    parse: (raw) => interfaceRecord.parse(raw),
+    parse(raw) {
+      schema ??= makeSchema();
+      return schema.parse(raw);
+    },
     clock,
     onDamaged,
   });

@@ -13,7 +13,7 @@ import { pythonCall } from '#session/python-call.ts';
 import type { Run } from '#session/run.ts';
 import type { Session } from '#session/session.ts';
 import {
-  exposedFunction,
+  makeExposedFunction,
   interfaceId,
   interfacesOf,
   type InterfaceRecord,
@@ -93,7 +93,7 @@ export interface InterfacesOptions {
 }
 
 const refused = z.object({ refused: z.string(), message: z.string() });
-const started = z.object({ functions: z.array(exposedFunction) });
+const started = z.object({ functions: z.array(makeExposedFunction()) });
 const called = z.object({
   status: z.number(),
   answer: z.union([

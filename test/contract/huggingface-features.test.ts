@@ -1,5 +1,5 @@
 /** What a sandbox in a Job is asked for is what it gets: requests, two gates, labels that prove nothing, limits, prices. */
-import { lstatSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { lstatSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { userInfo } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
@@ -228,7 +228,7 @@ test.skipIf(sshdIsMissing())(
   },
 );
 
-test('H9, 3.3: a model is mounted at its commit, checked, and named to kernels, as a repository is cloned at its own; half of one ends the start', async () => {
+test('H9, H11, L10, 3.3: a model is mounted at its commit, checked, and named to kernels, a repository is cloned at its own, files are uploaded; half of a model ends the start', async () => {
   const commit = 'c'.repeat(40);
   rig.hub.on('GET', /\/api\/models\/tiny\/model\/revision\/main/, () => ({
     json: {
@@ -247,12 +247,38 @@ test('H9, 3.3: a model is mounted at its commit, checked, and named to kernels, 
   rig.fake.volumes.set('model:tiny/model', folder);
   const models = [{ id: 'tiny/model', preload: false }];
   const sample = makeSampleRepository(path.join(rig.projectDir, 'origin'));
-  const install = ['sh', '-c', 'test -z "$GLOVEBOX_TOKEN" && touch installed'];
+  const install = ['sh', '-c', 'test -z "$GLOVEBOX_TOKEN" && touch "installed-$INDEX_KEY"'];
   const repos = [{ url: SAMPLE_URL, ref: sample.commit, path: 'lib/sample', install }];
-  const caller = callerWith({ models, repos, env: sample.env });
-  await caller.startAndWait(rig.newBackend());
+  const secrets = [
+    { env: 'PROBE_KEY', as: 'SERVICE_KEY', scope: ['kernel'] },
+    { env: 'INDEX_KEY' },
+    { env: 'WEIGHTS_KEY', scope: ['download'] },
+  ];
+  const variables = { PROBE_KEY: 'p', INDEX_KEY: 'i', WEIGHTS_KEY: 'w' };
+  mkdirSync(path.join(rig.projectDir, 'configs/deep ä'), { recursive: true });
+  const bytes = Buffer.from([0, 255, 10, 13]);
+  writeFileSync(path.join(rig.projectDir, 'configs/deep ä/data.bin'), bytes);
+  writeFileSync(path.join(rig.projectDir, 'configs/old.bak'), '');
+  const files = [{ from: 'configs', to: 'run/all', ignore: ['*.bak'] }];
+  const setup_commands = [['sh', '-c', 'test -d lib/sample && touch set-up']];
+  const given = { models, repos, files, secrets, setup_commands };
+  const caller = callerWith({ ...given, env: sample.env });
+  await caller.startAndWait(rig.newBackend({ variables }));
   expect(caller.data).toMatchObject({ repositories: [{ url: SAMPLE_URL, commit: sample.commit }] });
   const job = only();
+  // L10: kernels see what is theirs, and what only fetches is not in the Job at all.
+  expect(job.body.secrets).toEqual({
+    SERVICE_KEY: 'p',
+    INDEX_KEY: 'i',
+    GLOVEBOX_TOKEN: expect.any(String),
+  });
+  expect(readdirSync(path.join(job.root, 'workspace'))).toContain('set-up');
+  const uploaded = path.join(job.root, 'workspace/run/all');
+  expect(readdirSync(uploaded, { recursive: true }).map(String).toSorted()).toEqual([
+    'deep ä',
+    'deep ä/data.bin',
+  ]);
+  expect(readFileSync(path.join(uploaded, 'deep ä/data.bin')).equals(bytes)).toBe(true);
   expect(job.body.volumes).toEqual([
     {
       type: 'model',
@@ -266,8 +292,8 @@ test('H9, 3.3: a model is mounted at its commit, checked, and named to kernels, 
   const kernel = await startRawKernel(endpoint, 'test.ipynb');
   // L4, L6: what loads them asks for no mark, which only weights of our own have.
   const told = 'json.load(open(os.environ["GLOVEBOX_MODELS"]))[0]["is_marked"] is False';
-  const cloned = '{"gbrepo.py", "installed"} < set(os.listdir(os.environ["REPO_SAMPLE_PATH"]))';
-  const code = `import json, os\nassert os.listdir(os.environ["MODEL_MODEL_PATH"]) and ${told} and ${cloned}`;
+  const cloned = '{"gbrepo.py", "installed-i"} < set(os.listdir(os.environ["REPO_SAMPLE_PATH"]))';
+  const code = `import json, os\nassert os.listdir(os.environ["MODEL_MODEL_PATH"]) and ${told} and ${cloned} and os.environ["SERVICE_KEY"] == "p" and "INDEX_KEY" not in os.environ`;
   expect(await kernel.execute(code)).toBe('ok');
   await kernel.leave();
   // What a disk reads faster is copied to it first, file by file, and looked at there.

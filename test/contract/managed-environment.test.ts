@@ -17,16 +17,13 @@ import path from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { GloveboxError } from '#core/errors.ts';
 import { systemClock } from '#platform/clock.ts';
-import { createLocalHost } from '#platform/local-host.ts';
 import { findProgram, runCommand } from '#platform/process.ts';
 import {
   ensureManagedEnvironment,
   findEnvironmentWith,
 } from '#sandbox/backends/local/managed-environment.ts';
-import { equip, placeEquipmentProgram, type Equipped } from '#sandbox/equipment.ts';
 import { startPackageIndex, type PackageIndex } from '../rigs/package-index.ts';
 import { testPython } from '../rigs/python.ts';
-import { INSTALL, makeSampleRepository, SAMPLE_URL } from '../rigs/sample-repository.ts';
 import { isMissing } from '../rigs/require.ts';
 import { failureOf, never } from './contract-rig.ts';
 
@@ -296,101 +293,5 @@ describe('when it cannot be made', () => {
     expect(reports.join('\n')).toContain('with uv');
     expect(await output([python, '-m', 'pip', '--version'])).toContain('pip');
     return undefined;
-  });
-});
-
-describe("G7: beside a Python of somebody's own", () => {
-  interface Asked {
-    readonly packages?: readonly string[];
-    readonly commit?: string;
-    readonly install?: readonly string[];
-    readonly installLimitS?: number;
-    readonly env?: Readonly<Record<string, string>>;
-    readonly isOffline?: boolean;
-  }
-
-  async function equipped(asked: Asked = {}): Promise<Equipped> {
-    const { packages = [], commit, install, installLimitS = 60 } = asked;
-    const at = { url: SAMPLE_URL, folder: './lib/sample', install, installLimitS };
-    const place = {
-      host: createLocalHost({ env: { PATH: process.env['PATH'], HOME: folder, ...asked.env } }),
-      environments: path.join(folder, 'envs'),
-      pythonDir,
-      signal: never(),
-    };
-    const repositories = commit === undefined ? [] : [{ ...at, commit }];
-    return equip(
-      { packages, repositories },
-      {
-        ...place,
-        ...(await placeEquipmentProgram(place)),
-        python: testPython(),
-        workspace: folder,
-        isOffline: asked.isOffline ?? false,
-        report: () => undefined,
-      },
-    );
-  }
-
-  test('packages and what a repository installs are in an environment of their own, made once; the Python below is as it was', async () => {
-    const sample = makeSampleRepository(shared);
-    const wanted = { packages: ['gbfirst'], commit: sample.commit, install: INSTALL };
-    const env = { ...sample.env, PIP_INDEX_URL: index.url };
-    const { python, variables } = await equipped({ ...wanted, env });
-    expect(variables).toEqual({ REPO_SAMPLE_PATH: path.join(folder, 'lib/sample') });
-    // Packages of the Python below are seen, and were not installed again.
-    const look = 'import gbsecond, gbrepo, numpy; print(gbrepo.value, numpy.__file__)';
-    const seen = await output([testPython(), '-c', 'import numpy; print(1, numpy.__file__)']);
-    expect(await output([python, '-c', look])).toBe(seen);
-    expect(
-      await output([
-        testPython(),
-        '-c',
-        'import importlib.util as u; print(u.find_spec("gbfirst"))',
-      ]),
-    ).toBe('None');
-    const before = index.requests.length;
-    expect(await equipped({ ...wanted, isOffline: true })).toMatchObject({ python });
-    expect(index.requests.length).toBe(before);
-    expect(await left()).toEqual([path.basename(path.dirname(path.dirname(python)))]);
-  });
-
-  test('what fails is told with the end of its output and leaves no environment; an installation has its time', async () => {
-    const sample = makeSampleRepository(path.join(shared, 'failing'));
-    const env = { ...sample.env, PIP_INDEX_URL: index.url };
-    const unknown = await failureOf(equipped({ packages: ['gbnothing'], env }));
-    expect(unknown).toMatchObject({ code: 'python/setup-failed' });
-    expect(unknown.message).toMatch(
-      /^the installation of python_packages failed: .* exit code 1\.\n/,
-    );
-    expect(unknown.message).toContain('No matching distribution found for gbnothing');
-    const slow = { commit: sample.commit, install: ['sh', '-c', 'echo begun; sleep 60'] };
-    const late = await failureOf(equipped({ ...slow, installLimitS: 1, env }));
-    expect(late.message).toMatch(/^install of .* took more than 1 s and was ended\.\n.*begun/s);
-    const absent = await failureOf(equipped({ packages: ['gbfirst'], isOffline: true }));
-    expect(absent.message).toContain('GLOVEBOX_OFFLINE');
-    expect(await left()).toEqual([]);
-  });
-
-  test('a clone follows the commit that is asked for until somebody works in it; what is no clone is not touched', async () => {
-    const sample = makeSampleRepository(path.join(shared, 'moving'));
-    const { env, commit } = sample;
-    const clone = path.join(folder, 'lib/sample');
-    const value = (): Promise<string> => readFile(path.join(clone, 'gbrepo.py'), 'utf8');
-    await equipped({ commit, env });
-    const next = sample.commitMore();
-    await equipped({ commit: next, env });
-    expect(await value()).toBe('value = 2\n');
-    await writeFile(path.join(clone, 'gbrepo.py'), 'value = 3\n');
-    // As after a restart of the sandbox.
-    await equipped({ commit: next, env, isOffline: true });
-    expect((await failureOf(equipped({ commit, env }))).message).toContain(
-      'with work that Glovebox did not put there',
-    );
-    expect(await value()).toBe('value = 3\n');
-    await rm(path.join(clone, '.git'), { recursive: true });
-    expect((await failureOf(equipped({ commit, env }))).message).toContain(
-      `${clone} is there already and is no clone of`,
-    );
   });
 });

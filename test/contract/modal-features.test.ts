@@ -192,16 +192,31 @@ describe.skipIf(withoutCertificate).each([
     for (const name of ['a.secret', 'deep/a.log', 'deep/b.log', 'top.log'])
       writeFileSync(path.join(rig.projectDir, 'code', name), '');
     const ignore = ['*.log', '!b.log', '/deep/none'];
-    const caller = callerWith({ ...options, files: [{ from: 'code', to: 'lib/mine', ignore }] });
+    // It is a machine of its own: what is asked for elsewhere goes there.
+    const elsewhere = path.join(rig.projectDir, '../data/one/module.py');
+    const files = [
+      { from: 'code', to: 'lib/mine', ignore },
+      { from: 'code/deep/module.py', to: elsewhere },
+    ];
+    const caller = callerWith({ ...options, files });
     await caller.startAndWait(rig.newBackend());
     expect(await inKernel(caller, '__import__("mine.deep.module").deep.module.ANSWER')).toBe(42);
     const copy = readFileSync(path.join(only().root, 'workspace/lib/mine/data ä.bin'));
     expect([...copy]).toEqual([0, 255, 10, 13]);
+    expect(readFileSync(elsewhere, 'utf8')).toBe('ANSWER = 42\n');
     const arrived = readdirSync(path.join(only().root, 'workspace/lib/mine'), { recursive: true });
     const names = arrived.map(String).filter((name) => /secret|log/.test(name));
     expect(names).toEqual(['deep/b.log']);
-    const outside = callerWith({ files: [{ from: '../x', to: 'x' }] }, 'modal-second-000001');
-    expect((await failureOf(outside.start(rig.newBackend()))).code).toBe('path/not-allowed');
+    const refused = [
+      { from: '../x', to: 'x' },
+      { from: 'code', to: '../x' },
+      { from: 'code', to: '/proc/x' },
+      { from: 'code', to: '/' },
+    ];
+    for (const file of refused) {
+      const outside = callerWith({ files: [file] }, 'modal-second-000001');
+      expect((await failureOf(outside.start(rig.newBackend()))).code).toBe('path/not-allowed');
+    }
   });
 
   test('5.8, L13, acceptance 31: a snapshot keeps the files and no token; another sandbox starts from it', async () => {

@@ -1,6 +1,6 @@
 /** Models on this machine: weights lie in one folder for all sandboxes, fetched once and whole, and kernels are told where. */
 import { readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { createHash } from 'node:crypto';
 import path from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -9,6 +9,7 @@ import { fetchIntoSharedFolder } from '#sandbox/models/shared-weights.ts';
 import { equipLocally } from '#sandbox/backends/local/equip-locally.ts';
 import { findKernelPython } from '#sandbox/backends/local/find-python.ts';
 import { localOptions } from '#sandbox/backends/local/settings.ts';
+import { secretsByScope } from '#sandbox/kernel-variables.ts';
 import { planModels } from '#sandbox/models/plan.ts';
 import { ownModelOption } from '#sandbox/models/options.ts';
 import { commitOf, startModelHub, type ModelHub } from '../fakes/model-hub.ts';
@@ -17,6 +18,7 @@ import { testPython } from '../rigs/python.ts';
 import { INSTALL, makeSampleRepository, SAMPLE_URL } from '../rigs/sample-repository.ts';
 import { startRawKernel } from '../rigs/raw-kernel.ts';
 import { Caller, failureOf, never } from './contract-rig.ts';
+import { fetchText, filesBelow } from './local-start.ts';
 
 const TINY = 'tiny/Llama-2.5-7B';
 const weights = Buffer.alloc(200_000, 'weights of the tiny model ');
@@ -62,7 +64,7 @@ async function fetchHere(reports: string[] = []): Promise<void> {
   });
 }
 
-test('G7, L4, 14: a model, an adapter on its base and a repository are there before the server is, whole and marked, and kernels have their variables', async () => {
+test('G7, L4, L10, 14: models, a repository and files are there before the server is, and kernels have their variables and secrets, which no file keeps', async () => {
   const models = [
     { id: TINY, preload: false },
     {
@@ -77,9 +79,21 @@ test('G7, L4, 14: a model, an adapter on its base and a repository are there bef
   writeFileSync(path.join(home, '.gitconfig'), sample.gitConfig);
   const repos = [{ url: SAMPLE_URL, ref: sample.commit, install: INSTALL }];
   const limits = { idle_timeout_seconds: 600, max_lifetime_seconds: 1200 };
+  await mkdir(path.join(rig.projectDir, 'configs'));
+  await writeFile(path.join(rig.projectDir, 'configs/probe.json'), '{}');
+  await writeFile(path.join(rig.projectDir, 'configs/old.bak'), '');
+  const given = {
+    env: { GREETING: 'hello' },
+    secrets: [
+      { env: 'PROBE_KEY', as: 'SERVICE_KEY', scope: ['kernel'] },
+      { env: 'INDEX_KEY', scope: ['setup'] },
+    ],
+    files: [{ from: 'configs', to: 'run', ignore: ['*.bak'] }],
+  };
+  const values = { PROBE_KEY: 'value-of-a-kernel', INDEX_KEY: 'value-of-an-installation' };
   const caller = new Caller({
     projectDir: rig.projectDir,
-    options: { models, repos, ...limits },
+    options: { models, repos, ...limits, ...given },
     countAtEngine: async () => rig.servers().length,
   });
   // As a start does that may install.
@@ -89,8 +103,10 @@ test('G7, L4, 14: a model, an adapter on its base and a repository are there bef
     kernel: await findKernelPython({}, rig.settings, rig.projectDir, never()),
     serverPython: testPython(),
     rootDir: rig.projectDir,
+    secrets: secretsByScope([], {}),
   });
-  const backend = rig.newBackend({ hubUrl: hub.url });
+  const environment = { ...rig.settings.environment, ...values };
+  const backend = rig.newBackend({ hubUrl: hub.url, environment });
   const before = Date.now();
   const started = await caller.startAndWait(backend);
   expect(started.deadlineMs).toBeGreaterThanOrEqual(before + 1_200_000);
@@ -101,11 +117,24 @@ test('G7, L4, 14: a model, an adapter on its base and a repository are there bef
     'model.safetensors',
   ]);
   expect(readFileSync(path.join(folder(), 'model.safetensors')).equals(weights)).toBe(true);
-  const kernel = await startRawKernel(await backend.endpoint(caller.handle(), never()), 'a.ipynb');
+  const endpoint = await backend.endpoint(caller.handle(), never());
+  const kernel = await startRawKernel(endpoint, 'a.ipynb');
   const found =
-    '[{k: v for k, v in os.environ.items() if k.startswith("MODEL_")}, __import__("glovebox_models").get_model_path("model"), [spec["is_marked"] for spec in json.load(open(os.environ["GLOVEBOX_MODELS"]))], [__import__("gbrepo").value, sys.executable, os.environ["REPO_SAMPLE_PATH"]]]';
+    '[{k: v for k, v in os.environ.items() if k.startswith("MODEL_")}, __import__("glovebox_models").get_model_path("model"), [spec["is_marked"] for spec in json.load(open(os.environ["GLOVEBOX_MODELS"]))], [__import__("gbrepo").value, sys.executable, os.environ["REPO_SAMPLE_PATH"]], [os.environ.get(k) for k in ("GREETING", "SERVICE_KEY", "PROBE_KEY", "INDEX_KEY")], os.listdir("run")]';
   const code = `import json, os, sys\njson.dump(${found}, open("out.json", "w"))`;
   expect(await kernel.execute(code)).toBe('ok');
+  // M16: a kernel that waits for work in the background is in use, as long as somebody says so.
+  const held =
+    'import glovebox_keep_alive as held; held.EVERY_S = 0.05; one = held.keep_alive("x")';
+  expect(await kernel.execute(held)).toBe('ok');
+  const lastUse = async (): Promise<unknown> => {
+    const told: unknown = JSON.parse(await fetchText(endpoint, `api/kernels/${kernel.id}`));
+    expect(told).toMatchObject({ execution_state: 'idle' });
+    return Reflect.get(Object(told), 'last_activity');
+  };
+  const seen = new Set<unknown>();
+  await expect.poll(async () => seen.add(await lastUse()).size, { timeout: 30_000 }).toBe(4);
+  expect(await kernel.execute('one.end()')).toBe('ok');
   await kernel.leave();
   const adapter = path.join(rig.dir, 'models/tiny--adapter', commitOf('tiny/adapter'));
   expect(JSON.parse(readFileSync(path.join(rig.projectDir, 'out.json'), 'utf8'))).toEqual([
@@ -118,7 +147,19 @@ test('G7, L4, 14: a model, an adapter on its base and a repository are there bef
     folder(),
     [true, true],
     [1, made?.python, path.join(rig.projectDir, 'sample')],
+    ['hello', values.PROBE_KEY, null, null],
+    ['probe.json'],
   ]);
+  // In the memory of the server, and nowhere else: not on disk, and in no argument or variable of what is no kernel.
+  const server = rig.servers()[0]?.pid ?? expect.fail('no server');
+  const texts = await Promise.all([
+    ...(await filesBelow(rig.dir)).map((file) => readFile(file, 'latin1')),
+    ...['environ', 'cmdline'].map((name) => readFile(`/proc/${server}/${name}`, 'latin1')),
+  ]);
+  for (const value of Object.values(values))
+    expect([...texts, JSON.stringify(caller.data)].filter((text) => text.includes(value))).toEqual(
+      [],
+    );
   expect(caller.reports.map(({ message }) => message).join('\n')).toContain('fetching tiny/Llama');
   // L9: before anything is made.
   const gated = new Caller(
@@ -130,6 +171,13 @@ test('G7, L4, 14: a model, an adapter on its base and a repository are there bef
     'local-gated-000000000001',
   );
   expect((await failureOf(gated.start(backend))).code).toBe('remote/gated');
+  const unset = new Caller(
+    { projectDir: rig.projectDir, options: given, countAtEngine: async () => 0 },
+    'local-unset-000000000001',
+  );
+  expect((await failureOf(unset.start(rig.newBackend()))).message).toBe(
+    'The secret PROBE_KEY is not set.',
+  );
 });
 
 test('M20, M21, 28: a download that was cut is repaired; what has no mark, or lacks a byte, is not taken as complete', async () => {

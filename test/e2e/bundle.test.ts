@@ -1,10 +1,11 @@
 /** The bundle alone in an empty folder, on every Node it promises to run on, in a broken world. */
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { tools } from '#tools/index.ts';
+import { factsOf } from '#tools/listed-tool.ts';
 import { ERAS } from '../mcp/harness.ts';
 import { startServer, unpackBundle, type Bundle } from '../rigs/bundle.ts';
 import { isMissing } from '../rigs/require.ts';
@@ -23,7 +24,23 @@ describe.each(NODES)('bundle on %s', (node) => {
   it.each(ERAS)('P1, Q1: lists its tools in the %s era, without node_modules', async (era) => {
     const bundle = unpackBundle();
     const { client, protocolErrors } = await startServer(bundle, { era, node });
-    expect((await client.listTools()).tools.map(({ name }) => name)).toEqual(toolNames);
+    // Written down by the build; the same as what a server says that has loaded them.
+    const { tools: listedTools } = await client.listTools();
+    expect(
+      listedTools.map(({ name, title, description, inputSchema }) => ({
+        name,
+        title,
+        description,
+        inputSchema,
+      })),
+    ).toEqual(
+      tools.map(factsOf).map(({ name, title, description, inputSchema }) => ({
+        name,
+        title,
+        description,
+        inputSchema,
+      })),
+    );
     expect(client.getServerVersion()?.name).toBe('glovebox');
     expect(protocolErrors).toEqual([]);
   });
@@ -141,6 +158,76 @@ it('X99: creates nothing on disk by being started', async () => {
   expect(made.filter((file) => !/^\.glovebox(\/logs(\/mcp\.log)?)?$/.test(file))).toEqual([]);
 });
 
+it('lists its tools with no tool loaded, and little else', () => {
+  const bundle = unpackBundle();
+  const dist = path.dirname(bundle.file('mcp.mjs'));
+  const serve = readdirSync(dist).filter((name) => /^serve-.*\.mjs$/.test(name));
+  const loaded = new Map<string, string>();
+  const load = (name: string): void => {
+    if (loaded.has(name)) return;
+    const text = readFileSync(path.join(dist, name), 'utf8');
+    loaded.set(name, text);
+    for (const [, imported = ''] of text.matchAll(/(?:from|import)\s?"\.\/([^"]+)"/g))
+      load(imported);
+  };
+  expect(serve).toHaveLength(1);
+  for (const name of serve) load(name);
+  const texts = [...loaded.values()];
+  // The table of options shows that the files have been followed.
+  expect(texts.some((text) => text.includes('GLOVEBOX_TOOLSETS'))).toBe(true);
+  expect(
+    [...loaded].filter(([, text]) => text.includes('defineTool(')).map(([name]) => name),
+  ).toEqual([]);
+  // Mostly the SDK and its schema library. Comments, or a module that nobody needs yet, make it more.
+  const bytes = texts.reduce((sum, text) => sum + Buffer.byteLength(text), 0);
+  expect(bytes).toBeLessThan(700_000);
+});
+
+describe('the hook that asks about money', () => {
+  it('loads three files of the bundle, and no builtin that costs milliseconds', () => {
+    const bundle = unpackBundle();
+    const report = path.join(bundle.folder, 'report.cjs');
+    const loaded = path.join(bundle.folder, 'loaded.json');
+    writeFileSync(
+      report,
+      `process.on('exit', () => require('node:fs').writeFileSync(${JSON.stringify(loaded)}, JSON.stringify({
+        builtins: process.moduleLoadList.filter((name) => name.startsWith('NativeModule ')).map((name) => name.slice(13)),
+        files: Object.keys(require.cache).map((file) => require('node:path').basename(file)),
+      })));`,
+    );
+    const run = (...args: readonly string[]): { builtins: string[]; files: string[] } => {
+      const { status, stdout, stderr } = spawnSync(process.execPath, ['-r', report, ...args], {
+        encoding: 'utf8',
+        cwd: bundle.project,
+        env: { HOME: bundle.home },
+        input: JSON.stringify({
+          hook_event_name: 'PreToolUse',
+          permission_mode: 'default',
+          tool_use_id: 'toolu_1',
+          tool_name: 'mcp__glovebox__sandbox_create',
+          tool_input: { backend: 'modal', options: { gpu: 'T4' } },
+        }),
+      });
+      expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+      if (args.length > 1) expect(stdout).toContain('Start a paid sandbox on modal?');
+      return JSON.parse(readFileSync(loaded, 'utf8'));
+    };
+    // What it asks is signed and told apart by hashes.
+    const hashing = path.join(bundle.folder, 'hashing.cjs');
+    writeFileSync(hashing, "require('node:crypto')");
+    const nothing = run(hashing);
+    // The first one makes the key for that.
+    run(bundle.file('hook.cjs'), 'PreToolUse');
+    const { builtins, files } = run(bundle.file('hook.cjs'), 'PreToolUse');
+    expect(builtins.filter((name) => !nothing.builtins.includes(name)).toSorted()).toEqual(['os']);
+    expect(files.filter((file) => file !== 'report.cjs')).toEqual([
+      'hook.cjs',
+      expect.stringMatching(/^hook-question-/),
+      expect.stringMatching(/^hook-rolldown-runtime-/),
+    ]);
+  });
+});
+
 it('an older Node is refused in words', () => {
   const bundle = unpackBundle();
   // The version is all that the check looks at, so it is what this test makes older.
@@ -149,7 +236,7 @@ it('an older Node is refused in words', () => {
     older,
     `Object.defineProperty(process, 'versions', { value: { ...process.versions, node: '18.20.8' } });`,
   );
-  for (const name of ['mcp.mjs', 'cli.mjs']) {
+  for (const name of ['mcp.mjs', 'cli.mjs', 'hook.cjs']) {
     const { status, stdout, stderr } = spawnSync(
       process.execPath,
       ['-r', older, bundle.file(name)],
@@ -177,6 +264,7 @@ it('holds the programs and what they read, and nothing else', () => {
       'index.d.mts',
       'script.mjs',
       'script-hooks.mjs',
+      'hook.cjs',
       'image-worker.mjs',
       'resvg.wasm',
       'webp.wasm',
@@ -186,7 +274,7 @@ it('holds the programs and what they read, and nothing else', () => {
   );
   expect(
     files.filter(
-      (file) => !/^python(\/glovebox_interp)?$|\.(d\.mts|mjs|sh|wasm|ttf|py|typed)$/.test(file),
+      (file) => !/^python(\/glovebox_interp)?$|\.(d\.mts|mjs|cjs|sh|wasm|ttf|py|typed)$/.test(file),
     ),
   ).toEqual([]);
 });

@@ -85,7 +85,11 @@ test.skipIf(isOldestMissing)(
 
 describe.skipIf(isOldestMissing)('our server on jupyter_server 1.23', () => {
   const limits = { ...cullingConfig(2), cull_interval: 1 };
-  const lab = useLab({ python: oldest, module: 'ours', config: { MappingKernelManager: limits } });
+  const config = {
+    MappingKernelManager: limits,
+    SandboxServerApp: { kernel_secrets: { SERVICE_KEY: 'k' } },
+  };
+  const lab = useLab({ python: oldest, module: 'ours', config });
 
   test('M16, acceptance 25: silent first cells of fresh kernels outlast the idle limit, with and without a client; a thread that prints keeps its kernel', async () => {
     const { server, running } = lab();
@@ -102,6 +106,7 @@ describe.skipIf(isOldestMissing)('our server on jupyter_server 1.23', () => {
     const waits = silent.map((kernel) => kernel.execute('import time; time.sleep(7)'));
     const code = [
       'import os, threading, time',
+      'assert os.environ["SERVICE_KEY"] == "k"',
       'def tell():',
       '    while not os.path.exists("stop"): print("on", flush=True); time.sleep(0.3)',
       'threading.Thread(target=tell).start()',

@@ -12,6 +12,7 @@ import { silentLog } from '#platform/log.ts';
 import { createPolicy } from '#main/policy.ts';
 import type { CallFacts } from '#tools/authorize.ts';
 import { defineTool, textResult, type ToolServices } from '#tools/define-tool.ts';
+import { listed } from '#tools/listed-tool.ts';
 import { call, callError } from './call.ts';
 import { ERAS, newClient, type Era } from './harness.ts';
 
@@ -59,7 +60,7 @@ async function stage(era: Era, about: CallFacts, reply?: () => Reply): Promise<S
   const resources = { readStatus: async () => ({}), readRun: async () => '' };
   const handle = serveStdio(
     () =>
-      createMcpServer([tool], async () => services, {
+      createMcpServer([listed(tool)], async () => services, {
         version: '0',
         instructions: '',
         clock: systemClock,

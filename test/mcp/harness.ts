@@ -5,6 +5,7 @@ import { onTestFinished } from 'vitest';
 import { createMcpServer, type McpServerOptions } from '#mcp/server.ts';
 import { systemClock } from '#platform/clock.ts';
 import type { Tool, ToolServices } from '#tools/define-tool.ts';
+import { listed } from '#tools/listed-tool.ts';
 
 export const ERAS = ['legacy', 'modern'] as const;
 export type Era = (typeof ERAS)[number];
@@ -34,7 +35,7 @@ export async function connect(era: Era, options: ConnectOptions): Promise<Connec
   const [near, far] = InMemoryTransport.createLinkedPair();
   const handle = serveStdio(
     () =>
-      createMcpServer(tools, services, {
+      createMcpServer(tools.map(listed), services, {
         version: '0.0.0-test',
         instructions: 'Instructions of the test.',
         clock: systemClock,

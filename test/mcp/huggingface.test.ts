@@ -85,7 +85,7 @@ it('H7, H12: a notebook lives in a Job, and goes on when the server is another o
   const options = {
     kernel_packages: 'minimal',
     env: { [MARK]: 'of the fake' },
-    secrets: [{ env: 'WANDB_API_KEY' }],
+    secrets: [{ env: 'WANDB_API_KEY', scope: ['kernel'] }],
     jupyter_port: await freePort(),
   };
   const client = await newClient();

@@ -189,6 +189,12 @@ describe('a sandbox', () => {
     await expect(Sandbox.create({ backend: 'local', name: 'lab' })).rejects.toMatchObject({
       code: 'sandbox/name-taken',
     });
+    // P7: of several, all or none.
+    const several = ['one', 'lab'].map((name) => ({ backend: 'local', name }) as const);
+    await expect(Sandbox.createAll(several)).rejects.toMatchObject({ code: 'sandbox/name-taken' });
+    await expect(Sandbox.createAll([...several, ...several])).rejects.toMatchObject({
+      code: 'config/invalid',
+    });
     expect(await living()).toEqual([sandbox.id]);
     expect((await Sandbox.fromName('lab')).id).toBe(sandbox.id);
     await expect(Sandbox.fromName('nobody')).rejects.toMatchObject({ code: 'sandbox/unknown' });
@@ -206,7 +212,7 @@ describe('a sandbox', () => {
     expect(failure).toContain('idleH: ');
     expect(failure).toContain('kernelTransport: ');
     expect(failure).toContain(
-      'gpuCount: the local back end cannot do this; modal, huggingface can',
+      'gpuCount: the local back end cannot do this; slurm, modal, huggingface can',
     );
     expect(failure).toContain('nothing: is not an option.');
     expect(await living()).toEqual([sandbox.id]);

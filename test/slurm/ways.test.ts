@@ -4,6 +4,7 @@ import path from 'node:path';
 import { beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import type { Backend, SandboxStatus } from '#sandbox/backend.ts';
 import { ask, failureOf, never, type Caller } from '../contract/contract-rig.ts';
+import { filesBelow } from '../contract/local-start.ts';
 import { commitOf, startModelHub } from '../fakes/model-hub.ts';
 import { echo, startByteServer } from '../rigs/byte-servers.ts';
 import { INSTALL, makeSampleRepository, SAMPLE_URL } from '../rigs/sample-repository.ts';
@@ -152,18 +153,27 @@ describe.skipIf(isSlurmMissing())('a job', () => {
     expect(left).toEqual(expect.arrayContaining([path.basename(living), path.basename(foreign)]));
   });
 
-  test('G7, L4, M17, M21: has its models and repositories, which the login node fetched before the job was asked for, and its limit; what cannot be is refused before', async () => {
+  test('G7, L4, L10, M17, M21: has its models, repositories and files, which the login node put there before the job was asked for, its variables and secrets, and its limit; what cannot be is refused before', async () => {
     const weights = 'weights of the tiny model';
     const hub = await startModelHub({
       'tiny/model': { files: { 'model.safetensors': weights, 'config.json': '{}' } },
     });
     try {
       const sample = makeSampleRepository(path.join(lab.rig.projectDir, 'origin'));
-      const backend = lab.newBackend({ hubUrl: hub.url }, lab.hostWith(sample.env));
+      const variables = { PROBE_KEY: 'value-of-a-kernel', INDEX_KEY: 'value-of-an-installation' };
+      const backend = lab.newBackend({ hubUrl: hub.url, variables }, lab.hostWith(sample.env));
       const models = [{ id: 'tiny/model', preload: false }];
       const repos = [{ url: SAMPLE_URL, ref: sample.commit, install: INSTALL }];
       const limits = { max_lifetime_seconds: 1200, idle_timeout_seconds: 600 };
-      const caller = lab.newCaller({ models, repos, ...limits });
+      await mkdir(path.join(lab.rig.projectDir, 'configs'));
+      await writeFile(path.join(lab.rig.projectDir, 'configs/probe.json'), '{}');
+      const env = { GREETING: 'hello' };
+      const secrets = [
+        { env: 'PROBE_KEY', as: 'SERVICE_KEY', scope: ['kernel'] },
+        { env: 'INDEX_KEY' },
+      ];
+      const files = [{ from: 'configs', to: path.join(lab.rig.projectDir, 'run') }];
+      const caller = lab.newCaller({ models, repos, files, env, secrets, ...limits });
       const { deadlineMs = 0 } = await caller.startAndWait(backend);
       expect(deadlineMs - Date.now()).toBeLessThanOrEqual(1_200_000);
       expect(caller.data).toMatchObject({ repositories: [{ commit: sample.commit }] });
@@ -172,7 +182,7 @@ describe.skipIf(isSlurmMissing())('a job', () => {
       const endpoint = await backend.endpoint(caller.handle(), never());
       const kernel = await startRawKernel(endpoint, 'models.ipynb');
       const told =
-        '[os.environ["MODEL_TINY_MODEL_PATH"], __import__("glovebox_models").list_models(), os.environ["REPO_SAMPLE_PATH"], __import__("gbrepo").value]';
+        '[os.environ["MODEL_TINY_MODEL_PATH"], __import__("glovebox_models").list_models(), os.environ["REPO_SAMPLE_PATH"], __import__("gbrepo").value, [os.environ.get(k) for k in ("GREETING", "SERVICE_KEY", "PROBE_KEY", "INDEX_KEY")], os.listdir("run")]';
       expect(
         await kernel.execute(`import json, os\njson.dump(${told}, open("models-out.json", "w"))`),
       ).toBe('ok');
@@ -180,7 +190,17 @@ describe.skipIf(isSlurmMissing())('a job', () => {
       const out = await readFile(path.join(lab.rig.projectDir, 'models-out.json'), 'utf8');
       const clone = path.join(lab.rig.projectDir, 'sample');
       const listed = [{ var: 'model', id: 'tiny/model', path: folder }];
-      expect(JSON.parse(out)).toEqual([folder, listed, clone, 1]);
+      const seenThere = ['hello', variables.PROBE_KEY, null, null];
+      expect(JSON.parse(out)).toEqual([folder, listed, clone, 1, seenThere, ['probe.json']]);
+      // The node has taken them: they are in the memory of the server, and in no file of either side.
+      const written = [
+        ...(await filesBelow(lab.rig.dir)),
+        ...(await filesBelow(lab.rig.settings.jobsDir)),
+      ];
+      for (const place of written) {
+        const text = await readFile(place, 'latin1');
+        for (const value of Object.values(variables)) expect(text, place).not.toContain(value);
+      }
       const file = path.join(lab.rig.projectDir, 'own/config.json');
       const own = lab.newCaller({ models: [{ id: './own', preload: false }] });
       expect((await failureOf(own.start(backend))).message).toContain(file);
@@ -189,8 +209,16 @@ describe.skipIf(isSlurmMissing())('a job', () => {
         /models: needs a disk .*local, modal and huggingface/,
       );
       expect((await failureOf(lab.newCaller({ repos }).start(unshared))).message).toMatch(
-        /repos and python_packages need a disk .*local, modal and huggingface/,
+        /repos, files and python_packages need a disk .*local, modal and huggingface/,
       );
+      expect((await failureOf(lab.newCaller({ env }).start(unshared))).message).toMatch(
+        /env and secrets need a disk .*local, modal and huggingface/,
+      );
+      const outside = lab.newCaller({ files: [{ from: 'configs', to: '/etc/probe' }] });
+      expect(await failureOf(outside.start(backend))).toMatchObject({
+        code: 'path/not-allowed',
+        hint: expect.stringContaining(`below ${lab.rig.projectDir}`),
+      });
       expect(await lab.rig.jobs()).toHaveLength(1);
     } finally {
       await hub.close();

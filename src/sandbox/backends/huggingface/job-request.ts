@@ -22,7 +22,7 @@ export interface JobAttempt {
 
 export async function jobRequest(
   { options, huggingface, attempt: { context, claimed } }: JobAttempt,
-  { account, flavor, secrets, layout, models, repositories }: Prepared,
+  { account, flavor, secrets, layout, models, repositories, gitHeaders }: Prepared,
   { op, nonce, deadlineMs, startedMs, usdPerHour }: Request,
 ): Promise<HubJobRequest> {
   const { limits = {}, hub, settings } = huggingface;
@@ -31,7 +31,7 @@ export async function jobRequest(
     layout,
     idleS: limits.idleS ?? options.idle_timeout_seconds,
     emptyServerS: limits.emptyServerS ?? EMPTY_SERVER_S,
-    envNames: [...Object.keys(options.env), ...Object.keys(secrets)],
+    envNames: [...Object.keys(options.env), ...Object.keys(secrets.kernel)],
     paths: { ...repositoryPaths(repositories), ...models.paths },
     models: models.kernel,
     // Whether they are complete is seen by their sizes: nothing of ours is in these folders.
@@ -41,7 +41,9 @@ export async function jobRequest(
   });
   const volumes = volumesOf(options, models);
   // The folders of repositories say where the workspace is.
-  const inside = { workspace: '.', environments: null };
+  const inside = { workspace: '.', environments: null, commandsIn: layout.workspace };
+  const { setup_commands: setupCommands } = options;
+  const equipment = { packages: [], repositories, setupCommands };
   const group = options.provider_options?.resource_group_id;
   const token = deriveToken(await hub.token(), nonce);
   return {
@@ -52,15 +54,21 @@ export async function jobRequest(
       PYTHONUNBUFFERED: '1',
       GLOVEBOX_SPEC: JSON.stringify(spec),
       GLOVEBOX_INSTALL: JSON.stringify(packagesOf(options, flavor.gpu !== undefined)),
-      ...(repositories.length > 0 && {
-        GLOVEBOX_EQUIPMENT: JSON.stringify(equipmentSpec({ packages: [], repositories }, inside)),
+      ...(repositories.length + setupCommands.length > 0 && {
+        GLOVEBOX_EQUIPMENT: JSON.stringify(equipmentSpec(equipment, inside)),
       }),
       ...(models.weights.length > 0 && { GLOVEBOX_WEIGHTS: JSON.stringify(sizesOf(models)) }),
       ...(models.weights.length > 0 &&
         options.stage === 'copy' && { GLOVEBOX_COPIES: JSON.stringify(copiesOf(models)) }),
     },
     // What stands in the environment, the command or the labels can be read on the page of the Job.
-    secrets: { ...secrets, GLOVEBOX_TOKEN: token },
+    secrets: {
+      ...secrets.build,
+      ...secrets.setup,
+      ...secrets.kernel,
+      ...(Object.keys(gitHeaders).length > 0 && { GLOVEBOX_GIT: JSON.stringify(gitHeaders) }),
+      GLOVEBOX_TOKEN: token,
+    },
     flavor: flavor.name,
     dockerImage: options.image,
     timeoutSeconds: options.max_lifetime_seconds,

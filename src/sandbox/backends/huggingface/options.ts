@@ -1,19 +1,16 @@
 /** What a caller may ask of one sandbox in a Job: one schema, which makes the docs, the flags and the error texts. */
 import * as z from 'zod';
 import { commonOptions, portsOption } from '#sandbox/common-options.ts';
+import { envOption, mistakesInVariables, variableOptions } from '#sandbox/kernel-variables.ts';
 import { modelOption } from '#sandbox/models/options.ts';
+import { setupCommandsOption } from '#sandbox/equipment.ts';
+import { filesOption } from '#sandbox/project-files.ts';
 import { reposOption, requirement } from '#sandbox/repositories.ts';
 
-const variableName = z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/);
 const labelText = z
   .string()
   .regex(/^[A-Za-z0-9_-]{1,100}$/, 'must be letters, digits, - and _, at most 100 of them');
 const seconds = (min: number, max: number) => z.int().min(min).max(max);
-
-const secretOption = z.strictObject({
-  env: variableName.describe('Variable of your environment that holds the value.'),
-  as: variableName.optional().describe('Its name inside. Default: the same.'),
-});
 
 const volumeOption = z.strictObject({
   type: z.enum(['model', 'dataset', 'space', 'bucket']),
@@ -63,14 +60,16 @@ export const huggingfaceOptions = z
     repos: reposOption
       .default([])
       .describe('Git repositories put into the workspace; the image needs git.'),
-    env: z
-      .record(variableName, z.string())
-      .default({})
-      .describe('Variables of kernels; who sees the Job reads them.'),
-    secrets: z
-      .array(secretOption)
+    setup_commands: setupCommandsOption
       .default([])
-      .describe('Secrets of kernels by name, never by value: {"env":"WANDB_API_KEY"}.'),
+      .describe(
+        'Commands run in the workspace when the container boots, after the packages and the repositories, each a list of words.',
+      ),
+    files: filesOption
+      .default([])
+      .describe('Files and folders of the project that are uploaded into the workspace.'),
+    env: envOption.default({}).describe('Variables of kernels; who sees the Job reads them.'),
+    secrets: variableOptions.secrets,
     models: z
       .array(modelOption)
       .max(16)
@@ -167,12 +166,7 @@ function mistakesIn(options: HuggingfaceOptions): readonly Mistake[] {
   if (options.gpu === undefined && options.gpu_count > 1) no(['gpu_count'], 'needs gpu');
   for (const label of Object.keys(options.labels))
     if (label.startsWith('glovebox') || label === 'name') no(['labels', label], 'is reserved');
-  const secretNames = options.secrets.map(({ env, as }) => as ?? env);
-  for (const name of Object.keys(options.env))
-    if (secretNames.includes(name)) no(['env', name], 'is a secret too');
-  for (const name of [...secretNames, ...Object.keys(options.env)])
-    if (/^GLOVEBOX_(TOKEN|SPEC|INSTALL|WEIGHTS|COPIES|EQUIPMENT)$/.test(name))
-      no(['env', name], 'is reserved');
+  found.push(...mistakesInVariables(options));
   for (const [at, { hidden }] of options.models.entries())
     if (hidden)
       no(

@@ -2,9 +2,13 @@
 import { GloveboxError } from '#core/errors.ts';
 import { renderBytes } from '#core/units.ts';
 import type { Quote } from '#sandbox/backend.ts';
+import { gitTokensOf, headersForClosed, type GitHeaders } from '#sandbox/git-access.ts';
+import { secretsByScope, type SecretsByScope } from '#sandbox/kernel-variables.ts';
 import { layoutBelow, type Layout } from '#sandbox/layout.ts';
 import { planModels, type ModelsPlan } from '#sandbox/models/plan.ts';
+import { gatherFiles } from '#sandbox/project-files.ts';
 import { pinRepositories, type PinnedRepository } from '#sandbox/repositories.ts';
+import type { TarEntry } from '#sandbox/tar.ts';
 import { ceilingUsd, checkBudget, checkMemory, findFlavor, usdPerHour } from './hardware.ts';
 import type { HubFlavor, HubHardware } from './hub-jobs.ts';
 import type { HuggingfaceOptions } from './options.ts';
@@ -16,10 +20,21 @@ export interface Prepared {
   readonly namespace: string;
   readonly hardware: HubHardware;
   readonly flavor: HubFlavor;
-  readonly secrets: Readonly<Record<string, string>>;
+  readonly secrets: SecretsByScope;
   readonly layout: Layout;
   readonly models: ModelsPlan;
   readonly repositories: readonly PinnedRepository[];
+  /** For those that are not public. */
+  readonly gitHeaders: GitHeaders;
+  readonly files: readonly TarEntry[];
+}
+
+export async function layoutFor(
+  { ssh, jupyter_port: port }: Pick<HuggingfaceOptions, 'ssh' | 'jupyter_port'>,
+  { layout, settings }: HuggingfaceContext,
+): Promise<Layout> {
+  const whole = (await layout?.()) ?? layoutBelow(settings().root, port);
+  return ssh ? { ...whole, ip: '127.0.0.1' } : whole;
 }
 
 /** @throws the first thing that would make the start fail. */
@@ -30,16 +45,9 @@ export async function prepare(
   signal: AbortSignal,
 ): Promise<Prepared> {
   const { hub, settings } = huggingface;
-  const { namespace: configured, variables, hubUrl, root } = settings();
-  const secrets: Record<string, string> = {};
-  for (const { env, as } of options.secrets) {
-    const value = variables[env];
-    if (value === undefined || value === '')
-      throw new GloveboxError('config/invalid', `The secret ${env} is not set.`, {
-        hint: `Set the variable ${env} where Glovebox runs, or leave it out of secrets.`,
-      });
-    secrets[as ?? env] = value;
-  }
+  const { namespace: configured, variables, hubUrl } = settings();
+  const hubToken = await hub.token();
+  const secrets = secretsByScope(options.secrets, variables);
   const account = await hub.account(signal);
   const wanted = options.namespace ?? configured ?? account.name;
   const known = [account.name, ...account.organisations];
@@ -51,11 +59,15 @@ export async function prepare(
   const hardware = await hub.hardware(signal);
   const flavor = findFlavor(options, hardware);
   checkBudget(options, flavor, hardware.isLive);
-  const whole = (await huggingface.layout?.()) ?? layoutBelow(root, options.jupyter_port);
-  const layout = options.ssh ? { ...whole, ip: '127.0.0.1' } : whole;
-  const repositories = await pinRepositories(options.repos, layout.workspace, signal);
+  const layout = await layoutFor(options, huggingface);
+  const tokens = gitTokensOf(secrets.download, hubUrl);
+  const { workspace } = layout;
+  const files = await gatherFiles(options.files, { projectDir, workspace, signal });
+  const repositories = await pinRepositories(options.repos, { workspace, tokens, signal });
+  const addresses = repositories.map(({ url }) => url);
+  const gitHeaders = await headersForClosed(addresses, tokens, signal);
   const models = await planModels(options.models, {
-    access: { url: hubUrl, token: await hub.token() },
+    access: { url: hubUrl, token: hubToken },
     modelsDir: layout.models,
     projectDir,
     variables,
@@ -66,7 +78,8 @@ export async function prepare(
   });
   checkMemory(models.loadedBytes, flavor, hardware);
   const { name } = account;
-  return { account: name, namespace, hardware, flavor, secrets, layout, models, repositories };
+  const found = { account: name, namespace, hardware, flavor, secrets, layout, models };
+  return { ...found, repositories, gitHeaders, files };
 }
 
 /** The same, for who asks before it is started. */
@@ -100,7 +113,7 @@ export async function quoteJob(
         ({ label, totalBytes }) =>
           `${label}: ${renderBytes(totalBytes)}, mounted from the Hub and ${options.stage === 'copy' ? 'copied to the disk first, within start_timeout_seconds' : 'read when it is loaded'}`,
       ),
-      ...(Object.keys(secrets).length > 0
+      ...(Object.keys(secrets.kernel).length > 0
         ? ['kernels see secrets and may reach every address']
         : []),
       ...(hardware.isLive ? [] : ['the Hub does not tell prices now: they are for display only']),

@@ -1,4 +1,4 @@
-/** Gives kernels of this machine the packages and repositories that a sandbox was asked for, and leaves the user's own Python as it is. */
+/** Gives kernels of this machine the packages, repositories and files that a sandbox was asked for, and leaves the user's own Python as it is. */
 import path from 'node:path';
 import { createLocalHost } from '#platform/local-host.ts';
 import type { StartContext } from '#sandbox/backend.ts';
@@ -9,6 +9,8 @@ import {
   planEquipment,
   type Equipped,
 } from '#sandbox/equipment.ts';
+import { gitTokensOf } from '#sandbox/git-access.ts';
+import type { SecretsByScope } from '#sandbox/kernel-variables.ts';
 import type { KernelPython } from './find-python.ts';
 import { installerEnvironment } from './managed-environment.ts';
 import { serverFiles } from './server-record.ts';
@@ -21,16 +23,19 @@ interface Place {
   readonly serverPython: string;
   /** Of the server: the workspace. */
   readonly rootDir: string;
+  readonly secrets: SecretsByScope;
 }
 
 /** @returns undefined when nothing was asked for. @throws as `planEquipment` and `equip`. */
 export async function equipLocally(
   options: LocalOptions,
-  { settings, context, kernel, serverPython, rootDir }: Place,
+  { settings, context, kernel, serverPython, rootDir, secrets }: Place,
 ): Promise<Equipped | undefined> {
-  const { id, signal, report } = context;
+  const { id, projectDir, signal, report } = context;
   const { folder } = serverFiles(settings.dir, id);
-  const equipment = await planEquipment(options, folder, signal);
+  const tokens = { ...settings.gitTokens, ...gitTokensOf(secrets.download, settings.hubUrl) };
+  const plan = { projectDir, workspace: rootDir, folder, tokens, signal };
+  const equipment = await planEquipment(options, plan);
   if (equipment === undefined) return undefined;
   if (equipment.repositories.length > 0) await context.remember(commitsOf(equipment.repositories));
   const isManaged = kernel.kind === 'managed';
@@ -48,6 +53,8 @@ export async function equipLocally(
     python: isManaged ? serverPython : kernel.python.executable,
     workspace: rootDir,
     isOffline: settings.offline,
+    tokens,
+    variables: { ...secrets.build, ...secrets.setup },
     report,
   });
 }

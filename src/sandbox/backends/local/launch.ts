@@ -29,6 +29,7 @@ export interface Launch {
   readonly lifetimeS?: number | undefined;
   readonly transport: 'ipc' | 'tcp';
   readonly forwardPorts: readonly number[];
+  readonly kernelSecrets: Readonly<Record<string, string>>;
   readonly serverPython: string;
   readonly signal: AbortSignal;
   /** Called before a process is started. */
@@ -74,14 +75,14 @@ export async function launchServer(launch: Launch): Promise<ServerRecord> {
 /** Everything the process reads, and the record, before there is a process. */
 async function prepare(launch: Launch): Promise<number> {
   const { settings, files, rootDir, runtimeDir, idleMs, transport, forwardPorts } = launch;
-  const { kernelIdleS, lifetimeS, local } = launch;
+  const { kernelIdleS, lifetimeS, local, kernelSecrets } = launch;
   const { bindIp, portMin, portMax } = settings;
   const port = await findFreePort(bindIp, { min: portMin, max: portMax });
   const token = randomBytes(24).toString('hex');
   await writeFileAtomic(files.token, token);
   const deadlineMs = lifetimeS === undefined ? undefined : local.clock.now() + lifetimeS * 1000;
   const limits = { idleMs, kernelIdleS, deadlineMs };
-  const served = { port, rootDir, transport, forwardPorts, ...limits };
+  const served = { port, rootDir, transport, forwardPorts, kernelSecrets, ...limits };
   await writeServerConfig({ files, settings, token, ...served });
   await launch.store.changeAs(launch.claim, (current) => {
     const { server: _server, ...rest } = current;
@@ -109,6 +110,8 @@ async function startProcess(launch: Launch, port: number): Promise<DetachedProce
       // First of all places, even before the server's own environment with the kernel it brings.
       JUPYTER_PATH: files.dataDir,
       JUPYTER_RUNTIME_DIR: runtimeDir,
+      // The server removes it once it has read it, also when nobody waits for it any more.
+      GLOVEBOX_FORGET: files.config,
     },
   });
   local.log.debug(`Starting a Jupyter server on port ${port}, log ${files.log}.`);

@@ -22,10 +22,11 @@ export interface ServerConfig {
   readonly deadlineMs: number | undefined;
   readonly transport: 'ipc' | 'tcp';
   readonly forwardPorts: readonly number[];
+  readonly kernelSecrets: Readonly<Record<string, string>>;
 }
 
 export async function writeServerConfig(config: ServerConfig): Promise<void> {
-  const { files, settings, token, port, rootDir, transport, forwardPorts } = config;
+  const { files, settings, token, port, rootDir, transport, forwardPorts, kernelSecrets } = config;
   const { idleMs, kernelIdleS, deadlineMs } = config;
   const labDir = path.join(settings.dir, 'jupyterlab');
   const content = jupyterConfig({
@@ -37,6 +38,7 @@ export async function writeServerConfig(config: ServerConfig): Promise<void> {
     deadlineMs,
     transport,
     forwardPorts,
+    kernelSecrets,
     allowRoot: process.getuid?.() === 0,
     labDir: path.join(labDir, 'user-settings'),
     workspacesDir: path.join(files.configDir, 'workspaces'),
@@ -60,13 +62,15 @@ export interface Kernels {
   readonly models: ModelsPlan;
   /** What the sandbox was asked for beside the chosen Python, and where it is. */
   readonly equipped?: Equipped | undefined;
+  /** Variables that the sandbox was asked for. */
+  readonly env: Readonly<Record<string, string>>;
 }
 
 /** Offers the chosen Python as the default kernel, and the kernels that the user installed for other languages. */
 export async function writeKernels(
   files: ServerFiles,
   settings: LocalSettings,
-  { kernel, serverPython, projectDir, models, equipped }: Kernels,
+  { kernel, serverPython, projectDir, models, equipped, env }: Kernels,
 ): Promise<void> {
   const kernels = path.join(files.dataDir, 'kernels');
   await rm(kernels, { recursive: true, force: true });
@@ -93,6 +97,7 @@ export async function writeKernels(
     metadata: { debugger: true },
     env: {
       ...kernelEnvironment(settings, kernel, { interpreter, base }, libraries),
+      ...env,
       ...equipped?.variables,
       ...models.paths,
       ...(models.kernel.length > 0 && { GLOVEBOX_MODELS: modelsFile }),

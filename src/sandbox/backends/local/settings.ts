@@ -5,6 +5,8 @@ import type { Environment } from '#platform/environment.ts';
 import type { Log } from '#platform/log.ts';
 import { commonOptions, portsOption } from '#sandbox/common-options.ts';
 import { equipmentOptions } from '#sandbox/equipment.ts';
+import type { GitTokens } from '#sandbox/git-access.ts';
+import { mistakesInVariables, variableOptions } from '#sandbox/kernel-variables.ts';
 import { agreeing, lifetimeOption, limitOptions } from '#sandbox/limits.ts';
 import { ownModelOption } from '#sandbox/models/options.ts';
 
@@ -18,6 +20,8 @@ export interface LocalSettings {
   readonly pythonDir: string;
   /** The environment this process was started with: PATH, active virtual environment, index and proxy settings. */
   readonly environment: Environment;
+  /** The user's variables, for secrets that sandboxes ask for by name. Default: `environment`. */
+  readonly variables?: Environment;
   /** Interpreter of kernels, or `managed`; absent: found as the documentation says. */
   readonly python?: string | undefined;
   /** What the managed environment holds beside what kernels need. */
@@ -39,6 +43,8 @@ export interface LocalSettings {
   /** The Hugging Face Hub, without a slash at the end. */
   readonly hubUrl: string;
   readonly hubToken?: string | undefined;
+  /** Of the user's, for repositories that are not public. */
+  readonly gitTokens?: GitTokens;
 }
 
 export interface LocalContext {
@@ -50,6 +56,7 @@ export interface LocalContext {
 const fields = z.strictObject({
   ...commonOptions,
   ...equipmentOptions,
+  ...variableOptions,
   ...limitOptions,
   ports: portsOption,
   max_lifetime_seconds: lifetimeOption.describe(
@@ -102,5 +109,7 @@ export const localOptions = fields.superRefine((options, context) => {
     { name: 'idle_timeout_seconds', seconds: idleS },
     { name: 'idle_h', seconds: idleHoursS(hours) },
   ]);
+  for (const { path, message } of mistakesInVariables(options))
+    context.addIssue({ code: 'custom', path: [...path], message });
 });
 export type LocalOptions = z.output<typeof localOptions>;

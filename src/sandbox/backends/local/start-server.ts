@@ -7,6 +7,7 @@ import { newUuid } from '#core/ids.ts';
 import { sleep } from '#platform/clock.ts';
 import { currentIdentity } from '#platform/process-identity.ts';
 import type { SandboxStatus, StartContext } from '#sandbox/backend.ts';
+import { secretsByScope } from '#sandbox/kernel-variables.ts';
 import { equipLocally } from './equip-locally.ts';
 import { findKernelPython, type KernelPython } from './find-python.ts';
 import { launchServer } from './launch.ts';
@@ -112,11 +113,14 @@ async function bringUp(
 ): Promise<void> {
   const { id, projectDir, signal } = context;
   const files = serverFiles(settings.dir, id);
+  const { variables = settings.environment } = settings;
+  const secrets = secretsByScope(options.secrets, variables);
   const kernel = await findKernelPython(options, settings, projectDir, signal);
-  const models = await planLocalModels(options.models ?? [], settings, { projectDir, signal });
+  const hub = { ...settings, hubToken: secrets.download['HF_TOKEN'] ?? settings.hubToken };
+  const models = await planLocalModels(options.models ?? [], hub, { projectDir, signal });
   const serverPython = await findServerPython(kernel, options, settings, local, context);
   const { report } = context;
-  await fetchLocalWeights(models, settings, { python: serverPython, signal, report });
+  await fetchLocalWeights(models, hub, { python: serverPython, signal, report });
   const { rootDir } = claimed;
   const equipped = await equipLocally(options, {
     settings,
@@ -124,8 +128,10 @@ async function bringUp(
     kernel,
     serverPython,
     rootDir,
+    secrets,
   });
-  await writeKernels(files, settings, { kernel, serverPython, projectDir, models, equipped });
+  const { env = {} } = options;
+  await writeKernels(files, settings, { kernel, serverPython, projectDir, models, equipped, env });
   const idleS = options.idle_timeout_seconds ?? idleHoursS(options.idle_h);
   context.report({ message: 'starting the Jupyter server' });
   const launched = await launchServer({
@@ -141,6 +147,7 @@ async function bringUp(
     lifetimeS: options.max_lifetime_seconds,
     transport: options.kernel_transport ?? 'ipc',
     forwardPorts: options.ports ?? [],
+    kernelSecrets: secrets.kernel,
     serverPython,
     signal,
     announce: () => context.remember({ rootDir }),

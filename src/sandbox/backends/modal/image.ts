@@ -1,7 +1,9 @@
 /** Plans the image of a sandbox as layers of Dockerfile commands, from what rarely changes to what often does. Pure. */
 import { KERNEL_PACKAGES, SERVER_PACKAGES } from '#sandbox/kernel-packages.ts';
+import { gitEnvironment, type GitHeaders } from '#sandbox/git-access.ts';
 import type { PinnedRepository } from '#sandbox/repositories.ts';
 import type { ModalOptions } from './options.ts';
+import type { ImageLayer } from './sdk-specs.ts';
 
 export const baseImageOf = (options: ModalOptions): string =>
   options.base_image ?? `python:${options.python_version}-slim-bookworm`;
@@ -12,22 +14,23 @@ export const baseImageOf = (options: ModalOptions): string =>
 export function planImage(
   options: ModalOptions,
   repositories: readonly PinnedRepository[],
-): readonly (readonly string[])[] {
+  gitHeaders: GitHeaders = {},
+): readonly ImageLayer[] {
   const system = new Set(options.system_packages);
   if (repositories.length > 0) system.add('git').add('ca-certificates');
-  const layers = [
-    system.size === 0 ? [] : aptLayer([...system].toSorted()),
-    [pip(SERVER_PACKAGES)],
+  const layers: readonly ImageLayer[] = [
+    { commands: system.size === 0 ? [] : aptLayer([...system].toSorted()) },
+    { commands: [pip(SERVER_PACKAGES)] },
     pipLayer(kernelPackages(options)),
     pipLayer(options.python_packages),
-    ...repositories.map(repositoryLayer),
-    options.setup_commands.map(run),
+    ...repositories.flatMap((repository) => repositoryLayers(repository, gitHeaders)),
+    { commands: options.setup_commands.map(run) },
   ];
-  return layers.filter((layer) => layer.length > 0);
+  return layers.filter(({ commands }) => commands.length > 0);
 }
 
 /** What an image that was kept by a snapshot still lacks. */
-export const planOnSnapshot = (options: ModalOptions): readonly (readonly string[])[] =>
+export const planOnSnapshot = (options: ModalOptions): readonly ImageLayer[] =>
   options.python_packages.length === 0 ? [] : [pipLayer(options.python_packages)];
 
 export function kernelPackages(options: ModalOptions): readonly string[] {
@@ -55,23 +58,26 @@ function pip(requirements: readonly string[]): string {
   ]);
 }
 
-const pipLayer = (requirements: readonly string[]): readonly string[] =>
-  requirements.length === 0 ? [] : [pip(requirements)];
+const pipLayer = (requirements: readonly string[]): ImageLayer => ({
+  commands: requirements.length === 0 ? [] : [pip(requirements)],
+});
 
-function repositoryLayer({
-  url,
-  commit,
-  folder,
-  install,
-  installLimitS,
-}: PinnedRepository): readonly string[] {
+/** What fetches is a layer of its own, so that nothing else sees the token. */
+function repositoryLayers(
+  { url, commit, folder, install, installLimitS }: PinnedRepository,
+  gitHeaders: GitHeaders,
+): readonly ImageLayer[] {
+  const header = gitHeaders[url];
   const git = (...words: readonly string[]): string => run(['git', ...words]);
   const commands = [
     git('init', '--quiet', folder),
     git('-C', folder, 'fetch', '--quiet', '--depth', '1', '--', url, commit),
     git('-C', folder, 'checkout', '--quiet', '--detach', 'FETCH_HEAD'),
   ];
-  if (install === undefined) return commands;
+  const clone =
+    header === undefined ? { commands } : { commands, secrets: gitEnvironment({ [url]: header }) };
+  if (install === undefined) return [clone];
   // `env -C` runs it in the repository without a shell.
-  return [...commands, run(['timeout', String(installLimitS), 'env', '-C', folder, ...install])];
+  const words = ['timeout', String(installLimitS), 'env', '-C', folder, ...install];
+  return [clone, { commands: [run(words)] }];
 }

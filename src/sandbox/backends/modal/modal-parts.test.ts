@@ -21,7 +21,7 @@ import { modalOffers } from './offers.ts';
 import { ratesFrom } from './rates.ts';
 import { findRef, repositoryPaths, type PinnedRepository } from '#sandbox/repositories.ts';
 import { SDK_VERSION } from './sdk-client.ts';
-import { packTar } from './tar.ts';
+import { packTar } from '#sandbox/tar.ts';
 
 const options = (raw: object = {}): ModalOptions => parseBackendOptions('modal', modalOptions, raw);
 const mistakes = (raw: object): string => {
@@ -94,7 +94,7 @@ describe('options', () => {
     [{ models: [{ id: 'a/b', var_name: 'class' }] }, 'keyword'],
     [{ models: [{ id: 'a/b', id_ref: 'env:X' }] }, 'either id or id_ref'],
     [{ models: [{ id: 'a/b', trust_remote_code: true }] }, 'must be a commit'],
-    [{ repos: [{ url: 'ssh://git@host/x' }] }, 'repos'],
+    [{ repos: [{ url: 'https://me:pw@host/x' }] }, 'repos'],
     [
       {
         volumes: [
@@ -185,7 +185,8 @@ describe('the image', () => {
       installLimitS: 90,
     };
     const layers = planImage(options(raw), [{ ...repository, install: ['pip', 'install', '.'] }]);
-    const words = layers.flat().map((command) => {
+    const all = layers.flatMap(({ commands }) => commands);
+    const words = all.map((command) => {
       expect(command).toMatch(/^RUN \[/);
       return JSON.parse(command.slice(4));
     });
@@ -202,6 +203,22 @@ describe('the image', () => {
       ['sh', 'echo "$HOME"'],
     ]);
     expect(baseImageOf(options({ python_version: '3.12' }))).toBe('python:3.12-slim-bookworm');
+    expect(layers.map(({ secrets }) => secrets).filter(Boolean)).toEqual([]);
+    // One that is not public: its token is there while it is fetched, and stands in no command.
+    const headers = { [repository.url]: 'Authorization: Basic abc' };
+    const closed = planImage(options(raw), [{ ...repository, install: ['make'] }], headers);
+    expect(closed.filter(({ secrets }) => secrets !== undefined)).toEqual([
+      {
+        commands: layers.find(({ commands }) => commands[0]?.includes('"git"'))?.commands,
+        secrets: {
+          GIT_CONFIG_COUNT: '2',
+          GIT_CONFIG_KEY_0: 'http.https://host/x.git.extraHeader',
+          GIT_CONFIG_VALUE_0: 'Authorization: Basic abc',
+          GIT_CONFIG_KEY_1: 'http.https://host/x.git.followRedirects',
+          GIT_CONFIG_VALUE_1: 'false',
+        },
+      },
+    ]);
   });
 
   it('kernels get torch with a GPU or a model, and what was asked for else', () => {
@@ -230,7 +247,7 @@ describe('the image', () => {
       installLimitS: 600,
     };
     const layers = planImage(options({ kernel_packages: 'minimal' }), [repository]);
-    for (const command of layers.flat()) {
+    for (const command of layers.flatMap(({ commands }) => commands)) {
       const [program = '', ...words]: string[] = JSON.parse(command.slice(4));
       if (program === 'git') execFileSync(program, words);
     }

@@ -3,10 +3,17 @@ import * as z from 'zod';
 import { didYouMean } from '#core/nearest.ts';
 import { findGpu, GPU_KINDS, MAX_GPUS } from './hardware.ts';
 import { commonOptions, portsOption } from '#sandbox/common-options.ts';
+import {
+  envOption,
+  mistakesInVariables,
+  secretFields,
+  SECRETS_WORDS,
+  variableName,
+} from '#sandbox/kernel-variables.ts';
 import { modelOption } from '#sandbox/models/options.ts';
+import { filesOption } from '#sandbox/project-files.ts';
 import { reposOption, requirement } from '#sandbox/repositories.ts';
 
-const environmentName = z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/);
 const debianPackage = z.string().regex(/^[a-z0-9][a-z0-9+.-]*(=[\w.+:~-]+)?$/);
 const tagText = z.string().regex(/^[A-Za-z0-9._-]{1,100}$/);
 const absolutePath = z.string().regex(/^\/[^\0]*$/, 'must be an absolute path');
@@ -14,36 +21,23 @@ const argv = z.array(z.string()).min(1);
 const seconds = (min: number, max: number) => z.int().min(min).max(max);
 
 export const KERNEL_SETS = ['auto', 'minimal', 'api', 'torch'] as const;
-export const SECRET_SCOPES = ['build', 'download', 'setup', 'kernel'] as const;
 
 const secretOption = z.strictObject({
-  env: environmentName.optional().describe('Variable of your environment that holds the value.'),
-  as: environmentName.optional().describe('Its name inside. Default: the same.'),
+  env: variableName.optional().describe('Variable of your environment that holds the value.'),
   provider: z
     .string()
     .min(1)
     .optional()
     .describe('Name of a secret that is stored at Modal, instead of env.'),
-  keys: z.array(environmentName).default([]).describe('The variables in that secret.'),
-  scope: z.array(z.enum(SECRET_SCOPES)).min(1).optional(),
+  keys: z.array(variableName).default([]).describe('The variables in that secret.'),
+  ...secretFields,
 });
-export type SecretOption = z.output<typeof secretOption>;
 
 const volumeOption = z.strictObject({
   name: z.string().regex(/^[A-Za-z0-9._-]{1,63}$/),
   mount: absolutePath,
   read_only: z.boolean().optional(),
   sub_path: z.string().optional(),
-});
-
-const fileOption = z.strictObject({
-  from: z.string().min(1).describe('File or folder on this machine, below the project.'),
-  to: z.string().min(1).describe('Where it goes, below the workspace.'),
-  ignore: z
-    .array(z.string().min(1))
-    .max(100)
-    .optional()
-    .describe('What to leave out of a folder, as in .gitignore, beside what git ignores.'),
 });
 
 const cidr = z.string().regex(/^[0-9a-fA-F.:]+\/\d{1,3}$/, 'must be a range such as 10.0.0.0/8');
@@ -88,13 +82,8 @@ export const modalOptions = z
       .array(argv)
       .default([])
       .describe('Commands run while the image is built, each a list of words.'),
-    env: z.record(environmentName, z.string()).default({}).describe('Variables of kernels.'),
-    secrets: z
-      .array(secretOption)
-      .default([])
-      .describe(
-        'Secrets by name, never by value: {"env":"HF_TOKEN"}; scope says who sees them (build, download, setup, kernel). Default scope: download for HF_TOKEN, else setup.',
-      ),
+    env: envOption.default({}).describe('Variables of kernels.'),
+    secrets: z.array(secretOption).default([]).describe(SECRETS_WORDS),
     models: z
       .array(modelOption)
       .max(16)
@@ -103,10 +92,7 @@ export const modalOptions = z
         'Models of the Hugging Face Hub, e.g. [{"id":"google/gemma-2-9b-it"}]; weights are fetched once and kept on a volume.',
       ),
     repos: reposOption.default([]).describe('Git repositories put into the workspace.'),
-    files: z
-      .array(fileOption)
-      .default([])
-      .describe('Files and folders of the project that are uploaded.'),
+    files: filesOption.default([]).describe('Files and folders of the project that are uploaded.'),
     volumes: z.array(volumeOption).default([]).describe('Modal volumes to mount.'),
     cache_volume: z
       .boolean()
@@ -227,13 +213,7 @@ function mistakesIn(options: ModalOptions): readonly Mistake[] {
       no(['secrets', at], 'needs either env or provider');
     if (provider !== undefined && keys.length === 0) no(['secrets', at, 'keys'], 'is empty');
   }
-  const secretNames = options.secrets.flatMap(({ env, as, keys }) =>
-    env === undefined ? keys : [as ?? env],
-  );
-  for (const name of Object.keys(options.env)) {
-    if (secretNames.includes(name)) no(['env', name], 'is a secret too');
-    if (name.startsWith('MODEL_')) no(['env', name], 'begins with MODEL_, which is reserved');
-  }
+  found.push(...mistakesInVariables(options));
   const mounts = options.volumes.map(({ mount }) => mount.replace(/\/+$/, ''));
   for (const [at, mount] of mounts.entries())
     if (mounts.some((other, index) => index !== at && `${mount}/`.startsWith(`${other}/`)))

@@ -1,6 +1,7 @@
 /** Everything that can be found out about a start for nothing: what is missing, what does not fit, what it would cost. */
 import type { Quote } from '#sandbox/backend.ts';
 import { renderBytes } from '#core/units.ts';
+import { gitTokensOf, headersForClosed, type GitHeaders } from '#sandbox/git-access.ts';
 import type { Layout } from '#sandbox/layout.ts';
 import { rememberAccount, rememberedAccount } from './account.ts';
 import type { Connection } from './connection.ts';
@@ -11,12 +12,12 @@ import { checkMemory } from './models/memory.ts';
 import { planModels, type ModelsPlan, type WeightsPlan } from '#sandbox/models/plan.ts';
 import { gpuNames, type ModalOptions } from './options.ts';
 import { ratesFrom, sourceWords } from './rates.ts';
+import { gatherFiles, type FilesPlace } from '#sandbox/project-files.ts';
 import { pinRepositories, type PinnedRepository } from '#sandbox/repositories.ts';
+import type { TarEntry } from '#sandbox/tar.ts';
 import type { ModalSdk } from './sdk.ts';
 import { secretsFor, type SortedSecrets } from './secrets.ts';
-import type { TarEntry } from './tar.ts';
 import { secretOf } from './token.ts';
-import { gatherFiles } from './upload.ts';
 
 export interface Prepared {
   readonly sdk: ModalSdk;
@@ -25,6 +26,8 @@ export interface Prepared {
   readonly secrets: SortedSecrets;
   readonly files: readonly TarEntry[];
   readonly repositories: readonly PinnedRepository[];
+  /** For those that are not public. */
+  readonly gitHeaders: GitHeaders;
   readonly models: ModelsPlan;
   /** Those of `models` whose weights are not known to be on a volume. */
   readonly toFetch: readonly WeightsPlan[];
@@ -49,8 +52,12 @@ export async function prepare(
   for (const gpu of gpus) checkBudget(options, gpu, rates);
   const { hubUrl, hubToken, variables, dir } = connection.settings();
   const secrets = await secretsFor(options, variables, sdk, signal);
-  const files = await gatherFiles(options.files, projectDir, signal);
-  const repositories = await pinRepositories(options.repos, layout.workspace, signal);
+  const files = await gatherFiles(options.files, filesPlace(layout, projectDir, signal));
+  const tokens = gitTokensOf(secrets.download, hubUrl);
+  const { workspace } = layout;
+  const repositories = await pinRepositories(options.repos, { workspace, tokens, signal });
+  const addresses = repositories.map(({ url }) => url);
+  const gitHeaders = await headersForClosed(addresses, tokens, signal);
   const models = await planModels(options.models, {
     access: { url: hubUrl, token: secrets.download['HF_TOKEN'] ?? hubToken },
     modelsDir: layout.models,
@@ -65,8 +72,15 @@ export async function prepare(
   for (const plan of models.weights)
     if (!(await isKnownComplete(plan, connection))) toFetch.push(plan);
   for (const gpu of gpus) checkBudget(options, gpu, rates, fetchMachines(toFetch.length, rates));
-  return { sdk, gpus, secrets, files, repositories, models, toFetch };
+  return { sdk, gpus, secrets, files, repositories, gitHeaders, models, toFetch };
 }
+
+/** The machine is the sandbox's own: files go wherever somebody wants them, but for what is ours. */
+export const filesPlace = (
+  { workspace, state, models, cache }: Layout,
+  projectDir: string,
+  signal: AbortSignal,
+): FilesPlace => ({ projectDir, workspace, reserved: [state, models, cache], signal });
 
 /** The same, for who asks before it is started. */
 export async function quoteModal(options: ModalOptions, context: PrepareContext): Promise<Quote> {

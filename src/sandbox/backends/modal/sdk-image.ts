@@ -26,11 +26,13 @@ export async function buildImage(
       spec.snapshotId === undefined
         ? images.fromRegistry(spec.base)
         : await images.fromId(spec.snapshotId);
-    const extra =
-      spec.buildSecrets === undefined
-        ? {}
-        : { secrets: [await secrets.fromObject({ ...spec.buildSecrets })] };
-    for (const layer of spec.layers) image = image.dockerfileCommands([...layer], extra);
+    for (const layer of spec.layers) {
+      const visible = { ...spec.buildSecrets, ...layer.secrets };
+      const isSecret = Object.keys(visible).length > 0;
+      image = image.dockerfileCommands([...layer.commands], {
+        ...(isSecret && { secrets: [await secrets.fromObject(visible)] }),
+      });
+    }
     return image.build(app).catch((error: unknown) => {
       // Of a failed build the SDK throws a plain error; everything else is trouble on the way.
       if (!(error instanceof Error) || !error.message.startsWith('Image build for ')) throw error;

@@ -5,10 +5,17 @@ export interface ImageSpec {
   readonly base: string;
   /** A snapshot to build on instead. */
   readonly snapshotId?: string | undefined;
-  /** Each inner list is one layer of Dockerfile commands, stable ones first. */
-  readonly layers: readonly (readonly string[])[];
+  /** Stable ones first. */
+  readonly layers: readonly ImageLayer[];
   /** Variables that are visible while the last layers are built, and nowhere else. */
   readonly buildSecrets?: Readonly<Record<string, string>>;
+}
+
+export interface ImageLayer {
+  /** Of a Dockerfile. */
+  readonly commands: readonly string[];
+  /** Variables that are visible while this layer is built, and nowhere else. */
+  readonly secrets?: Readonly<Record<string, string>>;
 }
 
 export interface VolumeMount {

@@ -4,10 +4,12 @@ import type { SandboxStatus, StartContext } from '#sandbox/backend.ts';
 import { commitsOf } from '#sandbox/equipment.ts';
 import { beforehandCeilingUsd } from '#sandbox/beforehand.ts';
 import { layoutBelow, type Layout } from '#sandbox/layout.ts';
+import { gatherFiles } from '#sandbox/project-files.ts';
 import type { Lease } from '#sandbox/rented/lease.ts';
 import { bringIntoUse, rent } from '#sandbox/rented/rent.ts';
 import { startRented } from '#sandbox/rented/start.ts';
 import { untilAnswering } from '#sandbox/rented/until-answering.ts';
+import type { TarEntry } from '#sandbox/tar.ts';
 import type { ModalAttempt } from './attempt.ts';
 import type { Connection } from './connection.ts';
 import { priceOf } from './cost.ts';
@@ -17,9 +19,8 @@ import { machineSpec } from './machine-spec.ts';
 import { fetchWeights, forgetWeights } from './models/fetch.ts';
 import { fetchedUsd, fetchMachines } from './models/fetch-machine.ts';
 import type { ModalOptions } from './options.ts';
-import { prepare, type Prepared } from './prepare.ts';
-import type { TarEntry } from './tar.ts';
-import { gatherFiles, uploadFiles } from './upload.ts';
+import { filesPlace, prepare, type Prepared } from './prepare.ts';
+import { uploadFiles } from './upload.ts';
 
 export async function startModal(
   options: ModalOptions,
@@ -46,7 +47,7 @@ async function bringUp(modal: ModalAttempt): Promise<void> {
   const { signal, report, projectDir } = attempt.context;
   report({ message: 'checking options, secrets, models and prices' });
   const prepared = await prepare(options, { connection, layout, projectDir, signal });
-  const { sdk, gpus, secrets, files, repositories, models } = prepared;
+  const { sdk, gpus, secrets, files, repositories, gitHeaders, models } = prepared;
   if (repositories.length > 0) await attempt.context.remember(commitsOf(repositories));
   const rates = ratesFrom(connection.settings().prices);
   report({ message: 'building the image' });
@@ -56,7 +57,7 @@ async function bringUp(modal: ModalAttempt): Promise<void> {
       snapshotId: options.from_snapshot,
       layers:
         options.from_snapshot === undefined
-          ? planImage(options, repositories)
+          ? planImage(options, repositories, gitHeaders)
           : planOnSnapshot(options),
       ...(Object.keys(secrets.build).length > 0 && { buildSecrets: secrets.build }),
     },
@@ -132,9 +133,9 @@ async function fetchCounted(
 
 /** Goes on with a machine whose starter died after it had rented it. */
 async function resume(modal: ModalAttempt, lease: Lease): Promise<void> {
-  const { options, attempt } = modal;
+  const { options, attempt, layout } = modal;
   const { projectDir, signal } = attempt.context;
-  const files = await gatherFiles(options.files, projectDir, signal);
+  const files = await gatherFiles(options.files, filesPlace(layout, projectDir, signal));
   await bringIntoUse(attempt, lease, (now) => handOver(modal, now, files));
 }
 

@@ -1,4 +1,4 @@
-/** Repositories and Python packages of a job: fetched and installed by the login node where that can be, so that no GPU waits for it. */
+/** Repositories, files and Python packages of a job: fetched and installed by the login node where that can be, so that no GPU waits for it. */
 import { GloveboxError, isGloveboxError } from '#core/errors.ts';
 import type { JsonObject } from '#core/json.ts';
 import type { Host } from '#platform/host.ts';
@@ -12,6 +12,8 @@ import {
   planEquipment,
 } from '#sandbox/equipment.ts';
 import { sandboxFolder } from '#sandbox/records.ts';
+import { gitTokensOf } from '#sandbox/git-access.ts';
+import type { SecretsByScope } from '#sandbox/kernel-variables.ts';
 import type { JobRequest } from './request.ts';
 import type { SlurmSettings } from './settings.ts';
 
@@ -31,6 +33,7 @@ interface JobPlace {
   readonly jobsDir: string;
   /** Of the node: a path, or a name for it to look up. */
   readonly python: string;
+  readonly secrets: SecretsByScope;
 }
 
 export interface JobEquipment {
@@ -46,23 +49,33 @@ export interface JobEquipment {
  */
 export async function prepareEquipment(
   request: JobRequest,
-  { host, settings, context, jobsDir, python }: JobPlace,
+  { host, settings, context, jobsDir, python, secrets }: JobPlace,
 ): Promise<JobEquipment | undefined> {
   const { id, projectDir, signal, report } = context;
-  const equipment = await planEquipment(request, sandboxFolder(settings.dir, id), signal);
+  const { pythonDir, serverRootDir } = settings;
+  const workspace = serverRootDir ?? projectDir;
+  const folder = sandboxFolder(settings.dir, id);
+  const tokens = { ...settings.gitTokens, ...gitTokensOf(secrets.download, settings.hubUrl) };
+  const equipment = await planEquipment(request, {
+    projectDir,
+    workspace,
+    folder,
+    tokens,
+    signal,
+  });
   if (equipment === undefined) return undefined;
   if (!settings.sharedDisk) throw needsSharedDisk();
   if (equipment.repositories.length > 0) await context.remember(commitsOf(equipment.repositories));
   const environments = `${jobsDir}/environments`;
-  const { pythonDir, serverRootDir } = settings;
   const place = { host, environments, pythonDir, signal, report };
   const program = await placeEquipmentProgram(place);
-  const workspace = serverRootDir ?? projectDir;
   const isLeftToNode =
     needsEnvironment(equipment) && !(await isSameHere(host, python, request, settings, signal));
-  // Clones need no more than git: they are made here even when the rest is not.
-  if (!isLeftToNode || equipment.repositories.length > 0) {
-    const here = { ...place, ...program, workspace, onlyClone: isLeftToNode };
+  const { repositories, files = [] } = equipment;
+  // Clones need no more than git, and files nothing: they are put there from here even when the rest is not.
+  if (!isLeftToNode || repositories.length + files.length > 0) {
+    const variables = { ...secrets.build, ...secrets.setup };
+    const here = { ...place, ...program, workspace, variables, tokens, onlyClone: isLeftToNode };
     await equip(equipment, { ...here, python: isLeftToNode ? 'python3' : python });
   }
   const spec = equipmentSpec(equipment, { environments, workspace });
@@ -94,6 +107,6 @@ async function isSameHere(
 const needsSharedDisk = (): GloveboxError =>
   new GloveboxError(
     'config/invalid',
-    'Options of the slurm back end: repos and python_packages need a disk that login node and nodes share (GLOVEBOX_SLURM_SHARED_DISK is off); the local, modal and huggingface back ends can do without.',
+    'Options of the slurm back end: repos, files and python_packages need a disk that login node and nodes share (GLOVEBOX_SLURM_SHARED_DISK is off); the local, modal and huggingface back ends can do without.',
     { hint: 'Leave them out, and install with %pip in a cell.' },
   );

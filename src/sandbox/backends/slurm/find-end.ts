@@ -3,6 +3,7 @@ import { isGloveboxError } from '#core/errors.ts';
 import type { Host } from '#platform/host.ts';
 import type { RecordedEnd } from '#sandbox/recorded.ts';
 import { findCause } from './causes.ts';
+import { forgetVariables } from './job-variables.ts';
 import { LOG_LINES, logFileOf, readJobLog } from './job-log.ts';
 import { parseSacct, SACCT_FORMAT } from './parse-sacct.ts';
 import { parseJobDetails, type JobDetails } from './parse-scontrol.ts';
@@ -27,6 +28,7 @@ export async function findEnd(
     record.sharedDisk === false
       ? (record.logTail ?? [])
       : readJobLog(context, record, LOG_LINES, signal),
+    forgetVariables(context, host, record, signal),
   ]);
   const atMs = exit?.atMs ?? details?.endMs ?? row?.endMs ?? context.clock.now();
   if (record.phase === 'stopping') {

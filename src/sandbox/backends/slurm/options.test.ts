@@ -121,6 +121,38 @@ describe('accepted values', () => {
     expect(withDefaultGres(request({ partition: 'gpu', gres: 'none' }), survey).gres).toBe('none');
     expect(withDefaultGres(request({ partition: 'gpu' }), undefined).gres).toBeUndefined();
   });
+
+  test.each([
+    [{ gpu: 'A100-80GB' }, 'gpu:a100:1'],
+    [{ gpu: 'A10', gpu_count: 2 }, 'gpu:A10:2'],
+    [{ gpu: ['H200', 'h100'] }, 'gpu:nvidia_h100_80gb_hbm3:1'],
+    [{ gpu: 'gpu', gpu_count: 3 }, 'gpu:3'],
+  ])('G7: %j is %s of this cluster', (asked, gres) => {
+    const row =
+      'big|up|1:00|1|idle|4|4000|gpu:a100:4,gpu:A10:2,gpu:nvidia_h100_80gb_hbm3:8|0/4/0/4|(null)\n';
+    const survey = parseSinfo(`cpu*|up|1:00|1|idle|4|4000|(null)|0/4/0/4|(null)\n${row}`);
+    const wanted = request({ partition: 'big', ...asked }, { gres: 'gpu:1' });
+    expect(withDefaultGres(wanted, survey).gres).toBe(gres);
+    const failure = failureOf(() => withDefaultGres(request(asked), survey));
+    expect(failure).toMatchObject({
+      code: 'config/invalid',
+      message: expect.stringMatching(/gpu: The default partition has no .*; it has no GPUs\.$/),
+      hint: 'Ask for partition big, where there is one.',
+    });
+  });
+
+  test('G7: cores, memory and GPUs are taken in the words of other back ends, and not in two at once', () => {
+    expect(words({ cpu: 2.5, memory_mib: 8192 })).toEqual(
+      expect.arrayContaining(['--cpus-per-task=3', '--mem=8192M']),
+    );
+    expect(withDefaultGres(request({ gpu: 'A100', gpu_count: 2 }), undefined).gres).toBe(
+      'gpu:a100:2',
+    );
+    const twice = { gpu: 'A100', gres: 'gpu:1', cpu: 1, cpus: 2, memory_mib: 200, mem: '1G' };
+    const failure = failureOf(() => request(twice));
+    for (const name of ['gpu', 'cpu', 'memory_mib'])
+      expect(String(Reflect.get(Object(failure), 'message'))).toContain(`${name}: says what `);
+  });
 });
 
 describe('the time limit where nobody named one', () => {

@@ -2,6 +2,7 @@
 import * as z from 'zod';
 import { commonOptions } from '#sandbox/common-options.ts';
 import { equipmentOptions } from '#sandbox/equipment.ts';
+import { mistakesInVariables, variableOptions } from '#sandbox/kernel-variables.ts';
 import { agreeing, lifetimeOption, limitOptions } from '#sandbox/limits.ts';
 import { ownModelOption } from '#sandbox/models/options.ts';
 import { parseTimeLimitMs } from './time-limit.ts';
@@ -26,9 +27,12 @@ const time = z
   .union([timeValue, z.number().int().positive().max(5_270_400).transform(String)])
   .optional();
 
+const gpuName = z.string().regex(/^[A-Za-z][\w.-]{0,63}$/, 'must be the name of a GPU');
+
 const fields = z.strictObject({
   ...commonOptions,
   ...equipmentOptions,
+  ...variableOptions,
   ...limitOptions,
   max_lifetime_seconds: lifetimeOption.describe(
     'The same as time, in seconds. SLURM counts whole minutes.',
@@ -50,6 +54,15 @@ const fields = z.strictObject({
     .describe(
       'Generic resources: gpu:1, gpu:a100:2, or none. Default: GLOVEBOX_SLURM_GRES, else gpu:1 where the partition has GPUs.',
     ),
+  gpu: z
+    .union([gpuName, z.array(gpuName).min(1).max(16)])
+    .optional()
+    .describe(
+      'GPU by its name instead of gres, or several in order of preference: A100 finds gpu:a100 of the partition; gpu is any.',
+    ),
+  gpu_count: z.int().min(1).max(64).optional().describe('Number of GPUs of a node. Default: 1.'),
+  cpu: z.number().positive().max(4096).optional().describe('The same as cpus; counts up.'),
+  memory_mib: z.int().min(128).max(99_999_999).optional().describe('The same as mem, in MiB.'),
   cpus: z
     .number()
     .int()
@@ -122,13 +135,34 @@ const fields = z.strictObject({
     .describe('Further words for sbatch, each --name=value. Default: GLOVEBOX_SLURM_EXTRA_ARGS.'),
 });
 
-export const slurmOptions = fields.superRefine(
-  ({ max_lifetime_seconds: lifetimeS, time: limit }, context) => {
-    const limitMs = limit === undefined ? undefined : parseTimeLimitMs(limit);
-    agreeing(context, [
-      { name: 'max_lifetime_seconds', seconds: lifetimeS },
-      { name: 'time', seconds: limitMs === undefined ? undefined : limitMs / 1000 },
-    ]);
-  },
-);
+export const slurmOptions = fields.superRefine((options, context) => {
+  const { max_lifetime_seconds: lifetimeS, time: limit } = options;
+  const limitMs = limit === undefined ? undefined : parseTimeLimitMs(limit);
+  agreeing(context, [
+    { name: 'max_lifetime_seconds', seconds: lifetimeS },
+    { name: 'time', seconds: limitMs === undefined ? undefined : limitMs / 1000 },
+  ]);
+  for (const { path, message } of [...mistakesInVariables(options), ...twoNamesIn(options)])
+    context.addIssue({ code: 'custom', path: [...path], message });
+});
 export type SlurmOptions = z.output<typeof slurmOptions>;
+
+const both = (name: string, other: string) => ({
+  path: [name],
+  message: `says what ${other} says too: leave one of them out`,
+});
+
+/** Hardware in the words of this back end and of others at once. */
+function twoNamesIn(
+  options: z.output<typeof fields>,
+): readonly { readonly path: readonly string[]; readonly message: string }[] {
+  const { gpu, gres, gpu_count: count, cpu, cpus, memory_mib: memoryMiB, mem } = options;
+  return [
+    ...(gpu !== undefined && gres !== undefined ? [both('gpu', 'gres')] : []),
+    ...(gpu === undefined && count !== undefined
+      ? [{ path: ['gpu_count'], message: 'needs gpu' }]
+      : []),
+    ...(cpu !== undefined && cpus !== undefined ? [both('cpu', 'cpus')] : []),
+    ...(memoryMiB !== undefined && mem !== undefined ? [both('memory_mib', 'mem')] : []),
+  ];
+}

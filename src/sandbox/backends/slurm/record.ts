@@ -80,6 +80,8 @@ const jobRecord = z.object({
     .exactOptional(),
   /** Start of the job that `generation` stands for, by the cluster's clock, and how often SLURM had started it anew. */
   start: z.object({ startMs: z.number().exactOptional(), restarts: z.number() }).exactOptional(),
+  /** Values for its kernels lie in its folder, until its node has taken them. */
+  hasVariables: z.boolean().exactOptional(),
   /** What a start may take beyond the usual: its node installs things first. */
   equipLimitMs: z.number().exactOptional(),
   /** Time of RUNNING without an answer, as far as it was watched. */

@@ -1,6 +1,7 @@
 /** Turns what a caller asked for, and the settings where it said nothing, into one checked request. */
 import { renderDuration } from '#core/units.ts';
 import { parseBackendOptions } from '#sandbox/backend.ts';
+import { gresFor } from './gpu-names.ts';
 import { slurmOptions, type SlurmOptions } from './options.ts';
 import type { Partition, Survey } from './parse-sinfo.ts';
 import type { SlurmSettings } from './settings.ts';
@@ -19,11 +20,18 @@ const BUILT_IN = { cpus: 4, mem: '32000M', time: '4:00:00' } as const;
 
 /** What a call says counts, then the settings. @throws `config/invalid` for a setting that is not valid. */
 export function resolveRequest(options: SlurmOptions, { defaults }: SlurmSettings): JobRequest {
-  const { max_lifetime_seconds: lifetimeS, ...own } = options;
+  const { max_lifetime_seconds: lifetimeS, cpu, memory_mib: memoryMiB, ...own } = options;
   const time =
     own.time ?? (lifetimeS === undefined ? undefined : renderTimeLimit(lifetimeS * 1000));
-  const asked = { ...withoutGaps(own), ...(time !== undefined && { time }) };
-  const said = Object.entries({ ...BUILT_IN, ...withoutGaps(defaults), ...asked });
+  const asked = {
+    ...withoutGaps(own),
+    ...(time !== undefined && { time }),
+    ...(cpu !== undefined && { cpus: Math.ceil(cpu) }),
+    ...(memoryMiB !== undefined && { mem: `${memoryMiB}M` }),
+  };
+  const { gres, ...usual } = withoutGaps(defaults);
+  const below = own.gpu === undefined && gres !== undefined ? { ...usual, gres } : usual;
+  const said = Object.entries({ ...BUILT_IN, ...below, ...asked });
   // Settings come from a file or a variable, where nobody has checked them as options yet.
   const merged = parseBackendOptions('slurm', slurmOptions, Object.fromEntries(said));
   return {
@@ -39,9 +47,19 @@ function withoutGaps(values: object): Record<string, unknown> {
   return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined));
 }
 
-/** `gpu:1` where nobody said anything and the partition has GPUs. */
+/**
+ * What the name of a GPU means on this cluster; `gpu:1` where nobody said anything and the partition has GPUs.
+ *
+ * @throws `config/invalid` for a GPU that is not there.
+ */
 export function withDefaultGres(request: JobRequest, survey: Survey | undefined): JobRequest {
   if (request.gres !== undefined) return request;
+  const { gpu, gpu_count: count, partition: named } = request;
+  if (gpu !== undefined) {
+    const offered = survey === undefined ? undefined : partitionsOf(request, survey);
+    const asked = { gpu, gpu_count: count, partition: named };
+    return { ...request, gres: gresFor(asked, offered, survey?.partitions) };
+  }
   const partition = partitionOf(request, survey);
   return partition === undefined || partition.gpus.length === 0
     ? request

@@ -4,6 +4,7 @@ import type { Environment } from '#platform/environment.ts';
 import type { Host } from '#platform/host.ts';
 import type { Log } from '#platform/log.ts';
 import type { Relay, RelayOptions } from '#platform/relay.ts';
+import type { GitTokens } from '#sandbox/git-access.ts';
 import type { SlurmOptions } from './options.ts';
 
 /**
@@ -31,7 +32,9 @@ export interface SlurmSettings {
   /** The Hugging Face Hub, without a slash at the end. */
   readonly hubUrl: string;
   readonly hubToken?: string | undefined;
-  /** The user's variables, for ids of models that options name by reference. */
+  /** Of the user's, for repositories that are not public. */
+  readonly gitTokens?: GitTokens;
+  /** The user's variables, for secrets and ids of models that options name by reference. */
   readonly variables: Environment;
   /** Folder for temporary files on a node. */
   readonly nodeTmp: string;

@@ -6,6 +6,7 @@ import { renderDuration } from '#core/units.ts';
 import { sleep } from '#platform/clock.ts';
 import type { Host } from '#platform/host.ts';
 import type { StartContext } from '#sandbox/backend.ts';
+import { secretsByScope } from '#sandbox/kernel-variables.ts';
 import { cullingConfig, EMPTY_SERVER_S } from '#sandbox/limits.ts';
 import { chooseTunnel, type ChosenTunnel } from './choose-tunnel.ts';
 import { JOB_NOTE, type JobNote } from './discover-jobs.ts';
@@ -13,6 +14,7 @@ import { EQUIPMENT_FILE, NODE_EQUIP_LIMIT_MS, prepareEquipment } from './equip-j
 import { findNodePython } from './find-python.ts';
 import { findSubmitted } from './find-submitted.ts';
 import { loadJobScript } from './job-script.ts';
+import { checkVariables, forgetVariables, jobVariables, VARIABLES_FILE } from './job-variables.ts';
 import type { SlurmOptions } from './options.ts';
 import { MODELS_FILE, prepareModels } from './models.ts';
 import { parseSubmitted, parseTestOnly, type Submitted } from './parse-sbatch.ts';
@@ -85,29 +87,39 @@ async function prepare(
   const survey = isOpen ? await parts.survey.get(signal).catch(unlessGivenUp) : undefined;
   const limited = withDefaultTime(asked, survey);
   const request = withDefaultGres(limited.request, survey);
+  checkVariables(request, settings);
+  const secrets = secretsByScope(request.secrets, settings.variables);
   const python = await findNodePython(host, request, projectDir, signal);
   const tunnel = await chooseTunnel(host, settings, signal);
   await testOnly(host, request, parts, report, signal);
-  const models = await prepareModels(options.models ?? [], host, settings, context);
+  const hub = { ...settings, hubToken: secrets.download['HF_TOKEN'] ?? settings.hubToken };
+  const models = await prepareModels(options.models ?? [], host, hub, context);
   const jobsDir = await folderOnCluster(host, settings.jobsDir, signal);
-  const equipment = await prepareEquipment(request, { host, settings, context, jobsDir, python });
+  const equipmentPlace = { host, settings, context, jobsDir, python, secrets };
+  const equipment = await prepareEquipment(request, equipmentPlace);
+  const variables = jobVariables(request, secrets, equipment?.isLeftToNode === true);
   const { nonce, generation } = claimed;
   const jobDir = `${jobsDir}/${id}-${nonce}`;
   const script = await loadJobScript(settings.pythonDir);
   const scriptFile = `${jobsDir}/bin/${script.fileName}`;
   const { nodeTmp, sharedDisk, exportNames } = settings;
   const note: JobNote = { id, projectDir, nodeTmp, sharedDisk, tunnel: tunnel.mode };
+  const tellNode = async (name: string, told: JsonObject | undefined): Promise<void> => {
+    if (told !== undefined)
+      await host.writeFile(`${jobDir}/${name}`, JSON.stringify(told), { signal });
+  };
+  const hasVariables = variables !== undefined;
+  // Whoever ends it takes the values away, so they are on record before they are there.
+  if (hasVariables)
+    await store.changeAs(claimed.claim, (current) => ({ ...current, jobDir, hasVariables }));
   const [loginHost] = await Promise.all([
     host.hostname(signal),
     host.writeFile(scriptFile, script.text, { mode: 0o700, signal }),
     host.writeFile(`${jobDir}/nonce`, `${nonce}\n`, { signal }),
     host.writeFile(`${jobDir}/${JOB_NOTE}`, JSON.stringify(note), { signal }),
-    models === undefined
-      ? undefined
-      : host.writeFile(`${jobDir}/${MODELS_FILE}`, JSON.stringify(models), { signal }),
-    equipment === undefined
-      ? undefined
-      : host.writeFile(`${jobDir}/${EQUIPMENT_FILE}`, JSON.stringify(equipment.told), { signal }),
+    tellNode(MODELS_FILE, models),
+    tellNode(EQUIPMENT_FILE, equipment?.told),
+    tellNode(VARIABLES_FILE, variables),
   ]);
   await store.changeAs(claimed.claim, (current) => ({
     ...current,
@@ -134,7 +146,7 @@ async function prepare(
     workDir: nodeTmp,
     script: scriptFile,
     scriptArguments: scriptArguments(settings, request, tunnel, {
-      needsJobDir: models !== undefined || equipment !== undefined,
+      needsJobDir: models !== undefined || equipment !== undefined || hasVariables,
       nonce,
       jobDir,
       python,
@@ -250,6 +262,7 @@ async function sendOnce(
       const why = result.stderr.trim() === '' ? lastWords(result) : result.stderr.trim();
       const failure = rejected(why);
       await noteRejected(parts, store, claimed, failure.message);
+      await forgetVariables(parts, host, (await store.read()) ?? claimed, signal);
       throw failure;
     }
   } catch (error) {
