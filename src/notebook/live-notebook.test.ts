@@ -278,8 +278,12 @@ it('an edit outlasts a look at the file that takes long, and somebody else who w
       });
   };
   const texts = ['a', 'b'].map((source, index) => ({
-    ...{ cell_type: 'code', id: `cell-${index}`, metadata: {}, outputs: [] },
-    ...{ execution_count: null, source },
+    cell_type: 'code',
+    id: `cell-${index}`,
+    metadata: {},
+    outputs: [],
+    execution_count: null,
+    source,
   }));
   let file = JSON.stringify({ cells: texts, metadata: {}, nbformat: 4, nbformat_minor: 5 });
   let count = 1;

@@ -132,7 +132,7 @@ export class RunQueue {
 
   /** Ends a run whose end went wrong. Never rejects: whoever waits for it is told, and the next one gets its turn. */
   async #fail(run: Run, error: unknown): Promise<void> {
-    const { clock, log, onEnd } = this.#options;
+    const { clock, log } = this.#options;
     log.error(`run ${run.id}: ${messageOf(error)}`);
     if (run.isFinal) return;
     const sent = run.state !== 'queued';
@@ -141,7 +141,7 @@ export class RunQueue {
       ? `Its end could not be recorded: ${messageOf(error)}`
       : `Nothing was executed: ${messageOf(error)}`;
     try {
-      await onEnd(run, { kind: 'settled', state, explanation });
+      await this.#options.onEnd(run, { kind: 'settled', state, explanation });
     } catch (again) {
       log.error(`run ${run.id}: ${messageOf(again)}`);
       run.update({ state, explanation, endedMs: clock.now() });

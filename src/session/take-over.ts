@@ -126,15 +126,15 @@ async function answerTo(
   clock: Clock,
   done: AbortSignal,
 ): Promise<ExecuteReply['status'] | undefined> {
-  let status: ExecuteReply['status'] | undefined;
-  const answered = probe.finished.then((reply) => (status = reply.status));
-  while (status === undefined && !done.aborted && link.channel.connected) {
+  const answered = probe.finished.then(({ status }) => status);
+  while (!done.aborted && link.channel.connected) {
     const stop = new AbortController();
     const look = sleep(clock, LOOK_MS, stop.signal).catch(() => undefined);
-    await Promise.race([answered, look]);
+    const status = await Promise.race([answered, look]);
     stop.abort();
+    if (status !== undefined) return status;
   }
-  return status;
+  return undefined;
 }
 
 function endSeen(run: Run): Outcome {

@@ -311,12 +311,11 @@ describe('a sandbox for commands, with a port', () => {
     const huge = `${baseUrl}glovebox/ports/${port}/huge`;
     const { status, headers: told } = await fetch(huge, { headers, signal: abort.signal });
     expect([status, told.get('content-length')]).toEqual([200, '200000000']);
-    // Nobody reads it: the program behind the port is not read from either, so that its answer lies in no memory.
+    // Nobody reads it, so that the program behind the port is not read from either.
     let megabytes = -1;
     const hasStopped = async (): Promise<boolean> => {
       const before = megabytes;
-      megabytes = Number((await shell.request(port, { path: '/sent' })).text);
-      return megabytes === before;
+      return (megabytes = Number((await shell.request(port, { path: '/sent' })).text)) === before;
     };
     await expect.poll(hasStopped, { interval: 500, timeout: 60_000 }).toBe(true);
     expect(megabytes).toBeLessThan(100);
