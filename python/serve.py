@@ -21,9 +21,7 @@ sys.modules["rfc3987_syntax"] = None  # type: ignore[assignment]
 
 from jupyter_server.serverapp import ServerApp  # noqa: E402
 from jupyter_server.services.kernels.kernelmanager import AsyncMappingKernelManager  # noqa: E402
-from jupyter_server.services.contents.handlers import ContentsHandler, json_default  # noqa: E402
 from jupyter_server.utils import ensure_async  # noqa: E402
-from tornado import web  # noqa: E402
 from tornado.ioloop import IOLoop, PeriodicCallback  # noqa: E402
 from tornado.netutil import bind_sockets  # noqa: E402
 from traitlets import Dict, Int, List, Tuple, Type, Unicode  # noqa: E402
@@ -33,84 +31,22 @@ try:
 except ImportError:  # Servers before 2.0 take their token in the usual ways only; they stand behind no proxy that wants those for itself.
     identity = None  # type: ignore[assignment]
 
-try:
-    from jupyter_server.services.kernels.websocket import KernelWebsocketHandler
-except ImportError:
-    from jupyter_server.services.kernels.handlers import ZMQChannelsHandler as KernelWebsocketHandler
+
+def load_beside(name: str) -> Any:
+    """A module that lies beside this file. Isolated as this program runs, its folder is no place for imports."""
+    place = os.path.join(os.path.dirname(os.path.abspath(__file__)), f"{name}.py")
+    spec = importlib.util.spec_from_file_location(name, place)
+    module = importlib.util.module_from_spec(spec)
+    # Nothing is written beside it.
+    written, sys.dont_write_bytecode = sys.dont_write_bytecode, True
+    spec.loader.exec_module(module)
+    sys.dont_write_bytecode = written
+    return module
 
 
-def drop_messages_of_closed_sockets(handler: Any) -> None:
-    """A message that is read after its socket was closed would be taken for one of the older protocol.
-
-    The first bytes of a message of the newer one mean a hundred million parts there, which hold up the server for half a minute
-    and more. Such a message is one that a client may not count on: it was closed because the same client came again.
-    """
-    take = handler.on_message
-
-    def on_message(self: Any, message: Any) -> None:
-        if self.ws_connection is not None:
-            take(self, message)
-
-    handler.on_message = on_message
-
-
-def send_at_once(handler: Any) -> None:
-    """Every message of a kernel leaves when it comes, and the answer to the handshake says so.
-
-    By default the operating system keeps a small message back until the former one is acknowledged, up to 40 ms, unless the
-    client acknowledges each with a message of its own. What the header is called stands in `src/jupyter/socket.ts` too.
-    """
-    begin = handler.open
-
-    def open(self: Any, *args: Any, **kwargs: Any) -> Any:
-        self.set_nodelay(True)
-        return begin(self, *args, **kwargs)
-
-    handler.open = open
-    begin_headers = handler.set_default_headers
-
-    def set_default_headers(self: Any) -> None:
-        begin_headers(self)
-        self.set_header("X-Glovebox-Delay", "none")
-
-    handler.set_default_headers = set_default_headers
-
-
-def save_on_condition(handler: Any) -> None:
-    """A file is replaced only as the version that its writer has seen, where the writer says which; `src/jupyter/contents.ts` does.
-
-    Jupyter itself knows no condition: what a person saves between another client's look and its write would be covered by it.
-    """
-    save = handler.put
-    turn: asyncio.Lock | None = None
-
-    async def is_seen(self: Any, path: str, seen: str) -> bool:
-        if not await ensure_async(self.contents_manager.file_exists(path)):
-            return seen == "none"
-        model = await ensure_async(self.contents_manager.get(path, content=False))
-        size, _, changed = seen.partition(" ")
-        # As the model was told to the writer, in JSON.
-        return size == str(model.get("size")) and changed == json_default(model["last_modified"])
-
-    @web.authenticated
-    async def put(self: Any, path: str = "") -> None:
-        nonlocal turn
-        turn = turn or asyncio.Lock()
-        seen = self.request.headers.get("X-Glovebox-If-Version")
-        # One after the other, whoever saves.
-        async with turn:
-            if seen is not None and not await is_seen(self, path, seen):
-                self.set_status(412)
-                self.finish()
-                return
-            await save(self, path)
-
-    handler.put = put
-
-
-drop_messages_of_closed_sockets(KernelWebsocketHandler)
-send_at_once(KernelWebsocketHandler)
-save_on_condition(ContentsHandler)
+# Now, as an update may take their files away while this server runs.
+offline_buffer = load_beside("offline_buffer")
+load_beside("server_handlers").mend()
 
 try:
     from jupyter_server.services.kernels.connection.channels import ZMQChannelsWebsocketConnection as JupyterConnection
@@ -194,20 +130,6 @@ if JupyterConnection is not None:
             super().handle_outgoing_message(stream, outgoing_msg)
 
 
-def load_beside(name: str) -> Any:
-    """A module that lies beside this file. Isolated as this program runs, its folder is no place for imports."""
-    place = os.path.join(os.path.dirname(os.path.abspath(__file__)), f"{name}.py")
-    spec = importlib.util.spec_from_file_location(name, place)
-    module = importlib.util.module_from_spec(spec)
-    # Nothing is written beside it.
-    written, sys.dont_write_bytecode = sys.dont_write_bytecode, True
-    spec.loader.exec_module(module)
-    sys.dont_write_bytecode = written
-    return module
-
-
-# Now, as an update may take its file away while this server runs.
-offline_buffer = load_beside("offline_buffer")
 # A small one for tests.
 OFFLINE_BYTES = int(os.environ.pop("GLOVEBOX_OFFLINE_BYTES", offline_buffer.LIMIT_BYTES))
 

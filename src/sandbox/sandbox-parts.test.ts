@@ -192,7 +192,12 @@ test('ports are told to the server of a rented machine, and the program that ser
   const [, , , , , packed = ''] = await commandFor('sandbox_entry.py', { pythonDir, state: '/s' });
   const files = inflateSync(Buffer.from(packed, 'base64')).toString('utf8');
   expect(Object.keys(JSON.parse(files))).toEqual(
-    expect.arrayContaining(['port_forward.py', 'offline_buffer.py', 'launch_kernel.py']),
+    expect.arrayContaining([
+      'port_forward.py',
+      'offline_buffer.py',
+      'server_handlers.py',
+      'launch_kernel.py',
+    ]),
   );
   // Modal takes 64 KiB of arguments.
   expect(packed.length).toBeLessThan(56 * 1024);

@@ -11,6 +11,7 @@ import type { App } from '#main/app.ts';
 import { systemClock } from '#platform/clock.ts';
 import { serverStore } from '#sandbox/backends/local/server-record.ts';
 import { createWorld, type World } from '../rigs/app.ts';
+import { isAlive } from '../rigs/processes.ts';
 import { startTcpRelay, type RelayWatcher, type TcpRelay } from '../rigs/tcp-relay.ts';
 
 const PROGRAM = path.resolve(import.meta.dirname, '../../plugin/dist/mcp.mjs');
@@ -162,15 +163,6 @@ export class Lane {
     this.relay.delay(0);
     await this.world.end();
     await this.relay.stop();
-  }
-}
-
-export function isAlive(pid: number): boolean {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[0] !== 'Z';
-  } catch {
-    return false;
   }
 }
 

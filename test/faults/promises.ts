@@ -1,7 +1,7 @@
 /** Holds what was answered against what really happened: the effect log, the notebook and the processes. */
 import { readNotebookFile } from '../rigs/read-notebook-file.ts';
 import type { CellView } from '#notebook/contract.ts';
-import { isAlive } from './lane.ts';
+import { isAlive } from '../rigs/processes.ts';
 import type { Call } from './agent.ts';
 import type { Effect } from './effects.ts';
 import type { History, PlayedRun } from './play.ts';

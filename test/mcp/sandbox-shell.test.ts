@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { App } from '#main/app.ts';
 import { tools } from '#tools/index.ts';
 import { createWorld, type World } from '../rigs/app.ts';
+import { isAlive } from '../rigs/processes.ts';
 import { call, callError, idOf } from './call.ts';
 import { connect } from './harness.ts';
 
@@ -24,15 +25,6 @@ const clientOf = async (of: App = app): Promise<Client> =>
 const until = async (what: string, isSo: () => boolean | Promise<boolean>): Promise<void> => {
   await expect.poll(isSo, { message: what, timeout: 20_000, interval: 50 }).toBe(true);
 };
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return !/^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'));
-  } catch {
-    return false;
-  }
-}
 
 const pidIn = (file: string): number => Number(readFileSync(file, 'utf8').trim());
 

@@ -8,6 +8,7 @@ import { isRecord } from '#core/json.ts';
 import type { App } from '#main/app.ts';
 import { tools } from '#tools/index.ts';
 import { createWorld, type World } from '../rigs/app.ts';
+import { isAlive } from '../rigs/processes.ts';
 import { readNotebookFile } from '../rigs/read-notebook-file.ts';
 import { call, callError, idOf } from './call.ts';
 import { connect } from './harness.ts';
@@ -38,15 +39,6 @@ function sourcesIn(file: string): readonly string[] {
   const document: unknown = JSON.parse(readFileSync(file, 'utf8'));
   const cells = isRecord(document) && Array.isArray(document['cells']) ? document['cells'] : [];
   return cells.map((cell: unknown) => (isRecord(cell) ? [cell['source']].flat().join('') : ''));
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 it('C26, X4, X16, X95: interrupts a run, removes a queued one, and keeps the variables and what waits behind', async () => {

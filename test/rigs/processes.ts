@@ -47,3 +47,12 @@ function signalAll(folder: string, signal: NodeJS.Signals): void {
     }
   }
 }
+
+/** Whether there is such a process, and one that has not ended. */
+export function isAlive(pid: number): boolean {
+  try {
+    return !/^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'));
+  } catch {
+    return false;
+  }
+}

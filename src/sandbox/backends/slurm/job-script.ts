@@ -15,7 +15,13 @@ export interface JobScript {
 const FILES_MARK = '# GLOVEBOX FILES\n';
 const END_MARK = 'END_OF_GLOVEBOX_FILE';
 /** They travel in the script, so that a node needs to see no file of the submitting side. */
-const TRAVELLING = ['serve.py', 'offline_buffer.py', 'launch_kernel.py', 'slurm_node.py'];
+const TRAVELLING = [
+  'serve.py',
+  'offline_buffer.py',
+  'server_handlers.py',
+  'launch_kernel.py',
+  'slurm_node.py',
+];
 
 export async function loadJobScript(pythonDir: string): Promise<JobScript> {
   const read = (name: string): Promise<string> => readFile(path.join(pythonDir, name), 'utf8');
