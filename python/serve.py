@@ -46,7 +46,7 @@ def load_beside(name: str) -> Any:
 
 # Now, as an update may take their files away while this server runs.
 offline_buffer = load_beside("offline_buffer")
-load_beside("server_handlers").mend()
+load_beside("handlers").mend()
 
 try:
     from jupyter_server.services.kernels.connection.channels import ZMQChannelsWebsocketConnection as JupyterConnection

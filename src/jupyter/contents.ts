@@ -8,14 +8,14 @@ import { createCaller, isGood, readJson, unexpected, type Call } from './rest-ca
 const CALL_MS = 60_000;
 /** Beyond this, a file goes in several requests: a server takes bodies up to its `max_body_size`, 512 MiB by default. */
 const CHUNK_CHARS = 64 * 1024 * 1024;
-/** What `python/server_handlers.py` reads of a write, and what it answers with when that is not what is there. */
+/** What `python/handlers.py` reads of a write, and what it answers with when that is not what is there. */
 const CONDITION_HEADER = 'X-Glovebox-If-Version';
 const CHANGED = 412;
 
 /**
  * Files by their path below the server's root, with slashes. Failures as of `JupyterServer`; what is not UTF-8 is `server/error`.
  *
- * Jupyter has no conditional write; a server of ours (`python/server_handlers.py`) has, and with others whoever wants to overwrite nothing
+ * Jupyter has no conditional write; a server of ours (`python/handlers.py`) has, and with others whoever wants to overwrite nothing
  * has to ask for the version just before. Files are read and written as type `file`, since as type `notebook` the server would lay
  * out the JSON anew and drop what it does not know.
  */

@@ -19,7 +19,7 @@ const FIRST_HANDSHAKE_MS = 70_000;
  */
 const HANDSHAKE_MS = 15_000;
 const CLOSE_MS = 5000;
-/** A server of ours (`python/server_handlers.py`) says `none` when it never waits for an acknowledgement. */
+/** A server of ours (`python/handlers.py`) says `none` when it never waits for an acknowledgement. */
 const DELAY_HEADER = 'x-glovebox-delay';
 const MAX_PAYLOAD_BYTES = 2 ** 30;
 

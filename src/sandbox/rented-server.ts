@@ -26,7 +26,7 @@ const SERVER_FILES = [
   'sandbox_entry.py',
   'serve.py',
   'offline_buffer.py',
-  'server_handlers.py',
+  'handlers.py',
   'port_forward.py',
   'launch_kernel.py',
 ];

@@ -195,7 +195,7 @@ test('ports are told to the server of a rented machine, and the program that ser
     expect.arrayContaining([
       'port_forward.py',
       'offline_buffer.py',
-      'server_handlers.py',
+      'handlers.py',
       'launch_kernel.py',
     ]),
   );

@@ -51,7 +51,7 @@ test('the real one is valid, the same every time, and named after its text', asy
   expect(await loadJobScript(pythonDir)).toEqual(script);
   expect(script.fileName).toMatch(/^job-[0-9a-f]{16}\.sh$/);
   expect(spawnSync('bash', ['-n'], { input: script.text }).status).toBe(0);
-  for (const name of ['serve.py', 'offline_buffer.py', 'server_handlers.py', 'launch_kernel.py'])
+  for (const name of ['serve.py', 'offline_buffer.py', 'handlers.py', 'launch_kernel.py'])
     expect(script.text).toContain(readFileSync(path.join(pythonDir, name), 'utf8'));
   expect(script.text).not.toContain('# GLOVEBOX FILES');
 });

@@ -18,7 +18,7 @@ const END_MARK = 'END_OF_GLOVEBOX_FILE';
 const TRAVELLING = [
   'serve.py',
   'offline_buffer.py',
-  'server_handlers.py',
+  'handlers.py',
   'launch_kernel.py',
   'slurm_node.py',
 ];
