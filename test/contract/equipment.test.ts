@@ -12,6 +12,7 @@ import { startPackageIndex, type PackageIndex } from '../rigs/package-index.ts';
 import { startPrivateGit } from '../rigs/private-git.ts';
 import { testPython } from '../rigs/python.ts';
 import { INSTALL, makeSampleRepository, SAMPLE_URL } from '../rigs/sample-repository.ts';
+import { environmentsIn, output } from './environment-checks.ts';
 import { failureOf, never } from './contract-rig.ts';
 import { filesBelow } from './local-start.ts';
 
@@ -33,16 +34,7 @@ beforeEach(async () => {
 });
 afterEach(() => rm(folder, { recursive: true, force: true, maxRetries: 3 }));
 
-async function output(argv: readonly string[]): Promise<string> {
-  const result = await runCommand(argv, { env: { PATH: '/usr/bin:/bin' }, timeoutMs: 60_000 });
-  expect(result, result.stderr).toMatchObject({ code: 0 });
-  return result.stdout.trim();
-}
-
-const left = async (): Promise<readonly string[]> => {
-  const names: string[] = await readdir(path.join(folder, 'envs')).catch(() => []);
-  return names.filter((name) => !name.startsWith('.'));
-};
+const left = (): Promise<readonly string[]> => environmentsIn(path.join(folder, 'envs'));
 
 interface Asked {
   readonly packages?: readonly string[];

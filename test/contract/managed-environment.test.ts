@@ -25,6 +25,7 @@ import {
 import { startPackageIndex, type PackageIndex } from '../rigs/package-index.ts';
 import { testPython } from '../rigs/python.ts';
 import { isMissing } from '../rigs/require.ts';
+import { environmentsIn, output } from './environment-checks.ts';
 import { failureOf, never } from './contract-rig.ts';
 
 const pythonDir = path.resolve(import.meta.dirname, '../../python');
@@ -96,16 +97,7 @@ function make(changes: Changes = {}): Promise<string> {
   });
 }
 
-async function output(argv: readonly string[]): Promise<string> {
-  const result = await runCommand(argv, { env: { PATH: '/usr/bin:/bin' }, timeoutMs: 60_000 });
-  expect(result, result.stderr).toMatchObject({ code: 0 });
-  return result.stdout.trim();
-}
-
-const left = async (): Promise<readonly string[]> => {
-  const names: string[] = await readdir(path.join(folder, 'envs')).catch(() => []);
-  return names.filter((name) => !name.startsWith('.'));
-};
+const left = (): Promise<readonly string[]> => environmentsIn(path.join(folder, 'envs'));
 
 describe('making it', () => {
   test('L2: with venv and pip; found again at once, also by who needs less; its scripts work', async () => {
