@@ -55,8 +55,9 @@ async function restart(
   begin: () => Promise<string | undefined>,
 ): Promise<Restarted> {
   const { record, queue } = session;
-  // First: where there is no sandbox, nothing of the session is given up.
+  // First: where there is no sandbox, or its server does not answer, nothing of the session is given up.
   const sandbox = await sandboxOfSession(pool.options, record, wait);
+  const isThere = await hasKernel(session, sandbox, wait.signal);
   const current = queue.current;
   queue.close('restart_kernel was called before its turn came; nothing of it was executed.');
   queue.settleCurrent({
@@ -67,23 +68,40 @@ async function restart(
   });
   await queue.whenIdle();
   await session.disconnect();
-  const isNewKernel = await reconnect(session, sandbox, wait).catch(async (error: unknown) => {
-    // Whatever came of it: who asks for the session next finds out.
-    await pool.letGo(session);
-    throw error;
-  });
+  const isNewKernel = await reconnect(session, { sandbox, isThere }, wait).catch(
+    async (error: unknown) => {
+      // Whatever came of it: who asks for the session next finds out.
+      await pool.letGo(session);
+      throw error;
+    },
+  );
   await session.notebook.flush();
   return { isNewKernel, lostRunId: current?.id, begun: await begin() };
+}
+
+/** Whether the server that has it is the one that is there now, and has it still. @throws when that does not answer */
+async function hasKernel(
+  { server, record }: Session,
+  { status }: SandboxView,
+  signal: AbortSignal,
+): Promise<boolean> {
+  if (status.generation !== record.serverGeneration) return false;
+  return (await server.kernel(record.kernelId, signal)) !== undefined;
+}
+
+interface Found {
+  readonly sandbox: SandboxView;
+  /** The kernel is there to be restarted. */
+  readonly isThere: boolean;
 }
 
 /** @returns whether the kernel is another one now, and not the same one restarted. */
 async function reconnect(
   session: Session,
-  sandbox: SandboxView,
+  { sandbox, isThere }: Found,
   wait: SandboxWait,
 ): Promise<boolean> {
-  const isSameServer = sandbox.status.generation === session.record.serverGeneration;
-  const isRestarted = isSameServer && (await tryRestart(session, wait.signal));
+  const isRestarted = isThere && (await tryRestart(session, wait.signal));
   // Under the old identity the server would deliver what the old process said last, which looks like another restart.
   const connectionId = newUuid();
   const change = isRestarted ? {} : await newKernel(session, sandbox, wait);
@@ -117,10 +135,8 @@ async function newKernel(
   };
 }
 
-/** @returns false when the kernel is gone, before the call or during it. */
-async function tryRestart(session: Session, signal: AbortSignal): Promise<boolean> {
-  const { server, record } = session;
-  if ((await server.kernel(record.kernelId, signal)) === undefined) return false;
+/** @returns false when the kernel went meanwhile. */
+async function tryRestart({ server, record }: Session, signal: AbortSignal): Promise<boolean> {
   try {
     await server.restartKernel(record.kernelId, signal);
     return true;

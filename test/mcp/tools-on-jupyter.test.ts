@@ -225,14 +225,20 @@ it('X45: a kernel that cannot be deleted is told, and its session is kept', asyn
   expect(await server.kernel(record.kernelId)).toBeUndefined();
 });
 
-it('C25: a restart that failed on the way leaves the session attached to the kernel that is there', async () => {
+it('C25: a restart whose server does not answer gives nothing up, and one that failed on the way leaves the kernel that is there', async () => {
   const mcp = await clientOf(app);
   const { session_id } = await newNotebook(mcp, 'unrestarted');
-  await call(mcp, 'execute_code', { session_id, code: 'kept = 6 * 7' });
   const { server } = await app.services.sessions.get(session_id);
-  const failure = new GloveboxError('server/unreachable', 'The server does not answer.');
-  vi.spyOn(server, 'kernel').mockRejectedValueOnce(failure);
+  const code = 'import time\ntime.sleep(3)\nkept = 6 * 7\nkept';
+  const { meta } = await call(mcp, 'execute_code', { session_id, code, wait_s: 0.1 });
+  const silence = new GloveboxError('server/unreachable', 'The server does not answer.');
+  vi.spyOn(server, 'kernel').mockRejectedValueOnce(silence);
   expect(await callError(mcp, 'restart_kernel', { session_id })).toContain('does not answer');
+  const run = await call(mcp, 'get_run', { run_id: meta['run_id'], wait_s: 30 });
+  expect([run.meta['state'], run.text]).toEqual(['ok', expect.stringContaining('42')]);
+  const failure = new GloveboxError('cancelled', 'The restart was given up.');
+  vi.spyOn(server, 'restartKernel').mockRejectedValueOnce(failure);
+  expect(await callError(mcp, 'restart_kernel', { session_id })).toContain('was given up');
   const after = await call(mcp, 'execute_code', { session_id, code: 'kept', wait_s: 30 });
   expect(after.text).toContain('42');
   expect((await call(mcp, 'restart_kernel', { session_id })).meta).toMatchObject({ generation: 2 });
