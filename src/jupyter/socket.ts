@@ -143,9 +143,9 @@ function openSocket(socket: WsSocket, agreed: Agreed, options: SocketOptions): K
   let closing: Promise<void> | undefined;
   let down = false;
 
-  const acknowledger = createAcknowledger(options.clock, () => {
-    if (isDelayed) socket.pong();
-  });
+  const acknowledger = isDelayed
+    ? createAcknowledger(options.clock, () => socket.pong())
+    : undefined;
   const heartbeat = startHeartbeat({
     clock: options.clock,
     ping: () => socket.ping(),
@@ -157,14 +157,15 @@ function openSocket(socket: WsSocket, agreed: Agreed, options: SocketOptions): K
   });
   const goDown = (reason: string): void => {
     heartbeat.stop();
-    acknowledger.stop();
+    acknowledger?.stop();
     if (down) return;
     down = true;
     if (closing === undefined) options.onDown(reason);
   };
 
   socket.on('message', (data, isBinary) => {
-    acknowledger.received(heartbeat.received());
+    const nowMs = heartbeat.received();
+    acknowledger?.received(nowMs);
     if (closing !== undefined) return;
     try {
       const frame = toBuffer(data);
@@ -188,7 +189,7 @@ function openSocket(socket: WsSocket, agreed: Agreed, options: SocketOptions): K
       return socket.readyState === socket.OPEN && closing === undefined;
     },
     send: (frame) => {
-      acknowledger.sent();
+      acknowledger?.sent();
       socket.send(frame);
     },
     close: () => (closing ??= closeProperly(socket, options.clock)),
