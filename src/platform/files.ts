@@ -1,5 +1,6 @@
 /** Small operations on files: writes are atomic and private, reads create nothing. */
 import { readFileSync } from 'node:fs';
+import { randomBytes } from 'node:crypto';
 import { chmod, mkdir, open, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { GloveboxError, isGloveboxError, messageOf } from '#core/errors.ts';
@@ -45,7 +46,7 @@ export function writeFileAtomic(
 ): Promise<void> {
   return orStorageFailed(`write ${file}`, async () => {
     const folder = path.dirname(file);
-    const temporary = path.join(folder, temporaryName());
+    const temporary = path.join(folder, `.${randomBytes(6).toString('hex')}.tmp`);
     const durable = options.durable ?? true;
     try {
       await writeNew(temporary, data, options.mode ?? 0o600, durable);
@@ -77,9 +78,6 @@ async function writeNew(
     await handle.close();
   }
 }
-
-/** No secret, only a name that no other process makes at the same time: a hook is done before it could have loaded `node:crypto`. */
-const temporaryName = (): string => `.${process.pid}-${Math.random().toString(36).slice(2)}.tmp`;
 
 async function syncFolder(folder: string): Promise<void> {
   // Windows cannot open a folder, and some network file systems refuse the fsync: the rename has happened by now.
