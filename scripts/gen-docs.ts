@@ -232,8 +232,10 @@ function keep(name: string, text: string): void {
 
 for (const [name, render] of Object.entries(pages))
   keep(`docs/reference/${name}`, `${GENERATED}\n\n${await render()}\n`);
-const types = 'src/library/sandbox-config.ts';
-keep(types, formatted(types, `${renderConfigTypes(await loadBackends())}\n`));
+for (const [name, text] of Object.entries(renderConfigTypes(await loadBackends()))) {
+  const file = `src/library/${name}`;
+  keep(file, formatted(file, text));
+}
 if (isCheck && stale.length > 0) {
   console.error(`Not current: ${stale.join(', ')}. Run: npm run gen`);
   process.exitCode = 1;

@@ -14,3 +14,4 @@ export { emitReady } from '#library/emit-ready.ts';
 export { close } from '#library/engine.ts';
 export type * from '#library/contract.ts';
 export type * from '#library/sandbox-config.ts';
+export type * from '#library/sandbox-config-parts.ts';

@@ -22,8 +22,8 @@ const COMMON = [
 
 const isRented = ({ id, sharesHost }: Backend): boolean => !sharesHost && id !== 'slurm';
 
-/** `src/library/sandbox-config.ts`: what back ends share is written once, and what lies in a list or an object has a name. */
-export function renderConfigTypes(backends: readonly Backend[]): string {
+/** Files of `src/library/`, by name: what back ends share is written once, and what lies in a list or an object has a name. */
+export function renderConfigTypes(backends: readonly Backend[]): Readonly<Record<string, string>> {
   const shapes = new Shapes();
   // The first one of a shape gives it its name: those that rent mean the same by most of them.
   const inOrder = [
@@ -62,8 +62,7 @@ export function renderConfigTypes(backends: readonly Backend[]): string {
       ],
     });
   });
-  return [
-    '/** What `Sandbox.create` takes, made by `npm run gen` from the options of the back ends. Do not edit. */',
+  const configs = [
     `export type BackendName = ${backends.map(({ id }) => `'${id}'`).join(' | ')};`,
     [
       '/** What a sandbox is asked for; unknown names are errors. */',
@@ -81,8 +80,16 @@ export function renderConfigTypes(backends: readonly Backend[]): string {
       fields: inRented,
     }),
     ...interfaces,
-    ...shapes.render(),
   ].join('\n\n');
+  const parts = shapes.render().join('\n\n');
+  const used = shapes.names().filter((name) => new RegExp(`\\b${name}\\b`).test(configs));
+  return {
+    'sandbox-config.ts': [
+      '/** What `Sandbox.create` takes, made by `npm run gen` from the options of the back ends. Do not edit. */',
+      `import type { ${used.join(', ')} } from './sandbox-config-parts.ts';\n\n${configs}\n`,
+    ].join('\n'),
+    'sandbox-config-parts.ts': `/** What lies in lists and objects of a \`SandboxConfig\`, made by \`npm run gen\`. Do not edit. */\n\n${parts}\n`,
+  };
 }
 
 /** `docs/reference/sandbox-config.md`. */
@@ -164,6 +171,10 @@ class Shapes {
       return name;
     }
     throw new Error(`two shapes of ${owner} have the name ${wanted}`);
+  }
+
+  names(): readonly string[] {
+    return [...this.#bodies.keys()];
   }
 
   render(): readonly string[] {
