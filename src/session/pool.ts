@@ -193,7 +193,8 @@ export class SessionPool {
     try {
       return await opening;
     } catch (error) {
-      this.#open.delete(sessionId);
+      // Of several that waited for it, the last may find a new try.
+      if (this.#open.get(sessionId) === opening) this.#open.delete(sessionId);
       throw error;
     }
   }
