@@ -1,5 +1,6 @@
-"""What our Jupyter server holds for a client that is away, on the kernel manager of the Jupyter that is installed. Run with unittest."""
+"""What our Jupyter server holds for a client that is away, and how it saves, on the Jupyter that is installed. Run with unittest."""
 
+import asyncio
 import os
 import re
 import sys
@@ -15,6 +16,7 @@ LIMIT = 256 * 1024
 os.environ["GLOVEBOX_OFFLINE_BYTES"] = str(LIMIT)
 sys.path.insert(0, str(PYTHON))
 sys.dont_write_bytecode = True
+import handlers  # noqa: E402
 import serve  # noqa: E402
 
 
@@ -237,6 +239,32 @@ class OfflineBuffer(unittest.TestCase):
         serve.offline_buffer.bound(other, "k", self.channels, LIMIT)
         serve.offline_buffer.bound(types.SimpleNamespace(), "k", self.channels, LIMIT)
         self.assertIs(type(info["buffer"]), deque)
+
+
+class ConditionalSave(unittest.TestCase):
+    def test_only_those_who_save_the_same_file_wait_for_each_other(self):
+        async def save_all():
+            begun, saved, may_end = [], [], asyncio.Event()
+
+            class Handler:
+                current_user = "anybody"
+                request = types.SimpleNamespace(headers={})
+
+                async def put(self, path=""):
+                    begun.append(path)
+                    if path == "a":
+                        await may_end.wait()
+                    saved.append(path)
+
+            handlers.save_on_condition(Handler)
+            slow = [asyncio.ensure_future(Handler().put(path)) for path in ("a", "/a")]
+            await asyncio.wait_for(Handler().put("b"), 30)
+            self.assertEqual((begun, saved), (["a", "b"], ["b"]))
+            may_end.set()
+            await asyncio.gather(*slow)
+            self.assertEqual(saved, ["b", "a", "/a"])
+
+        asyncio.run(save_all())
 
 
 if __name__ == "__main__":
