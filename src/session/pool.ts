@@ -355,9 +355,7 @@ export class SessionPool {
       session = opened;
       const lease = leaseOf(record);
       if (typeof record.news === 'string') session.notify(record.news);
-      const left = lease.isOwner
-        ? await loadLeftRuns(session, this.journal, notebook, clock)
-        : [];
+      const left = lease.isOwner ? await loadLeftRuns(session, this.journal, notebook, clock) : [];
       const { sandboxes } = this.options;
       await connectSession(session, {
         sandboxes,
