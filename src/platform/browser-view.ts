@@ -76,10 +76,12 @@ export async function startBrowserView(
   const onward = (incoming: IncomingMessage, { baseUrl, headers }: Endpoint): ClientRequest => {
     const there = new URL(baseUrl);
     // By its path only: an address of another host in the first line leads nowhere else.
-    const asked = new URL(incoming.url ?? '/', here);
+    const path = (incoming.url ?? '/').replace(/^[a-z]+:\/\/[^/]*/i, '');
+    const asked = new URL(`${here}${path.startsWith('/') ? path : '/'}`);
     // JupyterLab knows the token of its server; it is sent in a header, which nobody logs.
     if (asked.searchParams.has('token')) asked.searchParams.delete('token');
-    const url = new URL(`${asked.pathname}${asked.search}`, there.origin);
+    // Not relative to it: a path that begins with two slashes would name another host, and our headers go along.
+    const url = new URL(`${there.origin}${asked.pathname}${asked.search}`);
     const sent = headersFor(incoming.headers, gate.foreignCookies(incoming), there.origin);
     const ours = new Set(Object.keys(headers).map((name) => name.toLowerCase()));
     for (const name of Object.keys(sent)) if (ours.has(name)) delete sent[name];
@@ -192,8 +194,8 @@ function headersBack(
   const { location, 'set-cookie': cookies } = given;
   if (location !== undefined) {
     const { origin } = new URL(baseUrl);
-    const to = new URL(location, baseUrl);
-    back['location'] = to.origin === origin ? `${here}${to.pathname}${to.search}` : here;
+    const to = URL.canParse(location, baseUrl) ? new URL(location, baseUrl) : undefined;
+    back['location'] = to?.origin === origin ? `${here}${to.pathname}${to.search}` : here;
   }
   if (cookies !== undefined)
     back['set-cookie'] = cookies.map((cookie) =>
