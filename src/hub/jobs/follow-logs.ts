@@ -5,6 +5,7 @@ import type { HubContext } from '../context.ts';
 import { getJob } from './get-job.ts';
 import { readJobLogs, type LogLine } from './job-logs.ts';
 import { isFinal, type Job, type JobRef } from './job.ts';
+import { compareMoments } from './moments.ts';
 
 /** Where a reader is: after so many lines of the last moment. Survives its process. */
 export interface LogPosition {
@@ -38,6 +39,8 @@ export class LogReader {
   #position: LogPosition | undefined;
   /** Of the lines with the timestamp of the position, those that this connection sent again. */
   #again = 0;
+  /** Of the line before, in this connection: that of a line which has none. */
+  #last = '';
 
   constructor(position: LogPosition | undefined) {
     this.#position = position;
@@ -50,12 +53,16 @@ export class LogReader {
   /** To be called before each connection. */
   begin(): void {
     this.#again = 0;
+    this.#last = '';
   }
 
-  isNew({ timestamp }: LogLine): boolean {
+  isNew(line: LogLine): boolean {
+    const timestamp = line.timestamp === '' ? this.#last : line.timestamp;
+    this.#last = timestamp;
     const { timestamp: last = '', count = 0 } = this.#position ?? {};
-    if (timestamp < last) return false;
-    if (timestamp > last) {
+    const order = compareMoments(timestamp, last);
+    if (order < 0) return false;
+    if (order > 0) {
       this.#position = { timestamp, count: 1 };
       this.#again = Number.POSITIVE_INFINITY;
       return true;
