@@ -260,8 +260,9 @@ export interface Backend {
   stop(handle: SandboxHandle, signal: AbortSignal): Promise<void>;
 
   /**
-   * Sandboxes that already run for this project and that no record names, e.g. after the state folder was lost.
-   * The caller records them. Absence of the method means that the back end cannot look.
+   * Sandboxes that run for this project, whatever was thought of them here, e.g. after the state folder was lost. The caller puts on
+   * record those that no record names, and those that one says have ended: each is asked how it stands after that. Absence of the
+   * method means that the back end cannot look.
    */
   discover?(projectDir: string, signal: AbortSignal): Promise<readonly SandboxHandle[]>;
 

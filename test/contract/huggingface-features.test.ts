@@ -112,8 +112,8 @@ test('33, 34: asks for an open port, a limit and labels; tokens are secrets; a c
   await foreign.close();
 });
 
-test('35: a machine with the Hub token alone finds it and uses it; forged labels are not believed and learn no token', async () => {
-  const caller = callerWith();
+test('35, M15: a machine with the Hub token alone finds it in whichever namespace and uses it; forged labels are not believed and learn no token', async () => {
+  const caller = callerWith({ namespace: 'org' });
   await caller.startAndWait(rig.newBackend());
   const real = only();
   const always200 =

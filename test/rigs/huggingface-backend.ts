@@ -58,7 +58,7 @@ export async function makeHuggingfaceRig(): Promise<HuggingfaceRig> {
   const hub = await startFakeService('hub');
   hub.on('GET', /\/api\/whoami-v2/, ({ headers }) =>
     headers.authorization === `Bearer ${JOB_TOKEN}`
-      ? { json: { type: 'user', name: 'me', orgs: [{ name: 'org' }] } }
+      ? { json: { type: 'user', name: 'me', orgs: [{ name: 'org' }, { name: 'closed' }] } }
       : { status: 401, json: { error: 'Invalid username or password.' } },
   );
   const fake = addJobs(hub, {

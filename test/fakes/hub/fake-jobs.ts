@@ -154,11 +154,11 @@ export function addJobs(hub: FakeService, options: FakeJobsOptions): FakeJobs {
       .toReversed()
       .filter(
         (job) =>
+          job.namespace === namespace &&
           (stages.length === 0 || stages.includes(job.stage)) &&
           wanted.every(([key = '', value]) => job.labels[key] === value),
       )
-      .map((job) => job.json())
-      .filter((job) => JSON.stringify(job).includes(`"name":"${namespace}"`));
+      .map((job) => job.json());
     const from = Number(query.get('cursor') ?? 0);
     const next = new URLSearchParams(query);
     next.set('cursor', String(from + pageSize));

@@ -43,7 +43,7 @@ export function createHuggingfaceBackend(outside: HuggingfaceContext): Backend {
 
     async discover(projectDir, signal) {
       throwIfAborted(signal);
-      return discoverJobs(projectDir, huggingface, signal);
+      return discoverJobs(projectDir, huggingface, provider, signal);
     },
 
     close: () => huggingface.ways.close(),
