@@ -259,6 +259,7 @@ test('H9, H11, L10, 3.3: a model is mounted at its commit, checked, and named to
   const bytes = Buffer.from([0, 255, 10, 13]);
   writeFileSync(path.join(rig.projectDir, 'configs/deep ä/data.bin'), bytes);
   writeFileSync(path.join(rig.projectDir, 'configs/old.bak'), '');
+  writeFileSync(path.join(rig.projectDir, 'configs/tool.sh'), '#!/bin/sh\n', { mode: 0o755 });
   const files = [{ from: 'configs', to: 'run/all', ignore: ['*.bak'] }];
   const setup_commands = [['sh', '-c', 'test -d lib/sample && touch set-up']];
   const given = { models, repos, files, secrets, setup_commands };
@@ -277,7 +278,10 @@ test('H9, H11, L10, 3.3: a model is mounted at its commit, checked, and named to
   expect(readdirSync(uploaded, { recursive: true }).map(String).toSorted()).toEqual([
     'deep ä',
     'deep ä/data.bin',
+    'tool.sh',
   ]);
+  const modeOf = (name: string): number => lstatSync(path.join(uploaded, name)).mode & 0o111;
+  expect([modeOf('tool.sh') & 0o100, modeOf('deep ä/data.bin')]).toEqual([0o100, 0]);
   expect(readFileSync(path.join(uploaded, 'deep ä/data.bin')).equals(bytes)).toBe(true);
   expect(job.body.volumes).toEqual([
     {
