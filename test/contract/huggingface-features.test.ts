@@ -318,15 +318,6 @@ test('H9, H11, L10, 3.3: a model is mounted at its commit, checked, and named to
 });
 
 describe('36, 37: ends and stages', () => {
-  test('a server that nobody uses ends itself, and with it the Job', async () => {
-    const caller = callerWith();
-    const backend = rig.newBackend({}, { limits: { idleS: 60, emptyServerS: 1 } });
-    await caller.startAndWait(backend);
-    const ended = await caller.waitFor(rig.newBackend(), 'ended');
-    expect(ended.end).toMatchObject({ cause: 'idle' });
-    expect(rig.fake.newest().stage).toBe('COMPLETED');
-  });
-
   test('a Job that gets no hardware is cancelled at the limit', async () => {
     rig.fake.isStalled = true;
     const caller = callerWith({ capacity_timeout_seconds: 1 });

@@ -27,8 +27,10 @@ export async function believeProvider(
   await record.update((current): Lease => {
     if (current.claim !== before.claim || current.phase !== 'ended') return current;
     const { end, ...rest } = current;
-    const { clock, log, words } = provider;
-    log.warn(`${words(machine)} runs, although sandbox ${handle.id} was thought to have ended.`);
+    const { clock, log } = provider;
+    log.warn(
+      `${provider.words(machine)} runs, although sandbox ${handle.id} was thought to have ended.`,
+    );
     const living = { ...rest, ...trace, generation: handle.generation, isAsking: false };
     return UNWANTED.includes(end?.cause ?? 'unknown')
       ? { ...living, phase: 'stopping', stoppingMs: 0 }

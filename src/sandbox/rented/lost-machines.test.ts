@@ -252,7 +252,10 @@ test.each([
     // On record as ended: found once, and its start failed since.
     expect(await sandboxes.adopt(dir, never)).toHaveLength(1);
     await leaseOf(provider, ID).update((current) => ({ ...current, phase: 'ended', end }));
-    expect((await sandboxes.get(ID, never)).status).toMatchObject({ state: 'ended', end: { cause } });
+    expect((await sandboxes.get(ID, never)).status).toMatchObject({
+      state: 'ended',
+      end: { cause },
+    });
     expect(await sandboxes.list({}, never)).toEqual([]);
     ended.length = 0;
     running.set('sb-1', 'op-1');
