@@ -1,11 +1,11 @@
 /** What a Modal sandbox is asked for is what it gets: prices, limits, secrets, files, snapshots, and an end when nobody uses it. */
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { once } from 'node:events';
 import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { WebSocket } from 'ws';
-import { ResultStatus, type FakeSandbox } from '../fakes/modal/fake-modal.mjs';
+import { ResultStatus, ServerError, Status, type FakeSandbox } from '../fakes/modal/fake-modal.mjs';
 import { MARKED, makeModalRig, testCertificate, type ModalRig } from '../rigs/modal-backend.ts';
 import { startRawKernel } from '../rigs/raw-kernel.ts';
 import { MARK } from '../rigs/reaper.mjs';
@@ -219,7 +219,7 @@ describe.skipIf(withoutCertificate).each([
     }
   });
 
-  test('5.8, L13, acceptance 31: a snapshot keeps the files and no token; another sandbox starts from it', async () => {
+  test('5.8, L13, M6, acceptance 31, 32: a snapshot keeps the files and no token; another sandbox starts from it, and whatever code the router gives for it once it is dead, it is said to have ended', async () => {
     const caller = callerWith(options);
     const backend = rig.newBackend();
     await caller.startAndWait(backend);
@@ -239,6 +239,33 @@ describe.skipIf(withoutCertificate).each([
     expect(readFileSync(kept, 'utf8')).toBe('"kept"');
     const ttl = rig.fake.lastRequest('taskSnapshotFilesystem');
     expect(ttl).toMatchObject({ ttlSeconds: 86_400 });
+    const told = await backend.resources?.(second.handle(), never());
+    expect(told?.cpus).toBeGreaterThan(0);
+    expect(told?.memory.limitBytes).toBeGreaterThan(told?.memory.usedBytes ?? Infinity);
+    expect(told?.disk[0]?.path).toBe(only().root);
+    for (const code of [
+      'FAILED_PRECONDITION',
+      'NOT_FOUND',
+      'PERMISSION_DENIED',
+      'ABORTED',
+      'OUT_OF_RANGE',
+    ]) {
+      rig.fake.faults.before = (method) => {
+        if (!/^task(SnapshotFilesystem|ExecStart)$/.test(method)) return;
+        for (const sandbox of rig.fake.alive()) sandbox.kill(ResultStatus.TERMINATED);
+        throw new ServerError(Status[code], 'of the router');
+      };
+      const asked = [
+        backend.resources?.(second.handle(), never()),
+        backend.snapshot?.(second.handle(), { ttlMs: null }, never()),
+      ];
+      const failures = await Promise.all(asked.map((one) => failureOf(one ?? Promise.resolve())));
+      expect([code, ...failures.map((failure) => failure.code)]).toEqual([
+        code,
+        'sandbox/ended',
+        'sandbox/ended',
+      ]);
+    }
   });
 });
 
@@ -291,29 +318,5 @@ describe.skipIf(withoutCertificate)('the end', () => {
     } finally {
       delete process.env['MODAL_SANDBOX_V2'];
     }
-  });
-
-  test('its resources are told without a kernel', async () => {
-    const caller = callerWith({});
-    const backend = rig.newBackend();
-    await caller.startAndWait(backend);
-    const told = await backend.resources?.(caller.handle(), never());
-    expect(told?.cpus).toBeGreaterThan(0);
-    expect(told?.memory.limitBytes).toBeGreaterThan(told?.memory.usedBytes ?? Infinity);
-    expect(told?.disk[0]?.path).toBe(only().root);
-  });
-
-  test('M6, acceptance 32: whatever code Modal gives for a dead sandbox, it is said to have ended', async () => {
-    const backend = rig.newBackend();
-    const caller = callerWith({});
-    await caller.startAndWait(backend);
-    only().kill(ResultStatus.TERMINATED);
-    expect(
-      await failureOf(
-        backend.snapshot?.(caller.handle(), { ttlMs: null }, never()) ?? Promise.resolve(),
-      ),
-    ).toMatchObject({ code: 'sandbox/ended' });
-    expect((await backend.state(caller.handle(), never())).state).toBe('ended');
-    expect(existsSync(rig.dir)).toBe(true);
   });
 });
