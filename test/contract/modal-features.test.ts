@@ -1,5 +1,5 @@
 /** What a Modal sandbox is asked for is what it gets: prices, limits, secrets, files, snapshots, and an end when nobody uses it. */
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { once } from 'node:events';
 import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
@@ -7,10 +7,11 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { WebSocket } from 'ws';
 import { ResultStatus, ServerError, Status, type FakeSandbox } from '../fakes/modal/fake-modal.mjs';
 import { MARKED, makeModalRig, testCertificate, type ModalRig } from '../rigs/modal-backend.ts';
-import { startRawKernel } from '../rigs/raw-kernel.ts';
+import { startRawKernel, type RawKernel } from '../rigs/raw-kernel.ts';
 import { MARK } from '../rigs/reaper.mjs';
 import { isMissing } from '../rigs/require.ts';
 import { serverRoutes } from '../rigs/server-routes.ts';
+import { isWhole } from '../rigs/variables.ts';
 import { Caller, failureOf, never } from './contract-rig.ts';
 
 const withoutCertificate = isMissing(
@@ -288,21 +289,51 @@ describe.skipIf(withoutCertificate)('the end', () => {
     });
   });
 
-  test('M16, acceptance 24, 25: an idle kernel ends, with a client connected and status asked all the while; then the server, the process and the sandbox', async () => {
-    const backend = rig.newBackend({}, { limits: { idleS: 5, emptyServerS: 4 } });
-    const caller = callerWith({});
-    await caller.startAndWait(backend);
-    // On a slow machine the first kernel is a while in coming.
-    const endpoint = await backend.endpoint(caller.handle(), never());
-    const kernel = await startRawKernel(endpoint, 'idle.ipynb');
-    // A running cell is never taken for idleness, however silent it is, and even when the server has not seen it begin.
-    expect(await kernel.execute('import time; time.sleep(9)')).toBe('ok');
-    expect(rig.fake.alive()).toHaveLength(1);
-    const ended = await caller.waitFor(backend, 'ended');
-    expect(ended.end).toMatchObject({ cause: 'idle' });
-    expect(ended.end?.logTail?.join('\n')).toContain('GLOVEBOX-END idle');
-    expect(rig.fake.alive()).toEqual([]);
-  });
+  test(
+    'M16, acceptance 24, 25: of both generations an idle kernel ends, with a client connected and status asked all the while; then the server, the process and the sandbox; cells that are silent from the first on and threads that print are in use, also when nobody is connected',
+    async () => {
+      const limits = isWhole ? { idleS: 60, emptyServerS: 120 } : { idleS: 5, emptyServerS: 4 };
+      const backend = rig.newBackend({}, { limits });
+      // Longer than the limit of idleness, and than the server takes to look for it.
+      const silentS = limits.idleS + 6;
+      const begin = async (caller: Caller): Promise<RawKernel> => {
+        await caller.startAndWait(backend);
+        // On a slow machine the first kernel is a while in coming.
+        return startRawKernel(await backend.endpoint(caller.handle(), never()), 'idle.ipynb');
+      };
+      const watched = callerWith({});
+      const alone = callerWith({ gpu: 'T4' }, 'modal-second-000001');
+      const [kernel, left] = await Promise.all([begin(watched), begin(alone)]);
+      left.send(`import threading, time
+time.sleep(${silentS})
+def tell():
+    end = time.monotonic() + ${silentS}
+    while time.monotonic() < end: print("on", flush=True); time.sleep(0.3)
+    open("told", "w").close()
+threading.Thread(target=tell).start()`);
+      await left.leave();
+      expect(await kernel.execute(`import time; time.sleep(${silentS})`)).toBe('ok');
+      const made = [...rig.fake.sandboxes.values()];
+      expect(made.map(({ version, result }) => [version, result])).toEqual(
+        expect.arrayContaining([
+          [1, undefined],
+          [2, undefined],
+        ]),
+      );
+      const ends = await Promise.all(
+        [watched, alone].map((caller) => caller.waitFor(backend, 'ended')),
+      );
+      for (const { end } of ends) {
+        expect(end).toMatchObject({ cause: 'idle' });
+        expect(end?.logTail?.join('\n')).toContain('GLOVEBOX-END idle');
+      }
+      const wellEnded = { status: ResultStatus.SUCCESS, exitcode: 0 };
+      expect(made.map(({ result }) => result)).toMatchObject([wellEnded, wellEnded]);
+      const told = made.map(({ root }) => existsSync(path.join(root, 'workspace/told')));
+      expect(told).toEqual(made.map(({ version }) => version === 1));
+    },
+    isWhole ? 900_000 : 120_000,
+  );
 
   test('M4: with the newer generation switched off, all runs on the older one and is found there', async () => {
     process.env['MODAL_SANDBOX_V2'] = '0';
