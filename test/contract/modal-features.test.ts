@@ -104,7 +104,7 @@ describe.skipIf(withoutCertificate).each([
   { kind: 'V2, without a GPU', options: {} },
   { kind: 'V1, with a GPU', options: { gpu: 'T4' } },
 ])('inside, $kind', ({ options }) => {
-  test('SEC5, L10: kernels see env and kernel-scope secrets, and nothing else of the server', async () => {
+  test('SEC5, L10, M4, acceptance 21, 52: kernels see env and kernel-scope secrets, and nothing else of the server', async () => {
     rig.fake.addSecret('wandb', { WANDB_API_KEY: 'w-secret' });
     const caller = callerWith({
       ...options,
@@ -118,6 +118,12 @@ describe.skipIf(withoutCertificate).each([
     const variables = { SETUP_ONLY: 's-secret', OPENAI_API_KEY: 'o-secret' };
     await caller.startAndWait(rig.newBackend({ variables }));
     expect(only().environment).toMatchObject({ SETUP_ONLY: 's-secret' });
+    // 5.3: what tells the generations apart, and a tunnel that is TLS.
+    const { id, version } = only();
+    expect(id).toMatch(version === 1 ? /^sb-[A-Za-z0-9]{22}$/ : /^sb-(?![A-Za-z0-9]{22}$)/);
+    expect((await rig.newBackend().endpoint(caller.handle(), never())).baseUrl).toMatch(
+      /^https:\/\/localhost:\d+\/$/,
+    );
     const seen = Object(await inKernel(caller, 'dict(os.environ)'));
     expect(seen).toMatchObject({
       GREETING: 'hello',

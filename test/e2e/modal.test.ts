@@ -39,7 +39,7 @@ async function place(): Promise<Place> {
 }
 
 describe.skipIf(withoutCertificate)('the built server', () => {
-  it('G1, M4: rents a machine with a GPU and a model, runs cells there, and leaves the notebook with its outputs here', async () => {
+  it('G1, M4, acceptance 53: rents a machine with a GPU and a model, runs cells there, and leaves the notebook with its outputs here', async () => {
     const { bundle, fake, env } = await place();
     writeFileSync(path.join(bundle.project, 'of_mine.py'), 'ANSWER = 42\n');
     writeFileSync(
@@ -64,7 +64,12 @@ describe.skipIf(withoutCertificate)('the built server', () => {
     // L14, M15: its records are lost, and it is found at Modal by its tags.
     rmSync(path.join(bundle.home, '.glovebox/sandboxes'), { recursive: true });
     const listed = await call(client, 'sandbox_list', { backend: 'modal' });
-    expect(listed.text).toContain(`${sandbox_id}  ready  modal`);
+    expect(listed.text).toMatch(
+      new RegExp(
+        `^${sandbox_id}  ready  modal  started .* ago  ${bundle.project}  \\$1\\.07/h`,
+        'm',
+      ),
+    );
     const [sandbox] = fake.alive();
     expect(sandbox?.version).toBe(1);
     const started = await call(client, 'start_new_notebook', {
@@ -176,7 +181,7 @@ of_mine.ANSWER`;
       code: 'subject.training',
     });
     expect(after.text).toContain('False');
-    // F17, acceptance 9: a kernel that dies takes them along, and a new one has them again.
+    // F17: a kernel that dies takes them along, and a new one has them again.
     const died = await call(client, 'execute_code', { session_id, code: 'import os; os._exit(1)' });
     expect(died.text).toContain(`restart_kernel(session_id="${session_id}")`);
     const restarted = await call(client, 'restart_kernel', { session_id });
@@ -249,7 +254,7 @@ sorted(place for place, text in texts.items() if any(word in text for word in wo
     expect(fake.alive()).toEqual([]);
   }, 180_000);
 
-  it('M7: says what is missing without credentials, and which GPUs there are', async () => {
+  it('M7, acceptance 30: says what is missing without credentials, and which GPUs there are', async () => {
     const { bundle, fake, env } = await place();
     const { MODAL_TOKEN_ID: _id, MODAL_TOKEN_SECRET: _secret, ...without } = env;
     const { client } = await startServer(bundle, { era: 'modern', env: without });
