@@ -100,13 +100,14 @@ export class Replacements {
 
   async #keepFiles(
     { old, files }: ReplacementPlan,
-    { signal, report }: SandboxWait,
+    wait: SandboxWait,
   ): Promise<string | undefined> {
     if (files !== 'snapshot') return undefined;
-    report({ message: `keeping the files of ${old.id}` });
+    wait.report({ message: `keeping the files of ${old.id}` });
     const description = `${old.id}, to be replaced`;
     const { sandboxes } = this.#options;
-    const kept = await sandboxes.snapshot(old.id, { description, ttlMs: SNAPSHOT_TTL_MS }, signal);
+    const options = { description, ttlMs: SNAPSHOT_TTL_MS };
+    const kept = await sandboxes.snapshot(old.id, options, wait.signal);
     return kept.snapshotId;
   }
 

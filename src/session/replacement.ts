@@ -91,9 +91,10 @@ export async function planReplacement(
   return quote === undefined ? plan : { ...plan, quote };
 }
 
-const filesFate = ({ id, snapshot, optionsSchema }: Backend): FilesFate => {
-  if (snapshot !== undefined && FROM_SNAPSHOT in optionsSchema.shape) return 'snapshot';
-  return SHARED_FILES.has(id) ? 'shared' : 'lost';
+const filesFate = (backend: Backend): FilesFate => {
+  if (backend.snapshot !== undefined && FROM_SNAPSHOT in backend.optionsSchema.shape)
+    return 'snapshot';
+  return SHARED_FILES.has(backend.id) ? 'shared' : 'lost';
 };
 
 /** Without one it goes by its id, which the new one must not have. */

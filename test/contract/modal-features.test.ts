@@ -4,11 +4,9 @@ import { once } from 'node:events';
 import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import type { Admit } from '#sandbox/admission.ts';
 import { WebSocket } from 'ws';
-import { ResultStatus, ServerError, Status, type FakeSandbox } from '../fakes/modal/fake-modal.mjs';
+import { ResultStatus, type FakeSandbox } from '../fakes/modal/fake-modal.mjs';
 import { MARKED, makeModalRig, testCertificate, type ModalRig } from '../rigs/modal-backend.ts';
-import { createModalWorld } from '../rigs/modal-world.ts';
 import { startRawKernel } from '../rigs/raw-kernel.ts';
 import { MARK } from '../rigs/reaper.mjs';
 import { isMissing } from '../rigs/require.ts';
@@ -63,6 +61,26 @@ describe.skipIf(withoutCertificate)('prices', () => {
     expect(rig.fake.calls.some(({ method }) => method.startsWith('image'))).toBe(false);
   });
 
+  test('SEC7: a quote warns of kernels that see a secret and may reach every address', async () => {
+    const backend = rig.newBackend({ variables: { OPENAI_API_KEY: 'o-secret' } });
+    const asked = (options: object) =>
+      backend.quote?.(
+        { secrets: [{ env: 'OPENAI_API_KEY', scope: ['kernel'] }], ...options },
+        { projectDir: rig.projectDir, signal: never() },
+      );
+    const warning = 'kernels see secrets and may reach every address';
+    expect((await asked({}))?.remarks.join('\n')).toContain(warning);
+    const limited = await asked({ network: { domains: ['api.openai.com'] } });
+    expect(limited?.remarks.join('\n')).not.toContain(warning);
+    const headers = { 'x-key': '$EXAMPLE_KEY' };
+    const unknown = asked({
+      header_secrets: [{ domain: 'a.example.com', secret: 'none', headers }],
+    });
+    expect(await failureOf(unknown ?? Promise.resolve())).toMatchObject({
+      code: 'remote/not-found',
+    });
+  });
+
   test('an unknown price is said, and counts as over any max_cost_usd', async () => {
     const unknown = await quote({ gpu: 'B200+' });
     expect(unknown.usdPerHour).toBeUndefined();
@@ -105,10 +123,14 @@ describe.skipIf(withoutCertificate).each([
   { kind: 'V2, without a GPU', options: {} },
   { kind: 'V1, with a GPU', options: { gpu: 'T4' } },
 ])('inside, $kind', ({ options }) => {
-  test('SEC5, L10: kernels see env and kernel-scope secrets, and nothing else of the server', async () => {
+  test('SEC5, SEC7, L10: kernels see env and kernel-scope secrets, and nothing else of the server; a secret for headers stays outside', async () => {
     rig.fake.addSecret('wandb', { WANDB_API_KEY: 'w-secret' });
+    rig.fake.addSecret('example', { EXAMPLE_KEY: 'e-secret' });
+    const headers = { Authorization: 'Bearer $EXAMPLE_KEY' };
     const caller = callerWith({
       ...options,
+      header_secrets: [{ domain: '*.example.com', secret: 'example', headers }],
+      snapshot_on_exit: true,
       env: { ...MARKED.env, GREETING: 'hello' },
       secrets: [
         { env: 'SETUP_ONLY' },
@@ -119,6 +141,17 @@ describe.skipIf(withoutCertificate).each([
     const variables = { SETUP_ONLY: 's-secret', OPENAI_API_KEY: 'o-secret' };
     await caller.startAndWait(rig.newBackend({ variables }));
     expect(only().environment).toMatchObject({ SETUP_ONLY: 's-secret' });
+    const secretId = expect.stringMatching(/^st-/);
+    expect(only().request).toMatchObject({
+      definition: {
+        experimentalOutboundPolicy: {
+          headerReplacements: [{ domain: '*.example.com', secretId, headers }],
+        },
+        // M17
+        experimentalOptionsV2: { enable_exit_snapshot: 'true' },
+      },
+    });
+    expect(JSON.stringify([only().environment, only().request])).not.toContain('e-secret');
     const seen = Object(await inKernel(caller, 'dict(os.environ)'));
     expect(seen).toMatchObject({
       GREETING: 'hello',
@@ -245,74 +278,6 @@ describe.skipIf(withoutCertificate).each([
 });
 
 describe.skipIf(withoutCertificate)('the end', () => {
-  test('M17: another one takes its place, with its files and its notebook; until that is ready nothing of the old one is lost', async () => {
-    const world = createModalWorld(rig);
-    const wait = { waitMs: 60_000, signal: never(), report: () => undefined };
-    const admitted: string[] = [];
-    const admit: Admit = async ({ id, options }) => {
-      admitted.push(`${id} ${String(options['from_snapshot'])}`);
-      return { attach: async () => undefined, release: async () => void admitted.push('released') };
-    };
-    try {
-      const request = { backend: 'modal' as const, projectDir: rig.projectDir, admit };
-      writeFileSync(path.join(rig.projectDir, 'given.txt'), 'as it was');
-      const files = [{ from: 'given.txt', to: 'given.txt' }];
-      const options = { ...MARKED, files, gpu: 'T4' };
-      const old = await world.sandboxes.create({ ...request, name: 'probe', options }, wait);
-      const place = { folder: path.join(rig.projectDir, 'notebooks'), name: 'probe' };
-      const session = await world.sessions.startNew(
-        place,
-        { sandboxId: old.id, kernelName: undefined },
-        wait,
-      );
-      const inside = 'import os; os.chdir(os.path.dirname(os.environ["GLOVEBOX_LIB"]));';
-      const code = `${inside} open("kept.txt", "w").write("kept"); open("given.txt", "w").write("changed"); x = 1`;
-      await (await session.execute({ code })).wait(wait);
-
-      // A failed start: the new one is gone, the old one and its kernel are there.
-      rig.fake.faults.before = (method) => {
-        if (method === 'sandboxCreate')
-          throw new ServerError(Status['RESOURCE_EXHAUSTED'], 'no T4 today');
-      };
-      const plan = await world.replacements.plan({ sandboxId: old.id }, never());
-      expect(plan).toMatchObject({ files: 'snapshot', options: { files: [], gpu: 'T4' } });
-      expect(plan.quote?.ceilingUsd).toBeGreaterThan(0.5);
-      const failure = await failureOf(world.replacements.replace(plan, { admit }, wait));
-      expect(failure.message).toContain(`Sandbox ${old.id} stays`);
-      expect(rig.fake.alive()).toHaveLength(1);
-      rig.fake.faults.before = () => undefined;
-      const stillThere = await world.sessions.get(session.id);
-      expect(stillThere.view().state).toBe('idle');
-
-      const again = await world.replacements.plan({ sandboxId: old.id }, never());
-      expect(again.id).toBe(plan.id);
-      const replaced = await world.replacements.replace(again, { admit }, wait);
-      expect(replaced.sandbox).toMatchObject({ id: plan.id, name: 'probe' });
-      // What a person is asked about, and agrees to, is the same at each try.
-      expect(admitted.filter((one) => one.startsWith(plan.id))).toEqual([
-        `${plan.id} undefined`,
-        `${plan.id} undefined`,
-      ]);
-      expect(rig.fake.alive()).toHaveLength(1);
-      expect((await world.sandboxes.get(old.id, never())).status.state).toBe('ended');
-      const there = (name: string): string =>
-        readFileSync(path.join(only().root, 'workspace', name), 'utf8');
-      expect([there('kept.txt'), there('given.txt')]).toEqual(['kept', 'changed']);
-      const [moved] = replaced.sessions;
-      expect(moved).toMatchObject({ before: session.id, notebookPath: session.notebook.path });
-      const next = await world.sessions.get(moved?.id ?? '');
-      const run = await next.execute({
-        code: `${inside} ("x" in globals(), open("kept.txt").read())`,
-      });
-      await run.wait(wait);
-      expect(JSON.stringify(run.view().outputs)).toContain("(False, 'kept')");
-      expect(readFileSync(session.notebook.path, 'utf8')).toContain('kept.txt');
-      await expect(world.sessions.get(session.id)).rejects.toThrow(/replaced by/);
-    } finally {
-      await world.close();
-    }
-  });
-
   test("M17, acceptance 26: the time limit is Modal's own, and what it ended is said to have been ended by it", async () => {
     const caller = callerWith({
       max_lifetime_seconds: 600,

@@ -15,7 +15,7 @@ import type { Connection } from './connection.ts';
 import { priceOf } from './cost.ts';
 import { ratesFrom, type Rates } from './rates.ts';
 import { baseImageOf, planImage, planOnSnapshot } from './image.ts';
-import { machineSpec } from './machine-spec.ts';
+import { accessOf, machineSpec } from './machine-spec.ts';
 import { fetchWeights, forgetWeights } from './models/fetch.ts';
 import { fetchedUsd, fetchMachines } from './models/fetch-machine.ts';
 import type { ModalOptions } from './options.ts';
@@ -71,6 +71,7 @@ async function bringUp(modal: ModalAttempt): Promise<void> {
         hardware: gpu,
         usdPerHour: priceOf(options, gpu, rates).usdPerHour,
         port: layout.port,
+        access: accessOf(options),
         lifetimeMs: options.max_lifetime_seconds * 1000,
         capacityMs: options.capacity_timeout_seconds * 1000,
         ask: async (request) => {
