@@ -268,9 +268,13 @@ export class Sandbox implements AsyncDisposable {
     });
   }
 
-  /** Saves the notebooks of its sessions and ends it; resolves when it is seen to be gone. Idempotent. @throws `sandbox/stop-failed`. */
-  terminate(options?: CallOptions): Promise<EndedSandbox> {
-    return inCall(options, (call) => endSandbox(this.id, call));
+  /**
+   * Saves the notebooks of its sessions and ends it; resolves when it is seen to be gone. Idempotent.
+   *
+   * @throws `sandbox/stop-failed`; `sandbox/not-owned` for one of another project, without `force`.
+   */
+  terminate(options?: CallOptions & { readonly force?: boolean }): Promise<EndedSandbox> {
+    return inCall(options, (call) => endSandbox(this.id, options?.force === true, call));
   }
 
   /** How it stands now, asked of its provider. */

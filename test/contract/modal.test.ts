@@ -70,6 +70,9 @@ describe.skipIf(withoutCertificate).each([
     const elsewhere = rig.newBackend();
     const [found = expect.fail('not found')] =
       (await elsewhere.discover?.(rig.projectDir, never())) ?? [];
+    // SEC13: to another person of the workspace it is nobody's.
+    const stranger = rig.newBackend({ token: { id: 'ak-other', secret: 'as-other' } });
+    expect(await stranger.discover?.(rig.projectDir, never())).toEqual([]);
     const endpoint = await elsewhere.endpoint(found, never());
     const again = await elsewhere.endpoint(found, never());
     expect(again).toEqual(endpoint);

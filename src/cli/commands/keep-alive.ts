@@ -47,7 +47,7 @@ export const keepAlive: CliCommand = {
       return EXIT.done;
     }
     const person = agreedTo(plan, context);
-    await mayStop(old.id, services, person);
+    await mayStop(old.id, services, person, context);
     context.onInterruptSay(`${old.id} stays unless its replacement was ready; glovebox status.`);
     const admit = admitWith(person, services.policy, (note) => {
       if (note !== undefined) context.say(note);
