@@ -262,6 +262,16 @@ describe.skipIf(withoutCertificate).each([
     const snapshot = await backend.snapshot?.(caller.handle(), { ttlMs: 86_400_000 }, never());
     expect(snapshot?.remarks.join(' ')).toMatch(/Not in it: .*variables/);
     await backend.stop(caller.handle(), never());
+    // M23: before the end, and while it runs.
+    const asked = rig.fake.calls.map(({ method, request }) =>
+      method === 'taskExecStart'
+        ? JSON.stringify(Reflect.get(Object(request), 'commandArgs'))
+        : method,
+    );
+    const at = asked.indexOf('["sync","cache"]');
+    expect(at).toBeGreaterThan(0);
+    expect(asked.slice(at).some((one) => one.startsWith('sandboxTerminate'))).toBe(true);
+    expect(asked.slice(0, at).some((one) => one.startsWith('sandboxTerminate'))).toBe(false);
     expect(
       await failureOf(
         backend.snapshot?.(caller.handle(), { ttlMs: null }, never()) ?? Promise.resolve(),
@@ -308,7 +318,10 @@ describe.skipIf(withoutCertificate)('the end', () => {
     expect(rig.fake.alive()).toHaveLength(1);
     const ended = await caller.waitFor(backend, 'ended');
     expect(ended.end).toMatchObject({ cause: 'idle' });
-    expect(ended.end?.logTail?.join('\n')).toContain('GLOVEBOX-END idle');
+    const words = ended.end?.logTail?.join('\n');
+    expect(words).toContain('GLOVEBOX-END idle');
+    // M23: what was written to the cache is kept.
+    expect(words).toContain('GLOVEBOX-COMMIT 1 volumes');
     expect(rig.fake.alive()).toEqual([]);
   });
 

@@ -3,12 +3,16 @@ import { isMissing } from '../rigs/require.ts';
 import { MARKED, makeModalRig, testCertificate } from '../rigs/modal-backend.ts';
 import { describeBackendContract } from './backend-contract.ts';
 import type { BackendRig } from './contract-rig.ts';
+import { execFile } from 'node:child_process';
 import { once } from 'node:events';
+import path from 'node:path';
+import { promisify } from 'node:util';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { WebSocket } from 'ws';
 import type { Endpoint } from '#core/endpoint.ts';
 import { startBrowserView } from '#platform/browser-view.ts';
 import { systemClock } from '#platform/clock.ts';
+import { testPython } from '../rigs/python.ts';
 import { startRawKernel } from '../rigs/raw-kernel.ts';
 import { Caller, never } from './contract-rig.ts';
 
@@ -114,4 +118,10 @@ describe.skipIf(withoutCertificate).each([
     const passed = JSON.stringify([one.seen, only().main?.output, only().tags]);
     for (const secret of [token, ...Object.values(own)]) expect(passed).not.toContain(secret);
   });
+});
+
+test('M23: volumes are committed after use, a minute before the end, and at the end', async () => {
+  const file = path.resolve(import.meta.dirname, '../jupyter/python/test_commit_volumes.py');
+  const { stderr } = await promisify(execFile)(testPython(), ['-W', 'ignore', file]);
+  expect(stderr).toMatch(/\nRan \d+ tests in .*\n\nOK\n$/);
 });

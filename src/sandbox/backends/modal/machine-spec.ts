@@ -41,6 +41,8 @@ export async function machineSpec(
     models: models.kernel,
     weights: models.weights.map(placeOf),
     writable: Object.values(cachePaths),
+    commits: writableMounts(options, layout.cache),
+    lifetimeS: options.max_lifetime_seconds,
     forwardPorts: options.ports,
   });
   const { pythonDir } = connection.settings();
@@ -85,6 +87,15 @@ export async function machineSpec(
     },
   };
 }
+
+/** What is written there is kept once `sync` has run. Volumes of models are nobody's to write. */
+export const writableMounts = (
+  { volumes, cache_volume: hasCache }: Pick<ModalOptions, 'volumes' | 'cache_volume'>,
+  cache: string,
+): readonly string[] => [
+  ...volumes.flatMap(({ mount, read_only: isReadOnly }) => (isReadOnly === true ? [] : [mount])),
+  ...(hasCache ? [cache] : []),
+];
 
 function volumesOf(
   options: ModalOptions,

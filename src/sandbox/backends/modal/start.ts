@@ -15,7 +15,7 @@ import type { Connection } from './connection.ts';
 import { priceOf } from './cost.ts';
 import { ratesFrom, type Rates } from './rates.ts';
 import { baseImageOf, planImage, planOnSnapshot } from './image.ts';
-import { accessOf, machineSpec } from './machine-spec.ts';
+import { accessOf, machineSpec, writableMounts } from './machine-spec.ts';
 import { fetchWeights, forgetWeights } from './models/fetch.ts';
 import { fetchedUsd, fetchMachines } from './models/fetch-machine.ts';
 import type { ModalOptions } from './options.ts';
@@ -64,6 +64,8 @@ async function bringUp(modal: ModalAttempt): Promise<void> {
     signal,
     (line) => report({ message: `image: ${line}`.slice(0, 200) }),
   );
+  // For whoever stops it, who knows of its options no more.
+  await attempt.context.remember({ commits: [...writableMounts(options, layout.cache)] });
   await fetchCounted(modal, prepared, rates);
   for (const [at, gpu] of gpus.entries()) {
     try {
