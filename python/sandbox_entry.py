@@ -49,6 +49,9 @@ def write_files(spec: dict[str, Any], token: str, home: Path, env: dict[str, str
     """Everything the server reads: its configuration with the token, the kernel, settings of JupyterLab's page."""
     config = spec["config"]
     config["ServerApp"]["root_dir"] = os.path.abspath(spec["workspace"])
+    ours = config.get("SandboxServerApp", {})
+    if "commit_mounts" in ours:
+        ours["commit_mounts"] = [os.path.abspath(mount) for mount in ours["commit_mounts"]]
     config["ServerApp"]["allow_root"] = os.geteuid() == 0
     config["IdentityProvider"] = {"token": token}
     config["LabApp"]["user_settings_dir"] = str(home / "config/user-settings")

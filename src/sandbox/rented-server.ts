@@ -28,6 +28,7 @@ const SERVER_FILES = [
   'offline_buffer.py',
   'handlers.py',
   'port_forward.py',
+  'commit_volumes.py',
   'launch_kernel.py',
 ];
 const FILES: Readonly<Record<Program, readonly string[]>> = {
@@ -69,6 +70,10 @@ export interface ServerSpec {
   readonly weights: readonly string[];
   /** Places that the user of the kernels must be able to write. */
   readonly writable: readonly string[];
+  /** Mounts of volumes that are committed by `sync`, after use and at the end. */
+  readonly commits?: readonly string[] | undefined;
+  /** When the provider ends the machine, whatever runs. */
+  readonly lifetimeS?: number | undefined;
   /** Ports inside that are reached through the server. */
   readonly forwardPorts?: readonly number[] | undefined;
   /** A mount for what kernels download from the Hub; it is not used where it turns out to be unfit. */
@@ -95,7 +100,14 @@ export function serverSpec(spec: ServerSpec): JsonObject {
 }
 
 /** As everywhere, but for what makes a machine that costs money end by itself. */
-function rentedServer({ layout, idleS, emptyServerS, forwardPorts = [] }: ServerSpec): JsonObject {
+function rentedServer({
+  layout,
+  idleS,
+  emptyServerS,
+  commits = [],
+  lifetimeS = 0,
+  forwardPorts = [],
+}: ServerSpec): JsonObject {
   const { ip, port } = layout;
   const base = jupyterConfig({
     listen: { ip, port },
@@ -120,6 +132,13 @@ function rentedServer({ layout, idleS, emptyServerS, forwardPorts = [] }: Server
       websocket_ping_interval: 30,
       websocket_ping_timeout: 30,
     },
+    ...(commits.length > 0 && {
+      SandboxServerApp: {
+        ...part(base, 'SandboxServerApp'),
+        commit_mounts: [...commits],
+        lifetime_s: lifetimeS,
+      },
+    }),
     // We keep a connection open, so connected kernels must be ended too; running ones never.
     MappingKernelManager: {
       ...part(base, 'MappingKernelManager'),
