@@ -88,6 +88,7 @@ export type CliSandboxes = Pick<
   | 'checkOptions'
   | 'resolve'
   | 'create'
+  | 'createSeveral'
   | 'list'
   | 'get'
   | 'wait'

@@ -9,6 +9,7 @@ export function provideWorld(world: World, created: (id: string) => void = () =>
       ...services,
       notebookDir: () => services.settings.notebookDir(),
       requestTerms: () => ({}),
+      admitAll: () => undefined,
       report: () => undefined,
       host: { created, ready: async () => undefined },
       close,

@@ -10,7 +10,7 @@ export const sandboxStop = defineTool({
   toolset: 'sandbox',
   title: 'Stop a sandbox',
   description:
-    'Ends a sandbox: ALL its kernels and their variables are lost; notebooks are saved first and kept. Resolves when it is seen to be gone. Call it only when the user asks for it.',
+    'Ends a sandbox: ALL its kernels and their variables are lost; notebooks are saved first and kept. Answers when it is gone. Call it only when the user asks for it.',
   input: z.strictObject({ sandbox_id: z.string().describe('Sandbox id.') }),
   hints: { readOnly: false, destructive: true, idempotent: true, openWorld: true },
   async run(input, context) {
