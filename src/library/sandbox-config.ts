@@ -7,6 +7,7 @@ import type {
   VolumeConfig,
   ProviderOptionConfig,
   ModalSecretConfig,
+  ModalRepoConfig,
   ModalVolumeConfig,
   NetworkConfig,
   ModalProviderOptionConfig,
@@ -203,7 +204,7 @@ export interface ModalConfig extends RentedConfig {
   /** Models of the Hugging Face Hub, e.g. [{"id":"google/gemma-2-9b-it"}]; weights are fetched once and kept on a volume. */
   readonly models?: readonly ModelConfig[] | undefined;
   /** Git repositories put into the workspace. */
-  readonly repos?: readonly RepoConfig[] | undefined;
+  readonly repos?: readonly ModalRepoConfig[] | undefined;
   /** Files and folders of the project that are uploaded. */
   readonly files?: readonly FileConfig[] | undefined;
   /** Modal volumes to mount. */
@@ -216,7 +217,7 @@ export interface ModalConfig extends RentedConfig {
   readonly network?: 'open' | 'none' | NetworkConfig | undefined;
   /** Addresses that may reach it. Default: all, with the token. */
   readonly inboundCidrs?: readonly string[] | undefined;
-  /** Allow Docker inside (experimental at Modal). */
+  /** Docker inside, for code there and for dockerfile of repos (experimental at Modal). */
   readonly docker?: boolean | undefined;
   /** Own tags, at most 8. */
   readonly tags?: Readonly<Record<string, string>> | undefined;

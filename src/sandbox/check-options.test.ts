@@ -21,6 +21,7 @@ import {
 import { equipmentOptions } from './equipment.ts';
 import { publicConfig } from './public-config.ts';
 import { BackendRegistry } from './registry.ts';
+import { containersOf } from './repositories.ts';
 import { resolveConfig } from './sandbox-config.ts';
 import { inProgramNames, programName, respell } from './spelling.ts';
 
@@ -175,7 +176,7 @@ describe('mistakes', () => {
     }
   });
 
-  it('3.3: repositories are asked for in the same words everywhere; what none of them has is told', async () => {
+  it('3.3: repositories are asked for in the same words everywhere, but for Dockerfiles, which only one of them builds', async () => {
     const repos = [
       { url: 'org/lib', ref: 'v1', install: ['make'], install_timeout_seconds: 60 },
       { url: 'https://host/other/lib.git', path: 'two/lib' },
@@ -190,10 +191,25 @@ describe('mistakes', () => {
         "repos[1]: REPO_LIB_PATH is another one's",
       ]);
     }
-    const docker = { docker: true, repos: [{ url: 'org/lib', dockerfile: 'Dockerfile' }] };
-    expect(await checkForBackend(registry, 'modal', docker).catch(String)).toContain(
-      'repos[0].dockerfile: no back end has this: ',
+    const docker = { repos: [{ url: 'org/lib', dockerfile: 'Dockerfile' }] };
+    expect(await checkForBackend(registry, 'slurm', docker).catch(String)).toContain(
+      'repos[0].dockerfile: the slurm back end cannot do this; modal can',
     );
+    expect(mistakes(modalOptions, docker)).toEqual(['repos[0].dockerfile: needs docker: true']);
+    expect(mistakes(modalOptions, { ...docker, docker: true })).toEqual([]);
+    const outside = { docker: true, repos: [{ url: 'org/lib', dockerfile: '../Dockerfile' }] };
+    expect(mistakes(modalOptions, outside)).toEqual([
+      'repos[0].dockerfile: must be a file below the repository',
+    ]);
+    const wanted = [
+      { url: 'org/lib', dockerfile: 'docker/Dockerfile', install_timeout_seconds: 60 },
+      { url: 'org/other' },
+      { url: 'org/third', path: 'in/my lib', dockerfile: 'Dockerfile' },
+    ];
+    expect(containersOf(wanted, '/workspace')).toEqual([
+      { name: 'lib', folder: '/workspace/lib', dockerfile: 'docker/Dockerfile', limitS: 60 },
+      { name: 'my-lib', folder: '/workspace/in/my lib', dockerfile: 'Dockerfile', limitS: 600 },
+    ]);
   });
 
   it('G3, acceptance 13: every field of a config is one of some back end, or is told why of none', async () => {

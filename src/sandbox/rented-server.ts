@@ -69,13 +69,15 @@ export interface ServerSpec {
   readonly weights: readonly string[];
   /** Places that the user of the kernels must be able to write. */
   readonly writable: readonly string[];
+  /** Where the Docker engine of the machine listens. */
+  readonly containers?: string | undefined;
   /** Ports inside that are reached through the server. */
   readonly forwardPorts?: readonly number[] | undefined;
 }
 
 /** For `python/sandbox_entry.py`. Holds no secret. */
 export function serverSpec(spec: ServerSpec): JsonObject {
-  const { layout, envNames, paths, models, weights, writable } = spec;
+  const { layout, envNames, paths, models, weights, writable, containers } = spec;
   const { workspace, state, user } = layout;
   return {
     workspace,
@@ -86,6 +88,7 @@ export function serverSpec(spec: ServerSpec): JsonObject {
     weights: [...weights],
     writable: [...writable],
     ...(user !== undefined && { user: { ...user } }),
+    ...(containers !== undefined && { containers }),
     page_config: LAB_PAGE_CONFIG,
     config: rentedServer(spec),
   };
