@@ -33,6 +33,8 @@ export interface CommonConfig {
   readonly preloadTimeoutSeconds?: number | undefined;
   /** How long a call of an exposed function may take. Default: 600. */
   readonly rpcTimeoutSeconds?: number | undefined;
+  /** Port inside, on loopback, of the first interface of exposed functions that is served. Default: any that is free, as for all others. */
+  readonly rpcPort?: number | undefined;
 }
 
 /** What every back end takes that rents machines. */

@@ -10,7 +10,6 @@ import { programName } from './spelling.ts';
 const NOWHERE: Readonly<Record<string, string>> = {
   codeServer: 'JupyterLab in the browser edits files; an editor of your own goes behind ports',
   codeServerPort: 'an editor of your own goes behind ports',
-  rpcPort: 'exposed functions choose a port of their own, which nobody outside reaches',
   asRoot: 'kernels of a rented machine never run as root; systemPackages and setupCommands do',
   executionMode: 'it is called mode',
 };

@@ -220,7 +220,18 @@ describe('mistakes', () => {
     const asked = Object.fromEntries(nowhere.map((field) => [field, 1]));
     const failure = await checkForBackend(registry, 'modal', asked).catch(String);
     for (const field of nowhere) expect(failure).toContain(`${field}: no back end has this: `);
-    expect(nowhere).toEqual(['rpcPort', 'codeServer', 'codeServerPort']);
+    expect(nowhere).toEqual(['codeServer', 'codeServerPort']);
+    // 3.1: all ports of a config differ.
+    const ports = { jupyter_port: 8888, rpc_port: 8888, ports: [7860, 8888] };
+    for (const schema of [modalOptions, huggingfaceOptions])
+      expect(mistakes(schema, ports)).toEqual([
+        'rpc_port: is the port of jupyter_port too',
+        'ports[1]: is the port of jupyter_port too',
+        'ports[1]: is the port of rpc_port too',
+      ]);
+    expect(mistakes(localOptions, { rpc_port: 7860, ports: [7860] })).toEqual([
+      'ports[0]: is the port of rpc_port too',
+    ]);
     const elsewhere = await checkForBackend(registry, 'slurm', { ports: [80] }).catch(String);
     expect(elsewhere).toContain(
       'ports: the slurm back end cannot do this; local, modal, huggingface can',
@@ -322,6 +333,7 @@ describe('options', () => {
     ['outputs', 'outputsOf', 'shell/outputs.ts'],
     ['preload_timeout_seconds', 'preloadLimitMs', 'session/sessions.ts'],
     ['rpc_timeout_seconds', 'callLimitMs', 'workspace/interfaces.ts'],
+    ['rpc_port', 'rpcPortOf', 'workspace/interfaces.ts'],
   ])('L1: %s of several back ends is read, with %s, by %s', (name, reader, file) => {
     expect(Object.keys({ ...commonOptions, ...equipmentOptions })).toContain(name);
     const text = readFileSync(path.join(import.meta.dirname, '..', file), 'utf8');

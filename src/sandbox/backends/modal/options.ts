@@ -2,7 +2,7 @@
 import * as z from 'zod';
 import { didYouMean } from '#core/nearest.ts';
 import { findGpu, GPU_KINDS, MAX_GPUS } from './hardware.ts';
-import { commonOptions, portsOption } from '#sandbox/common-options.ts';
+import { commonOptions, mistakesInPorts, portsOption } from '#sandbox/common-options.ts';
 import {
   envOption,
   mistakesInVariables,
@@ -221,7 +221,7 @@ function mistakesIn(options: ModalOptions): readonly Mistake[] {
       no(['secrets', at], 'needs either env or provider');
     if (provider !== undefined && keys.length === 0) no(['secrets', at, 'keys'], 'is empty');
   }
-  found.push(...mistakesInVariables(options));
+  found.push(...mistakesInVariables(options), ...mistakesInPorts(options));
   const mounts = options.volumes.map(({ mount }) => mount.replace(/\/+$/, ''));
   for (const [at, mount] of mounts.entries())
     if (mounts.some((other, index) => index !== at && `${mount}/`.startsWith(`${other}/`)))
