@@ -155,7 +155,7 @@ describe.skipIf(withoutCertificate).each([
   { kind: 'V2, without a GPU', options: {} },
   { kind: 'V1, with a GPU', options: { gpu: 'T4' } },
 ])('inside, $kind', ({ options }) => {
-    test('SEC5, SEC7, L10, M4, acceptance 21, 52: kernels see env and kernel-scope secrets, and nothing else of the server; a secret for headers stays outside', async () => {
+  test('SEC5, SEC7, L10, M4, acceptance 21, 52: kernels see env and kernel-scope secrets, and nothing else of the server; a secret for headers stays outside', async () => {
     rig.fake.addSecret('wandb', { WANDB_API_KEY: 'w-secret' });
     rig.fake.addSecret('example', { EXAMPLE_KEY: 'e-secret' });
     const headers = { Authorization: 'Bearer $EXAMPLE_KEY' };
@@ -338,11 +338,13 @@ describe.skipIf(withoutCertificate).each([
         for (const sandbox of rig.fake.alive()) sandbox.kill(ResultStatus.TERMINATED);
         throw new ServerError(Status[code], 'of the router');
       };
-      const asked = [
+      const attempts = [
         backend.resources?.(second.handle(), never()),
         backend.snapshot?.(second.handle(), { ttlMs: null }, never()),
       ];
-      const failures = await Promise.all(asked.map((one) => failureOf(one ?? Promise.resolve())));
+      const failures = await Promise.all(
+        attempts.map((one) => failureOf(one ?? Promise.resolve())),
+      );
       expect([code, ...failures.map((failure) => failure.code)]).toEqual([
         code,
         'sandbox/ended',
