@@ -202,7 +202,7 @@ describe.skipIf(withoutCertificate).each(GENERATIONS)('$kind', ({ options }) => 
     expect((await ask(endpoint, 'GET', 'api/status')).status).toBe(200);
   });
 
-  test('stopping what a dead process had asked for ends it', async () => {
+  test('M5, acceptance 23: stopping what a dead process had asked for ends it', async () => {
     rig = await makeModalRig();
     const caller = callerWith(options);
     await caller.startAndWait(rig.newBackend());
