@@ -124,7 +124,7 @@ describe.skipIf(withoutCertificate).each([
   { kind: 'V2, without a GPU', options: {} },
   { kind: 'V1, with a GPU', options: { gpu: 'T4' } },
 ])('inside, $kind', ({ options }) => {
-    test('SEC5, SEC7, L10, M4, acceptance 21, 52: kernels see env and kernel-scope secrets, and nothing else of the server; a secret for headers stays outside', async () => {
+  test('SEC5, SEC7, L10, M4, acceptance 21, 52: kernels see env and kernel-scope secrets, and nothing else of the server; a secret for headers stays outside', async () => {
     rig.fake.addSecret('wandb', { WANDB_API_KEY: 'w-secret' });
     rig.fake.addSecret('example', { EXAMPLE_KEY: 'e-secret' });
     const headers = { Authorization: 'Bearer $EXAMPLE_KEY' };
@@ -270,15 +270,15 @@ describe.skipIf(withoutCertificate).each([
     expect(snapshot?.remarks.join(' ')).toMatch(/Not in it: .*variables/);
     await backend.stop(caller.handle(), never());
     // M23: before the end, and while it runs.
-    const asked = rig.fake.calls.map(({ method, request }) =>
+    const order = rig.fake.calls.map(({ method, request }) =>
       method === 'taskExecStart'
         ? JSON.stringify(Reflect.get(Object(request), 'commandArgs'))
         : method,
     );
-    const at = asked.indexOf('["sync","cache"]');
+    const at = order.indexOf('["sync","cache"]');
     expect(at).toBeGreaterThan(0);
-    expect(asked.slice(at).some((one) => one.startsWith('sandboxTerminate'))).toBe(true);
-    expect(asked.slice(0, at).some((one) => one.startsWith('sandboxTerminate'))).toBe(false);
+    expect(order.slice(at).some((one) => one.startsWith('sandboxTerminate'))).toBe(true);
+    expect(order.slice(0, at).some((one) => one.startsWith('sandboxTerminate'))).toBe(false);
     expect(
       await failureOf(
         backend.snapshot?.(caller.handle(), { ttlMs: null }, never()) ?? Promise.resolve(),
