@@ -9,6 +9,11 @@ export interface CallOptions {
   readonly onProgress?: (progress: CallProgress) => void;
 }
 
+export interface SeveralOptions extends CallOptions {
+  /** With one config: so many of it, at most 16. */
+  readonly count?: number;
+}
+
 export interface CallProgress {
   readonly message: string;
   /** Finished and total, when they are known. */

@@ -7,6 +7,7 @@ import type {
   VolumeConfig,
   ProviderOptionConfig,
   ModalSecretConfig,
+  ModalRepoConfig,
   ModalVolumeConfig,
   NetworkConfig,
   HeaderSecretConfig,
@@ -33,6 +34,8 @@ export interface CommonConfig {
   readonly preloadTimeoutSeconds?: number | undefined;
   /** How long a call of an exposed function may take. Default: 600. */
   readonly rpcTimeoutSeconds?: number | undefined;
+  /** Port inside, on loopback, of the first interface of exposed functions that is served. Default: any that is free, as for all others. */
+  readonly rpcPort?: number | undefined;
 }
 
 /** What every back end takes that rents machines. */
@@ -204,7 +207,7 @@ export interface ModalConfig extends RentedConfig {
   /** Models of the Hugging Face Hub, e.g. [{"id":"google/gemma-2-9b-it"}]; weights are fetched once and kept on a volume. */
   readonly models?: readonly ModelConfig[] | undefined;
   /** Git repositories put into the workspace. */
-  readonly repos?: readonly RepoConfig[] | undefined;
+  readonly repos?: readonly ModalRepoConfig[] | undefined;
   /** Files and folders of the project that are uploaded. */
   readonly files?: readonly FileConfig[] | undefined;
   /** Modal volumes to mount. */
@@ -221,7 +224,7 @@ export interface ModalConfig extends RentedConfig {
   readonly access?: 'tunnel' | 'connect-token' | undefined;
   /** Addresses that may reach it. Default: all, with the token. */
   readonly inboundCidrs?: readonly string[] | undefined;
-  /** Allow Docker inside (experimental at Modal). */
+  /** Docker inside, for code there and for dockerfile of repos (experimental at Modal). */
   readonly docker?: boolean | undefined;
   /** Own tags, at most 8. */
   readonly tags?: Readonly<Record<string, string>> | undefined;

@@ -5,7 +5,7 @@ import { loadConfig } from '#config/load.ts';
 import { findProjectDir } from '#config/project.ts';
 import type { Engine } from '#library/engine.ts';
 import { createLog } from '#platform/log.ts';
-import { admitWith } from '#tools/sandbox-admission.ts';
+import { admitAllWith, admitWith } from '#tools/sandbox-admission.ts';
 import { createApp } from './app.ts';
 import { scriptHost } from './script-host.ts';
 
@@ -32,6 +32,7 @@ export async function openEngine(): Promise<Engine> {
     replacements,
     notebookDir: () => services.settings.notebookDir(),
     requestTerms: ({ signal }) => ({ admit: admitWith({ ask, signal }, services) }),
+    admitAll: ({ signal }) => admitAllWith({ ask, signal }, services),
     report,
     host,
     close,

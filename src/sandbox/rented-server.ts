@@ -74,6 +74,8 @@ export interface ServerSpec {
   readonly commits?: readonly string[] | undefined;
   /** When the provider ends the machine, whatever runs. */
   readonly lifetimeS?: number | undefined;
+  /** Where the Docker engine of the machine listens. */
+  readonly containers?: string | undefined;
   /** Ports inside that are reached through the server. */
   readonly forwardPorts?: readonly number[] | undefined;
   /** A mount for what kernels download from the Hub; it is not used where it turns out to be unfit. */
@@ -82,7 +84,7 @@ export interface ServerSpec {
 
 /** For `python/sandbox_entry.py`. Holds no secret. */
 export function serverSpec(spec: ServerSpec): JsonObject {
-  const { layout, envNames, paths, models, weights, writable } = spec;
+  const { layout, envNames, paths, models, weights, writable, containers } = spec;
   const { workspace, state, user } = layout;
   return {
     workspace,
@@ -94,6 +96,7 @@ export function serverSpec(spec: ServerSpec): JsonObject {
     writable: [...writable],
     ...(user !== undefined && { user: { ...user } }),
     ...(spec.hubCache !== undefined && { hub_cache: spec.hubCache }),
+    ...(containers !== undefined && { containers }),
     page_config: LAB_PAGE_CONFIG,
     config: rentedServer(spec),
   };
