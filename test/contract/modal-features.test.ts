@@ -338,11 +338,13 @@ describe.skipIf(withoutCertificate).each([
         for (const sandbox of rig.fake.alive()) sandbox.kill(ResultStatus.TERMINATED);
         throw new ServerError(Status[code], 'of the router');
       };
-      const asked = [
+      const attempts = [
         backend.resources?.(second.handle(), never()),
         backend.snapshot?.(second.handle(), { ttlMs: null }, never()),
       ];
-      const failures = await Promise.all(asked.map((one) => failureOf(one ?? Promise.resolve())));
+      const failures = await Promise.all(
+        attempts.map((one) => failureOf(one ?? Promise.resolve())),
+      );
       expect([code, ...failures.map((failure) => failure.code)]).toEqual([
         code,
         'sandbox/ended',
