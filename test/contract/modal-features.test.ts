@@ -62,26 +62,6 @@ describe.skipIf(withoutCertificate)('prices', () => {
     expect(rig.fake.calls.some(({ method }) => method.startsWith('image'))).toBe(false);
   });
 
-  test('SEC7: a quote warns of kernels that see a secret and may reach every address', async () => {
-    const backend = rig.newBackend({ variables: { OPENAI_API_KEY: 'o-secret' } });
-    const asked = (options: object) =>
-      backend.quote?.(
-        { secrets: [{ env: 'OPENAI_API_KEY', scope: ['kernel'] }], ...options },
-        { projectDir: rig.projectDir, signal: never() },
-      );
-    const warning = 'kernels see secrets and may reach every address';
-    expect((await asked({}))?.remarks.join('\n')).toContain(warning);
-    const limited = await asked({ network: { domains: ['api.openai.com'] } });
-    expect(limited?.remarks.join('\n')).not.toContain(warning);
-    const headers = { 'x-key': '$EXAMPLE_KEY' };
-    const unknown = asked({
-      header_secrets: [{ domain: 'a.example.com', secret: 'none', headers }],
-    });
-    expect(await failureOf(unknown ?? Promise.resolve())).toMatchObject({
-      code: 'remote/not-found',
-    });
-  });
-
   test('an unknown price is said, and counts as over any max_cost_usd', async () => {
     const unknown = await quote({ gpu: 'B200+' });
     expect(unknown.usdPerHour).toBeUndefined();

@@ -2,7 +2,6 @@ import { describe, expect, it, vi } from 'vitest';
 import { GloveboxError } from '#core/errors.ts';
 import { fakeHost, runFake } from '../../../test/rigs/cli-host.ts';
 import { fakeBackend, sandboxView, sessionView } from '../../../test/rigs/cli-objects.ts';
-import type { World } from '../../../test/rigs/cli-services.ts';
 import type { SandboxWait } from '../host.ts';
 import { runCli } from '../program.ts';
 import { newLines } from './logs.ts';
@@ -34,27 +33,6 @@ describe('status', () => {
     expect(code).toBe(4);
     expect(out).toContain('stopped on request');
     expect((await runFake(['status'], { sandboxes: [stopped, sandboxView()] })).code).toBe(0);
-  });
-
-  it('M18: always tells what runs and costs, of whatever project', async () => {
-    const nowMs = Date.UTC(2026, 0, 2, 3, 4, 5);
-    const paid = (id: string, projectDir: string) =>
-      sandboxView(
-        { usdPerHour: 1.5, paidSinceMs: nowMs - 3_600_000, beforehandUsd: 0.25 },
-        { id, projectDir, backend: 'modal' },
-      );
-    const all = [paid('modal-a', '/project'), paid('modal-b', '/other')];
-    const parts: World['parts'] = {
-      backends: () => ['local', 'modal'],
-      list: async ({ projectDir }) =>
-        all.filter((view) => projectDir === undefined || view.projectDir === projectDir),
-    };
-    const { out } = await runFake(['status'], { parts });
-    expect(out).toContain(
-      'paid sandboxes that run: 2, $3.00/h, about $3.50 so far (modal-a, modal-b)',
-    );
-    const { json } = await runFake(['status', '--json'], { parts });
-    expect(json()).toMatchObject({ paid: { usd_per_hour: 3, spent_usd: 3.5 } });
   });
 
   it('S29: nothing is exit code 4', async () => {
