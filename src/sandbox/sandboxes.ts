@@ -14,11 +14,13 @@ import type { Names } from './check-options.ts';
 import { modeOf, type SandboxMode } from './common-options.ts';
 import { Creation, type SandboxRequest } from './creation.ts';
 import { Follower, type SandboxWait } from './follow.ts';
+import { mayHaveKept, settleKept, type TakeHome } from './kept-outputs.ts';
 import { RecordBook } from './record-book.ts';
 import { sandboxRecords, toHandle, type SandboxRecord } from './records.ts';
 import type { BackendRegistry } from './registry.ts';
 import { resolveConfig, type Profile, type WantedSandbox } from './sandbox-config.ts';
 import { realProjectDir } from './sandbox-ids.ts';
+import { createSeveral, type Outcome, type SeveralTerms } from './several.ts';
 import { keepFiles, readSnapshot } from './snapshots.ts';
 import { Starts } from './starts.ts';
 import { stopSandbox } from './stop-sandbox.ts';
@@ -38,8 +40,16 @@ export interface SandboxesOptions {
   readonly defaultBackend: () => BackendId;
   /** The host's session, which is put on record: whoever ends the sandbox of another one is asked. */
   readonly session?: (() => string) | undefined;
-  /** Called before one that was ready is ended. What it says is part of the answer. Never fails, and is bounded in time. */
-  readonly beforeStop?: (id: string, signal: AbortSignal) => Promise<readonly string[]>;
+  /**
+   * Called before one that was ready is ended. What it says is part of the answer; `isHome` says that all that was written for keeps is
+   * in the project. Never fails, and is bounded in time.
+   */
+  readonly beforeStop?: (
+    id: string,
+    signal: AbortSignal,
+  ) => Promise<{ readonly notes: readonly string[]; readonly isHome: boolean }>;
+  /** Brings home what the provider of an ended one kept. Default: it stays there. */
+  readonly takeHome?: TakeHome;
   /** `[sandbox.NAME]` of the files `glovebox.toml`, by name. */
   readonly profiles?: () => ReadonlyMap<string, Profile>;
 }
@@ -58,6 +68,7 @@ export class Sandboxes {
   readonly #views: Views;
   readonly #follower: Follower;
   readonly #creation: Creation;
+  readonly #closing = new AbortController();
   /** For browsers and programs. */
   readonly waysIn: WaysIn;
 
@@ -130,6 +141,25 @@ export class Sandboxes {
   }
 
   /**
+   * Makes several at once, each with a name of its own; see `SeveralTerms`.
+   *
+   * @returns what became of each, in their order. @throws as `create`, what keeps all of them from being started.
+   */
+  createSeveral(
+    requests: readonly SandboxRequest[],
+    terms: SeveralTerms,
+    wait: SandboxWait,
+  ): Promise<readonly Outcome[]> {
+    return createSeveral(requests, terms, wait, {
+      create: (request, each) => this.create(request, each),
+      wait: (id, each) => this.wait(id, each),
+      stop: (id) => this.stop(id, this.#closing.signal),
+      closing: this.#closing.signal,
+      log: this.#options.log,
+    });
+  }
+
+  /**
    * The project's own local sandbox, started unless it lives. Also when another process is just starting it there is never a
    * second: this call follows. One that does not answer but may live is returned as it is.
    *
@@ -189,14 +219,42 @@ export class Sandboxes {
    */
   async stop(id: string, signal: AbortSignal): Promise<SandboxView> {
     const before = await this.#book.read(id);
-    if (before.state === 'ended' && !before.isStarting) return this.#views.look(before, signal);
+    if (before.state === 'ended' && !before.isStarting) {
+      const kept = await this.#settleKept(before, false, signal);
+      return {
+        ...(await this.#views.look(before, signal)),
+        ...(kept.length > 0 && { notes: kept }),
+      };
+    }
     const backend = await this.backend(before.backend);
     const { clock, beforeStop } = this.#options;
-    const notes = before.state === 'ready' ? ((await beforeStop?.(id, signal)) ?? []) : [];
+    const brought = before.state === 'ready' ? await beforeStop?.(id, signal) : undefined;
     const [records, starts] = [this.#records, this.#starts];
     const ended = await stopSandbox(id, { backend, records, starts, clock }, signal);
     await this.waysIn.forget(id);
+    const kept = await this.#settleKept(ended, brought?.isHome === true, signal);
+    const notes = [...(brought?.notes ?? []), ...kept];
     return { ...(await this.#views.look(ended, signal)), notes };
+  }
+
+  /** Brings home what sandboxes of a back end that have ended by themselves wrote for keeps. @returns what was done, in sentences. */
+  async settle(backend: BackendId, signal: AbortSignal): Promise<readonly string[]> {
+    const ended = (await this.#book.all()).filter((record) => record.backend === backend);
+    const notes = await inParallel(ended.filter(mayHaveKept), 1, (record) =>
+      this.#settleKept(record, false, signal),
+    );
+    return notes.flat();
+  }
+
+  async #settleKept(
+    record: SandboxRecord,
+    isHome: boolean,
+    signal: AbortSignal,
+  ): Promise<readonly string[]> {
+    const { takeHome: take } = this.#options;
+    if (take === undefined || !mayHaveKept(record)) return [];
+    const parts = { backend: await this.backend(record.backend), records: this.#records, take };
+    return settleKept(record, parts, { isHome, signal });
   }
 
   /** The last lines of its log, oldest first. */
@@ -297,6 +355,7 @@ export class Sandboxes {
 
   /** Gives up the starts of this process without ending what they made; the next process takes them over. */
   close(): void {
+    this.#closing.abort();
     this.#starts.close();
     this.#options.registry.close();
   }

@@ -5,6 +5,7 @@ import type { HubContext } from '../context.ts';
 import { getJob } from './get-job.ts';
 import { readJobLogs, type LogLine } from './job-logs.ts';
 import { isFinal, type Job, type JobRef } from './job.ts';
+import { compareMoments } from './moments.ts';
 
 /** Where a reader is: after so many lines of the last moment. Survives its process. */
 export interface LogPosition {
@@ -63,7 +64,7 @@ export class LogReader {
     const { timestamp: last = '', count = 0 } = this.#position ?? {};
     const timestamp = given === '' ? this.#before : given;
     this.#before = timestamp;
-    const order = compareInstants(timestamp, last);
+    const order = compareMoments(timestamp, last);
     if (!this.#isBeyond && this.#position !== undefined) {
       if (order < 0) return false;
       if (order === 0 && this.#again < count) {
@@ -77,18 +78,6 @@ export class LogReader {
     return true;
   }
 }
-
-/** The service may leave zeros at the end of a second's part out, which as text would change the order. */
-function compareInstants(a: string, b: string): number {
-  const [one, other] = [sortable(a), sortable(b)];
-  return one < other ? -1 : one > other ? 1 : 0;
-}
-
-const sortable = (timestamp: string): string =>
-  timestamp.replace(
-    /(:\d\d)(?:\.(\d+))?(?=Z|[+-]|$)/,
-    (_, second: string, part: string = '') => `${second}.${part.padEnd(9, '0')}`,
-  );
 
 /**
  * Resolves with the Job when it has reached a final stage and its log was read to the end. A connection that breaks, and an end of the
