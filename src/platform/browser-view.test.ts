@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { createServer, request, type IncomingMessage } from 'node:http';
+import { createServer, request as ask, type IncomingMessage } from 'node:http';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { WebSocket, WebSocketServer } from 'ws';
 import { startBrowserView, type BrowserView } from './browser-view.ts';
@@ -103,7 +103,7 @@ describe('SEC8: the view for a browser', () => {
   it('outlives a request for what is no address', async () => {
     const { hostname, port } = new URL(view.url);
     for (const path of ['//', '//[', '/a//b']) {
-      const asked = request({ hostname, port, path });
+      const asked = ask({ hostname, port, path });
       const [answer]: IncomingMessage[] = await once(asked.end(), 'response');
       expect(answer?.statusCode).toBe(403);
       answer?.resume();
@@ -121,7 +121,7 @@ describe('SEC8: the view for a browser', () => {
       'http://a.test//a.test/x',
     ];
     for (const path of paths) {
-      const asked = request({ hostname, port, path, headers: { cookie } });
+      const asked = ask({ hostname, port, path, headers: { cookie } });
       const [answer]: IncomingMessage[] = await once(asked.end(), 'response');
       expect(answer?.statusCode).toBe(200);
       answer?.resume();

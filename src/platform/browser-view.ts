@@ -76,8 +76,8 @@ export async function startBrowserView(
   const onward = (incoming: IncomingMessage, { baseUrl, headers }: Endpoint): ClientRequest => {
     const there = new URL(baseUrl);
     // By its path only: an address of another host in the first line leads nowhere else.
-    const path = (incoming.url ?? '/').replace(/^[a-z]+:\/\/[^/]*/i, '');
-    const asked = new URL(`${here}${path.startsWith('/') ? path : '/'}`);
+    const place = (incoming.url ?? '/').replace(/^[a-z]+:\/\/[^/]*/i, '');
+    const asked = new URL(`${here}${place.startsWith('/') ? place : '/'}`);
     // JupyterLab knows the token of its server; it is sent in a header, which nobody logs.
     if (asked.searchParams.has('token')) asked.searchParams.delete('token');
     // Not relative to it: a path that begins with two slashes would name another host, and our headers go along.
