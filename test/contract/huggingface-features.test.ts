@@ -320,10 +320,16 @@ test('H9, H11, L10, 3.3: a model is mounted at its commit, checked, and named to
 describe('36, 37: ends and stages', () => {
   test('a Job that gets no hardware is cancelled at the limit', async () => {
     rig.fake.isStalled = true;
-    const caller = callerWith({ capacity_timeout_seconds: 1 });
+    const tags = { study: 'probes' };
+    const given = { capacity_timeout_seconds: 1, python_version: '3.11', tags };
+    const caller = callerWith(given);
     const failure = await failureOf(caller.start(rig.newBackend()));
     expect(failure.code).toBe('sandbox/no-capacity');
-    expect(rig.fake.newest().stage).toBe('CANCELED');
+    expect(rig.fake.newest()).toMatchObject({
+      stage: 'CANCELED',
+      labels: tags,
+      body: { dockerImage: 'python:3.11' },
+    });
     expect(caller.reports.map(({ message }) => message)).toContain(
       'waiting for cpu-basic (job0001)',
     );

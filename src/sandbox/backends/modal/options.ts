@@ -15,7 +15,6 @@ import { filesOption } from '#sandbox/project-files.ts';
 import { reposOption, requirement } from '#sandbox/repositories.ts';
 
 const debianPackage = z.string().regex(/^[a-z0-9][a-z0-9+.-]*(=[\w.+:~-]+)?$/);
-const tagText = z.string().regex(/^[A-Za-z0-9._-]{1,100}$/);
 const absolutePath = z.string().regex(/^\/[^\0]*$/, 'must be an absolute path');
 const argv = z.array(z.string()).min(1);
 const seconds = (min: number, max: number) => z.int().min(min).max(max);
@@ -119,7 +118,6 @@ export const modalOptions = z
       .optional()
       .describe('Addresses that may reach it. Default: all, with the token.'),
     docker: z.boolean().default(false).describe('Allow Docker inside (experimental at Modal).'),
-    tags: z.record(tagText, tagText).default({}).describe('Own tags, at most 8.'),
     max_lifetime_seconds: seconds(60, 86_400)
       .default(3600)
       .describe('Modal ends it after that, whatever runs. Default: 3600.'),
@@ -200,9 +198,6 @@ function mistakesIn(options: ModalOptions): readonly Mistake[] {
     const max = findGpu(name)?.maxCount ?? MAX_GPUS;
     if (options.gpu_count > max) no(['gpu_count'], `must not be above ${max} for ${name}`);
   }
-  if (Object.keys(options.tags).length > 8) no(['tags'], 'must not be more than 8');
-  for (const tag of Object.keys(options.tags))
-    if (tag.startsWith('glovebox')) no(['tags', tag], 'begins with glovebox, which is reserved');
   for (const name of wordsOf(options.gpu)) {
     if (findGpu(name) !== undefined) continue;
     const known = GPU_KINDS.map((gpu) => gpu.name);
