@@ -3,6 +3,7 @@ import { renderDuration } from '#core/units.ts';
 import type { Offer, Quote } from '#sandbox/backend.ts';
 import { PAID_BACKENDS } from '#sandbox/admission.ts';
 import { beforehandCeilingUsd, beforehandWords } from '#sandbox/beforehand.ts';
+import { tagsOf } from '#sandbox/common-options.ts';
 import type { Sandboxes, SandboxView } from '#sandbox/sandboxes.ts';
 
 const HOUR_MS = 3_600_000;
@@ -15,6 +16,7 @@ export function sandboxSummary(view: SandboxView, nowMs: number): string {
     `backend: ${view.backend}${view.backend === 'local' ? ' (this machine, no isolation)' : ''}`,
     `state: ${status.state}${status.detail === undefined ? '' : ` (${status.detail})`}`,
     ...(status.host === undefined ? [] : [`host: ${status.host}`]),
+    ...(tagWords(view) === '' ? [] : [`tags: ${tagWords(view)}`]),
     ...(view.jupyterUrl === undefined
       ? []
       : [`browser: ${view.jupyterUrl} (glovebox open ${view.id} signs a person in)`]),
@@ -34,6 +36,11 @@ export function sandboxSummary(view: SandboxView, nowMs: number): string {
   ].join('\n');
 }
 
+const tagWords = ({ options }: SandboxView): string =>
+  Object.entries(tagsOf(options))
+    .map(([name, value]) => `${name}=${value}`)
+    .join(' ');
+
 /** Those that are reached through its server, while it has one. */
 const portsOf = ({ options, status }: SandboxView): readonly string[] =>
   status.state === 'ready' && Array.isArray(options['ports']) ? options['ports'].map(String) : [];
@@ -43,7 +50,8 @@ export const sandboxMeta = (view: SandboxView) =>
 
 export function sandboxLine(view: SandboxView, nowMs: number): string {
   const age = renderDuration(Math.max(0, nowMs - view.createdMs));
-  const line = `${view.id}  ${view.status.state}  ${view.backend}  started ${age} ago  ${view.projectDir}`;
+  const tags = tagWords(view);
+  const line = `${view.id}  ${view.status.state}  ${view.backend}  started ${age} ago  ${view.projectDir}${tags === '' ? '' : `  ${tags}`}`;
   return view.status.usdPerHour === undefined ? line : `${line}  ${costWords(view, nowMs)}`;
 }
 
