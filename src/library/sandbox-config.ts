@@ -263,6 +263,8 @@ export interface HuggingfaceConfig extends RentedConfig {
   readonly models?: readonly ModelConfig[] | undefined;
   /** Repositories and buckets to mount: {"type":"model","source":"org/name","mount":"/models/name"}. Repositories are read-only. */
   readonly volumes?: readonly VolumeConfig[] | undefined;
+  /** Keep what cells download from the Hub in a private bucket of the account, for all its sandboxes. Default: true where the token may make one. */
+  readonly cacheVolume?: boolean | undefined;
   /** Weights are read from the mount, or copied to the disk of the Job first. Default: mount. */
   readonly stage?: 'mount' | 'copy' | undefined;
   /** Reach it by SSH, with your key that the Hub knows, and open no port. Default: false. */

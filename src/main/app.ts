@@ -19,6 +19,7 @@ import { Sessions } from '#session/sessions.ts';
 import { createSandboxFiles } from '#shell/files.ts';
 import { reloadModules } from '#shell/reload.ts';
 import { createBringHome } from '#shell/outputs.ts';
+import { createTakeHome } from '#shell/take-kept-home.ts';
 import { createShell } from '#shell/shell.ts';
 import { createProjectTransfer } from '#shell/project-transfer.ts';
 import { findSecrets } from '#policy/redaction/find-secrets.ts';
@@ -109,6 +110,7 @@ export function createApp({
     defaultBackend: () => config.get('backend') ?? 'local',
     session: policy.recordedSession,
     beforeStop: (id, signal) => bringHome(id, signal),
+    takeHome: createTakeHome({ projectDir }),
     profiles: () => config.profiles(),
   });
   const interfaceRecords = createInterfaceRecords(dir, clock, (message) => log.warn(message));
@@ -127,7 +129,7 @@ export function createApp({
       !entersClosed &&
       ((await sandboxes.modeOf(id)) === 'scoped' || (await isClosedSandbox(interfaceRecords, id))),
     recallSource: () => readPythonFile('recall_execution.py'),
-    bringHome: (id, signal) => bringHome(id, signal),
+    bringHome: async (id, signal) => (await bringHome(id, signal)).notes,
     secretsOf: async (id) => secretsOfSandbox(await sandboxes.optionsOf(id), config, env),
     beginSource: () => readPythonFile('begin_session.py'),
     settings: () => ({

@@ -32,7 +32,7 @@ const SERVER_FILES = [
 ];
 const FILES: Readonly<Record<Program, readonly string[]>> = {
   'sandbox_entry.py': SERVER_FILES,
-  'job_entry.py': ['job_entry.py', 'equip.py', ...SERVER_FILES],
+  'job_entry.py': ['job_entry.py', 'equip.py', 'keep_outputs.py', ...SERVER_FILES],
   'fetch_models.py': ['fetch_models.py'],
 };
 
@@ -73,6 +73,8 @@ export interface ServerSpec {
   readonly containers?: string | undefined;
   /** Ports inside that are reached through the server. */
   readonly forwardPorts?: readonly number[] | undefined;
+  /** A mount for what kernels download from the Hub; it is not used where it turns out to be unfit. */
+  readonly hubCache?: string | undefined;
 }
 
 /** For `python/sandbox_entry.py`. Holds no secret. */
@@ -89,6 +91,7 @@ export function serverSpec(spec: ServerSpec): JsonObject {
     writable: [...writable],
     ...(user !== undefined && { user: { ...user } }),
     ...(containers !== undefined && { containers }),
+    ...(spec.hubCache !== undefined && { hub_cache: spec.hubCache }),
     page_config: LAB_PAGE_CONFIG,
     config: rentedServer(spec),
   };

@@ -21,6 +21,7 @@ import type { KernelLink } from './kernel-link.ts';
 import { inspectVariables, type Inspected, type InspectRequest } from './inspect.ts';
 import { isFree } from './lease.ts';
 import { SessionPool, type PoolOptions } from './pool.ts';
+import { removeLongEnded } from './records.ts';
 import { startRestore, type Restore, type RestoreRequest } from './restore.ts';
 import { restartSession, type Restarted } from './restart.ts';
 import { PageIndexes } from './page-index.ts';
@@ -299,10 +300,10 @@ export class Sessions {
   async recover(signal: AbortSignal): Promise<void> {
     await this.#pool.reattachUnfinished(signal);
     await sweepScratchKernels(this.#pool, signal);
-    await this.#sweepRuns();
+    await this.#sweep();
   }
 
-  async #sweepRuns(): Promise<void> {
+  async #sweep(): Promise<void> {
     const { records, clock, log } = this.#pool.options;
     try {
       const stored = await records.list();
@@ -313,8 +314,11 @@ export class Sessions {
         clock.now(),
         ({ sessionId, owner }) => live.has(sessionId) || !isFree(owner),
       );
+      const isOpen = async (id: string): Promise<boolean> =>
+        (await this.#pool.peek(id)) !== undefined;
+      await removeLongEnded(records, clock.now(), isOpen);
     } catch (error) {
-      log.info(`old runs could not be removed: ${messageOf(error)}`);
+      log.info(`old runs and sessions could not be removed: ${messageOf(error)}`);
     }
   }
 

@@ -1,7 +1,8 @@
 /** The back end `modal`: sandboxes with and without GPUs, rented by the second. */
 import { throwIfAborted } from '#core/abort.ts';
 import { GloveboxError, isGloveboxError } from '#core/errors.ts';
-import { defineBackend, type Backend } from '#sandbox/backend.ts';
+import { defineBackend, type Backend, type SandboxHandle } from '#sandbox/backend.ts';
+import { believeProvider } from '#sandbox/rented/believe-provider.ts';
 import { rentedLife } from '#sandbox/rented/life.ts';
 import { handleFromMarks, marksOfProject } from '#sandbox/rented/marks.ts';
 import { Connection } from './connection.ts';
@@ -59,9 +60,13 @@ export function createModalBackend(modal: ModalContext): Backend {
       });
       if (sdk === undefined) return [];
       const listed = await sdk.list(marksOfProject(sdk.identity, projectDir), signal);
-      return listed.flatMap(
-        ({ id, tags: marks }) => handleFromMarks({ id, marks }, projectDir) ?? [],
-      );
+      const found: SandboxHandle[] = [];
+      for (const { id, tags: marks } of listed) {
+        const handle = handleFromMarks({ id, marks }, projectDir);
+        if (handle !== undefined && (await believeProvider(handle, connection.provider, signal)))
+          found.push(handle);
+      }
+      return found;
     },
   });
 }
