@@ -73,6 +73,8 @@ export interface ServerSpec {
   readonly containers?: string | undefined;
   /** Ports inside that are reached through the server. */
   readonly forwardPorts?: readonly number[] | undefined;
+  /** By their port: files with a cookie that is added to what goes there. */
+  readonly forwardCookies?: Readonly<Record<string, string>> | undefined;
   /** A mount for what kernels download from the Hub; it is not used where it turns out to be unfit. */
   readonly hubCache?: string | undefined;
 }
@@ -98,7 +100,13 @@ export function serverSpec(spec: ServerSpec): JsonObject {
 }
 
 /** As everywhere, but for what makes a machine that costs money end by itself. */
-function rentedServer({ layout, idleS, emptyServerS, forwardPorts = [] }: ServerSpec): JsonObject {
+function rentedServer({
+  layout,
+  idleS,
+  emptyServerS,
+  forwardPorts = [],
+  forwardCookies = {},
+}: ServerSpec): JsonObject {
   const { ip, port } = layout;
   const base = jupyterConfig({
     listen: { ip, port },
@@ -111,6 +119,7 @@ function rentedServer({ layout, idleS, emptyServerS, forwardPorts = [] }: Server
     idleMs: idleS === 0 ? 0 : emptyServerS * 1000,
     transport: 'ipc',
     forwardPorts,
+    forwardCookies,
   });
   return {
     ...base,

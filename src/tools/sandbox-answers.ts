@@ -1,6 +1,7 @@
 /** How a sandbox is shown in answers. */
 import { renderDuration } from '#core/units.ts';
 import type { Offer, Quote } from '#sandbox/backend.ts';
+import { forwardedPortsOf } from '#sandbox/common-options.ts';
 import { beforehandCeilingUsd, beforehandWords } from '#sandbox/beforehand.ts';
 import type { SandboxView } from '#sandbox/sandboxes.ts';
 
@@ -35,7 +36,7 @@ export function sandboxSummary(view: SandboxView, nowMs: number): string {
 
 /** Those that are reached through its server, while it has one. */
 const portsOf = ({ options, status }: SandboxView): readonly string[] =>
-  status.state === 'ready' && Array.isArray(options['ports']) ? options['ports'].map(String) : [];
+  status.state === 'ready' ? forwardedPortsOf(options).map(String) : [];
 
 export const sandboxMeta = (view: SandboxView) =>
   ({ sandbox_id: view.id, backend: view.backend, state: view.status.state }) as const;
