@@ -54,6 +54,9 @@ def write_files(spec: dict[str, Any], token: str, home: Path, env: dict[str, str
     cookies = config.get("SandboxServerApp", {}).get("forward_cookies", {})
     cookies.update({port: os.path.abspath(place) for port, place in cookies.items()})
     config["ServerApp"]["root_dir"] = os.path.abspath(spec["workspace"])
+    ours = config.get("SandboxServerApp", {})
+    if "commit_mounts" in ours:
+        ours["commit_mounts"] = [os.path.abspath(mount) for mount in ours["commit_mounts"]]
     config["ServerApp"]["allow_root"] = os.geteuid() == 0
     config["IdentityProvider"] = {"token": token}
     config["LabApp"]["user_settings_dir"] = str(home / "config/user-settings")

@@ -93,7 +93,7 @@ const checkedHere = [...commands, ...skills, ...agents].filter(
   ({ file }) => !RUN_ELSEWHERE.includes(file),
 );
 
-describe.each(checkedHere)('P2: $file', (text) => {
+describe.each(checkedHere)('P2, acceptance 50: $file', (text) => {
   it('names only what exists', () => {
     const code = codeIn(text.body);
     expect(unknownCode(code, FOREIGN)).toEqual([]);

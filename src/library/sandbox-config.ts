@@ -10,6 +10,7 @@ import type {
   ModalRepoConfig,
   ModalVolumeConfig,
   NetworkConfig,
+  HeaderSecretConfig,
   ModalProviderOptionConfig,
   LocalModelConfig,
 } from './sandbox-config-parts.ts';
@@ -217,8 +218,16 @@ export interface ModalConfig extends RentedConfig {
   readonly jupyterPort?: number | undefined;
   /** What kernels may reach: open, none, or {"domains":[...]} / {"cidrs":[...]}. */
   readonly network?: 'open' | 'none' | NetworkConfig | undefined;
+  /** Secrets that nothing inside sees, put into headers of https requests on their way out (experimental at Modal): [{"domain":"api.example.com","secret":"example","headers":{"Authorization":"Bearer $EXAMPLE_KEY"}}]. */
+  readonly headerSecrets?: readonly HeaderSecretConfig[] | undefined;
+  /** How its server is reached: a public TLS tunnel with the server's token, or no public port and Modal's own gate before it (connect-token). Default: tunnel. */
+  readonly access?: 'tunnel' | 'connect-token' | undefined;
   /** Addresses that may reach it. Default: all, with the token. */
   readonly inboundCidrs?: readonly string[] | undefined;
+  /** An editor in the browser (code-server, of a fixed version): glovebox open SANDBOX --port PORT. Default: false. */
+  readonly codeServer?: boolean | undefined;
+  /** Port inside, on loopback, of the editor. Default: 8081. */
+  readonly codeServerPort?: number | undefined;
   /** Docker inside, for code there and for dockerfile of repos (experimental at Modal). */
   readonly docker?: boolean | undefined;
   /** Own tags, at most 8. */

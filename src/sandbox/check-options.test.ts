@@ -67,7 +67,7 @@ const registry = new BackendRegistry({
 });
 
 describe('mistakes', () => {
-  it('L1: six of them are told at once, each with its path, also those that concern several fields', () => {
+  it('L1, acceptance 13: six of them are told at once, each with its path, also those that concern several fields', () => {
     const config = {
       gpuCount: 2,
       memoryMiB: 1,
@@ -315,18 +315,21 @@ describe('options', () => {
       .map((file) => readFileSync(path.join(import.meta.dirname, 'backends', id, file), 'utf8'))
       .join('\n');
 
-  it.each(backends)('L1: of %s are all read by its code, or by what lies above', (id, schema) => {
-    const code = used(id);
-    const unread = Object.keys(schema.shape).filter(
-      (name) =>
-        !(name in commonOptions || name in equipmentOptions) &&
-        !new RegExp(`\\b${name}\\b`).test(code),
-    );
-    // It is an agreement to something else, and does its work where options are checked; what costs nothing is below every price.
-    const isFree = id === 'local' || id === 'slurm';
-    const known = ['allow_no_idle_limit', ...(isFree ? ['max_cost_usd'] : [])];
-    expect(unread.filter((name) => !known.includes(name))).toEqual([]);
-  });
+  it.each(backends)(
+    'L1, acceptance 13: of %s are all read by its code, or by what lies above',
+    (id, schema) => {
+      const code = used(id);
+      const unread = Object.keys(schema.shape).filter(
+        (name) =>
+          !(name in commonOptions || name in equipmentOptions) &&
+          !new RegExp(`\\b${name}\\b`).test(code),
+      );
+      // It is an agreement to something else, and does its work where options are checked; what costs nothing is below every price.
+      const isFree = id === 'local' || id === 'slurm';
+      const known = ['allow_no_idle_limit', ...(isFree ? ['max_cost_usd'] : [])];
+      expect(unread.filter((name) => !known.includes(name))).toEqual([]);
+    },
+  );
 
   it.each([
     ['repos', 'planEquipment', 'sandbox/backends/local/equip-locally.ts'],

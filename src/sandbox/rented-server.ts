@@ -28,6 +28,7 @@ const SERVER_FILES = [
   'offline_buffer.py',
   'handlers.py',
   'port_forward.py',
+  'commit_volumes.py',
   'launch_kernel.py',
 ];
 const FILES: Readonly<Record<Program, readonly string[]>> = {
@@ -69,6 +70,10 @@ export interface ServerSpec {
   readonly weights: readonly string[];
   /** Places that the user of the kernels must be able to write. */
   readonly writable: readonly string[];
+  /** Mounts of volumes that are committed by `sync`, after use and at the end. */
+  readonly commits?: readonly string[] | undefined;
+  /** When the provider ends the machine, whatever runs. */
+  readonly lifetimeS?: number | undefined;
   /** Where the Docker engine of the machine listens. */
   readonly containers?: string | undefined;
   /** Ports inside that are reached through the server. */
@@ -92,8 +97,8 @@ export function serverSpec(spec: ServerSpec): JsonObject {
     weights: [...weights],
     writable: [...writable],
     ...(user !== undefined && { user: { ...user } }),
-    ...(containers !== undefined && { containers }),
     ...(spec.hubCache !== undefined && { hub_cache: spec.hubCache }),
+    ...(containers !== undefined && { containers }),
     page_config: LAB_PAGE_CONFIG,
     config: rentedServer(spec),
   };
@@ -104,6 +109,8 @@ function rentedServer({
   layout,
   idleS,
   emptyServerS,
+  commits = [],
+  lifetimeS = 0,
   forwardPorts = [],
   forwardCookies = {},
 }: ServerSpec): JsonObject {
@@ -132,6 +139,13 @@ function rentedServer({
       websocket_ping_interval: 30,
       websocket_ping_timeout: 30,
     },
+    ...(commits.length > 0 && {
+      SandboxServerApp: {
+        ...part(base, 'SandboxServerApp'),
+        commit_mounts: [...commits],
+        lifetime_s: lifetimeS,
+      },
+    }),
     // We keep a connection open, so connected kernels must be ended too; running ones never.
     MappingKernelManager: {
       ...part(base, 'MappingKernelManager'),

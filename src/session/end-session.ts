@@ -66,6 +66,7 @@ async function deleteKernel(session: Session, signal: AbortSignal): Promise<void
 export async function endSessionsIn(
   pool: SessionPool,
   sandboxId: string,
+  why = 'its sandbox was stopped',
 ): Promise<readonly SessionRecord[]> {
   const records = (await pool.records(false)).filter((record) => record.sandboxId === sandboxId);
   for (const { id } of records) {
@@ -79,10 +80,16 @@ export async function endSessionsIn(
       });
       await letGo(pool, session);
     }
-    await recordEnd(pool, id, 'its sandbox was stopped');
+    await recordEnd(pool, id, why);
   }
   await endScratchIn(pool, sandboxId);
   return records;
+}
+
+/** Of sessions that were ended with a sandbox which lives on after all: their kernels are as they were. */
+export async function reopenSessions(pool: SessionPool, ids: readonly string[]): Promise<void> {
+  for (const id of ids)
+    await pool.options.records.update(id, ({ endedMs: _at, endReason: _why, ...rest }) => rest);
 }
 
 async function settle(session: Session, what: string, outcome: Outcome): Promise<void> {

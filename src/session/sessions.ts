@@ -15,7 +15,7 @@ import {
   type SessionRecord,
   type SessionView,
 } from './contract.ts';
-import { endSessionsIn, shutdownSession } from './end-session.ts';
+import { endSessionsIn, reopenSessions, shutdownSession } from './end-session.ts';
 import { HelperKernels } from './helper-kernels.ts';
 import type { KernelLink } from './kernel-link.ts';
 import { inspectVariables, type Inspected, type InspectRequest } from './inspect.ts';
@@ -276,9 +276,14 @@ export class Sessions {
     await shutdownSession(this.#pool, await this.get(sessionId, signal), signal);
   }
 
-  /** Saves and ends the sessions of a sandbox that is about to be stopped. */
-  endAllIn(sandboxId: string): Promise<readonly SessionRecord[]> {
-    return endSessionsIn(this.#pool, sandboxId);
+  /** Saves and ends the sessions of a sandbox that is about to be stopped; `why` is for whoever asks for them later. */
+  endAllIn(sandboxId: string, why?: string): Promise<readonly SessionRecord[]> {
+    return endSessionsIn(this.#pool, sandboxId, why);
+  }
+
+  /** Takes `endAllIn` back, as long as the sandbox lives. */
+  reopen(ids: readonly string[]): Promise<void> {
+    return reopenSessions(this.#pool, ids);
   }
 
   server(sandboxId: string): JupyterServer {

@@ -75,7 +75,7 @@ const WIDGET_BAR = [
 const isLinux = process.platform === 'linux';
 
 describe.runIf(isLinux)('output at scale', () => {
-  it('C28, O5, O8, O9: 100 MB printed are bounded in memory and answer, and every line is kept once', async () => {
+  it('C28, O5, O8, O9, F19, acceptance 12: 100 MB printed are bounded in memory and answer, and every line is kept once', async () => {
     const stage = await open();
     const before = stage.peakMiB();
     const code = 'for n in range(1_000_000): print(f"{n:099d}")';
@@ -127,7 +127,7 @@ describe.runIf(isLinux)('output at scale', () => {
     expect(existsSync(folder)).toBe(false);
   });
 
-  it('O1, O4, O8: 10,000 displays, a progress bar of 100,000 updates and one that is a widget stay small', async () => {
+  it('O1, O4, O8, F18, acceptance 12: 10,000 displays, a progress bar of 100,000 updates and one that is a widget stay small', async () => {
     const stage = await open();
     const before = stage.peakMiB();
     // Faster than the Jupyter server reads: a kernel as it comes drops what lies behind a thousand messages.
@@ -149,7 +149,7 @@ describe.runIf(isLinux)('output at scale', () => {
     expect(outputsOf(stage.file)).toMatchObject([{ data: { 'text/plain': ['train 2000/2000'] } }]);
   });
 
-  it('O10: a picture of 50 megapixels is shown small and kept whole', async () => {
+  it('O10, acceptance 12: a picture of 50 megapixels is shown small and kept whole', async () => {
     const stage = await open();
     const before = stage.peakMiB();
     const code = [

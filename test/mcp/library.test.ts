@@ -33,7 +33,7 @@ beforeAll(async () => {
 afterAll(() => world.end());
 
 describe('a workspace', () => {
-  it('W1, W4: a notebook with a library of source and hidden code, and functions that are exposed', async () => {
+  it('W1, W4, acceptance 18: a notebook with a library of source and hidden code, and functions that are exposed', async () => {
     const library = Library.fromCode('numbers_of_mine', 'PRIMES = [2, 3, 5]\n', 'Some primes.');
     const begun = await sandbox.startNotebook({
       name: 'workspace',
@@ -55,7 +55,7 @@ describe('a workspace', () => {
 });
 
 describe('a sandbox', () => {
-  it('L11: exec gives back both streams and the exit code, of words and of a line for the shell', async () => {
+  it('L11, acceptance 16: exec gives back both streams and the exit code, of words and of a line for the shell', async () => {
     const words = [
       'sh',
       '-c',
@@ -95,7 +95,7 @@ describe('a sandbox', () => {
     expect(result.stdout.endsWith("abcdef\r\nend ['--x', 'a b']\n")).toBe(true);
   });
 
-  it('L11: execPython runs a megabyte of source, with the interpreter of the kernels', async () => {
+  it('L11, acceptance 16: execPython runs a megabyte of source, with the interpreter of the kernels', async () => {
     const source = `text = """${'x'.repeat(1_000_000)}"""\nimport sys\nprint(len(text), sys.prefix)\n`;
     const { stdout, exitCode } = await sandbox.execPython(source);
     const inKernel = await session.exec('import sys; print(sys.prefix)', { hidden: true });
@@ -282,7 +282,7 @@ describe('a session', () => {
     expect((await session.exec('x')).text).toContain('6');
   });
 
-  it('L12: is found by another program, which knows nothing but an id', async () => {
+  it('L12, acceptance 17: is found by another program, which knows nothing but an id', async () => {
     newProgram();
     const found = await Sandbox.fromId(sandbox.id);
     expect((await found.info()).sessions).toEqual([

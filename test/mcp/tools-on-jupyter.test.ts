@@ -41,7 +41,7 @@ function sourcesIn(file: string): readonly string[] {
   return cells.map((cell: unknown) => (isRecord(cell) ? [cell['source']].flat().join('') : ''));
 }
 
-it('C26, X4, X16, X95: interrupts a run, removes a queued one, and keeps the variables and what waits behind', async () => {
+it('C26, X4, X16, X95, acceptance 11: interrupts a run, removes a queued one, and keeps the variables and what waits behind', async () => {
   const mcp = await clientOf(app);
   const { session_id } = await newNotebook(mcp, 'interrupt');
   await call(mcp, 'execute_code', { session_id, code: 'kept = 1' });
@@ -70,7 +70,7 @@ it('C26, X4, X16, X95: interrupts a run, removes a queued one, and keeps the var
   );
 });
 
-it('T4, X78, X79: edits, runs, moves and deletes cells by id, by index and from the end', async () => {
+it('T4, X78, X79, N2, acceptance 46: edits, runs, moves and deletes cells by id, by index and from the end', async () => {
   const mcp = await clientOf(app);
   const { session_id, file } = await newNotebook(mcp, 'cells');
   await call(mcp, 'execute_code', { session_id, code: 'a = 1' });
@@ -406,7 +406,7 @@ describe('bad input', () => {
     expect(missing.text).toContain('Next: %pip install nosuchmodule');
   });
 
-  it('X27: input() fails at once with an explanation', async () => {
+  it('X27, F16, acceptance 11: input() fails at once with an explanation', async () => {
     const mcp = await clientOf(app);
     const { session_id } = await newNotebook(mcp, 'stdin');
     const answer = await call(mcp, 'execute_code', { session_id, code: 'input("name? ")' });

@@ -48,7 +48,7 @@ function writeLibraries(): void {
   writeFileSync(here('libs/my-skill/code.py'), 'import probes\nFOUND = len(probes.words())\n');
 }
 
-it('W1 to W4: the first cell uses a package with its data, a skill, and what init code made', async () => {
+it('W1, W2, W3, W4, acceptance 18: the first cell uses a package with its data, a skill, and what init code made', async () => {
   writeLibraries();
   const client = await withToml(
     'libraries = ["libs/probes", "libs/my-skill"]\nimports = ["probes", "os.path"]\ninit_code = "STARTED = probes.words()[0]"',
@@ -81,7 +81,7 @@ it('W1 to W4: the first cell uses a package with its data, a skill, and what ini
   expect(`${died.text}\n${next.text}`).toContain('imports and init_code of this session ran again');
 });
 
-it('W2: a library with a syntax error fails the start with the traceback, one that hides a module too', async () => {
+it('W2, acceptance 18: a library with a syntax error fails the start with the traceback, one that hides a module too', async () => {
   writeFileSync(here('broken.py'), 'def f(:\n');
   const broken = await withToml('libraries = ["broken.py"]');
   const text = await callError(broken, 'start_new_notebook', { experiment_name: 'broken' });
