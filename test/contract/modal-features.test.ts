@@ -6,8 +6,6 @@ import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { WebSocket } from 'ws';
 import { ResultStatus, ServerError, Status, type FakeSandbox } from '../fakes/modal/fake-modal.mjs';
-import { serveCodeServer } from '../rigs/code-server.ts';
-import { freePort } from '../rigs/free-port.ts';
 import { MARKED, makeModalRig, testCertificate, type ModalRig } from '../rigs/modal-backend.ts';
 import { startRawKernel, type RawKernel } from '../rigs/raw-kernel.ts';
 import { MARK } from '../rigs/reaper.mjs';
@@ -121,53 +119,6 @@ describe.skipIf(withoutCertificate)('the image', () => {
     expect(rig.fake.calls.some(({ method }) => method === 'imageGetOrCreate')).toBe(false);
   });
 });
-
-test.skipIf(withoutCertificate)(
-  '3.1, 3.3, SEC8: with docker a repository gets its container, with codeServer the sandbox an editor',
-  async () => {
-    await mkdir(path.join(rig.projectDir, 'lib'));
-    writeFileSync(
-      path.join(rig.projectDir, 'lib/Dockerfile'),
-      'FROM x\nRUN echo built > made.txt\n',
-    );
-    const repos = [{ url: 'org/lib', ref: '0'.repeat(40), dockerfile: 'Dockerfile' }];
-    const quote = await rig
-      .newBackend()
-      .quote?.({ docker: true, repos }, { projectDir: rig.projectDir, signal: never() });
-    expect(quote?.remarks.join('\n')).toContain('images of repositories are built on the machine');
-    // The builder of the fake puts no clone there, so it comes as files of the project.
-    const editorPort = await freePort();
-    const editor = { code_server: true, code_server_port: editorPort };
-    const caller = callerWith({
-      docker: true,
-      repos,
-      files: [{ from: 'lib', to: 'lib' }],
-      ...editor,
-    });
-    const served = await serveCodeServer();
-    await caller.startAndWait(rig.newBackend({}, { codeServer: served.archives }));
-    served.close();
-    const asked = (wanted: string): string =>
-      rig.fake.calls
-        .flatMap(({ method, request }) => (method === wanted ? [JSON.stringify(request)] : []))
-        .join('\n');
-    expect(asked('imageGetOrCreate')).toContain('docker.io');
-    expect(asked('sandboxCreateV2')).toContain('enable_docker');
-    const code =
-      '[__import__("glovebox_containers").container_exec("lib", ["cat", "made.txt"]).stdout, os.environ["DOCKER_HOST"]]';
-    expect(await inKernel(caller, code)).toEqual([
-      'built\n',
-      `unix://${only().root}/state/docker/docker.sock`,
-    ]);
-    // SEC8: the editor is behind the server and its token; what opens it is added there, and told to nobody.
-    const { baseUrl, headers } = await rig.newBackend().endpoint(caller.handle(), never());
-    const page = `${baseUrl}glovebox/ports/${editorPort}/`;
-    const opened = await fetch(page, { headers });
-    expect(await opened.json()).toMatchObject({ workspace: `${only().root}/workspace` });
-    expect(opened.headers.getSetCookie().join()).not.toContain('code-server-session');
-    expect((await fetch(page, { redirect: 'manual' })).status).not.toBe(200);
-  },
-);
 
 describe.skipIf(withoutCertificate).each([
   { kind: 'V2, without a GPU', options: {} },
