@@ -49,9 +49,9 @@ test.skipIf(withoutCertificate)(
     const served = await serveCodeServer();
     await caller.startAndWait(rig.newBackend({}, { codeServer: served.archives }));
     served.close();
-    const asked = (wanted: string): string =>
+    const asked = (called: string): string =>
       rig.fake.calls
-        .flatMap(({ method, request }) => (method === wanted ? [JSON.stringify(request)] : []))
+        .flatMap(({ method, request }) => (method === called ? [JSON.stringify(request)] : []))
         .join('\n');
     expect(asked('imageGetOrCreate')).toContain('docker.io');
     expect(asked('sandboxCreateV2')).toContain('enable_docker');
