@@ -215,4 +215,6 @@ export interface ListOptions extends CallOptions {
   readonly allProjects?: boolean;
   /** Also those that have ended lately. Default: false. */
   readonly includeEnded?: boolean;
+  /** Only those that were asked for with all of these. */
+  readonly tags?: Readonly<Record<string, string>>;
 }

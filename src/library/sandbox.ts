@@ -147,6 +147,7 @@ export class Sandbox implements AsyncDisposable {
             backend: (await call.engine.sandboxes.backend(options.backend)).id,
           }),
           ...(options?.includeEnded !== undefined && { includeEnded: options.includeEnded }),
+          tags: options?.tags,
         },
         call.signal,
       );

@@ -14,8 +14,10 @@ import {
   callLimitMs,
   commonOptions,
   hasModelsToLoad,
+  hasTags,
   modeOf,
   outputsOf,
+  parseTags,
   preloadLimitMs,
 } from './common-options.ts';
 import { equipmentOptions } from './equipment.ts';
@@ -124,13 +126,11 @@ describe('mistakes', () => {
 
   it('G3: an option that only another back end has names that one', async () => {
     const failure = await checkForBackend(registry, 'local', {
-      gpu: 'T4',
+      region: 'eu',
       qos: 'high',
       x: 1,
     }).catch(String);
-    expect(failure).toContain(
-      'gpu: the local back end cannot do this; slurm, modal, huggingface can',
-    );
+    expect(failure).toContain('region: the local back end cannot do this; modal can');
     expect(failure).toContain('qos: the local back end cannot do this; slurm can');
     expect(failure).toContain('x: is not an option.');
   });
@@ -304,6 +304,20 @@ describe('a config', () => {
   });
 });
 
+/** Code alone, and of texts what is put into them. */
+const withoutWords = (code: string): string =>
+  code
+    .replaceAll(/\/\*[^]*?\*\//g, '')
+    .replaceAll(/(^|\s)\/\/.*$/gm, '')
+    .replaceAll(/'(?:[^'\\\n]|\\.)*'|"(?:[^"\\\n]|\\.)*"/g, '""')
+    .replaceAll(/`(?:[^`\\]|\\.)*`/g, (text) =>
+      [...text.matchAll(/\$\{([^}]*)\}/g)].map(([, inside]) => inside).join(';'),
+    );
+
+/** As a property, or taken out of an object by its name. */
+const isRead = (name: string, code: string): boolean =>
+  new RegExp(`\\.${name}\\b|[{,]\\s*${name}\\s*[:,=}]`).test(code);
+
 describe('options', () => {
   const used = (id: string): string =>
     readdirSync(path.join(import.meta.dirname, 'backends', id), {
@@ -313,6 +327,7 @@ describe('options', () => {
       .filter((file) => file.endsWith('.ts') && !file.endsWith('.test.ts'))
       .filter((file) => !/(^|\/)(options|settings)\.ts$/.test(file))
       .map((file) => readFileSync(path.join(import.meta.dirname, 'backends', id, file), 'utf8'))
+      .map(withoutWords)
       .join('\n');
 
   it.each(backends)(
@@ -320,16 +335,28 @@ describe('options', () => {
     (id, schema) => {
       const code = used(id);
       const unread = Object.keys(schema.shape).filter(
-        (name) =>
-          !(name in commonOptions || name in equipmentOptions) &&
-          !new RegExp(`\\b${name}\\b`).test(code),
+        (name) => !(name in commonOptions || name in equipmentOptions) && !isRead(name, code),
       );
       // It is an agreement to something else, and does its work where options are checked; what costs nothing is below every price.
       const isFree = id === 'local' || id === 'slurm';
-      const known = ['allow_no_idle_limit', ...(isFree ? ['max_cost_usd'] : [])];
+      // Where there is no queue, nobody waits in it.
+      const hasNoQueue = id === 'local';
+      const known = [
+        'allow_no_idle_limit',
+        ...(isFree ? ['max_cost_usd'] : []),
+        ...(hasNoQueue ? ['capacity_timeout_seconds'] : []),
+      ];
       expect(unread.filter((name) => !known.includes(name))).toEqual([]);
     },
   );
+
+  it('L1: one that only a comment, a text or a part of another word names is not read', () => {
+    const code =
+      '/* telepathy */ // telepathy\nconst a = "telepathy"; const telepathy_level = `telepathy`;';
+    expect(isRead('telepathy', withoutWords(code))).toBe(false);
+    for (const read of ['options.telepathy', '{ telepathy: level }', '({ mode, telepathy })'])
+      expect(isRead('telepathy', withoutWords(`${code}\nuse(${read})`))).toBe(true);
+  });
 
   it.each([
     ['repos', 'planEquipment', 'sandbox/backends/local/equip-locally.ts'],
@@ -358,6 +385,10 @@ describe('options', () => {
       600_000,
     ]);
     expect(outputsOf({ outputs: null })).toBeUndefined();
+    expect(parseTags(['a=b', 'c=d=e'])).toEqual({ a: 'b', c: 'd=e' });
+    expect(() => parseTags(['a'])).toThrow('is not written name=value');
+    expect(hasTags({ tags: { a: 'b', c: 'd' } }, { a: 'b' })).toBe(true);
+    expect([hasTags({}, { a: 'b' }), hasTags({ tags: 3 }, {})]).toEqual([false, true]);
     expect(mistakes(localOptions, { outputs: '../up', ports: [80, 80] })).toEqual([
       'outputs: must be a folder of the workspace',
       'ports: names a port twice',

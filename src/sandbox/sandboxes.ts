@@ -11,7 +11,7 @@ import { adoptFound } from './adopt-found.ts';
 import type { Backend, BackendId, Resources, Snapshot } from './backend.ts';
 import { checkForBackend } from './check-for-backend.ts';
 import type { Names } from './check-options.ts';
-import { modeOf, type SandboxMode } from './common-options.ts';
+import { hasTags, modeOf, type SandboxMode } from './common-options.ts';
 import { Creation, type SandboxRequest } from './creation.ts';
 import { Follower, type SandboxWait } from './follow.ts';
 import { mayHaveKept, settleKept, type TakeHome } from './kept-outputs.ts';
@@ -175,6 +175,8 @@ export class Sandboxes {
       readonly projectDir?: string;
       readonly backend?: BackendId;
       readonly includeEnded?: boolean;
+      /** Those that were asked for with all of these. */
+      readonly tags?: Readonly<Record<string, string>> | undefined;
     },
     signal: AbortSignal,
   ): Promise<readonly SandboxView[]> {
@@ -184,7 +186,8 @@ export class Sandboxes {
         : await realProjectDir(filter.projectDir).catch(() => filter.projectDir);
     const records = (await this.#book.all())
       .filter((record) => realDir === undefined || record.projectDir === realDir)
-      .filter((record) => filter.backend === undefined || record.backend === filter.backend);
+      .filter((record) => filter.backend === undefined || record.backend === filter.backend)
+      .filter((record) => hasTags(record.options, filter.tags ?? {}));
     const views = await inParallel(records, MAX_PARALLEL, (record) =>
       this.#views.look(record, signal),
     );

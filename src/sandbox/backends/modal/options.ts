@@ -17,7 +17,6 @@ import { filesOption } from '#sandbox/project-files.ts';
 import { reposWithDockerOption, requirement } from '#sandbox/repositories.ts';
 
 const debianPackage = z.string().regex(/^[a-z0-9][a-z0-9+.-]*(=[\w.+:~-]+)?$/);
-const tagText = z.string().regex(/^[A-Za-z0-9._-]{1,100}$/);
 const absolutePath = z.string().regex(/^\/[^\0]*$/, 'must be an absolute path');
 const argv = z.array(z.string()).min(1);
 const seconds = (min: number, max: number) => z.int().min(min).max(max);
@@ -145,7 +144,6 @@ export const modalOptions = z
       .describe(
         'Docker inside, for code there and for dockerfile of repos (experimental at Modal).',
       ),
-    tags: z.record(tagText, tagText).default({}).describe('Own tags, at most 8.'),
     max_lifetime_seconds: seconds(60, 86_400)
       .default(3600)
       .describe('Modal ends it after that, whatever runs. Default: 3600.'),
@@ -232,9 +230,6 @@ function mistakesIn(options: ModalOptions): readonly Mistake[] {
       no(['repos', at, 'dockerfile'], 'needs docker: true');
   if (options.code_server && options.network === 'none')
     no(['code_server'], 'is fetched when the sandbox starts, which network: none forbids');
-  if (Object.keys(options.tags).length > 8) no(['tags'], 'must not be more than 8');
-  for (const tag of Object.keys(options.tags))
-    if (tag.startsWith('glovebox')) no(['tags', tag], 'begins with glovebox, which is reserved');
   for (const name of wordsOf(options.gpu)) {
     if (findGpu(name) !== undefined) continue;
     const known = GPU_KINDS.map((gpu) => gpu.name);
