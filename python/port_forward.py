@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from http.cookies import SimpleCookie
-from typing import Any, List, Optional, Tuple, Union
+from typing import Any, Dict, List, Optional, Tuple, Union
 from urllib.parse import urlsplit
 
 from jupyter_server.base.handlers import JupyterHandler
@@ -51,8 +51,17 @@ class PortHandler(JupyterHandler, WebSocketHandler):
     behind: Optional[WebSocketClientConnection] = None
     is_gone = False
 
-    def initialize(self, ports: List[int]) -> None:
+    def initialize(self, ports: List[int], cookies: Dict[str, str]) -> None:
         self.ports = frozenset(ports)
+        self.cookies_of = cookies
+
+    def own_cookie(self, port: int) -> str:
+        """What opens a program that wants a password of its own. Whoever came so far may use it; no browser is told."""
+        try:
+            with open(self.cookies_of[str(port)], encoding="utf-8") as stream:
+                return stream.read().strip()
+        except (KeyError, OSError):
+            return ""
 
     def check_xsrf_cookie(self) -> None:
         """The program behind knows no mark of Jupyter's pages: `refuse_other_sites` is asked instead, when it is known who asks."""
@@ -90,7 +99,7 @@ class PortHandler(JupyterHandler, WebSocketHandler):
         for name, value in self.request.headers.get_all():
             if name.lower() not in OF_ONE_HOP | CREDENTIALS and not name.lower().startswith("sec-websocket"):
                 headers.add(name, value)
-        cookies = foreign_cookies(self.request.headers.get("Cookie", ""))
+        cookies = "; ".join(filter(None, [foreign_cookies(self.request.headers.get("Cookie", "")), self.own_cookie(port)]))
         if cookies:
             headers["Cookie"] = cookies
         if "Origin" in headers:
@@ -167,7 +176,7 @@ class PortHandler(JupyterHandler, WebSocketHandler):
             lower = name.lower()
             if lower in OF_ONE_HOP and lower != "content-length":
                 continue
-            if lower == "set-cookie" and OF_JUPYTER.match(value.partition("=")[0].strip()):
+            if lower == "set-cookie" and (OF_JUPYTER.match(value.partition("=")[0].strip()) or str(port) in self.cookies_of):
                 continue
             if lower == "location" and value.startswith("/") and not value.startswith("//"):
                 value = self.prefix(port) + value
@@ -214,5 +223,5 @@ class PortHandler(JupyterHandler, WebSocketHandler):
             self.behind.close()
 
 
-def routes(base_url: str, ports: List[int]) -> List[Tuple[str, Any, Any]]:
-    return [(base_url.rstrip("/") + ROUTE, PortHandler, {"ports": ports})]
+def routes(base_url: str, ports: List[int], cookies: Dict[str, str]) -> List[Tuple[str, Any, Any]]:
+    return [(base_url.rstrip("/") + ROUTE, PortHandler, {"ports": ports, "cookies": cookies})]

@@ -51,6 +51,8 @@ def write_private(file: Path, content: str) -> None:
 def write_files(spec: dict[str, Any], token: str, home: Path, env: dict[str, str]) -> Path:
     """Everything the server reads: its configuration with the token, the kernel, settings of JupyterLab's page."""
     config = spec["config"]
+    cookies = config.get("SandboxServerApp", {}).get("forward_cookies", {})
+    cookies.update({port: os.path.abspath(place) for port, place in cookies.items()})
     config["ServerApp"]["root_dir"] = os.path.abspath(spec["workspace"])
     ours = config.get("SandboxServerApp", {})
     if "commit_mounts" in ours:

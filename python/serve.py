@@ -201,6 +201,7 @@ class SandboxServerApp(ServerApp):
     ports = Tuple(Int(), Int(), default_value=(0, 0), config=True, help="The range of ports to choose from where `port` is 0.")
     announce_file = Unicode("", config=True, help="Is made when the server listens, with the numbers of its process and port.")
     forward_ports = List(Int(), config=True, help="Ports of this machine that are reached through the server: see port_forward.py.")
+    forward_cookies = Dict(config=True, help="By port: a file with a cookie that opens what listens there.")
     deadline = Int(0, config=True, help="When the server ends, whatever runs, in seconds since the epoch; 0 is never.")
     kernel_secrets = Dict(config=True, help="Variables of kernels that are kept in memory only.")
     commit_mounts = List(Unicode(), config=True, help="Mounts of volumes that are committed by `sync`: see commit_volumes.py.")
@@ -270,7 +271,7 @@ class SandboxServerApp(ServerApp):
         super().init_webapp()
         if self.forward_ports:
             module = load_beside("port_forward")
-            self.web_app.add_handlers(".*$", module.routes(self.base_url, list(self.forward_ports)))
+            self.web_app.add_handlers(".*$", module.routes(self.base_url, list(self.forward_ports), dict(self.forward_cookies)))
 
     def initialize(self, *args: Any, **kwargs: Any) -> None:
         super().initialize(*args, **kwargs)

@@ -250,6 +250,10 @@ export interface ModalConfig extends RentedConfig {
   readonly access?: 'tunnel' | 'connect-token' | undefined;
   /** Addresses that may reach it. Default: all, with the token. */
   readonly inboundCidrs?: readonly string[] | undefined;
+  /** An editor in the browser (code-server, of a fixed version): glovebox open SANDBOX --port PORT. Default: false. */
+  readonly codeServer?: boolean | undefined;
+  /** Port inside, on loopback, of the editor. Default: 8081. */
+  readonly codeServerPort?: number | undefined;
   /** Docker inside, for code there and for dockerfile of repos (experimental at Modal). */
   readonly docker?: boolean | undefined;
   /** Modal ends it after that, whatever runs. Default: 3600. */

@@ -8,8 +8,6 @@ import { programName } from './spelling.ts';
 
 /** What people know from elsewhere, and what there is instead. By the names of programs. */
 const NOWHERE: Readonly<Record<string, string>> = {
-  codeServer: 'JupyterLab in the browser edits files; an editor of your own goes behind ports',
-  codeServerPort: 'an editor of your own goes behind ports',
   asRoot: 'kernels of a rented machine never run as root; systemPackages and setupCommands do',
   executionMode: 'it is called mode',
 };

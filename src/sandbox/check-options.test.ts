@@ -220,7 +220,7 @@ describe('mistakes', () => {
     const asked = Object.fromEntries(nowhere.map((field) => [field, 1]));
     const failure = await checkForBackend(registry, 'modal', asked).catch(String);
     for (const field of nowhere) expect(failure).toContain(`${field}: no back end has this: `);
-    expect(nowhere).toEqual(['codeServer', 'codeServerPort']);
+    expect(nowhere).toEqual([]);
     // 3.1: all ports of a config differ.
     const ports = { jupyter_port: 8888, rpc_port: 8888, ports: [7860, 8888] };
     for (const schema of [modalOptions, huggingfaceOptions])
@@ -229,6 +229,13 @@ describe('mistakes', () => {
         'ports[1]: is the port of jupyter_port too',
         'ports[1]: is the port of rpc_port too',
       ]);
+    const editor = { code_server: true, code_server_port: 8888, ports: [8888] };
+    expect(mistakes(modalOptions, { ...editor, network: 'none' })).toEqual([
+      'code_server: is fetched when the sandbox starts, which network: none forbids',
+      'code_server_port: is the port of jupyter_port too',
+      'code_server_port: is the port of ports too',
+      'ports[0]: is the port of jupyter_port too',
+    ]);
     expect(mistakes(localOptions, { rpc_port: 7860, ports: [7860] })).toEqual([
       'ports[0]: is the port of rpc_port too',
     ]);

@@ -92,10 +92,14 @@ export function mistakesInPorts({
   jupyter_port: jupyterPort,
   rpc_port: rpcPort,
   ports = [],
+  code_server: hasEditor = false,
+  code_server_port: editorPort,
 }: {
   readonly jupyter_port?: number | undefined;
   readonly rpc_port?: number | undefined;
   readonly ports?: readonly number[] | undefined;
+  readonly code_server?: boolean | undefined;
+  readonly code_server_port?: number | undefined;
 }): readonly Mistake[] {
   const isTwice = (path: Mistake['path'], by: string): Mistake => ({
     path,
@@ -104,6 +108,13 @@ export function mistakesInPorts({
   return [
     ...(rpcPort !== undefined && rpcPort === jupyterPort
       ? [isTwice(['rpc_port'], 'jupyter_port')]
+      : []),
+    ...(hasEditor && editorPort !== undefined
+      ? [
+          ...(editorPort === jupyterPort ? [isTwice(['code_server_port'], 'jupyter_port')] : []),
+          ...(editorPort === rpcPort ? [isTwice(['code_server_port'], 'rpc_port')] : []),
+          ...(ports.includes(editorPort) ? [isTwice(['code_server_port'], 'ports')] : []),
+        ]
       : []),
     // Functions that agents may call have their own way there, and their own token.
     ...ports.flatMap((port, at) => [
@@ -158,6 +169,16 @@ export const preloadLimitMs = (options: Options): number =>
 
 export const callLimitMs = (options: Options): number =>
   secondsOf(options['rpc_timeout_seconds'], DEFAULT_RPC_S) * 1000;
+
+/** Those that are reached through the server: the ones that were named, and that of the editor. */
+export function forwardedPortsOf({
+  ports,
+  code_server: hasEditor,
+  code_server_port: editorPort,
+}: Options): readonly number[] {
+  const named = Array.isArray(ports) ? ports.filter((port) => typeof port === 'number') : [];
+  return hasEditor === true && typeof editorPort === 'number' ? [...named, editorPort] : named;
+}
 
 /** Undefined: any that is free. */
 export const rpcPortOf = ({ rpc_port: port }: Options): number | undefined =>

@@ -22,16 +22,20 @@ export interface JupyterSettings {
   readonly kernelSecrets?: Readonly<Record<string, string>>;
   /** Ports of its machine that are reached through it, with its credentials: `portPath` says where. Default: none. */
   readonly forwardPorts?: readonly number[];
+  /** By their port: files with a cookie that is added to what goes there, and that no browser sees. */
+  readonly forwardCookies?: Readonly<Record<string, string>>;
 }
 
 /** For a private JSON file: it holds the token, and secrets of kernels. Classes that a version of Jupyter does not know are accepted by it. */
 export function jupyterConfig(settings: JupyterSettings): JsonObject {
   const { listen, token, rootDir, idleMs, transport, allowRoot, labDir, workspacesDir } = settings;
+  const { forwardCookies = {} } = settings;
   const { forwardPorts = [], kernelIdleS = 0, deadlineMs, kernelSecrets = {} } = settings;
   const emptyMs = kernelIdleS > 0 ? EMPTY_SERVER_S * 1000 : idleMs;
   const ours = {
     ...(Object.keys(kernelSecrets).length > 0 && { kernel_secrets: { ...kernelSecrets } }),
     ...(forwardPorts.length > 0 && { forward_ports: [...forwardPorts] }),
+    ...(Object.keys(forwardCookies).length > 0 && { forward_cookies: { ...forwardCookies } }),
     ...(deadlineMs !== undefined && { deadline: Math.ceil(deadlineMs / 1000) }),
   };
   return {

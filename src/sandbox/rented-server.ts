@@ -79,6 +79,8 @@ export interface ServerSpec {
   readonly containers?: string | undefined;
   /** Ports inside that are reached through the server. */
   readonly forwardPorts?: readonly number[] | undefined;
+  /** By their port: files with a cookie that is added to what goes there. */
+  readonly forwardCookies?: Readonly<Record<string, string>> | undefined;
   /** A mount for what kernels download from the Hub; it is not used where it turns out to be unfit. */
   readonly hubCache?: string | undefined;
 }
@@ -111,6 +113,7 @@ function rentedServer({
   commits = [],
   lifetimeS = 0,
   forwardPorts = [],
+  forwardCookies = {},
 }: ServerSpec): JsonObject {
   const { ip, port } = layout;
   const base = jupyterConfig({
@@ -124,6 +127,7 @@ function rentedServer({
     idleMs: idleS === 0 ? 0 : emptyServerS * 1000,
     transport: 'ipc',
     forwardPorts,
+    forwardCookies,
   });
   return {
     ...base,

@@ -7,6 +7,7 @@ import type { JsonObject } from '#core/json.ts';
 import { startBrowserView, type BrowserView } from '#platform/browser-view.ts';
 import type { Clock } from '#platform/clock.ts';
 import { labPath, signInUrl, writeBrowserPage } from './browser-page.ts';
+import { forwardedPortsOf } from './common-options.ts';
 import { portPath } from './jupyter-config.ts';
 import { sandboxFolder } from './records.ts';
 
@@ -70,8 +71,7 @@ export class WaysIn {
   }
 
   async #refusePort(id: string, port: number): Promise<void> {
-    const { ports } = await this.#options.optionsOf(id);
-    if (Array.isArray(ports) && ports.includes(port)) return;
+    if (forwardedPortsOf(await this.#options.optionsOf(id)).includes(port)) return;
     throw new GloveboxError(
       'config/invalid',
       `Sandbox ${id} was not started with port ${port}, so nothing leads there.`,

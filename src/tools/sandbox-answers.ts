@@ -3,7 +3,7 @@ import { renderDuration } from '#core/units.ts';
 import type { Offer, Quote } from '#sandbox/backend.ts';
 import { PAID_BACKENDS } from '#sandbox/admission.ts';
 import { beforehandCeilingUsd, beforehandWords } from '#sandbox/beforehand.ts';
-import { tagsOf } from '#sandbox/common-options.ts';
+import { forwardedPortsOf, tagsOf } from '#sandbox/common-options.ts';
 import type { Sandboxes, SandboxView } from '#sandbox/sandboxes.ts';
 
 const HOUR_MS = 3_600_000;
@@ -43,7 +43,7 @@ const tagWords = ({ options }: SandboxView): string =>
 
 /** Those that are reached through its server, while it has one. */
 const portsOf = ({ options, status }: SandboxView): readonly string[] =>
-  status.state === 'ready' && Array.isArray(options['ports']) ? options['ports'].map(String) : [];
+  status.state === 'ready' ? forwardedPortsOf(options).map(String) : [];
 
 export const sandboxMeta = (view: SandboxView) =>
   ({ sandbox_id: view.id, backend: view.backend, state: view.status.state }) as const;

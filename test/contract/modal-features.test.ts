@@ -100,37 +100,6 @@ describe.skipIf(withoutCertificate)('the image', () => {
   });
 });
 
-test.skipIf(withoutCertificate)(
-  '3.1, 3.3: with docker a repository gets its container, and kernels run commands there',
-  async () => {
-    await mkdir(path.join(rig.projectDir, 'lib'));
-    writeFileSync(
-      path.join(rig.projectDir, 'lib/Dockerfile'),
-      'FROM x\nRUN echo built > made.txt\n',
-    );
-    const repos = [{ url: 'org/lib', ref: '0'.repeat(40), dockerfile: 'Dockerfile' }];
-    const quote = await rig
-      .newBackend()
-      .quote?.({ docker: true, repos }, { projectDir: rig.projectDir, signal: never() });
-    expect(quote?.remarks.join('\n')).toContain('images of repositories are built on the machine');
-    // The builder of the fake puts no clone there, so it comes as files of the project.
-    const caller = callerWith({ docker: true, repos, files: [{ from: 'lib', to: 'lib' }] });
-    await caller.startAndWait(rig.newBackend());
-    const asked = (wanted: string): string =>
-      rig.fake.calls
-        .flatMap(({ method, request }) => (method === wanted ? [JSON.stringify(request)] : []))
-        .join('\n');
-    expect(asked('imageGetOrCreate')).toContain('docker.io');
-    expect(asked('sandboxCreateV2')).toContain('enable_docker');
-    const code =
-      '[__import__("glovebox_containers").container_exec("lib", ["cat", "made.txt"]).stdout, os.environ["DOCKER_HOST"]]';
-    expect(await inKernel(caller, code)).toEqual([
-      'built\n',
-      `unix://${only().root}/state/docker/docker.sock`,
-    ]);
-  },
-);
-
 describe.skipIf(withoutCertificate).each([
   { kind: 'V2, without a GPU', options: {} },
   { kind: 'V1, with a GPU', options: { gpu: 'T4' } },

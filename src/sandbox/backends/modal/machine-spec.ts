@@ -1,9 +1,11 @@
 /** Puts together the request for a machine: what it runs, what it sees, and the tags by which it is found again. */
+import { forwardedPortsOf } from '#sandbox/common-options.ts';
 import { commandFor, serverSpec } from '#sandbox/rented-server.ts';
 import { EMPTY_SERVER_S } from '#sandbox/limits.ts';
 import { marksOf, marksOfProject } from '#sandbox/rented/marks.ts';
 import type { Request } from '#sandbox/rented/rent.ts';
 import type { ModalAttempt } from './attempt.ts';
+import { codeServerCookie } from './code-server.ts';
 import { containersPlace } from './containers.ts';
 import { DEFAULT_CORES, DEFAULT_MEMORY_MIB } from './hardware.ts';
 import { placeOf, type ModelsPlan } from '#sandbox/models/plan.ts';
@@ -45,7 +47,10 @@ export async function machineSpec(
     writable: Object.values(cachePaths),
     commits: writableMounts(options, layout.cache),
     lifetimeS: options.max_lifetime_seconds,
-    forwardPorts: options.ports,
+    forwardPorts: forwardedPortsOf(options),
+    ...(options.code_server && {
+      forwardCookies: { [options.code_server_port]: codeServerCookie(layout) },
+    }),
   });
   const { pythonDir } = connection.settings();
   return {

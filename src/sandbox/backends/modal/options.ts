@@ -126,6 +126,18 @@ export const modalOptions = z
       .array(cidr)
       .optional()
       .describe('Addresses that may reach it. Default: all, with the token.'),
+    code_server: z
+      .boolean()
+      .default(false)
+      .describe(
+        'An editor in the browser (code-server, of a fixed version): glovebox open SANDBOX --port PORT. Default: false.',
+      ),
+    code_server_port: z
+      .int()
+      .min(1024)
+      .max(65_535)
+      .default(8081)
+      .describe('Port inside, on loopback, of the editor. Default: 8081.'),
     docker: z
       .boolean()
       .default(false)
@@ -216,6 +228,8 @@ function mistakesIn(options: ModalOptions): readonly Mistake[] {
   for (const [at, { dockerfile }] of options.repos.entries())
     if (dockerfile !== undefined && !options.docker)
       no(['repos', at, 'dockerfile'], 'needs docker: true');
+  if (options.code_server && options.network === 'none')
+    no(['code_server'], 'is fetched when the sandbox starts, which network: none forbids');
   for (const name of wordsOf(options.gpu)) {
     if (findGpu(name) !== undefined) continue;
     const known = GPU_KINDS.map((gpu) => gpu.name);

@@ -2,6 +2,7 @@
 import type { Clock } from '#platform/clock.ts';
 import type { Environment } from '#platform/environment.ts';
 import type { Log } from '#platform/log.ts';
+import type { CodeServerArchives } from './code-server.ts';
 import type { Layout } from '#sandbox/layout.ts';
 
 /** Read anew at each use, so that a bad value hurts only who needs it. */
@@ -30,6 +31,8 @@ export interface ModalContext {
   readonly settings: () => ModalSettings;
   /** Where things are inside, asked once for each start; instead of what settings and options say. */
   readonly layout?: () => Promise<Layout>;
+  /** Instead of the pinned editor, for tests. */
+  readonly codeServer?: CodeServerArchives;
   /** Shorter ones for tests: of an idle kernel, of a server without kernels, and of trying to end a machine. */
   readonly limits?: {
     readonly idleS?: number;

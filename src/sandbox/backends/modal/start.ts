@@ -12,6 +12,7 @@ import { untilAnswering } from '#sandbox/rented/until-answering.ts';
 import type { TarEntry } from '#sandbox/tar.ts';
 import type { ModalAttempt } from './attempt.ts';
 import type { Connection } from './connection.ts';
+import { startCodeServer } from './code-server.ts';
 import { startContainers } from './containers.ts';
 import { priceOf } from './cost.ts';
 import { ratesFrom, type Rates } from './rates.ts';
@@ -159,14 +160,12 @@ async function handOver(
     const place = { modalId: lease.machineId, workspace: layout.workspace };
     await uploadFiles(files, place, await connection.sdk(), signal);
   }
-  if (lease.machineId !== undefined)
-    await startContainers(options, {
-      modalId: lease.machineId,
-      layout,
-      pythonDir: connection.settings().pythonDir,
-      sdk: await connection.sdk(),
-      signal,
-      report,
-    });
+  if (lease.machineId !== undefined) {
+    const { pythonDir } = connection.settings();
+    const sdk = await connection.sdk();
+    const place = { modalId: lease.machineId, layout, pythonDir, sdk, signal, report };
+    await startContainers(options, place);
+    await startCodeServer(options, place, connection.modal.codeServer);
+  }
   return {};
 }
