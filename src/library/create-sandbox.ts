@@ -19,7 +19,7 @@ export async function createSandbox(config: object, call: Call): Promise<Sandbox
   };
   try {
     const view = await sandboxes.create(
-      { ...engine.requestTerms(wait), ...wanted, name, projectDir, onRecord },
+      { ...engine.requestTerms(wait, wanted.name), ...wanted, name, projectDir, onRecord },
       wait,
     );
     if (view.status.state === 'ready') return view;

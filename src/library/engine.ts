@@ -29,8 +29,11 @@ export interface Engine {
   readonly interfaces: Interfaces;
   /** The folder that new notebooks go to. */
   notebookDir(this: void): string;
-  /** What each request for a sandbox carries beside what the program asks for: who answers for it. */
-  requestTerms(this: void, wait: SandboxWait): Partial<SandboxRequest>;
+  /**
+   * What each request for a sandbox carries beside what the program asks for: who answers for it. `name` is the program's own; the
+   * same program asks for the same again under another id.
+   */
+  requestTerms(this: void, wait: SandboxWait, name: string | undefined): Partial<SandboxRequest>;
   /** Shows how far a call is, where the caller gave nothing for it. */
   readonly report: (progress: Progress) => void;
   readonly host: ScriptHost;

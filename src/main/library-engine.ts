@@ -20,16 +20,15 @@ export async function openEngine(): Promise<Engine> {
     file: path.join(config.getOrDefault('log.dir'), 'library.log'),
   });
   const { services, close } = createApp({ config, env, projectDir, log, entersClosed: true });
-  const { report, ...host } = scriptHost();
+  const { report, ask, ...host } = scriptHost();
   return {
     ...services,
     notebookDir: () => services.settings.notebookDir(),
-    requestTerms: ({ signal }) => ({ admit: admitWith({ ask, signal }, services) }),
+    requestTerms: ({ signal }, name = '') => ({
+      admit: admitWith({ ask, signal }, services, undefined, `another ${projectDir} ${name}`),
+    }),
     report,
     host,
     close,
   };
 }
-
-/** A program can ask nobody: its budget agrees, or an approval that was given before. */
-const ask = async () => 'unavailable' as const;

@@ -6,14 +6,18 @@ import type { Admission, Admit, PlannedStart } from '#sandbox/admission.ts';
 import type { Person, PlannedOperation } from './authorize.ts';
 import type { ToolServices } from './define-tool.ts';
 
-/** `onGrant` gets the line for the answer: who approved it, and what is spent. */
+/**
+ * `onGrant` gets the line for the answer: who approved it, and what is spent. Where every call makes another sandbox, an approval that
+ * was given for the one that did not come to be has to count for the next: `sameAs` is what both have instead of an id.
+ */
 export function admitWith(
   person: Person,
   { authorize }: Pick<ToolServices, 'authorize'>,
   onGrant: (note: string | undefined) => void = () => undefined,
+  sameAs?: string,
 ): Admit {
   return async (start): Promise<Admission> => {
-    const operation = await planOf(start, person.signal);
+    const operation = await planOf(start, person.signal, sameAs);
     const grant = await authorize(operation, person);
     onGrant(grant.note);
     return { attach: () => grant.attach(operation.subject), release: () => grant.release() };
@@ -24,6 +28,7 @@ export function admitWith(
 async function planOf(
   { backend, id, projectDir, options }: PlannedStart,
   signal: AbortSignal,
+  sameAs = id,
 ): Promise<PlannedOperation> {
   const isFree = backend.id === 'local' || backend.id === 'slurm';
   const quote = isFree ? undefined : await backend.quote?.(options, { projectDir, signal });
@@ -40,7 +45,7 @@ async function planOf(
       ...(quote?.remarks ?? []).map((remark) => fact('note', remark)),
       fact('options', JSON.stringify(options)),
     ],
-    binding: { backend: backend.id, id, options: JSON.stringify(options) },
+    binding: { backend: backend.id, id: sameAs, options: JSON.stringify(options) },
     about: {
       backend: backend.id,
       givesSecrets: givesSecrets(options),
