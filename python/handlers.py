@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from typing import Any
+from weakref import WeakValueDictionary
 
 from jupyter_server.services.contents.handlers import ContentsHandler, json_default
 from jupyter_server.utils import ensure_async
@@ -65,7 +67,8 @@ def save_on_condition(handler: Any) -> None:
     Jupyter itself knows no condition: what a person saves between another client's look and its write would be covered by it.
     """
     save = handler.put
-    turn: asyncio.Lock | None = None
+    # One for each file that is being saved.
+    turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     async def is_seen(self: Any, path: str, seen: str) -> bool:
         if not await ensure_async(self.contents_manager.file_exists(path)):
@@ -77,15 +80,22 @@ def save_on_condition(handler: Any) -> None:
 
     @web.authenticated
     async def put(self: Any, path: str = "") -> None:
-        nonlocal turn
-        turn = turn or asyncio.Lock()
+        turn = turns.setdefault(path.strip("/"), asyncio.Lock())
         seen = self.request.headers.get("X-Glovebox-If-Version")
-        # One after the other, whoever saves.
+        # One after the other, whoever saves this file.
         async with turn:
             if seen is not None and not await is_seen(self, path, seen):
                 self.set_status(412)
                 self.finish()
                 return
             await save(self, path)
+            if self.request.headers.get("X-Glovebox-Mode") == "executable" and self.get_status() in (200, 201):
+                let_execute(self.contents_manager._get_os_path(path))
 
     handler.put = put
+
+
+def let_execute(file: str) -> None:
+    """By whoever may read it; contents of Jupyter know no such thing. `src/sandbox/rented/put-files.ts` asks for it."""
+    mode = os.stat(file).st_mode
+    os.chmod(file, mode | (mode & 0o444) >> 2)

@@ -2,7 +2,7 @@
 
 The requirements come as a JSON list in GLOVEBOX_INSTALL; what the image has already is not installed again. The files that mounted
 models must have come with their sizes in GLOVEBOX_WEIGHTS; GLOVEBOX_COPIES says which of them are copied to the disk, and from where. What opens
-private repositories is in GLOVEBOX_GIT.
+private repositories is in GLOVEBOX_GIT, and GLOVEBOX_KEEP says what is kept in which mounted bucket.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, Dict, Optional
 
 
-PRIVATE = ("GLOVEBOX_TOKEN", "GLOVEBOX_SPEC", "GLOVEBOX_EQUIPMENT", "GLOVEBOX_GIT")
+PRIVATE = ("GLOVEBOX_TOKEN", "GLOVEBOX_SPEC", "GLOVEBOX_EQUIPMENT", "GLOVEBOX_GIT", "GLOVEBOX_KEEP")
 
 
 def is_there(requirement: str) -> bool:
@@ -76,6 +76,17 @@ def copy_weights(folders: dict[str, dict[str, int]], mounts: dict[str, str]) -> 
                 raise SystemExit(f"the weights could not be copied from {mount}: {name}: {error.strerror}") from None
 
 
+def keep_outputs(wanted: Optional[Dict[str, Any]], spec: Dict[str, Any]) -> None:
+    """A process of its own beside the server, which still may read and write everything, and which no secret is told."""
+    if wanted is None:
+        return
+    names = ["PATH", "HOME", "LANG", *spec["env_names"]]
+    program = str(Path(__file__).with_name("keep_outputs.py"))
+    words = [wanted["folder"], wanted["bucket"], str(wanted["every_s"])]
+    env = {name: os.environ[name] for name in names if name in os.environ}
+    subprocess.Popen([sys.executable, "-I", program, *words], env=env, stdin=subprocess.DEVNULL)
+
+
 def main() -> None:
     weights = json.loads(os.environ.pop("GLOVEBOX_WEIGHTS", "{}"))
     copy_weights(weights, json.loads(os.environ.pop("GLOVEBOX_COPIES", "{}")))
@@ -92,6 +103,7 @@ def main() -> None:
     headers = json.loads(os.environ.pop("GLOVEBOX_GIT", "{}"))
     wanted = json.loads(os.environ.pop("GLOVEBOX_EQUIPMENT", "null"))
     equip(wanted and {**wanted, "git_headers": headers})
+    keep_outputs(json.loads(os.environ.pop("GLOVEBOX_KEEP", "null")), json.loads(os.environ["GLOVEBOX_SPEC"]))
     entry = str(Path(__file__).with_name("sandbox_entry.py"))
     os.execv(sys.executable, [sys.executable, "-I", entry])
 

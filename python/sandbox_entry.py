@@ -49,6 +49,9 @@ def write_files(spec: dict[str, Any], token: str, home: Path, env: dict[str, str
     """Everything the server reads: its configuration with the token, the kernel, settings of JupyterLab's page."""
     config = spec["config"]
     config["ServerApp"]["root_dir"] = os.path.abspath(spec["workspace"])
+    ours = config.get("SandboxServerApp", {})
+    if "commit_mounts" in ours:
+        ours["commit_mounts"] = [os.path.abspath(mount) for mount in ours["commit_mounts"]]
     config["ServerApp"]["allow_root"] = os.geteuid() == 0
     config["IdentityProvider"] = {"token": token}
     config["LabApp"]["user_settings_dir"] = str(home / "config/user-settings")
@@ -120,6 +123,37 @@ def drop_rights(user: dict[str, Any], folders: list[Path], env: dict[str, str]) 
     env.update(HOME=str(home), USER=name, LOGNAME=name)
 
 
+def trouble_with(place: str) -> str:
+    """Why a mount cannot be a cache: what a cache does to files is tried. Empty where nothing is in the way."""
+    probe = os.path.join(place, f".glovebox-probe-{os.getpid()}")
+    try:
+        os.mkdir(probe)
+        part = os.path.join(probe, "part")
+        for mode, text in (("w", "a"), ("a", "b")):
+            with open(part, mode, encoding="ascii") as stream:
+                stream.write(text)
+        os.replace(part, os.path.join(probe, "whole"))
+        shutil.rmtree(probe)
+    except OSError as error:
+        return error.strerror or str(error)
+    return ""
+
+
+def use_hub_cache(place: str, env: dict[str, str]) -> None:
+    """What kernels download from the Hub is kept in a mount, but for tokens and what is read and written in pieces."""
+    trouble = trouble_with(place)
+    if trouble:
+        say(f"what cells download is not kept: {place}: {trouble}")
+        return
+    own = os.path.join(env.get("HOME", "/tmp"), ".cache/huggingface")
+    env.update(
+        HF_HOME=place,
+        HF_TOKEN_PATH=os.path.join(own, "token"),
+        HF_STORED_TOKENS_PATH=os.path.join(own, "stored_tokens"),
+        HF_XET_CACHE=os.path.join(own, "xet"),
+    )
+
+
 def main() -> None:
     spec = json.loads(os.environ.pop("GLOVEBOX_SPEC"))
     token = os.environ.pop("GLOVEBOX_TOKEN")
@@ -136,6 +170,8 @@ def main() -> None:
     writable = [Path(os.path.abspath(place)) for place in spec["writable"]]
     if spec.get("user") is not None:
         drop_rights(spec["user"], [workspace, home, *writable], env)
+    if spec.get("hub_cache") is not None:
+        use_hub_cache(os.path.abspath(spec["hub_cache"]), env)
     os.chdir(workspace)
     say(f"Python {sys.version.split()[0]}, user {os.geteuid()}, server on port {spec['config']['ServerApp']['port']}")
     serve = str(Path(__file__).with_name("serve.py"))

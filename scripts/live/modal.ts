@@ -77,8 +77,12 @@ class Live {
     const kept = await this.#backend.snapshot?.(handle, { ttlMs: 3_600_000 }, NEVER);
     await this.#endByItself(handle);
     if (kept !== undefined) {
-      const other = await this.#start({ ...options, from_snapshot: kept.snapshotId });
+      const access = 'connect-token';
+      const other = await this.#start({ ...options, access, from_snapshot: kept.snapshotId });
       this.say(true, 'another one starts from its snapshot', kept.snapshotId);
+      const { headers } = await this.#backend.endpoint(other, NEVER);
+      this.say('Cookie' in headers, "its server answers behind Modal's gate", access);
+      await this.#lookAt(other);
       await this.#stop(other);
     }
     const again = await this.#start(options, handle);

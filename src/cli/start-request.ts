@@ -179,7 +179,7 @@ async function clearWay(
       },
     );
   }
-  for (const { id } of living) await mayStop(id, services, person);
+  for (const { id } of living) await mayStop(id, services, person, context);
   for (const { id } of living) {
     context.report({ message: `stopping ${id}` });
     await sessions.endAllIn(id);

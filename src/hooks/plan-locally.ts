@@ -86,6 +86,8 @@ async function planStop(call: NormalCall, world: HookWorld): Promise<PlannedOper
   const { session, projectDir, backend } = record;
   const isOurs =
     projectDir === world.projectDir && (session === undefined || session === world.sessionId);
+  // The server refuses what is not ours without force, so nobody is asked about that.
+  if (!isOurs && call.args['force'] !== true) return undefined;
   return {
     tool: call.tool,
     operation: '',

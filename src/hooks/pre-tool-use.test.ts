@@ -164,11 +164,14 @@ describe('3.4: PreToolUse', () => {
   it('asks before the sandbox of another session is stopped', async () => {
     const of = (session: string | undefined, projectDir = '/project') =>
       worldWith({ readSandbox: async () => ({ session, projectDir, backend: 'modal' }) });
-    const stop = calling('sandbox_stop', { sandbox_id: 'modal-x' });
+    const stop = calling('sandbox_stop', { sandbox_id: 'modal-x', force: true });
     expect((await decide(stop, of('s1'))).decision).toBe('nothing');
     expect((await decide(stop, of(undefined))).decision).toBe('nothing');
     expect((await decide(stop, of('s2'))).decision).toBe('ask');
     expect((await decide(stop, of('s1', '/other'))).decision).toBe('ask');
+    // SEC13: the server refuses it then, whatever anybody answers.
+    const unforced = calling('sandbox_stop', { sandbox_id: 'modal-x' });
+    expect((await decide(unforced, of('s2'))).decision).toBe('nothing');
   });
 
   it('says nothing of a call that goes on with what it started', async () => {

@@ -197,6 +197,13 @@ export interface SnapshotInfo {
   readonly remarks: readonly string[];
 }
 
+export interface ReplaceOptions extends CallOptions {
+  /** Do not replace it when the new one could cost more. */
+  readonly maxCostUsd?: number;
+  /** Also where the back end cannot keep its disk, and what was written there is lost. Default: false. */
+  readonly withoutFiles?: boolean;
+}
+
 export interface ListOptions extends CallOptions {
   readonly backend?: string;
   /** Also those of other projects. Default: false. */

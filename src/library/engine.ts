@@ -1,5 +1,6 @@
 /** What the library works with: the same services as the tools, opened at the first call that needs them. */
 import type { Sandboxes, SandboxRequest, SandboxWait } from '#sandbox/sandboxes.ts';
+import type { Replacements } from '#session/replace-sandbox.ts';
 import type { Sessions } from '#session/sessions.ts';
 import type { SandboxFiles } from '#shell/files.ts';
 import type { Shell } from '#shell/shell.ts';
@@ -27,6 +28,7 @@ export interface Engine {
   readonly transfer: Transfer;
   readonly workspace: Workspace;
   readonly interfaces: Interfaces;
+  readonly replacements: Replacements;
   /** The folder that new notebooks go to. */
   notebookDir(this: void): string;
   /**

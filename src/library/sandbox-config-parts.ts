@@ -117,6 +117,15 @@ export interface NetworkConfig {
   readonly cidrs?: readonly string[] | undefined;
 }
 
+export interface HeaderSecretConfig {
+  /** Host whose requests get them. */
+  readonly domain: string;
+  /** Name of a secret that is stored at Modal. */
+  readonly secret: string;
+  /** Header and value; $NAME in it is a variable of the secret, $$ a dollar. */
+  readonly headers: Readonly<Record<string, string>>;
+}
+
 export interface ModalProviderOptionConfig {
   /** Modal ends it when nothing was connected for so long: open connections count as use, and a cell that runs without one does not. */
   readonly idleTimeoutSeconds?: number | undefined;

@@ -9,6 +9,7 @@ import type {
   ModalSecretConfig,
   ModalVolumeConfig,
   NetworkConfig,
+  HeaderSecretConfig,
   ModalProviderOptionConfig,
   LocalModelConfig,
 } from './sandbox-config-parts.ts';
@@ -214,6 +215,10 @@ export interface ModalConfig extends RentedConfig {
   readonly jupyterPort?: number | undefined;
   /** What kernels may reach: open, none, or {"domains":[...]} / {"cidrs":[...]}. */
   readonly network?: 'open' | 'none' | NetworkConfig | undefined;
+  /** Secrets that nothing inside sees, put into headers of https requests on their way out (experimental at Modal): [{"domain":"api.example.com","secret":"example","headers":{"Authorization":"Bearer $EXAMPLE_KEY"}}]. */
+  readonly headerSecrets?: readonly HeaderSecretConfig[] | undefined;
+  /** How its server is reached: a public TLS tunnel with the server's token, or no public port and Modal's own gate before it (connect-token). Default: tunnel. */
+  readonly access?: 'tunnel' | 'connect-token' | undefined;
   /** Addresses that may reach it. Default: all, with the token. */
   readonly inboundCidrs?: readonly string[] | undefined;
   /** Allow Docker inside (experimental at Modal). */
@@ -260,6 +265,8 @@ export interface HuggingfaceConfig extends RentedConfig {
   readonly models?: readonly ModelConfig[] | undefined;
   /** Repositories and buckets to mount: {"type":"model","source":"org/name","mount":"/models/name"}. Repositories are read-only. */
   readonly volumes?: readonly VolumeConfig[] | undefined;
+  /** Keep what cells download from the Hub in a private bucket of the account, for all its sandboxes. Default: true where the token may make one. */
+  readonly cacheVolume?: boolean | undefined;
   /** Weights are read from the mount, or copied to the disk of the Job first. Default: mount. */
   readonly stage?: 'mount' | 'copy' | undefined;
   /** Reach it by SSH, with your key that the Hub knows, and open no port. Default: false. */

@@ -13,6 +13,7 @@ import type {
   PortResponse,
   SandboxInfo,
   ServedInterface,
+  ReplaceOptions,
   ServeOptions,
   SnapshotInfo,
   SnapshotOptions,
@@ -23,12 +24,22 @@ import { endSandbox, type EndedSandbox } from './end-sandbox.ts';
 import { runCommand, runPython } from './exec.ts';
 import { alive, findByName, infoOf, snapshotConfig } from './find-sandbox.ts';
 import type { SandboxConfig } from './sandbox-config.ts';
+import { replaceSandbox } from './replace-sandbox.ts';
 import { requestPort } from './request-port.ts';
 import { serveFile } from './serve.ts';
 import type { Session } from './session.ts';
 import { findSessions, startNotebook } from './start-notebook.ts';
 
 const DAY_MS = 24 * 3_600_000;
+
+/** What took the place of a sandbox. */
+export interface ReplacedSandbox {
+  readonly sandbox: Sandbox;
+  /** The notebooks that go on there, in fresh kernels. */
+  readonly sessions: readonly Session[];
+  /** Sentences about what was brought home from the old one. */
+  readonly notes: readonly string[];
+}
 
 /**
  * A sandbox. It lives at its provider and not in this object: every process of the user finds it by its id or name.
@@ -257,9 +268,13 @@ export class Sandbox implements AsyncDisposable {
     });
   }
 
-  /** Saves the notebooks of its sessions and ends it; resolves when it is seen to be gone. Idempotent. @throws `sandbox/stop-failed`. */
-  terminate(options?: CallOptions): Promise<EndedSandbox> {
-    return inCall(options, (call) => endSandbox(this.id, call));
+  /**
+   * Saves the notebooks of its sessions and ends it; resolves when it is seen to be gone. Idempotent.
+   *
+   * @throws `sandbox/stop-failed`; `sandbox/not-owned` for one of another project, without `force`.
+   */
+  terminate(options?: CallOptions & { readonly force?: boolean }): Promise<EndedSandbox> {
+    return inCall(options, (call) => endSandbox(this.id, options?.force === true, call));
   }
 
   /** How it stands now, asked of its provider. */
@@ -277,8 +292,9 @@ export class Sandbox implements AsyncDisposable {
   }
 
   /**
-   * Counts as use of its server now, so that the limit of idleness starts anew. The time limit of its engine cannot be moved: the
-   * answer says when it ends.
+   * Counts as use of its server now, so that a server without kernels stays a while longer; a kernel stays as long as something runs
+   * in it, or `glovebox_keep_alive` says so there. The time limit of its engine cannot be moved: the answer says when it ends, and
+   * `replace` goes on elsewhere.
    *
    * @throws `server/unreachable`, `sandbox/ended`.
    */
@@ -287,6 +303,23 @@ export class Sandbox implements AsyncDisposable {
       await engine.sessions.server(this.id).kernelSpecs(signal);
       const deadlineMs = await engine.sandboxes.deadlineMs(this.id);
       return deadlineMs === undefined ? {} : { deadline: new Date(deadlineMs) };
+    });
+  }
+
+  /**
+   * A new sandbox in the place of this one, which ends: with the same options, from a snapshot of its disk, its models loaded again,
+   * and its notebooks in fresh kernels. This one lives and keeps its kernels until the new one is ready; when a step fails, the new one
+   * is ended and this one stays.
+   *
+   * @throws `input/invalid` where the back end cannot keep a disk, unless `withoutFiles` agrees that it is lost; as `create`;
+   *   `sandbox/stop-failed` when one of the two could not be seen to end.
+   */
+  replace(options: ReplaceOptions = {}): Promise<ReplacedSandbox> {
+    return inCall(options, async (call) => {
+      const { replaced, notes } = await replaceSandbox(this.id, options, call);
+      const sandbox = new Sandbox(replaced, this.#isOurs);
+      this.#isOurs = false;
+      return { sandbox, sessions: await findSessions(sandbox, call), notes };
     });
   }
 

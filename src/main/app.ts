@@ -15,10 +15,12 @@ import { BackendRegistry, type BackendLoader } from '#sandbox/registry.ts';
 import { Sandboxes } from '#sandbox/sandboxes.ts';
 import { createSessionRecords } from '#session/records.ts';
 import { DEFAULT_LIMITS, type SessionLimits } from '#session/limits.ts';
+import { Replacements } from '#session/replace-sandbox.ts';
 import { Sessions } from '#session/sessions.ts';
 import { createSandboxFiles } from '#shell/files.ts';
 import { reloadModules } from '#shell/reload.ts';
 import { createBringHome } from '#shell/outputs.ts';
+import { createTakeHome } from '#shell/take-kept-home.ts';
 import { createShell } from '#shell/shell.ts';
 import { createProjectTransfer } from '#shell/project-transfer.ts';
 import { findSecrets } from '#policy/redaction/find-secrets.ts';
@@ -63,6 +65,8 @@ export interface App {
   readonly config: Config;
   readonly log: Log;
   readonly services: ToolServices;
+  /** For commands and programs. */
+  readonly replacements: Replacements;
   /** For commands. */
   readonly policy: CliPolicy;
   readonly redactor: LiveRedactor;
@@ -109,6 +113,7 @@ export function createApp({
     defaultBackend: () => config.get('backend') ?? 'local',
     session: policy.recordedSession,
     beforeStop: (id, signal) => bringHome(id, signal),
+    takeHome: createTakeHome({ projectDir }),
     profiles: () => config.profiles(),
   });
   const interfaceRecords = createInterfaceRecords(dir, clock, (message) => log.warn(message));
@@ -127,7 +132,7 @@ export function createApp({
       !entersClosed &&
       ((await sandboxes.modeOf(id)) === 'scoped' || (await isClosedSandbox(interfaceRecords, id))),
     recallSource: () => readPythonFile('recall_execution.py'),
-    bringHome: (id, signal) => bringHome(id, signal),
+    bringHome: async (id, signal) => (await bringHome(id, signal)).notes,
     secretsOf: async (id) => secretsOfSandbox(await sandboxes.optionsOf(id), config, env),
     beginSource: () => readPythonFile('begin_session.py'),
     settings: () => ({
@@ -153,12 +158,30 @@ export function createApp({
     clock,
     exists: (id, place, signal) => sessions.hasFile(id, place, signal),
   });
+  const workspace = createWorkspace({
+    helpers,
+    projectDir,
+    clock,
+    source: readPythonFile,
+    settings: () => ({
+      libraries: config.get('workspace.libraries') ?? [],
+      imports: config.get('workspace.imports') ?? [],
+      initCode: config.get('workspace.init_code'),
+    }),
+  });
   const images = createImageRenderer({ ...locateImageWorker(), clock });
   return {
     config,
     log,
     policy,
     redactor,
+    replacements: new Replacements({
+      sandboxes,
+      sessions,
+      prepare: async (id, wait) =>
+        workspace.install((await workspace.ofProject()).libraries, id, wait),
+      begin: (session, beginning, wait) => workspace.begin(session, beginning, wait),
+    }),
     services: {
       sessions,
       sandboxes,
@@ -169,17 +192,7 @@ export function createApp({
         const source = await readPythonFile('reload_modules.py');
         return reloadModules(sessions, { sandboxId, files, source }, wait);
       },
-      workspace: createWorkspace({
-        helpers,
-        projectDir,
-        clock,
-        source: readPythonFile,
-        settings: () => ({
-          libraries: config.get('workspace.libraries') ?? [],
-          imports: config.get('workspace.imports') ?? [],
-          initCode: config.get('workspace.init_code'),
-        }),
-      }),
+      workspace,
       interfaces: createInterfaces({
         helpers,
         records: interfaceRecords,

@@ -2,6 +2,7 @@
 import { GloveboxError } from '#core/errors.ts';
 import { renderDuration } from '#core/units.ts';
 import type { Config } from '#config/config.ts';
+import { deleteBucket, ensureBucket, listBucket, readBucketFile } from '#hub/buckets.ts';
 import type { HubContext } from '#hub/context.ts';
 import { cancelJob } from '#hub/jobs/cancel-job.ts';
 import { createJob } from '#hub/jobs/create-job.ts';
@@ -18,6 +19,8 @@ import { hubToken } from './web-services.ts';
 const LOG_WAIT_MS = 15_000;
 const LOG_QUIET_MS = 400;
 const MAX_LISTED = 500;
+/** A file may grow between a list and a read. */
+const SLACK_BYTES = 16 * 1024 * 1024;
 
 export function createHubJobs(hub: HubContext, config: Config): HubJobs {
   const authRequired = (): GloveboxError =>
@@ -29,6 +32,13 @@ export function createHubJobs(hub: HubContext, config: Config): HubJobs {
       },
     );
   return {
+    buckets: {
+      ensure: (id, signal) => ensureBucket(hub, id, signal),
+      list: (id, signal) => listBucket(hub, id, signal),
+      read: (id, { name, size }, signal) =>
+        readBucketFile(hub, id, { name, maxBytes: size + SLACK_BYTES }, signal),
+      remove: (id, signal) => deleteBucket(hub, id, signal),
+    },
     async account(signal) {
       // Without a token nobody has to be asked.
       const me = (await hubToken(config)) === undefined ? undefined : await whoAmI(hub, signal);

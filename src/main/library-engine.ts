@@ -19,10 +19,17 @@ export async function openEngine(): Promise<Engine> {
     level: config.getOrDefault('log.debug') ? 'debug' : 'warn',
     file: path.join(config.getOrDefault('log.dir'), 'library.log'),
   });
-  const { services, close } = createApp({ config, env, projectDir, log, entersClosed: true });
+  const { services, replacements, close } = createApp({
+    config,
+    env,
+    projectDir,
+    log,
+    entersClosed: true,
+  });
   const { report, ask, ...host } = scriptHost();
   return {
     ...services,
+    replacements,
     notebookDir: () => services.settings.notebookDir(),
     requestTerms: ({ signal }, name = '') => ({
       admit: admitWith({ ask, signal }, services, undefined, `another ${projectDir} ${name}`),

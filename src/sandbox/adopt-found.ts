@@ -1,4 +1,4 @@
-/** Finds sandboxes that run for a project and that no record names, as after a loss of records, and puts them on record. */
+/** Finds sandboxes that run for a project and that no record names, as after a loss of records, or that one says have ended. */
 import { throwIfAborted } from '#core/abort.ts';
 import { messageOf } from '#core/errors.ts';
 import type { Clock } from '#platform/clock.ts';
@@ -41,7 +41,15 @@ export async function adoptFound(
       return [];
     });
     for (const handle of await looking) {
-      if (backend === undefined || (await book.find(handle.id)) !== undefined) continue;
+      if (backend === undefined) continue;
+      const known = await book.find(handle.id);
+      if (known !== undefined) {
+        const revived = await book.revive(known, handle);
+        if (revived === undefined) continue;
+        log.warn(`${handle.id} runs, although its record says that it has ended.`);
+        found.push(revived);
+        continue;
+      }
       const fresh = book.newRecord(backend, handle);
       const record = { ...fresh, ...handle, isStarting: false, state: 'unknown' as const };
       // Another server may look at the same time.

@@ -123,6 +123,23 @@ export interface Quote {
   readonly remarks: readonly string[];
 }
 
+/** A file that a sandbox wrote for keeps. */
+export interface KeptFile {
+  /** Relative to the folder that the option `outputs` names, with `/`; comes from the sandbox and is not trusted. */
+  readonly name: string;
+  readonly size: number;
+}
+
+/** What a sandbox wrote for keeps, at its provider, where it outlives the machine. */
+export interface KeptOutputs {
+  readonly files: readonly KeptFile[];
+  /** For a person: where it lies, and how it is fetched by hand. */
+  readonly place: string;
+  read(this: void, file: KeptFile, signal: AbortSignal): Promise<Uint8Array>;
+  /** Deletes it there. Done again it does nothing. */
+  discard(this: void, signal: AbortSignal): Promise<void>;
+}
+
 /** What a file system was kept as. */
 export interface Snapshot {
   /** For the option that starts another sandbox from it. */
@@ -260,8 +277,9 @@ export interface Backend {
   stop(handle: SandboxHandle, signal: AbortSignal): Promise<void>;
 
   /**
-   * Sandboxes that already run for this project and that no record names, e.g. after the state folder was lost.
-   * The caller records them. Absence of the method means that the back end cannot look.
+   * Sandboxes that run for this project, whatever was thought of them here, e.g. after the state folder was lost. The caller puts on
+   * record those that no record names, and those that one says have ended: each is asked how it stands after that. Absence of the
+   * method means that the back end cannot look.
    */
   discover?(projectDir: string, signal: AbortSignal): Promise<readonly SandboxHandle[]>;
 
@@ -270,6 +288,12 @@ export interface Backend {
    * unasked. Absence means no.
    */
   isInUse?(): Promise<boolean>;
+
+  /**
+   * What a sandbox that has ended wrote for keeps, where the provider still has it; undefined where it has nothing. Absence means that
+   * nothing outlives a machine there. @throws what asking fails with.
+   */
+  kept?(handle: SandboxHandle, signal: AbortSignal): Promise<KeptOutputs | undefined>;
 
   /** Lets go of what this process holds for its sandboxes, such as tunnels; the sandboxes live on. Idempotent. */
   close?(): void;

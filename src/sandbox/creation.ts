@@ -25,10 +25,11 @@ export interface SandboxRequest {
   /**
    * - `project`: the project has one of this back end and name, whatever its options. Always so for the local one.
    * - `options`: it has one of this back end and name for each set of options, so that a call that is repeated starts nothing more.
+   * - `replaces`: the one that takes the place of that other one, whatever its options.
    *
    * Otherwise every call makes another.
    */
-  readonly once?: 'project' | 'options';
+  readonly once?: 'project' | 'options' | { readonly replaces: string };
   /** Asked before a new one is started, and not where one that lives is gone on with. Needed where it costs money. */
   readonly admit?: Admit;
   /** Told its id when it is on record and before anything is made; not of one that lived already. */
@@ -70,7 +71,7 @@ export class Creation {
     if (once === undefined) return this.#another(checked, wait);
     const { name } = request;
     const living = once === 'project' ? await book.living(backend.id, projectDir, name) : undefined;
-    const key = once === 'options' ? options : undefined;
+    const key = once === 'options' ? options : once === 'project' ? undefined : { ...once };
     const id = living ?? projectSandboxId(backend.id, projectDir, name, key);
     const view = await this.#once(id, checked, wait);
     const ignoredOptions = Object.keys(request.options ?? {}).filter(

@@ -10,7 +10,7 @@ const EVERY_MS = 600_000;
 const OVERDUE_MS = 120_000;
 
 export interface ReconcileOptions {
-  readonly sandboxes: Pick<Sandboxes, 'adopt' | 'list' | 'rentedInUse' | 'stop'>;
+  readonly sandboxes: Pick<Sandboxes, 'adopt' | 'list' | 'rentedInUse' | 'settle' | 'stop'>;
   readonly projectDir: string;
   readonly clock: Clock;
   readonly log: Log;
@@ -18,7 +18,7 @@ export interface ReconcileOptions {
 
 /**
  * Sandboxes of this project that no record names are put on record, those past their deadline are ended, and records of what is gone
- * say so; an end that could not be confirmed is asked for again. Of back ends that rent machines, and only of those that somebody here
+ * say so; an end that could not be confirmed is asked for again, and what one that ended wrote for keeps is brought home. Of back ends that rent machines, and only of those that somebody here
  * uses: nobody else is asked. Never fails.
  */
 export async function reconcile(options: ReconcileOptions, signal: AbortSignal): Promise<void> {
@@ -27,6 +27,7 @@ export async function reconcile(options: ReconcileOptions, signal: AbortSignal):
     try {
       await sandboxes.adopt(projectDir, signal, [id]);
       await endOverdue(id, options, signal);
+      for (const note of await sandboxes.settle(id, signal)) log.info(note);
     } catch (error) {
       if (signal.aborted) return;
       log.info(`${id} was not looked through: ${messageOf(error)}`);

@@ -5,7 +5,7 @@ import type { JsonObject } from '#core/json.ts';
 import type { Clock } from '#platform/clock.ts';
 import { currentIdentity, lifeOf } from '#platform/process-identity.ts';
 import type { RecordStore } from '#platform/records.ts';
-import type { Backend, BackendId } from './backend.ts';
+import type { Backend, BackendId, SandboxHandle } from './backend.ts';
 import type { SandboxRecord } from './records.ts';
 import { onThisHost } from './sandbox-ids.ts';
 import type { Starts } from './starts.ts';
@@ -145,6 +145,23 @@ export class RecordBook {
       };
     });
     return claimed.claim === claim ? claimed : undefined;
+  }
+
+  /** What was said to have ended and is found running; undefined for every other one, and where somebody was faster. */
+  async revive(seen: SandboxRecord, found: SandboxHandle): Promise<SandboxRecord | undefined> {
+    const isOver = (record: SandboxRecord): boolean =>
+      record.state === 'ended' && !record.isStarting && record.claim === seen.claim;
+    if (!isOver(seen)) return undefined;
+    const { records, clock } = this.#options;
+    const claim = newUuid();
+    const revived = await records.update(seen.id, (current) => {
+      if (!isOver(current)) return current;
+      const { end: _end, failure: _failure, detail: _detail, ...rest } = current;
+      const { generation, data } = found;
+      const now = { generation, data: { ...rest.data, ...data }, changedMs: clock.now() };
+      return { ...rest, ...now, claim, state: 'unknown' };
+    });
+    return revived.claim === claim ? revived : undefined;
   }
 
   /** Removes what ended a week ago. */

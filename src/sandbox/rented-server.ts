@@ -28,11 +28,12 @@ const SERVER_FILES = [
   'offline_buffer.py',
   'handlers.py',
   'port_forward.py',
+  'commit_volumes.py',
   'launch_kernel.py',
 ];
 const FILES: Readonly<Record<Program, readonly string[]>> = {
   'sandbox_entry.py': SERVER_FILES,
-  'job_entry.py': ['job_entry.py', 'equip.py', ...SERVER_FILES],
+  'job_entry.py': ['job_entry.py', 'equip.py', 'keep_outputs.py', ...SERVER_FILES],
   'fetch_models.py': ['fetch_models.py'],
 };
 
@@ -69,8 +70,14 @@ export interface ServerSpec {
   readonly weights: readonly string[];
   /** Places that the user of the kernels must be able to write. */
   readonly writable: readonly string[];
+  /** Mounts of volumes that are committed by `sync`, after use and at the end. */
+  readonly commits?: readonly string[] | undefined;
+  /** When the provider ends the machine, whatever runs. */
+  readonly lifetimeS?: number | undefined;
   /** Ports inside that are reached through the server. */
   readonly forwardPorts?: readonly number[] | undefined;
+  /** A mount for what kernels download from the Hub; it is not used where it turns out to be unfit. */
+  readonly hubCache?: string | undefined;
 }
 
 /** For `python/sandbox_entry.py`. Holds no secret. */
@@ -86,13 +93,21 @@ export function serverSpec(spec: ServerSpec): JsonObject {
     weights: [...weights],
     writable: [...writable],
     ...(user !== undefined && { user: { ...user } }),
+    ...(spec.hubCache !== undefined && { hub_cache: spec.hubCache }),
     page_config: LAB_PAGE_CONFIG,
     config: rentedServer(spec),
   };
 }
 
 /** As everywhere, but for what makes a machine that costs money end by itself. */
-function rentedServer({ layout, idleS, emptyServerS, forwardPorts = [] }: ServerSpec): JsonObject {
+function rentedServer({
+  layout,
+  idleS,
+  emptyServerS,
+  commits = [],
+  lifetimeS = 0,
+  forwardPorts = [],
+}: ServerSpec): JsonObject {
   const { ip, port } = layout;
   const base = jupyterConfig({
     listen: { ip, port },
@@ -117,6 +132,13 @@ function rentedServer({ layout, idleS, emptyServerS, forwardPorts = [] }: Server
       websocket_ping_interval: 30,
       websocket_ping_timeout: 30,
     },
+    ...(commits.length > 0 && {
+      SandboxServerApp: {
+        ...part(base, 'SandboxServerApp'),
+        commit_mounts: [...commits],
+        lifetime_s: lifetimeS,
+      },
+    }),
     // We keep a connection open, so connected kernels must be ended too; running ones never.
     MappingKernelManager: {
       ...part(base, 'MappingKernelManager'),

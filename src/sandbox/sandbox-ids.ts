@@ -41,6 +41,14 @@ export function projectSandboxId(
   return `${backend}-${slug(name ?? path.basename(realDir), 40) || 'project'}-${hash}`;
 }
 
+/** The one that takes the place of another: of two calls that want the same, both mean it. */
+export const replacementId = (
+  backend: BackendId,
+  realDir: string,
+  name: string | undefined,
+  replaces: string,
+): string => projectSandboxId(backend, realDir, name, { replaces });
+
 const byKey = ([a]: readonly [string, unknown], [b]: readonly [string, unknown]): number =>
   a < b ? -1 : 1;
 

@@ -212,8 +212,20 @@ test('3.4: what only fetches gives nobody a secret; everything else does, and so
     { secrets: [{ env: 'GITHUB_TOKEN' }] },
     { secrets: [{ env: 'HF_TOKEN', scope: ['download', 'kernel'] }] },
     { secrets: 'HF_TOKEN' },
+    { header_secrets: [{}] },
+    { header_secrets: [] },
   ];
-  expect(asked.map(givesSecrets)).toEqual([false, false, false, false, true, true, true]);
+  expect(asked.map(givesSecrets)).toEqual([
+    false,
+    false,
+    false,
+    false,
+    true,
+    true,
+    true,
+    true,
+    false,
+  ]);
 });
 
 test('3.3: a token is for the server that it belongs to; an address over SSH is the same place over https', () => {

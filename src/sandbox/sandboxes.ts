@@ -14,6 +14,7 @@ import type { Names } from './check-options.ts';
 import { modeOf, type SandboxMode } from './common-options.ts';
 import { Creation, type SandboxRequest } from './creation.ts';
 import { Follower, type SandboxWait } from './follow.ts';
+import { mayHaveKept, settleKept, type TakeHome } from './kept-outputs.ts';
 import { RecordBook } from './record-book.ts';
 import { sandboxRecords, toHandle, type SandboxRecord } from './records.ts';
 import type { BackendRegistry } from './registry.ts';
@@ -38,8 +39,16 @@ export interface SandboxesOptions {
   readonly defaultBackend: () => BackendId;
   /** The host's session, which is put on record: whoever ends the sandbox of another one is asked. */
   readonly session?: (() => string) | undefined;
-  /** Called before one that was ready is ended. What it says is part of the answer. Never fails, and is bounded in time. */
-  readonly beforeStop?: (id: string, signal: AbortSignal) => Promise<readonly string[]>;
+  /**
+   * Called before one that was ready is ended. What it says is part of the answer; `isHome` says that all that was written for keeps is
+   * in the project. Never fails, and is bounded in time.
+   */
+  readonly beforeStop?: (
+    id: string,
+    signal: AbortSignal,
+  ) => Promise<{ readonly notes: readonly string[]; readonly isHome: boolean }>;
+  /** Brings home what the provider of an ended one kept. Default: it stays there. */
+  readonly takeHome?: TakeHome;
   /** `[sandbox.NAME]` of the files `glovebox.toml`, by name. */
   readonly profiles?: () => ReadonlyMap<string, Profile>;
 }
@@ -189,14 +198,42 @@ export class Sandboxes {
    */
   async stop(id: string, signal: AbortSignal): Promise<SandboxView> {
     const before = await this.#book.read(id);
-    if (before.state === 'ended' && !before.isStarting) return this.#views.look(before, signal);
+    if (before.state === 'ended' && !before.isStarting) {
+      const kept = await this.#settleKept(before, false, signal);
+      return {
+        ...(await this.#views.look(before, signal)),
+        ...(kept.length > 0 && { notes: kept }),
+      };
+    }
     const backend = await this.backend(before.backend);
     const { clock, beforeStop } = this.#options;
-    const notes = before.state === 'ready' ? ((await beforeStop?.(id, signal)) ?? []) : [];
+    const brought = before.state === 'ready' ? await beforeStop?.(id, signal) : undefined;
     const [records, starts] = [this.#records, this.#starts];
     const ended = await stopSandbox(id, { backend, records, starts, clock }, signal);
     await this.waysIn.forget(id);
+    const kept = await this.#settleKept(ended, brought?.isHome === true, signal);
+    const notes = [...(brought?.notes ?? []), ...kept];
     return { ...(await this.#views.look(ended, signal)), notes };
+  }
+
+  /** Brings home what sandboxes of a back end that have ended by themselves wrote for keeps. @returns what was done, in sentences. */
+  async settle(backend: BackendId, signal: AbortSignal): Promise<readonly string[]> {
+    const ended = (await this.#book.all()).filter((record) => record.backend === backend);
+    const notes = await inParallel(ended.filter(mayHaveKept), 1, (record) =>
+      this.#settleKept(record, false, signal),
+    );
+    return notes.flat();
+  }
+
+  async #settleKept(
+    record: SandboxRecord,
+    isHome: boolean,
+    signal: AbortSignal,
+  ): Promise<readonly string[]> {
+    const { takeHome: take } = this.#options;
+    if (take === undefined || !mayHaveKept(record)) return [];
+    const parts = { backend: await this.backend(record.backend), records: this.#records, take };
+    return settleKept(record, parts, { isHome, signal });
   }
 
   /** The last lines of its log, oldest first. */

@@ -8,7 +8,7 @@ import type { Sandboxes } from '#sandbox/sandboxes.ts';
 import type { ProjectTransfer } from './project-transfer.ts';
 
 /** More is not worth the wait of somebody who wants an end: what there is, is told instead. */
-const MOST_BYTES = 100 * 1000 * 1000;
+export const MOST_BYTES = 100 * 1000 * 1000;
 const LIMIT_MS = 120_000;
 
 export interface OutputsOptions {
@@ -20,8 +20,17 @@ export interface OutputsOptions {
   exists(this: void, sandboxId: string, place: string, signal: AbortSignal): Promise<boolean>;
 }
 
-/** @returns what was done, in sentences for whoever stops it; nothing where there is nothing to bring. Never fails. */
-export type BringHome = (sandboxId: string, signal: AbortSignal) => Promise<readonly string[]>;
+export interface BroughtHome {
+  /** What was done, in sentences for whoever stops it; none where there is nothing to bring. */
+  readonly notes: readonly string[];
+  /** All that is to be brought has come. */
+  readonly isHome: boolean;
+}
+
+/** Never fails. */
+export type BringHome = (sandboxId: string, signal: AbortSignal) => Promise<BroughtHome>;
+
+const nothing = (isHome: boolean): BroughtHome => ({ notes: [], isHome });
 
 /**
  * The folder that the option `outputs` names comes to a folder of the same name in the project, each sandbox in one of its own: files
@@ -43,8 +52,8 @@ export function createBringHome(options: OutputsOptions): BringHome {
     const cancelLimit = clock.after(LIMIT_MS, giveUp);
     try {
       folder = await folderOf(id);
-      if (folder === undefined) return [];
-      if (!(await exists(id, folder, stop.signal))) return [];
+      if (folder === undefined) return nothing(false);
+      if (!(await exists(id, folder, stop.signal))) return nothing(true);
       const request = {
         sandboxId: id,
         localPath: path.join(folder, id),
@@ -54,13 +63,15 @@ export function createBringHome(options: OutputsOptions): BringHome {
       };
       const wait = { waitMs: LIMIT_MS, signal: stop.signal, report: () => undefined };
       const { files, bytes, localPath } = await transfer.pull(request, wait);
-      if (files === 0) return [];
+      if (files === 0) return nothing(true);
       const where = path.relative(projectDir, localPath);
-      return [`brought home: ${where} (${files} files, ${renderBytes(bytes)})`];
+      const told = `brought home: ${where} (${files} files, ${renderBytes(bytes)})`;
+      return { notes: [told], isHome: true };
     } catch (error) {
       // Agents see no files of such a sandbox, so none are brought to where they would.
-      if (isGloveboxError(error, 'sandbox/closed')) return [];
-      return [`${folder ?? 'What was written'} was not brought home: ${messageOf(error)}`];
+      if (isGloveboxError(error, 'sandbox/closed')) return nothing(false);
+      const why = `${folder ?? 'What was written'} was not brought home: ${messageOf(error)}`;
+      return { notes: [why], isHome: false };
     } finally {
       cancelLimit();
       signal.removeEventListener('abort', giveUp);

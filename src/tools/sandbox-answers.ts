@@ -97,7 +97,7 @@ export function quoteLines({
 }
 
 /** Of a paid one: what it costs, has cost at most, and can still come to. */
-function costWords({ status, createdMs }: SandboxView, nowMs: number): string {
+export function costWords({ status, createdMs }: SandboxView, nowMs: number): string {
   const { usdPerHour = 0, deadlineMs, state, end, beforehandUsd = 0 } = status;
   const { paidSinceMs = createdMs } = status;
   const usdUntil = (ms: number): string =>

@@ -112,8 +112,8 @@ test('6.1, H3, H4, acceptance 33, 34: asks for an open port, a limit and labels;
   await foreign.close();
 });
 
-test('H7, H8, acceptance 35: a machine with the Hub token alone finds it and uses it; forged labels are not believed and learn no token', async () => {
-  const caller = callerWith();
+test('H7, H8, M15, acceptance 35: a machine with the Hub token alone finds it in whichever namespace and uses it; forged labels are not believed and learn no token', async () => {
+  const caller = callerWith({ namespace: 'org' });
   await caller.startAndWait(rig.newBackend());
   const real = only();
   const always200 =
@@ -259,6 +259,7 @@ test('H9, H11, L4, L10, 3.3, acceptance 14: a model is mounted at its commit, ch
   const bytes = Buffer.from([0, 255, 10, 13]);
   writeFileSync(path.join(rig.projectDir, 'configs/deep ä/data.bin'), bytes);
   writeFileSync(path.join(rig.projectDir, 'configs/old.bak'), '');
+  writeFileSync(path.join(rig.projectDir, 'configs/tool.sh'), '#!/bin/sh\n', { mode: 0o755 });
   const files = [{ from: 'configs', to: 'run/all', ignore: ['*.bak'] }];
   const setup_commands = [['sh', '-c', 'test -d lib/sample && touch set-up']];
   const given = { models, repos, files, secrets, setup_commands };
@@ -277,7 +278,10 @@ test('H9, H11, L4, L10, 3.3, acceptance 14: a model is mounted at its commit, ch
   expect(readdirSync(uploaded, { recursive: true }).map(String).toSorted()).toEqual([
     'deep ä',
     'deep ä/data.bin',
+    'tool.sh',
   ]);
+  const modeOf = (name: string): number => lstatSync(path.join(uploaded, name)).mode & 0o111;
+  expect([modeOf('tool.sh') & 0o100, modeOf('deep ä/data.bin')]).toEqual([0o100, 0]);
   expect(readFileSync(path.join(uploaded, 'deep ä/data.bin')).equals(bytes)).toBe(true);
   expect(job.body.volumes).toEqual([
     {

@@ -62,6 +62,26 @@ describe.skipIf(withoutCertificate)('prices', () => {
     expect(rig.fake.calls.some(({ method }) => method.startsWith('image'))).toBe(false);
   });
 
+  test('SEC7: a quote warns of kernels that see a secret and may reach every address', async () => {
+    const backend = rig.newBackend({ variables: { OPENAI_API_KEY: 'o-secret' } });
+    const asked = (options: object) =>
+      backend.quote?.(
+        { secrets: [{ env: 'OPENAI_API_KEY', scope: ['kernel'] }], ...options },
+        { projectDir: rig.projectDir, signal: never() },
+      );
+    const warning = 'kernels see secrets and may reach every address';
+    expect((await asked({}))?.remarks.join('\n')).toContain(warning);
+    const limited = await asked({ network: { domains: ['api.openai.com'] } });
+    expect(limited?.remarks.join('\n')).not.toContain(warning);
+    const headers = { 'x-key': '$EXAMPLE_KEY' };
+    const unknown = asked({
+      header_secrets: [{ domain: 'a.example.com', secret: 'none', headers }],
+    });
+    expect(await failureOf(unknown ?? Promise.resolve())).toMatchObject({
+      code: 'remote/not-found',
+    });
+  });
+
   test('an unknown price is said, and counts as over any max_cost_usd', async () => {
     const unknown = await quote({ gpu: 'B200+' });
     expect(unknown.usdPerHour).toBeUndefined();
@@ -104,10 +124,14 @@ describe.skipIf(withoutCertificate).each([
   { kind: 'V2, without a GPU', options: {} },
   { kind: 'V1, with a GPU', options: { gpu: 'T4' } },
 ])('inside, $kind', ({ options }) => {
-  test('SEC5, L10, M4, acceptance 21, 52: kernels see env and kernel-scope secrets, and nothing else of the server', async () => {
+    test('SEC5, SEC7, L10, M4, acceptance 21, 52: kernels see env and kernel-scope secrets, and nothing else of the server; a secret for headers stays outside', async () => {
     rig.fake.addSecret('wandb', { WANDB_API_KEY: 'w-secret' });
+    rig.fake.addSecret('example', { EXAMPLE_KEY: 'e-secret' });
+    const headers = { Authorization: 'Bearer $EXAMPLE_KEY' };
     const caller = callerWith({
       ...options,
+      header_secrets: [{ domain: '*.example.com', secret: 'example', headers }],
+      snapshot_on_exit: true,
       env: { ...MARKED.env, GREETING: 'hello' },
       secrets: [
         { env: 'SETUP_ONLY' },
@@ -131,6 +155,17 @@ describe.skipIf(withoutCertificate).each([
     expect((await rig.newBackend().endpoint(caller.handle(), never())).baseUrl).toMatch(
       /^https:\/\/localhost:\d+\/$/,
     );
+    const secretId = expect.stringMatching(/^st-/);
+    expect(only().request).toMatchObject({
+      definition: {
+        experimentalOutboundPolicy: {
+          headerReplacements: [{ domain: '*.example.com', secretId, headers }],
+        },
+        // M17
+        experimentalOptionsV2: { enable_exit_snapshot: 'true' },
+      },
+    });
+    expect(JSON.stringify([only().environment, only().request])).not.toContain('e-secret');
     const seen = Object(await inKernel(caller, 'dict(os.environ)'));
     expect(seen).toMatchObject({
       GREETING: 'hello',
@@ -241,6 +276,16 @@ describe.skipIf(withoutCertificate).each([
     const snapshot = await backend.snapshot?.(caller.handle(), { ttlMs: 86_400_000 }, never());
     expect(snapshot?.remarks.join(' ')).toMatch(/Not in it: .*variables/);
     await backend.stop(caller.handle(), never());
+    // M23: before the end, and while it runs.
+    const asked = rig.fake.calls.map(({ method, request }) =>
+      method === 'taskExecStart'
+        ? JSON.stringify(Reflect.get(Object(request), 'commandArgs'))
+        : method,
+    );
+    const at = asked.indexOf('["sync","cache"]');
+    expect(at).toBeGreaterThan(0);
+    expect(asked.slice(at).some((one) => one.startsWith('sandboxTerminate'))).toBe(true);
+    expect(asked.slice(0, at).some((one) => one.startsWith('sandboxTerminate'))).toBe(false);
     expect(
       await failureOf(
         backend.snapshot?.(caller.handle(), { ttlMs: null }, never()) ?? Promise.resolve(),
@@ -332,7 +377,10 @@ threading.Thread(target=tell).start()`);
       );
       for (const { end } of ends) {
         expect(end).toMatchObject({ cause: 'idle' });
-        expect(end?.logTail?.join('\n')).toContain('GLOVEBOX-END idle');
+        const words = end?.logTail?.join('\n');
+        expect(words).toContain('GLOVEBOX-END idle');
+        // M23: what was written to the cache is kept.
+        expect(words).toContain('GLOVEBOX-COMMIT 1 volumes');
       }
       const wellEnded = { status: ResultStatus.SUCCESS, exitcode: 0 };
       expect(made.map(({ result }) => result)).toMatchObject([wellEnded, wellEnded]);

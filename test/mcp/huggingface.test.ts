@@ -6,6 +6,7 @@ import path from 'node:path';
 import { text as readText } from 'node:stream/consumers';
 import { expect, it, onTestFinished } from 'vitest';
 import { tools } from '#tools/index.ts';
+import { addBuckets, type FakeBuckets } from '../fakes/hub/fake-buckets.ts';
 import { addJobs, type FakeJobs } from '../fakes/hub/fake-jobs.ts';
 import { startFakeService, type FakeService } from '../fakes/hub/fake-service.ts';
 import { createWorld, type World } from '../rigs/app.ts';
@@ -38,6 +39,7 @@ const KERNEL_SECRET = 'wb-4f9A-secret-of-the-kernel-77';
 interface Lab {
   readonly hub: FakeService;
   readonly fake: FakeJobs;
+  readonly buckets: FakeBuckets;
   readonly world: World;
   /** A client of another process of the product. */
   readonly newClient: () => Promise<Awaited<ReturnType<typeof connect>>['client']>;
@@ -52,7 +54,9 @@ async function startLab(
     json: { name: 'me', orgs: [], auth: { accessToken: { role: 'write' } } },
   }));
   const PATH = `${path.dirname(testPython())}${path.delimiter}${process.env['PATH'] ?? ''}`;
-  const fake = addJobs(hub, { token: TOKEN, environment: { PATH, LANG: 'C.UTF-8' } });
+  const buckets = addBuckets(hub, { token: TOKEN });
+  const environment = { PATH, LANG: 'C.UTF-8' };
+  const fake = addJobs(hub, { token: TOKEN, environment, buckets });
   const world = createWorld({
     HF_ENDPOINT: hub.url,
     HF_TOKEN: TOKEN,
@@ -66,12 +70,14 @@ async function startLab(
   onTestFinished(async () => {
     await world.end();
     await fake.close();
+    buckets.close();
     await hub.close();
     expect(hub.unexpected).toEqual([]);
   });
   return {
     hub,
     fake,
+    buckets,
     world,
     async newClient() {
       const app = await world.newApp();
@@ -81,7 +87,7 @@ async function startLab(
 }
 
 it('H7, H12, SEC6, acceptance 51: a notebook lives in a Job, and goes on when the server is another one', async () => {
-  const { hub, fake, world, newClient } = await startLab('1');
+  const { hub, fake, buckets, world, newClient } = await startLab('1');
   const options = {
     kernel_packages: 'minimal',
     env: { [MARK]: 'of the fake' },
@@ -151,6 +157,8 @@ raise ValueError(key)`;
   expect(stopped.text).toContain(`brought home: outputs/${sandbox_id} (1 files, 4 B`);
   const kept = path.join(world.projectDir, 'outputs', sandbox_id, 'deep/result.txt');
   expect(readFileSync(kept, 'utf8')).toBe('kept');
+  // H9: what is at home is not kept at the Hub; what cells fetched from it is, for the next sandbox.
+  expect([...buckets.buckets.keys()]).toEqual(['me/glovebox-cache']);
   expect(fake.alive()).toEqual([]);
   // Nothing but a start that is asked for rents it again.
   for (const [tool, args] of [

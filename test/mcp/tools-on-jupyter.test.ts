@@ -213,15 +213,23 @@ it('X39: attaches to a kernel that somebody else started, and never deletes it',
   await server.deleteKernel(kernel_id);
 });
 
-it('X45: a kernel that cannot be deleted is told, and its session is kept', async () => {
+it('X45: a kernel that cannot be deleted is told, and its session is kept, with what runs in it', async () => {
   const mcp = await clientOf(app);
   const { session_id } = await newNotebook(mcp, 'kept');
   const { server, record } = await app.services.sessions.get(session_id);
   const failure = new GloveboxError('server/error', 'The server answered 500.');
   vi.spyOn(server, 'deleteSession').mockRejectedValueOnce(failure);
+  const code = 'import time\ntime.sleep(2)\n6 * 7';
+  const { meta } = await call(mcp, 'execute_code', { session_id, code, wait_s: 0.1 });
   expect(await callError(mcp, 'shutdown_session', { session_id })).toContain('answered 500');
-  expect((await call(mcp, 'execute_code', { session_id, code: '6 * 7' })).text).toContain('42');
+  const run = await call(mcp, 'get_run', { run_id: meta['run_id'], wait_s: 40 });
+  expect(run.meta).toMatchObject({ state: 'ok' });
+  expect(run.text).toContain('42');
+  const endless = { session_id, code: 'while True: time.sleep(0.05)', wait_s: 0.1 };
+  const last = await call(mcp, 'execute_code', endless);
   await call(mcp, 'shutdown_session', { session_id });
+  const end = await call(mcp, 'get_run', { run_id: last.meta['run_id'] });
+  expect(end.meta?.['state']).toMatch(/^(lost|interrupted)$/);
   expect(await server.kernel(record.kernelId)).toBeUndefined();
 });
 

@@ -26,6 +26,7 @@ export interface World {
     readonly sessions?: Partial<CliServices['sessions']>;
   };
   callTool?: CliServices['callTool'];
+  replacements?: CliServices['replacements'];
   host?: Partial<CliHost>;
   terminal?: boolean;
 }
@@ -112,6 +113,10 @@ export function fakeServices(
         });
       },
       ...sessionParts,
+    },
+    replacements: world.replacements ?? {
+      plan: () => Promise.reject(new GloveboxError('internal', 'not here')),
+      replace: () => Promise.reject(new GloveboxError('internal', 'not here')),
     },
     callTool:
       world.callTool ??

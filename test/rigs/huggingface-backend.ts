@@ -16,6 +16,7 @@ import type {
   HuggingfaceSettings,
 } from '#sandbox/backends/huggingface/settings.ts';
 import type { Layout } from '#sandbox/layout.ts';
+import { addBuckets, type FakeBuckets } from '../fakes/hub/fake-buckets.ts';
 import { addJobs, type FakeJobs } from '../fakes/hub/fake-jobs.ts';
 import { startFakeService, type FakeService } from '../fakes/hub/fake-service.ts';
 import { freePort } from './free-port.ts';
@@ -25,6 +26,7 @@ import { MARK } from './reaper.mjs';
 export interface HuggingfaceRig {
   readonly hub: FakeService;
   readonly fake: FakeJobs;
+  readonly buckets: FakeBuckets;
   /** Glovebox's folder. */
   readonly dir: string;
   readonly projectDir: string;
@@ -41,8 +43,13 @@ export interface HuggingfaceRig {
 
 export const JOB_TOKEN = 'hf_goodTokenOfTheRig000000000000000';
 
-/** For options: nothing is installed, and the mark of the fake reaches kernels, so that all its processes are found. */
-export const SMALL_JOB = { kernel_packages: 'minimal', env: { [MARK]: 'of the fake' } };
+/** For options: nothing is installed or kept, and the mark of the fake reaches kernels, so that all its processes are found. */
+export const SMALL_JOB = {
+  kernel_packages: 'minimal',
+  cache_volume: false,
+  outputs: null,
+  env: { [MARK]: 'of the fake' },
+};
 
 const repository = path.resolve(import.meta.dirname, '../..');
 
@@ -58,12 +65,15 @@ export async function makeHuggingfaceRig(): Promise<HuggingfaceRig> {
   const hub = await startFakeService('hub');
   hub.on('GET', /\/api\/whoami-v2/, ({ headers }) =>
     headers.authorization === `Bearer ${JOB_TOKEN}`
-      ? { json: { type: 'user', name: 'me', orgs: [{ name: 'org' }] } }
+      ? { json: { type: 'user', name: 'me', orgs: [{ name: 'org' }, { name: 'closed' }] } }
       : { status: 401, json: { error: 'Invalid username or password.' } },
   );
+  const namespaces = ['me', 'org'];
+  const buckets = addBuckets(hub, { token: JOB_TOKEN, namespaces });
   const fake = addJobs(hub, {
     token: JOB_TOKEN,
-    namespaces: ['me', 'org'],
+    namespaces,
+    buckets,
     environment: {
       PATH: `${path.dirname(testPython())}${path.delimiter}${process.env['PATH'] ?? ''}`,
       LANG: 'C.UTF-8',
@@ -92,7 +102,7 @@ export async function makeHuggingfaceRig(): Promise<HuggingfaceRig> {
         hub: createHubJobs(createWebServices(config, systemClock).hub, config),
         ssh: () => expect.fail('nobody asked for SSH'),
         layout: testLayout,
-        limits: { answerMs: 1500, everyMs: 100 },
+        limits: { answerMs: 1500, everyMs: 100, keepEveryS: 0.2 },
         clock: systemClock,
         log: silentLog,
         ...context,
@@ -104,6 +114,7 @@ export async function makeHuggingfaceRig(): Promise<HuggingfaceRig> {
   return {
     hub,
     fake,
+    buckets,
     dir,
     projectDir,
     async newMachine() {
@@ -115,6 +126,7 @@ export async function makeHuggingfaceRig(): Promise<HuggingfaceRig> {
     newFailingBackend: () => newBackend({ pythonDir: brokenPython }),
     async dispose() {
       await fake.close();
+      buckets.close();
       await hub.close();
       await rm(folder, { recursive: true, force: true, maxRetries: 5 });
     },

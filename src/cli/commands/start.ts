@@ -55,7 +55,7 @@ export const start: CliCommand = {
     const view = await create(context, services, request, given);
     if (given.foreground === true && view.status.state !== 'ended') {
       // Ctrl-C ends it, also where it was there before.
-      await mayStop(view.id, services, person);
+      await mayStop(view.id, services, person, context);
       return stay(context, services, view);
     }
     show(context, view);

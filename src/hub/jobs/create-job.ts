@@ -38,6 +38,7 @@ export async function createJob(
     what: 'the Job',
     label: `${label}=${value}`,
     page: `${hub.hosts().hub}/jobs/${namespace}`,
+    clock: hub.clock,
     find: async () =>
       (await listJobs(hub, namespace, { labels: { [label]: value }, limit: 1 }, signal))[0],
   };

@@ -59,6 +59,7 @@ export async function createScheduledJob(
     what: 'the scheduled Job',
     label: `${REQUEST_LABEL}=${value}`,
     page: `${hub.hosts().hub}/jobs/${namespace}`,
+    clock: hub.clock,
     find: async () => {
       const all = await listScheduledJobs(hub, namespace, MAX_SEARCHED, signal);
       return all.find(({ jobSpec }) => jobSpec.labels?.[REQUEST_LABEL] === value);

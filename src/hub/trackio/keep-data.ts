@@ -1,5 +1,6 @@
 /** Gives a Trackio Space a bucket for what is logged, so that it survives the Space being built anew; other mounts stay. */
 import * as z from 'zod';
+import { ensureBucket } from '../buckets.ts';
 import type { HubContext } from '../context.ts';
 import { checkHubAnswer } from '../failures.ts';
 import { askHub } from '../request.ts';
@@ -35,7 +36,7 @@ export async function keepTrackioData(
   const bucket = `${id}-bucket`;
   const there = mounted.find(({ mountPath }) => mountPath.replace(/\/+$/, '') === MOUNT);
   if (there !== undefined && there.source !== bucket) return undefined;
-  const change = async (method: 'POST' | 'PUT', path: string, body: object): Promise<number> => {
+  const change = async (method: 'POST' | 'PUT', path: string, body: object): Promise<void> => {
     const response = await hub.web.send(
       {
         url: `${hub.hosts().hub}${path}`,
@@ -46,9 +47,8 @@ export async function keepTrackioData(
       signal,
     );
     if (response.status !== 409) checkHubAnswer(hub, response, { what, scope: 'write' });
-    return response.status;
   };
-  await change('POST', `/api/buckets/${bucket}`, { private: true });
+  await ensureBucket(hub, bucket, signal);
   if (there === undefined) {
     const own = { type: 'bucket', source: bucket, mountPath: MOUNT };
     await change('PUT', `${api}/volumes`, { volumes: [...mounted, own] });

@@ -3,13 +3,18 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import * as z from 'zod';
 import { GloveboxError } from '#core/errors.ts';
 import type { JsonObject } from '#core/json.ts';
 import { silentLog } from '#platform/log.ts';
 import { currentIdentity } from '#platform/process-identity.ts';
 import { createManualClock } from '../../../test/fakes/manual-clock.ts';
-import type { StartContext } from '../backend.ts';
+import { defineBackend, type StartContext } from '../backend.ts';
+import { BackendRegistry } from '../registry.ts';
+import { Sandboxes } from '../sandboxes.ts';
+import { believeProvider } from './believe-provider.ts';
 import { leaseOf, type Lease } from './lease.ts';
+import { rentedLife } from './life.ts';
 import type { Look, Provider } from './provider.ts';
 import { bringIntoUse, rent, type Rental } from './rent.ts';
 import { startRented, type StartSteps } from './start.ts';
@@ -203,4 +208,73 @@ test('what is remembered tells whether a machine was rented in this life, and no
     );
   await expect(start({ bringUp: inUse })).rejects.toBe(refused);
   expect(remembered).toMatchObject({ isRented: true });
+});
+
+test.each([
+  ['stopped', ['stopping', 'ended'], ['sb-1']],
+  ['start-failed', ['stopping', 'ended'], ['sb-1']],
+  ['idle', ['unreachable', 'unreachable'], []],
+] as const)(
+  'M15: a machine that runs, although its sandbox is on record as ended (%s), is shown, and is ended or in use again',
+  async (cause, states, endedThen) => {
+    const end = { cause, message: 'It was thought to be gone.', atMs: 1, logTail: [] };
+    await write({ phase: 'ended', machineId: 'sb-1', end });
+    running.set('sb-1', 'op-1');
+    const data = { machineId: 'sb-1', op: 'op-1', nonce: 'n' };
+    const found = { id: ID, projectDir: dir, generation: 1, data };
+    const seen = {
+      ...provider,
+      look: async (...question: Parameters<Provider['look']>): Promise<Look> => {
+        const look = await provider.look(...question);
+        const silent = new GloveboxError('server/unreachable', 'no address yet');
+        return look.isOver ? look : { ...look, endpoint: async () => Promise.reject(silent) };
+      },
+    };
+    const backend = defineBackend({
+      ...rentedLife(seen),
+      id: 'modal',
+      summary: '',
+      needs: {},
+      options: z.strictObject({}),
+      sharesHost: false,
+      offers: unexpected,
+      start: () => Promise.reject(new GloveboxError('sandbox/start-failed', 'nothing today')),
+      discover: async (_projectDir, signal) =>
+        running.has('sb-1') && (await believeProvider(found, seen, signal)) ? [found] : [],
+    });
+    const sandboxes = new Sandboxes({
+      registry: new BackendRegistry({ modal: async () => backend }),
+      dir,
+      clock,
+      log: silentLog,
+      defaultBackend: () => 'modal',
+    });
+    // On record as ended: found once, and its start failed since.
+    expect(await sandboxes.adopt(dir, never)).toHaveLength(1);
+    await leaseOf(provider, ID).update((current) => ({ ...current, phase: 'ended', end }));
+    expect((await sandboxes.get(ID, never)).status).toMatchObject({
+      state: 'ended',
+      end: { cause },
+    });
+    expect(await sandboxes.list({}, never)).toEqual([]);
+    ended.length = 0;
+    running.set('sb-1', 'op-1');
+
+    expect((await sandboxes.adopt(dir, never)).map(({ status }) => status.state)).toEqual([
+      states[0],
+    ]);
+    expect((await sandboxes.get(ID, never)).status.state).toBe(states[1]);
+    expect(ended).toEqual(endedThen);
+    // Seen once: a second look finds nothing new.
+    expect(await sandboxes.adopt(dir, never)).toEqual([]);
+  },
+);
+
+test('M15: a list that is behind what has ended brings nothing back', async () => {
+  const end = { cause: 'stopped' as const, message: '', atMs: 1, logTail: [] };
+  await write({ phase: 'ended', machineId: 'sb-1', end });
+  const data = { machineId: 'sb-1', op: 'op-1', nonce: 'n' };
+  const handle = { id: ID, projectDir: '/project', generation: 1, data };
+  expect(await believeProvider(handle, provider, never)).toBe(false);
+  expect(await phaseNow()).toBe('ended');
 });

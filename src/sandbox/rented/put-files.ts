@@ -9,7 +9,8 @@ const MAX_PARALLEL = 4;
 const ONE_FILE_MS = 300_000;
 
 /**
- * @param entries with names relative to the workspace, which is the root of the server. Whether a file can be executed is lost.
+ * @param entries with names relative to the workspace, which is the root of the server. Files that can be executed can be there too: our own server
+ *   sees to it, `python/handlers.py`.
  * @throws `sandbox/start-failed` with what the server said, `http/failed`, `timeout`, `cancelled`.
  */
 export async function putFiles(
@@ -17,11 +18,19 @@ export async function putFiles(
   { baseUrl, headers }: Endpoint,
   signal: AbortSignal,
 ): Promise<void> {
-  const put = async (name: string, model: Readonly<Record<string, string>>): Promise<void> => {
+  const put = async (
+    name: string,
+    model: Readonly<Record<string, string>>,
+    isExecutable = false,
+  ): Promise<void> => {
     const { status, text } = await httpRequest({
       method: 'PUT',
       url: `${baseUrl}api/contents/${name.split('/').map(encodeURIComponent).join('/')}`,
-      headers: { ...headers, 'content-type': 'application/json' },
+      headers: {
+        ...headers,
+        'content-type': 'application/json',
+        ...(isExecutable && { 'X-Glovebox-Mode': 'executable' }),
+      },
       body: JSON.stringify(model),
       timeoutMs: ONE_FILE_MS,
       signal,
@@ -33,9 +42,9 @@ export async function putFiles(
     );
   };
   for (const folder of foldersOf(entries)) await put(folder, { type: 'directory' });
-  await inParallel(entries, MAX_PARALLEL, ({ name, content }) => {
+  await inParallel(entries, MAX_PARALLEL, ({ name, content, isExecutable }) => {
     const text = Buffer.from(content).toString('base64');
-    return put(name, { type: 'file', format: 'base64', content: text });
+    return put(name, { type: 'file', format: 'base64', content: text }, isExecutable);
   });
 }
 

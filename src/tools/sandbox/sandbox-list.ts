@@ -12,7 +12,7 @@ export const sandboxList = defineTool({
   toolset: 'sandbox',
   title: 'List sandboxes',
   description:
-    'Lists the sandboxes of this project (all_projects: of all), or shows one in detail with its sessions and log.',
+    'Lists the sandboxes of this project, or shows one in detail with its sessions and log.',
   input: z.strictObject({
     sandbox_id: z.string().optional().describe('Show this one in detail.'),
     backend: z.enum(BACKEND_IDS).optional().describe('Only of this back end.'),

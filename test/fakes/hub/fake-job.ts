@@ -86,6 +86,10 @@ export class FakeJob {
     reaper.watch(this.#mark);
   }
 
+  get namespace(): string {
+    return this.#options.namespace;
+  }
+
   get isOver(): boolean {
     return this.#finishedAt !== undefined;
   }

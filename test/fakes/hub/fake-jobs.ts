@@ -1,5 +1,6 @@
 /** Jobs of the fake Hub: hardware, Jobs that are real processes, and schedules. A body that the service would not take is refused. */
 import * as z from 'zod';
+import type { FakeBuckets } from './fake-buckets.ts';
 import { FakeJob, type FakeJobBody } from './fake-job.ts';
 import type { FakeAnswer, FakeRequest, FakeService } from './fake-service.ts';
 
@@ -56,6 +57,8 @@ export interface FakeJobsOptions {
   readonly namespaces?: readonly string[];
   /** What every container has; PATH at least. */
   readonly environment?: Readonly<Record<string, string>>;
+  /** Where they are known, a Job that mounts another one is refused. */
+  readonly buckets?: FakeBuckets;
   /** Jobs wait in SCHEDULING until a test starts them. */
   readonly isStalled?: boolean;
   readonly pageSize?: number;
@@ -128,7 +131,9 @@ export function addJobs(hub: FakeService, options: FakeJobsOptions): FakeJobs {
   };
   const make = async (namespace: string, body: FakeJobBody): Promise<FakeJob> => {
     const id = `job${String(jobs.size + 1).padStart(4, '0')}`;
-    const { volumes } = fake;
+    const volumes = new Map(fake.volumes);
+    for (const bucket of options.buckets?.buckets.values() ?? [])
+      volumes.set(`bucket:${bucket.id}`, bucket.folder);
     const sshUrl = (): string | undefined => fake.sshUrl;
     const job = new FakeJob({ id, namespace, body, environment, token, volumes, sshUrl });
     jobs.set(id, job);
@@ -142,6 +147,9 @@ export function addJobs(hub: FakeService, options: FakeJobsOptions): FakeJobs {
   on('POST', new RegExp(`\\/api\\/jobs${NS}`), async ({ body, match: [namespace = ''] }) => {
     const parsed = jobBody.safeParse(JSON.parse(body.toString('utf8')));
     if (!parsed.success) return { status: 422, json: { error: z.prettifyError(parsed.error) } };
+    const stranger = strangeBucket(parsed.data, options.buckets);
+    if (stranger !== undefined)
+      return { status: 404, json: { error: `Bucket ${stranger} not found` } };
     const job = await make(namespace, parsed.data);
     if (!fake.losesReply) return { json: job.json() };
     fake.losesReply = false;
@@ -154,11 +162,11 @@ export function addJobs(hub: FakeService, options: FakeJobsOptions): FakeJobs {
       .toReversed()
       .filter(
         (job) =>
+          job.namespace === namespace &&
           (stages.length === 0 || stages.includes(job.stage)) &&
           wanted.every(([key = '', value]) => job.labels[key] === value),
       )
-      .map((job) => job.json())
-      .filter((job) => JSON.stringify(job).includes(`"name":"${namespace}"`));
+      .map((job) => job.json());
     const from = Number(query.get('cursor') ?? 0);
     const next = new URLSearchParams(query);
     next.set('cursor', String(from + pageSize));
@@ -241,6 +249,15 @@ export function addJobs(hub: FakeService, options: FakeJobsOptions): FakeJobs {
     );
   return fake;
 }
+
+/** The first that nobody has made. */
+const strangeBucket = (
+  { volumes = [] }: FakeJobBody,
+  known: FakeBuckets | undefined,
+): string | undefined =>
+  known === undefined
+    ? undefined
+    : volumes.find(({ type, source }) => type === 'bucket' && !known.buckets.has(source))?.source;
 
 const gpu = (model: string, quantity: string, vram: string) => ({
   type: 'gpu',

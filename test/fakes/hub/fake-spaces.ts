@@ -1,7 +1,9 @@
-/** Spaces of the fake Hub: they can be made, and have mounts, variables and buckets. A body that the service would not take is refused. */
+/** Spaces of the fake Hub: they can be made, and have mounts, variables and buckets (`fake-buckets.ts`). A body that the service would not take is refused. */
+import { onTestFinished } from 'vitest';
 import * as z from 'zod';
+import { addBuckets } from './fake-buckets.ts';
 import { addRepo, type FakeRepo } from './fake-repo.ts';
-import type { FakeServices } from './fake-services.ts';
+import { TEST_TOKENS, type FakeServices } from './fake-services.ts';
 
 const newRepo = z.strictObject({
   type: z.literal('space'),
@@ -17,7 +19,6 @@ const setting = z.strictObject({ key: z.string(), value: z.string() });
 
 export interface FakeSpaces {
   readonly repos: Map<string, FakeRepo>;
-  readonly buckets: Set<string>;
   /** By Space, as they were written last. */
   readonly mounts: Map<string, readonly z.output<typeof mounts>['volumes'][number][]>;
   readonly variables: Map<string, Record<string, { readonly value: string }>>;
@@ -26,9 +27,10 @@ export interface FakeSpaces {
 
 export function addSpaces(services: FakeServices): FakeSpaces {
   const { hub } = services;
+  const buckets = addBuckets(hub, { token: TEST_TOKENS.hub, namespaces: ['me', 'org'] });
+  onTestFinished(() => buckets.close());
   const spaces: FakeSpaces = {
     repos: new Map(),
-    buckets: new Set(),
     mounts: new Map(),
     variables: new Map(),
     add(id, files, isPrivate) {
@@ -48,11 +50,6 @@ export function addSpaces(services: FakeServices): FakeSpaces {
     if (spaces.repos.has(id)) return { status: 409, json: { error: 'You already created this' } };
     spaces.add(id, { '.gitattributes': '' }, asked.private);
     return { json: { url: `${hub.url}/spaces/${id}` } };
-  });
-  hub.on('POST', /\/api\/buckets\/([\w.-]+\/[\w.-]+)/, ({ match: [id = ''] }) => {
-    if (spaces.buckets.has(id)) return { status: 409, json: { error: 'exists' } };
-    spaces.buckets.add(id);
-    return { json: { id } };
   });
   const SPACE = String.raw`\/api\/spaces\/([\w.-]+\/[\w.-]+)`;
   hub.on('GET', new RegExp(`${SPACE}\\/volumes`), ({ match: [id = ''] }) => ({

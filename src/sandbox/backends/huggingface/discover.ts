@@ -1,8 +1,12 @@
-/** Finds sandboxes of a project that no record names. A label is a hint: the server in the Job has to know the token too. */
-import { isGloveboxError } from '#core/errors.ts';
+/** Finds sandboxes of a project, in every namespace of the person. A label is a hint: the server in the Job has to know the token too. */
+import { throwIfAborted } from '#core/abort.ts';
+import { isGloveboxError, messageOf } from '#core/errors.ts';
+import { inParallel } from '#core/in-parallel.ts';
 import type { SandboxHandle } from '#sandbox/backend.ts';
+import { believeProvider, wasAskedFromHere } from '#sandbox/rented/believe-provider.ts';
 import { machineIn, traceOf, type ServerMachine } from '#sandbox/rented/lease.ts';
 import { handleFromMarks, marksOfProject } from '#sandbox/rented/marks.ts';
+import type { Provider } from '#sandbox/rented/provider.ts';
 import { checkHealth } from '#sandbox/server-health.ts';
 import { newNonce } from '#sandbox/server-token.ts';
 import { endpointOf, withToken } from './endpoint.ts';
@@ -10,10 +14,15 @@ import type { HubJob } from './hub-jobs.ts';
 import type { HuggingfaceParts } from './settings.ts';
 
 const HEALTH_MS = 5000;
+/** Few people are in more organisations, and each is a request. */
+const MAX_NAMESPACES = 16;
+const MAX_PARALLEL = 4;
+const CLOSED = ['remote/forbidden', 'remote/not-found'] as const;
 
 export async function discoverJobs(
   projectDir: string,
   huggingface: HuggingfaceParts,
+  provider: Provider,
   signal: AbortSignal,
 ): Promise<readonly SandboxHandle[]> {
   const { hub, settings } = huggingface;
@@ -25,12 +34,23 @@ export async function discoverJobs(
   if (account === undefined) return [];
   const labels = marksOfProject(account.name, projectDir);
   const configured = settings().namespace;
-  const found: SandboxHandle[] = [];
-  for (const namespace of new Set([
-    account.name,
-    ...(configured === undefined ? [] : [configured]),
-  ]))
-    for (const job of await hub.list(namespace, labels, signal)) {
+  const namespaces = [
+    ...new Set([
+      ...(configured === undefined ? [] : [configured]),
+      account.name,
+      ...account.organisations,
+    ]),
+  ].slice(0, MAX_NAMESPACES);
+  const found = await inParallel(namespaces, MAX_PARALLEL, async (namespace) => {
+    const jobs = await hub.list(namespace, labels, signal).catch((error: unknown) => {
+      throwIfAborted(signal);
+      // Not every member of an organisation may see its Jobs, and who may not has none there.
+      if (!CLOSED.some((code) => isGloveboxError(error, code)))
+        huggingface.log.warn(`Jobs of ${namespace} cannot be listed: ${messageOf(error)}`);
+      return [];
+    });
+    const handles: SandboxHandle[] = [];
+    for (const job of jobs) {
       // What somebody else started may have been made to look like ours, so that we show it a token.
       const isMine = (job.initiator ?? account.name) === account.name;
       const marked = { id: job.id, account: namespace, marks: job.labels };
@@ -38,9 +58,13 @@ export async function discoverJobs(
       if (job.isFinal || !isMine || handle === undefined) continue;
       const machine = machineIn(handle.id, traceOf(undefined, handle.data));
       if (machine === undefined) continue;
-      if (await isOurs(machine, job, huggingface, signal)) found.push(handle);
+      const isKnown = await wasAskedFromHere(handle, provider);
+      if (!isKnown && !(await isOurs(machine, job, huggingface, signal))) continue;
+      if (await believeProvider(handle, provider, signal)) handles.push(handle);
     }
-  return found;
+    return handles;
+  });
+  return found.flat();
 }
 
 async function isOurs(

@@ -1,5 +1,7 @@
 /** What the back end needs of the Hugging Face Hub. `main` makes it from the operations in `src/hub/jobs/`. */
 
+import type { KeptFile } from '#sandbox/backend.ts';
+
 /** A Job as the back end sees it. */
 export interface HubJob {
   readonly id: string;
@@ -64,8 +66,20 @@ export interface JobPlace {
   readonly id: string;
 }
 
+/** Private storage of an account that Jobs mount and write to, and that outlives them. By `owner/name`. */
+export interface HubBuckets {
+  /** @throws `remote/forbidden` where the token may not make one, `remote/conflict` for one that is not private. */
+  ensure(id: string, signal: AbortSignal): Promise<void>;
+  /** Undefined when there is none. */
+  list(id: string, signal: AbortSignal): Promise<readonly KeptFile[] | undefined>;
+  read(id: string, file: KeptFile, signal: AbortSignal): Promise<Uint8Array>;
+  /** With all that is in it; done again it does nothing. */
+  remove(id: string, signal: AbortSignal): Promise<void>;
+}
+
 /** Every method takes a signal and fails with a `GloveboxError`: `http/failed` or `timeout` say nothing about the Job. */
 export interface HubJobs {
+  readonly buckets: HubBuckets;
   /** Whose token it is. @throws `remote/auth-required` without one. */
   account(
     signal: AbortSignal,

@@ -2,6 +2,7 @@
 import { throwIfAborted } from '#core/abort.ts';
 import { defineBackend, type Backend } from '#sandbox/backend.ts';
 import { rentedLife } from '#sandbox/rented/life.ts';
+import { keptOutputs } from './buckets.ts';
 import { discoverJobs } from './discover.ts';
 import { offersOf } from './hardware.ts';
 import { huggingfaceOptions } from './options.ts';
@@ -43,7 +44,12 @@ export function createHuggingfaceBackend(outside: HuggingfaceContext): Backend {
 
     async discover(projectDir, signal) {
       throwIfAborted(signal);
-      return discoverJobs(projectDir, huggingface, signal);
+      return discoverJobs(projectDir, huggingface, provider, signal);
+    },
+
+    async kept(handle, signal) {
+      throwIfAborted(signal);
+      return keptOutputs(handle, huggingface, signal);
     },
 
     close: () => huggingface.ways.close(),

@@ -1,4 +1,5 @@
 /** Puts together the request for a Job: what it runs, what it sees, and the labels by which it is found again. */
+import { outputsOf } from '#sandbox/common-options.ts';
 import { equipmentSpec } from '#sandbox/equipment.ts';
 import { KERNEL_PACKAGES, SERVER_PACKAGES } from '#sandbox/kernel-packages.ts';
 import { EMPTY_SERVER_S } from '#sandbox/limits.ts';
@@ -9,10 +10,14 @@ import type { Attempt } from '#sandbox/rented/attempt.ts';
 import { repositoryPaths } from '#sandbox/repositories.ts';
 import { commandFor, serverSpec } from '#sandbox/rented-server.ts';
 import { deriveToken } from '#sandbox/server-token.ts';
+import { bucketMounts, keptIn, type Buckets } from './buckets.ts';
 import type { HubJobRequest, HubVolume } from './hub-jobs.ts';
 import type { HuggingfaceOptions } from './options.ts';
 import type { Prepared } from './prepare.ts';
 import type { HuggingfaceContext } from './settings.ts';
+
+/** How long a file has to be left alone until it is copied to the bucket of its sandbox. */
+const KEEP_EVERY_S = 10;
 
 export interface JobAttempt {
   readonly attempt: Attempt;
@@ -23,6 +28,7 @@ export interface JobAttempt {
 export async function jobRequest(
   { options, huggingface, attempt: { context, claimed } }: JobAttempt,
   { account, flavor, secrets, layout, models, repositories, gitHeaders }: Prepared,
+  buckets: Buckets,
   { op, nonce, deadlineMs, startedMs, usdPerHour }: Request,
 ): Promise<HubJobRequest> {
   const { limits = {}, hub, settings } = huggingface;
@@ -38,8 +44,10 @@ export async function jobRequest(
     weights: [],
     writable: [],
     forwardPorts: options.ports,
+    hubCache: buckets.cache === undefined ? undefined : layout.cache,
   });
-  const volumes = volumesOf(options, models);
+  const volumes = [...volumesOf(options, models), ...bucketMounts(buckets, layout)];
+  const outputs = outputsOf(options);
   // The folders of repositories say where the workspace is.
   const inside = { workspace: '.', environments: null, commandsIn: layout.workspace };
   const { setup_commands: setupCommands } = options;
@@ -60,6 +68,14 @@ export async function jobRequest(
       ...(models.weights.length > 0 && { GLOVEBOX_WEIGHTS: JSON.stringify(sizesOf(models)) }),
       ...(models.weights.length > 0 &&
         options.stage === 'copy' && { GLOVEBOX_COPIES: JSON.stringify(copiesOf(models)) }),
+      ...(buckets.outputs !== undefined &&
+        outputs !== undefined && {
+          GLOVEBOX_KEEP: JSON.stringify({
+            folder: `${layout.workspace}/${outputs}`,
+            bucket: keptIn(layout),
+            every_s: limits.keepEveryS ?? KEEP_EVERY_S,
+          }),
+        }),
     },
     // What stands in the environment, the command or the labels can be read on the page of the Job.
     secrets: {

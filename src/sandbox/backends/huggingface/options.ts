@@ -83,6 +83,12 @@ export const huggingfaceOptions = z
       .describe(
         'Repositories and buckets to mount: {"type":"model","source":"org/name","mount":"/models/name"}. Repositories are read-only.',
       ),
+    cache_volume: z
+      .boolean()
+      .optional()
+      .describe(
+        'Keep what cells download from the Hub in a private bucket of the account, for all its sandboxes. Default: true where the token may make one.',
+      ),
     stage: z
       .enum(['mount', 'copy'])
       .default('mount')

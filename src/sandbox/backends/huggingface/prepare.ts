@@ -9,6 +9,7 @@ import { planModels, type ModelsPlan } from '#sandbox/models/plan.ts';
 import { gatherFiles } from '#sandbox/project-files.ts';
 import { pinRepositories, type PinnedRepository } from '#sandbox/repositories.ts';
 import type { TarEntry } from '#sandbox/tar.ts';
+import { wantedBuckets } from './buckets.ts';
 import { ceilingUsd, checkBudget, checkMemory, findFlavor, usdPerHour } from './hardware.ts';
 import type { HubFlavor, HubHardware } from './hub-jobs.ts';
 import type { HuggingfaceOptions } from './options.ts';
@@ -113,10 +114,24 @@ export async function quoteJob(
         ({ label, totalBytes }) =>
           `${label}: ${renderBytes(totalBytes)}, mounted from the Hub and ${options.stage === 'copy' ? 'copied to the disk first, within start_timeout_seconds' : 'read when it is loaded'}`,
       ),
+      ...bucketRemarks(options, namespace),
       ...(Object.keys(secrets.kernel).length > 0
         ? ['kernels see secrets and may reach every address']
         : []),
       ...(hardware.isLive ? [] : ['the Hub does not tell prices now: they are for display only']),
     ],
   };
+}
+
+/** They count to the storage of the account. */
+function bucketRemarks(options: HuggingfaceOptions, namespace: string): readonly string[] {
+  const { cache, outputs } = wantedBuckets(options, namespace, '');
+  return [
+    ...(cache === undefined
+      ? []
+      : [`what cells download from the Hub is kept in the private bucket ${cache}`]),
+    ...(outputs === undefined
+      ? []
+      : ['what cells write for keeps is in a private bucket until it is home']),
+  ];
 }

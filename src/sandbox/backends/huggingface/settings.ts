@@ -34,8 +34,9 @@ export interface HuggingfaceContext {
   readonly ssh: (destination: string) => SshSettings;
   /** Where things are inside, asked once for each start; instead of what settings and options say. */
   readonly layout?: () => Promise<Layout>;
-  /** Shorter ones for tests: of an idle kernel, of a server without kernels, of trying to end a Job, of one answer, between two looks. */
+  /** Shorter ones for tests: of an idle kernel, of a server without kernels, of trying to end a Job, of one answer, between two looks, between two looks at what is to be kept. */
   readonly limits?: {
+    readonly keepEveryS?: number;
     readonly idleS?: number;
     readonly emptyServerS?: number;
     readonly endMs?: number;

@@ -1,5 +1,6 @@
 /** The steps of a start in a Job, in the order that spends least. */
 import type { SandboxStatus, StartContext } from '#sandbox/backend.ts';
+import { UNSETTLED } from '#sandbox/kept-outputs.ts';
 import { commitsOf } from '#sandbox/equipment.ts';
 import { gatherFiles } from '#sandbox/project-files.ts';
 import { NEVER, type Attempt } from '#sandbox/rented/attempt.ts';
@@ -10,6 +11,7 @@ import { startRented } from '#sandbox/rented/start.ts';
 import type { Provider } from '#sandbox/rented/provider.ts';
 import { untilAnswering } from '#sandbox/rented/until-answering.ts';
 import type { TarEntry } from '#sandbox/tar.ts';
+import { forgetIfEmpty, makeBuckets, rememberedBucket, wantedBuckets } from './buckets.ts';
 import { keepServerToken } from './endpoint.ts';
 import { usdPerHour } from './hardware.ts';
 import { jobRequest } from './job-request.ts';
@@ -51,7 +53,11 @@ export function startJob(
     const prepared = await prepare(options, huggingface, projectDir, signal);
     const { namespace, flavor, layout, repositories, files } = prepared;
     if (repositories.length > 0) await context.remember(commitsOf(repositories));
-    await rent(attempt, {
+    const wanted = wantedBuckets(options, namespace, id);
+    await context.remember({ ...rememberedBucket(wanted), ...UNSETTLED });
+    const buckets = await makeBuckets(wanted, options, huggingface, context);
+    await context.remember(rememberedBucket(buckets));
+    const renting = rent(attempt, {
       hardware: flavor.name,
       account: namespace,
       usdPerHour: usdPerHour(flavor, options),
@@ -60,11 +66,16 @@ export function startJob(
       capacityMs,
       ask: async (request) => {
         await keepServerToken(id, request.nonce, huggingface);
-        const body = await jobRequest({ options, attempt, huggingface }, prepared, request);
+        const tried = { options, attempt, huggingface };
+        const body = await jobRequest(tried, prepared, buckets, request);
         // One that is cut off may have made something, so it always runs to its end.
         return { machineId: (await huggingface.hub.create(namespace, body, NEVER)).id };
       },
       handOver: handOver(attempt, files),
+    });
+    await renting.catch(async (error: unknown) => {
+      if (!options.keep_on_error) await forgetIfEmpty(buckets, huggingface.hub.buckets, NEVER);
+      throw error;
     });
   }
 

@@ -1,9 +1,11 @@
 /** The back end `modal`: sandboxes with and without GPUs, rented by the second. */
 import { throwIfAborted } from '#core/abort.ts';
 import { GloveboxError, isGloveboxError } from '#core/errors.ts';
-import { defineBackend, type Backend } from '#sandbox/backend.ts';
+import { defineBackend, type Backend, type SandboxHandle } from '#sandbox/backend.ts';
+import { believeProvider } from '#sandbox/rented/believe-provider.ts';
 import { rentedLife } from '#sandbox/rented/life.ts';
 import { handleFromMarks, marksOfProject } from '#sandbox/rented/marks.ts';
+import { commitVolumes } from './commit-volumes.ts';
 import { Connection } from './connection.ts';
 import { hasCredentials } from './credentials.ts';
 import { modalOffers } from './offers.ts';
@@ -18,8 +20,9 @@ import { snapshotModal } from './snapshot.ts';
 /** Does no I/O, and does not load the SDK: that happens when Modal is first asked. */
 export function createModalBackend(modal: ModalContext): Backend {
   const connection = new Connection(modal);
+  const life = rentedLife(connection.provider);
   return defineBackend({
-    ...rentedLife(connection.provider),
+    ...life,
     id: 'modal',
     summary: 'Modal: machines with and without GPUs, rented by the second',
     needs: {},
@@ -38,6 +41,11 @@ export function createModalBackend(modal: ModalContext): Backend {
     },
 
     start: (options, context) => startModal(options, context, connection),
+
+    async stop(handle, signal) {
+      await commitVolumes(handle, connection, signal);
+      await life.stop(handle, signal);
+    },
 
     async resources(handle, signal) {
       if (handle !== undefined) return modalResources(handle, connection, signal);
@@ -59,9 +67,13 @@ export function createModalBackend(modal: ModalContext): Backend {
       });
       if (sdk === undefined) return [];
       const listed = await sdk.list(marksOfProject(sdk.identity, projectDir), signal);
-      return listed.flatMap(
-        ({ id, tags: marks }) => handleFromMarks({ id, marks }, projectDir) ?? [],
-      );
+      const found: SandboxHandle[] = [];
+      for (const { id, tags: marks } of listed) {
+        const handle = handleFromMarks({ id, marks }, projectDir);
+        if (handle !== undefined && (await believeProvider(handle, connection.provider, signal)))
+          found.push(handle);
+      }
+      return found;
     },
   });
 }

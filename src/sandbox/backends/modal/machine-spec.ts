@@ -7,11 +7,11 @@ import type { ModalAttempt } from './attempt.ts';
 import { DEFAULT_CORES, DEFAULT_MEMORY_MIB } from './hardware.ts';
 import { placeOf, type ModelsPlan } from '#sandbox/models/plan.ts';
 import type { ModalOptions } from './options.ts';
-import { tokenOf } from './provider.ts';
 import { repositoryPaths, type PinnedRepository } from '#sandbox/repositories.ts';
 import type { SandboxSpec, VolumeMount } from './sdk-specs.ts';
 import type { ModalSdk } from './sdk.ts';
 import type { SortedSecrets } from './secrets.ts';
+import { serverTokenOf } from './token.ts';
 
 /** One for all sandboxes of an account: what their cells download is kept. */
 const CACHE_VOLUME = 'gbx-hub-cache';
@@ -41,6 +41,8 @@ export async function machineSpec(
     models: models.kernel,
     weights: models.weights.map(placeOf),
     writable: Object.values(cachePaths),
+    commits: writableMounts(options, layout.cache),
+    lifetimeS: options.max_lifetime_seconds,
     forwardPorts: options.ports,
   });
   const { pythonDir } = connection.settings();
@@ -56,6 +58,7 @@ export async function machineSpec(
         op,
         nonce,
         port: layout.port,
+        access: accessOf(options),
         deadlineMs,
         startedMs,
         usdPerHour,
@@ -71,17 +74,28 @@ export async function machineSpec(
     region: options.region,
     cloud: options.cloud,
     env: { ...options.env, GLOVEBOX_SPEC: JSON.stringify(spec) },
-    secrets: { ...secrets.values, GLOVEBOX_TOKEN: await tokenOf(nonce, connection) },
+    secrets: { ...secrets.values, GLOVEBOX_TOKEN: await serverTokenOf(nonce, connection) },
     namedSecrets: secrets.named,
     volumes: volumesOf(options, layout.cache, models),
-    ports: [layout.port],
+    // Behind Modal's gate no port is public.
+    ports: accessOf(options) === undefined ? [layout.port] : [],
     network: networkOf(options),
+    headerSecrets: options.header_secrets,
     experimental: {
       ...(options.docker && { enable_docker: true }),
       ...(options.snapshot_on_exit && { enable_exit_snapshot: true }),
     },
   };
 }
+
+/** What is written there is kept once `sync` has run. Volumes of models are nobody's to write. */
+export const writableMounts = (
+  { volumes, cache_volume: hasCache }: Pick<ModalOptions, 'volumes' | 'cache_volume'>,
+  cache: string,
+): readonly string[] => [
+  ...volumes.flatMap(({ mount, read_only: isReadOnly }) => (isReadOnly === true ? [] : [mount])),
+  ...(hasCache ? [cache] : []),
+];
 
 function volumesOf(
   options: ModalOptions,
@@ -109,6 +123,10 @@ function networkOf({ network, inbound_cidrs: inboundCidrs }: ModalOptions) {
   const { domains = [], cidrs = [] } = network;
   return { ...inbound, domains, cidrs };
 }
+
+/** Undefined is the tunnel that every sandbox had before there was another way. */
+export const accessOf = ({ access }: Pick<ModalOptions, 'access'>): string | undefined =>
+  access === 'tunnel' ? undefined : access;
 
 /** Derived from our own name, so that a second one of the same start is refused by Modal itself; shorter than 64 characters. */
 function remoteName(id: string, generation: number): string {

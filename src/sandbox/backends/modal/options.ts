@@ -1,7 +1,9 @@
 /** What a caller may ask of one Modal sandbox: one schema, which makes the docs, the flags and the error texts. */
 import * as z from 'zod';
 import { didYouMean } from '#core/nearest.ts';
+import { ACCESS_KINDS } from './access.ts';
 import { findGpu, GPU_KINDS, MAX_GPUS } from './hardware.ts';
+import { headerSecretsOption, mistakesInHeaders } from './header-secrets.ts';
 import { commonOptions, portsOption } from '#sandbox/common-options.ts';
 import {
   envOption,
@@ -114,6 +116,13 @@ export const modalOptions = z
       ])
       .default('open')
       .describe('What kernels may reach: open, none, or {"domains":[...]} / {"cidrs":[...]}.'),
+    header_secrets: headerSecretsOption,
+    access: z
+      .enum(ACCESS_KINDS)
+      .default('tunnel')
+      .describe(
+        "How its server is reached: a public TLS tunnel with the server's token, or no public port and Modal's own gate before it (connect-token). Default: tunnel.",
+      ),
     inbound_cidrs: z
       .array(cidr)
       .optional()
@@ -200,6 +209,7 @@ function mistakesIn(options: ModalOptions): readonly Mistake[] {
     const max = findGpu(name)?.maxCount ?? MAX_GPUS;
     if (options.gpu_count > max) no(['gpu_count'], `must not be above ${max} for ${name}`);
   }
+  for (const mistake of mistakesInHeaders(options)) found.push(mistake);
   if (Object.keys(options.tags).length > 8) no(['tags'], 'must not be more than 8');
   for (const tag of Object.keys(options.tags))
     if (tag.startsWith('glovebox')) no(['tags', tag], 'begins with glovebox, which is reserved');

@@ -97,7 +97,9 @@ export async function quoteModal(options: ModalOptions, context: PrepareContext)
   }
   if (options.gpu_count > 2) remarks.push('more than two GPUs may mean a long wait for a machine');
   if (secrets.kernelNames.length > 0 && options.network === 'open')
-    remarks.push('kernels see secrets and may reach every address: consider network');
+    remarks.push(
+      'kernels see secrets and may reach every address: consider network, or header_secrets, which keeps them outside',
+    );
   if (options.models.some(({ hidden }) => hidden))
     remarks.push(
       'a hidden model still shows its architecture and vocabulary, and its chat template may name who made it',

@@ -106,6 +106,18 @@ export class ModalSdk {
     throw new GloveboxError('server/unreachable', `Modal tells no address for port ${port}.`);
   }
 
+  /** The https address of a port behind Modal's gate, and a new token that opens it, which is a secret. */
+  async connectToken(
+    modalId: string,
+    port: number,
+    signal: AbortSignal,
+  ): Promise<{ readonly url: string; readonly token: string }> {
+    const { url, token } = await this.#with(modalId, signal, (sandbox) =>
+      sandbox.createConnectToken({ port }),
+    );
+    return { url: url.endsWith('/') ? url : `${url}/`, token };
+  }
+
   /** What its main process wrote, as far as the service has it, at most `entries` pieces. */
   async log(modalId: string, entries: number, signal: AbortSignal): Promise<string> {
     return this.#with(modalId, signal, async (sandbox) => {
