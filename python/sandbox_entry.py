@@ -35,6 +35,9 @@ def kernel_environment(spec: dict[str, Any], given: dict[str, str]) -> dict[str,
     beginnings = tuple(name[:-1] for name in wanted if name.endswith("*"))
     env = {name: value for name, value in given.items() if name in exact or name.startswith(beginnings)}
     paths = {name: os.path.abspath(place) for name, place in spec["paths"].items()}
+    if "containers" in spec:
+        place = os.path.abspath(spec["containers"])
+        paths.update(GLOVEBOX_CONTAINERS=place, DOCKER_HOST=f"unix://{os.path.join(place, 'docker.sock')}")
     libraries = [os.path.join(os.path.abspath(spec[name]), "lib") for name in ("workspace", "state")]
     return {**env, **paths, "PYTHONPATH": os.pathsep.join(libraries), "GLOVEBOX_LIB": libraries[0]}
 

@@ -142,9 +142,14 @@ def read_models(folder: Path, job_folder: Path) -> dict[str, str]:
     if not file.exists():
         return {}
     told = json.loads(file.read_text())
+    wanted = told.get("python_version")
+    if wanted is not None and wanted != "%d.%d" % sys.version_info[:2]:
+        fail(f"python_version is {wanted}, and {sys.executable} is Python {sys.version.split()[0]}. Name another one with the option python, or leave python_version out.")
     for place in told["weights"]:
         if not os.path.exists(os.path.join(place, MARKER)):
             fail(f"The weights in {place} are not complete, or {socket.gethostname()} does not see them. GLOVEBOX_SLURM_MODELS_DIR must be on a shared disk.")
+    if not told["models"]:
+        return dict(told["paths"])
     own = folder / "models.json"
     write_private(own, json.dumps(told["models"]))
     return {**told["paths"], "GLOVEBOX_MODELS": str(own)}

@@ -21,6 +21,7 @@ const FOREIGN = new Set([
   'MODEL_<NAME>_PATH',
   'import glovebox_models; glovebox_models.preload(globals())',
   'from glovebox_keep_alive import keep_alive; held = keep_alive("training", hours=3)',
+  'from glovebox_containers import container_exec; done = container_exec("name", ["pytest", "-q"])',
   // Files of an experiment.
   'experiments/<name>/',
   'setup.ts',

@@ -39,6 +39,7 @@ export async function runModal(flags: readonly string[]): Promise<boolean> {
   });
   try {
     await live.run('without a GPU', {});
+    if (flags.includes('--docker')) await live.docker();
     if (flags.includes('--gpu') && gpu !== undefined) await live.run(`with ${gpu}`, { gpu });
   } catch (error) {
     live.say(false, 'unexpected', String(error));
@@ -92,6 +93,15 @@ class Live {
       `generation ${again.generation}`,
     );
     await this.#stop(again);
+  }
+
+  async docker(): Promise<void> {
+    console.log('\nwith Docker inside');
+    const options = { docker: true, memory_mib: 4096 };
+    const handle = await this.#start(options).catch((error: unknown) => String(error));
+    const words = typeof handle === 'string' ? handle : 'it does';
+    this.say(typeof handle !== 'string', 'the Docker engine runs', words);
+    if (typeof handle !== 'string') await this.#stop(handle);
   }
 
   /** Whatever happened: nothing stays. */

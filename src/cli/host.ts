@@ -89,6 +89,7 @@ export type CliSandboxes = Pick<
   | 'checkOptions'
   | 'resolve'
   | 'create'
+  | 'createSeveral'
   | 'list'
   | 'get'
   | 'wait'

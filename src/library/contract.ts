@@ -9,6 +9,11 @@ export interface CallOptions {
   readonly onProgress?: (progress: CallProgress) => void;
 }
 
+export interface SeveralOptions extends CallOptions {
+  /** With one config: so many of it, at most 16. */
+  readonly count?: number;
+}
+
 export interface CallProgress {
   readonly message: string;
   /** Finished and total, when they are known. */
@@ -210,4 +215,6 @@ export interface ListOptions extends CallOptions {
   readonly allProjects?: boolean;
   /** Also those that have ended lately. Default: false. */
   readonly includeEnded?: boolean;
+  /** Only those that were asked for with all of these. */
+  readonly tags?: Readonly<Record<string, string>>;
 }

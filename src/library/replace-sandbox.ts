@@ -11,7 +11,7 @@ export async function replaceSandbox(
 ): Promise<{ readonly replaced: SandboxView; readonly notes: readonly string[] }> {
   const { replacements, host } = engine;
   const plan = await replacements.plan({ sandboxId: id, maxCostUsd }, wait.signal);
-  const { admit } = engine.requestTerms(wait, id);
+  const { admit } = engine.requestTerms(wait);
   const onRecord = (made: string): void => host.created(made);
   const { sandbox, notes } = await replacements.replace(
     plan,

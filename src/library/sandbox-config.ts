@@ -7,6 +7,7 @@ import type {
   VolumeConfig,
   ProviderOptionConfig,
   ModalSecretConfig,
+  ModalRepoConfig,
   ModalVolumeConfig,
   NetworkConfig,
   HeaderSecretConfig,
@@ -29,10 +30,14 @@ export interface CommonConfig {
   readonly mode?: 'notebook' | 'shell' | 'scoped' | undefined;
   /** Folder of the workspace whose files are brought into the project when the sandbox is stopped and before its time limit, where the sandbox has a file system of its own. Default: outputs; null is none. */
   readonly outputs?: string | null | undefined;
+  /** Own tags, at most 8; lists show them and filter by them, and a provider that knows tags or labels gets them. */
+  readonly tags?: Readonly<Record<string, string>> | undefined;
   /** How long the models may take to load into a kernel. Default: 3600. */
   readonly preloadTimeoutSeconds?: number | undefined;
   /** How long a call of an exposed function may take. Default: 600. */
   readonly rpcTimeoutSeconds?: number | undefined;
+  /** Port inside, on loopback, of the first interface of exposed functions that is served. Default: any that is free, as for all others. */
+  readonly rpcPort?: number | undefined;
 }
 
 /** What every back end takes that rents machines. */
@@ -83,6 +88,22 @@ export interface LocalConfig extends CommonConfig {
   readonly ports?: readonly number[] | undefined;
   /** The server ends after that, whatever runs, and variables are lost. Default: no limit. */
   readonly maxLifetimeSeconds?: number | undefined;
+  /** Version that the Python of kernels has to have. Default: any. */
+  readonly pythonVersion?: '3.9' | '3.10' | '3.11' | '3.12' | '3.13' | '3.14' | undefined;
+  /** true: what cells download from the Hub goes to a folder beside the weights, which all sandboxes share; false, the default: to your own cache, as outside of Glovebox. */
+  readonly cacheVolume?: boolean | undefined;
+  /** GPU that this machine has to have, or several in order of preference; gpu is any. Kernels see gpu_count of them, those with most memory free. */
+  readonly gpu?: string | readonly string[] | undefined;
+  /** Number of GPUs. Default: 1. */
+  readonly gpuCount?: number | undefined;
+  /** Processors that this machine has to have. */
+  readonly cpu?: number | undefined;
+  /** Memory in MiB that this machine has to have. */
+  readonly memoryMiB?: number | undefined;
+  /** How long the server may take until it answers. Default: 60. */
+  readonly startTimeoutSeconds?: number | undefined;
+  /** How long to wait for hardware, of which there is no queue here. */
+  readonly capacityTimeoutSeconds?: number | undefined;
   /** Python interpreter of kernels, as a path or a name on the PATH; "managed" is Glovebox's own environment. Default: GLOVEBOX_PYTHON, the .venv of the project, the active environment, else managed. */
   readonly python?: string | undefined;
   /** Packages of the managed environment, such as pandas>=2. Default: GLOVEBOX_PACKAGES. */
@@ -123,6 +144,10 @@ export interface SlurmConfig extends CommonConfig {
   readonly maxLifetimeSeconds?: number | undefined;
   /** Models that are loaded into new kernels, e.g. [{"id":"google/gemma-2-9b-it"}]; weights are fetched once, into GLOVEBOX_SLURM_MODELS_DIR. The kernel needs torch and transformers. */
   readonly models?: readonly LocalModelConfig[] | undefined;
+  /** Version that the Python of kernels has to have. Default: any. */
+  readonly pythonVersion?: '3.9' | '3.10' | '3.11' | '3.12' | '3.13' | '3.14' | undefined;
+  /** true: what cells download from the Hub goes to a folder beside the weights, which all sandboxes share; false, the default: to your own cache, as outside of Glovebox. */
+  readonly cacheVolume?: boolean | undefined;
   /** Partition, as listed above; several separated by commas. Default: GLOVEBOX_SLURM_PARTITION, else the default of the cluster. To keep a choice for the project, write it below [slurm] in glovebox.toml. */
   readonly partition?: string | undefined;
   /** Generic resources: gpu:1, gpu:a100:2, or none. Default: GLOVEBOX_SLURM_GRES, else gpu:1 where the partition has GPUs. */
@@ -135,6 +160,10 @@ export interface SlurmConfig extends CommonConfig {
   readonly cpu?: number | undefined;
   /** The same as mem, in MiB. */
   readonly memoryMiB?: number | undefined;
+  /** Most processors: a job may use what it asks for, so it never asks for more. */
+  readonly cpuLimit?: number | undefined;
+  /** Most memory in MiB: a job may use what it asks for, so it never asks for more. */
+  readonly memoryLimitMiB?: number | undefined;
   /** Processors. Default: GLOVEBOX_SLURM_CPUS. */
   readonly cpus?: number | undefined;
   /** Memory of a node, such as 64G; without a unit MB. Default: GLOVEBOX_SLURM_MEM. */
@@ -204,7 +233,7 @@ export interface ModalConfig extends RentedConfig {
   /** Models of the Hugging Face Hub, e.g. [{"id":"google/gemma-2-9b-it"}]; weights are fetched once and kept on a volume. */
   readonly models?: readonly ModelConfig[] | undefined;
   /** Git repositories put into the workspace. */
-  readonly repos?: readonly RepoConfig[] | undefined;
+  readonly repos?: readonly ModalRepoConfig[] | undefined;
   /** Files and folders of the project that are uploaded. */
   readonly files?: readonly FileConfig[] | undefined;
   /** Modal volumes to mount. */
@@ -221,10 +250,8 @@ export interface ModalConfig extends RentedConfig {
   readonly access?: 'tunnel' | 'connect-token' | undefined;
   /** Addresses that may reach it. Default: all, with the token. */
   readonly inboundCidrs?: readonly string[] | undefined;
-  /** Allow Docker inside (experimental at Modal). */
+  /** Docker inside, for code there and for dockerfile of repos (experimental at Modal). */
   readonly docker?: boolean | undefined;
-  /** Own tags, at most 8. */
-  readonly tags?: Readonly<Record<string, string>> | undefined;
   /** Modal ends it after that, whatever runs. Default: 3600. */
   readonly maxLifetimeSeconds?: number | undefined;
   /** How long machine and Jupyter may take. Default: 300. */
@@ -245,12 +272,16 @@ export interface HuggingfaceConfig extends RentedConfig {
   readonly backend?: 'huggingface';
   /** Hardware by its name on the Hub. Default: cpu-basic, or what gpu says. */
   readonly flavor?: string | undefined;
-  /** Hardware by its GPU, e.g. A100; the cheapest with gpu_count of them. */
-  readonly gpu?: string | undefined;
+  /** Hardware by its GPU, e.g. A100, or several in order of preference; the cheapest with gpu_count of them. */
+  readonly gpu?: string | readonly string[] | undefined;
   /** Your account or organisation, which pays. Default: your account. */
   readonly namespace?: string | undefined;
-  /** Docker image with python3 and pip; what it lacks is installed. Default: python:3.12. */
+  /** Docker image with python3 and pip; what it lacks is installed. Default: python:3.12, or what python_version says. */
   readonly image?: string | undefined;
+  /** The same as image. */
+  readonly baseImage?: string | undefined;
+  /** Python of the image python:VERSION, where no image is named. Default: 3.12. */
+  readonly pythonVersion?: '3.9' | '3.10' | '3.11' | '3.12' | '3.13' | '3.14' | undefined;
   /** Git repositories put into the workspace; the image needs git. */
   readonly repos?: readonly RepoConfig[] | undefined;
   /** Commands run in the workspace when the container boots, after the packages and the repositories, each a list of words. */

@@ -1,8 +1,9 @@
 /** The class `Sandbox` of the library: a place where code runs, made, found again, used and ended from a program. */
 import { Buffer } from 'node:buffer';
 import type { SandboxView } from '#sandbox/sandboxes.ts';
+import { allOrNone } from '#core/all-or-none.ts';
 import { GloveboxError } from '#core/errors.ts';
-import { allOrNone } from './all-or-none.ts';
+import { MAX_SEVERAL, namesOfSeveral } from '#sandbox/names-of-several.ts';
 import { inCall } from './call.ts';
 import type {
   CallOptions,
@@ -15,11 +16,12 @@ import type {
   ServedInterface,
   ReplaceOptions,
   ServeOptions,
+  SeveralOptions,
   SnapshotInfo,
   SnapshotOptions,
   StartNotebookOptions,
 } from './contract.ts';
-import { createSandbox } from './create-sandbox.ts';
+import { createSandbox, membersOf } from './create-sandbox.ts';
 import { endSandbox, type EndedSandbox } from './end-sandbox.ts';
 import { runCommand, runPython } from './exec.ts';
 import { alive, findByName, infoOf, snapshotConfig } from './find-sandbox.ts';
@@ -72,22 +74,47 @@ export class Sandbox implements AsyncDisposable {
   }
 
   /**
-   * Makes several at once, all of them or none: when one cannot be had, the others are given up or ended. Who wants to keep those that
-   * could be had calls `create` for each, and `Promise.allSettled`.
+   * Makes several at once, all of them or none: when one cannot be had, the others are given up or ended. The budget, or an approval,
+   * sees what they come to together. One config with `count` makes as many of it, called `name-1` and so on.
    *
    * @returns them in the order of their configs. @throws the first failure, as `create`, once nothing of the others is left.
    */
-  static async createAll(
-    configs: readonly SandboxConfig[],
-    options?: CallOptions,
+  static createAll(
+    configs: readonly SandboxConfig[] | SandboxConfig,
+    options?: SeveralOptions,
   ): Promise<readonly Sandbox[]> {
-    const names = configs.flatMap(({ name }) => (name === undefined ? [] : [name]));
-    const twice = names.find((name, at) => names.indexOf(name) !== at);
-    if (twice !== undefined) throw nameTwice(twice);
-    return allOrNone(configs.length, {
-      signal: options?.signal,
-      make: (at, signal) => Sandbox.create(configs[at], { ...options, signal }),
-      end: (sandbox) => sandbox.terminate(),
+    return inCall(options, async (call) => {
+      const all = eachOf(configs, options);
+      const members = membersOf(all.length, call);
+      return allOrNone(all.length, {
+        signal: call.signal,
+        make: async (at, signal) => {
+          const one = { ...call, signal, wait: { ...call.wait, signal } };
+          return new Sandbox(await createSandbox(all[at] ?? {}, one, members[at]), true);
+        },
+        end: (sandbox) => sandbox.terminate(),
+      });
+    });
+  }
+
+  /**
+   * As `createAll`, but those that can be had stay when another one fails: what became of each is in the answer, as
+   * `Promise.allSettled` gives it.
+   *
+   * @throws what keeps all of them from being asked for, such as two with one name.
+   */
+  static createEach(
+    configs: readonly SandboxConfig[] | SandboxConfig,
+    options?: SeveralOptions,
+  ): Promise<readonly PromiseSettledResult<Sandbox>[]> {
+    return inCall(options, (call) => {
+      const all = eachOf(configs, options);
+      const members = membersOf(all.length, call);
+      return Promise.allSettled(
+        all.map(
+          async (config, at) => new Sandbox(await createSandbox(config, call, members[at]), true),
+        ),
+      );
     });
   }
 
@@ -120,6 +147,7 @@ export class Sandbox implements AsyncDisposable {
             backend: (await call.engine.sandboxes.backend(options.backend)).id,
           }),
           ...(options?.includeEnded !== undefined && { includeEnded: options.includeEnded }),
+          tags: options?.tags,
         },
         call.signal,
       );
@@ -336,7 +364,35 @@ export class Sandbox implements AsyncDisposable {
   }
 }
 
-const nameTwice = (name: string): GloveboxError =>
-  new GloveboxError('config/invalid', `Two of the configs have the name "${name}".`, {
-    hint: 'Give each a name of its own, or none.',
-  });
+/** The configs of several, with the names that they will have. */
+function eachOf(
+  configs: readonly SandboxConfig[] | SandboxConfig,
+  { count }: SeveralOptions = {},
+): readonly SandboxConfig[] {
+  if (isSeveral(configs)) {
+    if (count !== undefined)
+      throw invalid(
+        'count goes with one config; here there are several.',
+        'Leave one of the two out.',
+      );
+    const names = configs.flatMap(({ name }) => (name === undefined ? [] : [name]));
+    const twice = names.find((name, at) => names.indexOf(name) !== at);
+    if (twice === undefined) return configs;
+    throw invalid(
+      `Two of the configs have the name "${twice}".`,
+      'Give each a name of its own, or none.',
+    );
+  }
+  if (count === undefined || !Number.isInteger(count) || count < 1 || count > MAX_SEVERAL)
+    throw invalid(`count: must be a whole number from 1 to ${MAX_SEVERAL}.`);
+  return configs.name === undefined || count === 1
+    ? Array.from({ length: count }, () => configs)
+    : namesOfSeveral(configs.name, count).map((name) => ({ ...configs, name }));
+}
+
+const isSeveral = (
+  configs: readonly SandboxConfig[] | SandboxConfig,
+): configs is readonly SandboxConfig[] => Array.isArray(configs);
+
+const invalid = (message: string, hint?: string): GloveboxError =>
+  new GloveboxError('config/invalid', message, hint === undefined ? {} : { hint });

@@ -5,7 +5,7 @@ import { loadConfig } from '#config/load.ts';
 import { findProjectDir } from '#config/project.ts';
 import type { Engine } from '#library/engine.ts';
 import { createLog } from '#platform/log.ts';
-import { admitWith } from '#tools/sandbox-admission.ts';
+import { admitAllWith, admitWith } from '#tools/sandbox-admission.ts';
 import { createApp } from './app.ts';
 import { scriptHost } from './script-host.ts';
 
@@ -27,13 +27,16 @@ export async function openEngine(): Promise<Engine> {
     entersClosed: true,
   });
   const { report, ask, ...host } = scriptHost();
+  // Every run of a program asks for another sandbox; what was agreed to for one that did not come to be holds for the next.
+  const sameAs = `another one of ${projectDir}`;
   return {
     ...services,
     replacements,
     notebookDir: () => services.settings.notebookDir(),
-    requestTerms: ({ signal }, name = '') => ({
-      admit: admitWith({ ask, signal }, services, undefined, `another ${projectDir} ${name}`),
+    requestTerms: ({ signal }) => ({
+      admit: admitWith({ ask, signal }, services, undefined, sameAs),
     }),
+    admitAll: ({ signal }) => admitAllWith({ ask, signal }, services, undefined, sameAs),
     report,
     host,
     close,

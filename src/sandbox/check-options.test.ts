@@ -14,13 +14,16 @@ import {
   callLimitMs,
   commonOptions,
   hasModelsToLoad,
+  hasTags,
   modeOf,
   outputsOf,
+  parseTags,
   preloadLimitMs,
 } from './common-options.ts';
 import { equipmentOptions } from './equipment.ts';
 import { publicConfig } from './public-config.ts';
 import { BackendRegistry } from './registry.ts';
+import { containersOf } from './repositories.ts';
 import { resolveConfig } from './sandbox-config.ts';
 import { inProgramNames, programName, respell } from './spelling.ts';
 
@@ -123,13 +126,11 @@ describe('mistakes', () => {
 
   it('G3: an option that only another back end has names that one', async () => {
     const failure = await checkForBackend(registry, 'local', {
-      gpu: 'T4',
+      region: 'eu',
       qos: 'high',
       x: 1,
     }).catch(String);
-    expect(failure).toContain(
-      'gpu: the local back end cannot do this; slurm, modal, huggingface can',
-    );
+    expect(failure).toContain('region: the local back end cannot do this; modal can');
     expect(failure).toContain('qos: the local back end cannot do this; slurm can');
     expect(failure).toContain('x: is not an option.');
   });
@@ -175,7 +176,7 @@ describe('mistakes', () => {
     }
   });
 
-  it('3.3: repositories are asked for in the same words everywhere; what none of them has is told', async () => {
+  it('3.3: repositories are asked for in the same words everywhere, but for Dockerfiles, which only one of them builds', async () => {
     const repos = [
       { url: 'org/lib', ref: 'v1', install: ['make'], install_timeout_seconds: 60 },
       { url: 'https://host/other/lib.git', path: 'two/lib' },
@@ -190,10 +191,25 @@ describe('mistakes', () => {
         "repos[1]: REPO_LIB_PATH is another one's",
       ]);
     }
-    const docker = { docker: true, repos: [{ url: 'org/lib', dockerfile: 'Dockerfile' }] };
-    expect(await checkForBackend(registry, 'modal', docker).catch(String)).toContain(
-      'repos[0].dockerfile: no back end has this: ',
+    const docker = { repos: [{ url: 'org/lib', dockerfile: 'Dockerfile' }] };
+    expect(await checkForBackend(registry, 'slurm', docker).catch(String)).toContain(
+      'repos[0].dockerfile: the slurm back end cannot do this; modal can',
     );
+    expect(mistakes(modalOptions, docker)).toEqual(['repos[0].dockerfile: needs docker: true']);
+    expect(mistakes(modalOptions, { ...docker, docker: true })).toEqual([]);
+    const outside = { docker: true, repos: [{ url: 'org/lib', dockerfile: '../Dockerfile' }] };
+    expect(mistakes(modalOptions, outside)).toEqual([
+      'repos[0].dockerfile: must be a file below the repository',
+    ]);
+    const wanted = [
+      { url: 'org/lib', dockerfile: 'docker/Dockerfile', install_timeout_seconds: 60 },
+      { url: 'org/other' },
+      { url: 'org/third', path: 'in/my lib', dockerfile: 'Dockerfile' },
+    ];
+    expect(containersOf(wanted, '/workspace')).toEqual([
+      { name: 'lib', folder: '/workspace/lib', dockerfile: 'docker/Dockerfile', limitS: 60 },
+      { name: 'my-lib', folder: '/workspace/in/my lib', dockerfile: 'Dockerfile', limitS: 600 },
+    ]);
   });
 
   it('G3, acceptance 13: every field of a config is one of some back end, or is told why of none', async () => {
@@ -204,7 +220,18 @@ describe('mistakes', () => {
     const asked = Object.fromEntries(nowhere.map((field) => [field, 1]));
     const failure = await checkForBackend(registry, 'modal', asked).catch(String);
     for (const field of nowhere) expect(failure).toContain(`${field}: no back end has this: `);
-    expect(nowhere).toEqual(['rpcPort', 'codeServer', 'codeServerPort']);
+    expect(nowhere).toEqual(['codeServer', 'codeServerPort']);
+    // 3.1: all ports of a config differ.
+    const ports = { jupyter_port: 8888, rpc_port: 8888, ports: [7860, 8888] };
+    for (const schema of [modalOptions, huggingfaceOptions])
+      expect(mistakes(schema, ports)).toEqual([
+        'rpc_port: is the port of jupyter_port too',
+        'ports[1]: is the port of jupyter_port too',
+        'ports[1]: is the port of rpc_port too',
+      ]);
+    expect(mistakes(localOptions, { rpc_port: 7860, ports: [7860] })).toEqual([
+      'ports[0]: is the port of rpc_port too',
+    ]);
     const elsewhere = await checkForBackend(registry, 'slurm', { ports: [80] }).catch(String);
     expect(elsewhere).toContain(
       'ports: the slurm back end cannot do this; local, modal, huggingface can',
@@ -270,6 +297,20 @@ describe('a config', () => {
   });
 });
 
+/** Code alone, and of texts what is put into them. */
+const withoutWords = (code: string): string =>
+  code
+    .replaceAll(/\/\*[^]*?\*\//g, '')
+    .replaceAll(/(^|\s)\/\/.*$/gm, '')
+    .replaceAll(/'(?:[^'\\\n]|\\.)*'|"(?:[^"\\\n]|\\.)*"/g, '""')
+    .replaceAll(/`(?:[^`\\]|\\.)*`/g, (text) =>
+      [...text.matchAll(/\$\{([^}]*)\}/g)].map(([, inside]) => inside).join(';'),
+    );
+
+/** As a property, or taken out of an object by its name. */
+const isRead = (name: string, code: string): boolean =>
+  new RegExp(`\\.${name}\\b|[{,]\\s*${name}\\s*[:,=}]`).test(code);
+
 describe('options', () => {
   const used = (id: string): string =>
     readdirSync(path.join(import.meta.dirname, 'backends', id), {
@@ -279,6 +320,7 @@ describe('options', () => {
       .filter((file) => file.endsWith('.ts') && !file.endsWith('.test.ts'))
       .filter((file) => !/(^|\/)(options|settings)\.ts$/.test(file))
       .map((file) => readFileSync(path.join(import.meta.dirname, 'backends', id, file), 'utf8'))
+      .map(withoutWords)
       .join('\n');
 
   it.each(backends)(
@@ -286,16 +328,28 @@ describe('options', () => {
     (id, schema) => {
       const code = used(id);
       const unread = Object.keys(schema.shape).filter(
-        (name) =>
-          !(name in commonOptions || name in equipmentOptions) &&
-          !new RegExp(`\\b${name}\\b`).test(code),
+        (name) => !(name in commonOptions || name in equipmentOptions) && !isRead(name, code),
       );
       // It is an agreement to something else, and does its work where options are checked; what costs nothing is below every price.
       const isFree = id === 'local' || id === 'slurm';
-      const known = ['allow_no_idle_limit', ...(isFree ? ['max_cost_usd'] : [])];
+      // Where there is no queue, nobody waits in it.
+      const hasNoQueue = id === 'local';
+      const known = [
+        'allow_no_idle_limit',
+        ...(isFree ? ['max_cost_usd'] : []),
+        ...(hasNoQueue ? ['capacity_timeout_seconds'] : []),
+      ];
       expect(unread.filter((name) => !known.includes(name))).toEqual([]);
     },
   );
+
+  it('L1: one that only a comment, a text or a part of another word names is not read', () => {
+    const code =
+      '/* telepathy */ // telepathy\nconst a = "telepathy"; const telepathy_level = `telepathy`;';
+    expect(isRead('telepathy', withoutWords(code))).toBe(false);
+    for (const read of ['options.telepathy', '{ telepathy: level }', '({ mode, telepathy })'])
+      expect(isRead('telepathy', withoutWords(`${code}\nuse(${read})`))).toBe(true);
+  });
 
   it.each([
     ['repos', 'planEquipment', 'sandbox/backends/local/equip-locally.ts'],
@@ -309,6 +363,7 @@ describe('options', () => {
     ['outputs', 'outputsOf', 'shell/outputs.ts'],
     ['preload_timeout_seconds', 'preloadLimitMs', 'session/sessions.ts'],
     ['rpc_timeout_seconds', 'callLimitMs', 'workspace/interfaces.ts'],
+    ['rpc_port', 'rpcPortOf', 'workspace/interfaces.ts'],
   ])('L1: %s of several back ends is read, with %s, by %s', (name, reader, file) => {
     expect(Object.keys({ ...commonOptions, ...equipmentOptions })).toContain(name);
     const text = readFileSync(path.join(import.meta.dirname, '..', file), 'utf8');
@@ -323,6 +378,10 @@ describe('options', () => {
       600_000,
     ]);
     expect(outputsOf({ outputs: null })).toBeUndefined();
+    expect(parseTags(['a=b', 'c=d=e'])).toEqual({ a: 'b', c: 'd=e' });
+    expect(() => parseTags(['a'])).toThrow('is not written name=value');
+    expect(hasTags({ tags: { a: 'b', c: 'd' } }, { a: 'b' })).toBe(true);
+    expect([hasTags({}, { a: 'b' }), hasTags({ tags: 3 }, {})]).toEqual([false, true]);
     expect(mistakes(localOptions, { outputs: '../up', ports: [80, 80] })).toEqual([
       'outputs: must be a folder of the workspace',
       'ports: names a port twice',

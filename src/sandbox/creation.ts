@@ -34,10 +34,12 @@ export interface SandboxRequest {
   readonly admit?: Admit;
   /** Told its id when it is on record and before anything is made; not of one that lived already. */
   readonly onRecord?: (id: string) => void;
+  /** Called where one that lives, or was let in before, is gone on with: nobody is asked then. */
+  readonly onFound?: () => void;
 }
 
 /** A request whose back end, folder and options are known to be right. */
-type Checked = Pick<SandboxRequest, 'name' | 'admit' | 'onRecord'> & {
+type Checked = Pick<SandboxRequest, 'name' | 'admit' | 'onRecord' | 'onFound'> & {
   readonly backend: Backend;
   readonly projectDir: string;
   readonly options?: JsonObject;
@@ -108,7 +110,7 @@ export class Creation {
   /** Goes on with the one of that id, and starts it where it does not live. Never makes a second. */
   async #once(plainId: string, request: Checked, wait: SandboxWait): Promise<SandboxView> {
     const { book, starts, views, follower, clock } = this.#parts;
-    const { backend, projectDir, name, options, admit, onRecord } = request;
+    const { backend, projectDir, name, options, admit, onRecord, onFound } = request;
     let admission: Admission | undefined;
     try {
       for (;;) {
@@ -119,11 +121,13 @@ export class Creation {
           const view = await views.look(record, wait.signal);
           if (view.status.state !== 'ended') {
             await admission?.release();
+            onFound?.();
             return isOnItsWay(view) ? follower.follow(id, wait, undefined, true) : view;
           }
         }
         if (isNew || !isCarriedOn(record, starts, options))
           admission ??= await admitted(admit, backend, id, projectDir, options ?? {});
+        else onFound?.();
         const claimed = isNew
           ? await book.createOrNothing(book.newRecord(backend, { id, projectDir, name, options }))
           : await book.claim((await book.find(id)) ?? record, options);

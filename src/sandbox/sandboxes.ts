@@ -11,7 +11,7 @@ import { adoptFound } from './adopt-found.ts';
 import type { Backend, BackendId, Resources, Snapshot } from './backend.ts';
 import { checkForBackend } from './check-for-backend.ts';
 import type { Names } from './check-options.ts';
-import { modeOf, type SandboxMode } from './common-options.ts';
+import { hasTags, modeOf, type SandboxMode } from './common-options.ts';
 import { Creation, type SandboxRequest } from './creation.ts';
 import { Follower, type SandboxWait } from './follow.ts';
 import { mayHaveKept, settleKept, type TakeHome } from './kept-outputs.ts';
@@ -20,6 +20,7 @@ import { sandboxRecords, toHandle, type SandboxRecord } from './records.ts';
 import type { BackendRegistry } from './registry.ts';
 import { resolveConfig, type Profile, type WantedSandbox } from './sandbox-config.ts';
 import { realProjectDir } from './sandbox-ids.ts';
+import { createSeveral, type Outcome, type SeveralTerms } from './several.ts';
 import { keepFiles, readSnapshot } from './snapshots.ts';
 import { Starts } from './starts.ts';
 import { stopSandbox } from './stop-sandbox.ts';
@@ -67,6 +68,7 @@ export class Sandboxes {
   readonly #views: Views;
   readonly #follower: Follower;
   readonly #creation: Creation;
+  readonly #closing = new AbortController();
   /** For browsers and programs. */
   readonly waysIn: WaysIn;
 
@@ -139,6 +141,25 @@ export class Sandboxes {
   }
 
   /**
+   * Makes several at once, each with a name of its own; see `SeveralTerms`.
+   *
+   * @returns what became of each, in their order. @throws as `create`, what keeps all of them from being started.
+   */
+  createSeveral(
+    requests: readonly SandboxRequest[],
+    terms: SeveralTerms,
+    wait: SandboxWait,
+  ): Promise<readonly Outcome[]> {
+    return createSeveral(requests, terms, wait, {
+      create: (request, each) => this.create(request, each),
+      wait: (id, each) => this.wait(id, each),
+      stop: (id) => this.stop(id, this.#closing.signal),
+      closing: this.#closing.signal,
+      log: this.#options.log,
+    });
+  }
+
+  /**
    * The project's own local sandbox, started unless it lives. Also when another process is just starting it there is never a
    * second: this call follows. One that does not answer but may live is returned as it is.
    *
@@ -154,6 +175,8 @@ export class Sandboxes {
       readonly projectDir?: string;
       readonly backend?: BackendId;
       readonly includeEnded?: boolean;
+      /** Those that were asked for with all of these. */
+      readonly tags?: Readonly<Record<string, string>> | undefined;
     },
     signal: AbortSignal,
   ): Promise<readonly SandboxView[]> {
@@ -163,7 +186,8 @@ export class Sandboxes {
         : await realProjectDir(filter.projectDir).catch(() => filter.projectDir);
     const records = (await this.#book.all())
       .filter((record) => realDir === undefined || record.projectDir === realDir)
-      .filter((record) => filter.backend === undefined || record.backend === filter.backend);
+      .filter((record) => filter.backend === undefined || record.backend === filter.backend)
+      .filter((record) => hasTags(record.options, filter.tags ?? {}));
     const views = await inParallel(records, MAX_PARALLEL, (record) =>
       this.#views.look(record, signal),
     );
@@ -334,6 +358,7 @@ export class Sandboxes {
 
   /** Gives up the starts of this process without ending what they made; the next process takes them over. */
   close(): void {
+    this.#closing.abort();
     this.#starts.close();
     this.#options.registry.close();
   }

@@ -1,8 +1,10 @@
 /** How a sandbox is shown in answers. */
 import { renderDuration } from '#core/units.ts';
 import type { Offer, Quote } from '#sandbox/backend.ts';
+import { PAID_BACKENDS } from '#sandbox/admission.ts';
 import { beforehandCeilingUsd, beforehandWords } from '#sandbox/beforehand.ts';
-import type { SandboxView } from '#sandbox/sandboxes.ts';
+import { tagsOf } from '#sandbox/common-options.ts';
+import type { Sandboxes, SandboxView } from '#sandbox/sandboxes.ts';
 
 const HOUR_MS = 3_600_000;
 
@@ -14,6 +16,7 @@ export function sandboxSummary(view: SandboxView, nowMs: number): string {
     `backend: ${view.backend}${view.backend === 'local' ? ' (this machine, no isolation)' : ''}`,
     `state: ${status.state}${status.detail === undefined ? '' : ` (${status.detail})`}`,
     ...(status.host === undefined ? [] : [`host: ${status.host}`]),
+    ...(tagWords(view) === '' ? [] : [`tags: ${tagWords(view)}`]),
     ...(view.jupyterUrl === undefined
       ? []
       : [`browser: ${view.jupyterUrl} (glovebox open ${view.id} signs a person in)`]),
@@ -33,6 +36,11 @@ export function sandboxSummary(view: SandboxView, nowMs: number): string {
   ].join('\n');
 }
 
+const tagWords = ({ options }: SandboxView): string =>
+  Object.entries(tagsOf(options))
+    .map(([name, value]) => `${name}=${value}`)
+    .join(' ');
+
 /** Those that are reached through its server, while it has one. */
 const portsOf = ({ options, status }: SandboxView): readonly string[] =>
   status.state === 'ready' && Array.isArray(options['ports']) ? options['ports'].map(String) : [];
@@ -42,7 +50,8 @@ export const sandboxMeta = (view: SandboxView) =>
 
 export function sandboxLine(view: SandboxView, nowMs: number): string {
   const age = renderDuration(Math.max(0, nowMs - view.createdMs));
-  const line = `${view.id}  ${view.status.state}  ${view.backend}  started ${age} ago  ${view.projectDir}`;
+  const tags = tagWords(view);
+  const line = `${view.id}  ${view.status.state}  ${view.backend}  started ${age} ago  ${view.projectDir}${tags === '' ? '' : `  ${tags}`}`;
   return view.status.usdPerHour === undefined ? line : `${line}  ${costWords(view, nowMs)}`;
 }
 
@@ -76,33 +85,66 @@ function offerLine(offer: Offer): string {
   ].join(', ');
 }
 
-export function quoteLines({
-  usdPerHour,
-  ceilingUsd,
-  beforehand,
-  priceSource,
-  remarks,
-}: Quote): readonly string[] {
+/** @param count how many of them are wanted: what they come to together is said too. */
+export function quoteLines(
+  { usdPerHour, ceilingUsd, beforehand, priceSource, remarks }: Quote,
+  count = 1,
+): readonly string[] {
+  const all = (usd: number): string =>
+    count === 1 ? '' : `, $${(usd * count).toFixed(2)} for all ${count}`;
   const price =
     usdPerHour === undefined
       ? 'price: unknown'
-      : `price: $${usdPerHour.toFixed(2)}/h${priceSource === undefined ? '' : ` (${priceSource})`}`;
+      : `price: $${usdPerHour.toFixed(2)}/h${all(usdPerHour)}${priceSource === undefined ? '' : ` (${priceSource})`}`;
   const before =
     beforehand === undefined
       ? ''
       : `, of that $${beforehandCeilingUsd(beforehand).toFixed(2)} for ${beforehandWords(beforehand)}`;
   const ceiling =
-    ceilingUsd === undefined ? [] : [`most it can cost: $${ceilingUsd.toFixed(2)}${before}`];
+    ceilingUsd === undefined
+      ? []
+      : [`most it can cost: $${ceilingUsd.toFixed(2)}${before}${all(ceilingUsd)}`];
   return [price, ...ceiling, ...remarks];
 }
 
+/** What runs and costs, whatever project it belongs to. */
+export interface Burning {
+  readonly ids: readonly string[];
+  readonly usdPerHour: number;
+  /** As an estimate. */
+  readonly spentUsd: number;
+}
+
+/** Undefined when nothing that is paid runs. Asks the back ends that cost money, and no others. */
+export async function burning(
+  sandboxes: Pick<Sandboxes, 'backends' | 'list'>,
+  nowMs: number,
+  signal: AbortSignal,
+): Promise<Burning | undefined> {
+  const paid = sandboxes.backends().filter((backend) => PAID_BACKENDS.has(backend));
+  const found = await Promise.all(paid.map((backend) => sandboxes.list({ backend }, signal)));
+  const living = found.flat();
+  if (living.length === 0) return undefined;
+  return {
+    ids: living.map(({ id }) => id),
+    usdPerHour: living.reduce((sum, { status }) => sum + (status.usdPerHour ?? 0), 0),
+    spentUsd: living.reduce((sum, view) => sum + usdUntil(view, nowMs), 0),
+  };
+}
+
+export const burningLine = ({ ids, usdPerHour, spentUsd }: Burning): string =>
+  `paid sandboxes that run: ${ids.length}, $${usdPerHour.toFixed(2)}/h, about $${spentUsd.toFixed(2)} so far (${ids.join(', ')})`;
+
+function usdUntil({ status, createdMs }: SandboxView, ms: number): number {
+  const { usdPerHour = 0, beforehandUsd = 0, paidSinceMs = createdMs } = status;
+  return (Math.max(0, ms - paidSinceMs) / HOUR_MS) * usdPerHour + beforehandUsd;
+}
+
 /** Of a paid one: what it costs, has cost at most, and can still come to. */
-export function costWords({ status, createdMs }: SandboxView, nowMs: number): string {
-  const { usdPerHour = 0, deadlineMs, state, end, beforehandUsd = 0 } = status;
-  const { paidSinceMs = createdMs } = status;
-  const usdUntil = (ms: number): string =>
-    `$${((Math.max(0, ms - paidSinceMs) / HOUR_MS) * usdPerHour + beforehandUsd).toFixed(2)}`;
-  if (state === 'ended') return `at most ${usdUntil(end?.atMs ?? nowMs)} in all`;
-  const ceiling = deadlineMs === undefined ? '' : `, at most ${usdUntil(deadlineMs)} in all`;
-  return `$${usdPerHour.toFixed(2)}/h, about ${usdUntil(nowMs)} so far${ceiling}`;
+export function costWords(view: SandboxView, nowMs: number): string {
+  const { usdPerHour = 0, deadlineMs, state, end } = view.status;
+  const dollars = (ms: number): string => `$${usdUntil(view, ms).toFixed(2)}`;
+  if (state === 'ended') return `at most ${dollars(end?.atMs ?? nowMs)} in all`;
+  const ceiling = deadlineMs === undefined ? '' : `, at most ${dollars(deadlineMs)} in all`;
+  return `$${usdPerHour.toFixed(2)}/h, about ${dollars(nowMs)} so far${ceiling}`;
 }

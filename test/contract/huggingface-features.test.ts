@@ -331,10 +331,16 @@ describe('H1, H12, H13, acceptance 36, 37: ends and stages', () => {
 
   test('a Job that gets no hardware is cancelled at the limit', async () => {
     rig.fake.isStalled = true;
-    const caller = callerWith({ capacity_timeout_seconds: 1 });
+    const tags = { study: 'probes' };
+    const given = { capacity_timeout_seconds: 1, python_version: '3.11', tags };
+    const caller = callerWith(given);
     const failure = await failureOf(caller.start(rig.newBackend()));
     expect(failure.code).toBe('sandbox/no-capacity');
-    expect(rig.fake.newest().stage).toBe('CANCELED');
+    expect(rig.fake.newest()).toMatchObject({
+      stage: 'CANCELED',
+      labels: tags,
+      body: { dockerImage: 'python:3.11' },
+    });
     expect(caller.reports.map(({ message }) => message)).toContain(
       'waiting for cpu-basic (job0001)',
     );

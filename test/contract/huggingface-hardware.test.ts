@@ -34,6 +34,7 @@ describe('H15, H16, acceptance 38: hardware', () => {
     expect(told.ceilingUsd).toBeCloseTo(24.02);
     expect(told).toMatchObject({ limitS: 7200, isPriceFresh: true, account: 'me' });
     expect((await quote({ gpu: 'a100' })).hardware).toContain('a100-large');
+    expect((await quote({ gpu: ['H200', 'a100', 'T4'] })).hardware).toContain('a100-large');
     expect((await quote({ gpu: 'A100', gpu_count: 8 })).hardware).toContain('a100x8');
   });
 
@@ -49,8 +50,12 @@ describe('H15, H16, acceptance 38: hardware', () => {
       hint: expect.stringContaining('at most 2340'),
     });
     expect((await refused({ secrets: [{ env: 'NOT_SET' }] })).message).toContain('NOT_SET');
-    expect((await refused({ namespace: 'others' })).hint).toContain('me, org');
+    expect((await refused({ namespace: 'others' })).hint).toContain('me, closed, org');
     expect((await refused({ flavor: 'a', gpu: 'b' })).code).toBe('config/invalid');
+    expect((await refused({ gpu: ['H200', 'B300'] })).message).toContain('1 x H200 or B300');
+    expect((await refused({ image: 'a', python_version: '3.11' })).message).toContain(
+      'python_version: is that of the image',
+    );
     expect(rig.fake.jobs.size).toBe(0);
     rig.hub.fail(/\/api\/jobs\/hardware/, { status: 500 }, 99);
     const other = (await rig.newMachine())();

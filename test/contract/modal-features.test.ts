@@ -62,26 +62,6 @@ describe.skipIf(withoutCertificate)('prices', () => {
     expect(rig.fake.calls.some(({ method }) => method.startsWith('image'))).toBe(false);
   });
 
-  test('SEC7: a quote warns of kernels that see a secret and may reach every address', async () => {
-    const backend = rig.newBackend({ variables: { OPENAI_API_KEY: 'o-secret' } });
-    const asked = (options: object) =>
-      backend.quote?.(
-        { secrets: [{ env: 'OPENAI_API_KEY', scope: ['kernel'] }], ...options },
-        { projectDir: rig.projectDir, signal: never() },
-      );
-    const warning = 'kernels see secrets and may reach every address';
-    expect((await asked({}))?.remarks.join('\n')).toContain(warning);
-    const limited = await asked({ network: { domains: ['api.openai.com'] } });
-    expect(limited?.remarks.join('\n')).not.toContain(warning);
-    const headers = { 'x-key': '$EXAMPLE_KEY' };
-    const unknown = asked({
-      header_secrets: [{ domain: 'a.example.com', secret: 'none', headers }],
-    });
-    expect(await failureOf(unknown ?? Promise.resolve())).toMatchObject({
-      code: 'remote/not-found',
-    });
-  });
-
   test('an unknown price is said, and counts as over any max_cost_usd', async () => {
     const unknown = await quote({ gpu: 'B200+' });
     expect(unknown.usdPerHour).toBeUndefined();
@@ -119,6 +99,37 @@ describe.skipIf(withoutCertificate)('the image', () => {
     expect(rig.fake.calls.some(({ method }) => method === 'imageGetOrCreate')).toBe(false);
   });
 });
+
+test.skipIf(withoutCertificate)(
+  '3.1, 3.3: with docker a repository gets its container, and kernels run commands there',
+  async () => {
+    await mkdir(path.join(rig.projectDir, 'lib'));
+    writeFileSync(
+      path.join(rig.projectDir, 'lib/Dockerfile'),
+      'FROM x\nRUN echo built > made.txt\n',
+    );
+    const repos = [{ url: 'org/lib', ref: '0'.repeat(40), dockerfile: 'Dockerfile' }];
+    const quote = await rig
+      .newBackend()
+      .quote?.({ docker: true, repos }, { projectDir: rig.projectDir, signal: never() });
+    expect(quote?.remarks.join('\n')).toContain('images of repositories are built on the machine');
+    // The builder of the fake puts no clone there, so it comes as files of the project.
+    const caller = callerWith({ docker: true, repos, files: [{ from: 'lib', to: 'lib' }] });
+    await caller.startAndWait(rig.newBackend());
+    const asked = (wanted: string): string =>
+      rig.fake.calls
+        .flatMap(({ method, request }) => (method === wanted ? [JSON.stringify(request)] : []))
+        .join('\n');
+    expect(asked('imageGetOrCreate')).toContain('docker.io');
+    expect(asked('sandboxCreateV2')).toContain('enable_docker');
+    const code =
+      '[__import__("glovebox_containers").container_exec("lib", ["cat", "made.txt"]).stdout, os.environ["DOCKER_HOST"]]';
+    expect(await inKernel(caller, code)).toEqual([
+      'built\n',
+      `unix://${only().root}/state/docker/docker.sock`,
+    ]);
+  },
+);
 
 describe.skipIf(withoutCertificate).each([
   { kind: 'V2, without a GPU', options: {} },
@@ -277,15 +288,15 @@ describe.skipIf(withoutCertificate).each([
     expect(snapshot?.remarks.join(' ')).toMatch(/Not in it: .*variables/);
     await backend.stop(caller.handle(), never());
     // M23: before the end, and while it runs.
-    const asked = rig.fake.calls.map(({ method, request }) =>
+    const order = rig.fake.calls.map(({ method, request }) =>
       method === 'taskExecStart'
         ? JSON.stringify(Reflect.get(Object(request), 'commandArgs'))
         : method,
     );
-    const at = asked.indexOf('["sync","cache"]');
+    const at = order.indexOf('["sync","cache"]');
     expect(at).toBeGreaterThan(0);
-    expect(asked.slice(at).some((one) => one.startsWith('sandboxTerminate'))).toBe(true);
-    expect(asked.slice(0, at).some((one) => one.startsWith('sandboxTerminate'))).toBe(false);
+    expect(order.slice(at).some((one) => one.startsWith('sandboxTerminate'))).toBe(true);
+    expect(order.slice(0, at).some((one) => one.startsWith('sandboxTerminate'))).toBe(false);
     expect(
       await failureOf(
         backend.snapshot?.(caller.handle(), { ttlMs: null }, never()) ?? Promise.resolve(),
@@ -314,11 +325,13 @@ describe.skipIf(withoutCertificate).each([
         for (const sandbox of rig.fake.alive()) sandbox.kill(ResultStatus.TERMINATED);
         throw new ServerError(Status[code], 'of the router');
       };
-      const calls = [
+      const attempts = [
         backend.resources?.(second.handle(), never()),
         backend.snapshot?.(second.handle(), { ttlMs: null }, never()),
       ];
-      const failures = await Promise.all(calls.map((one) => failureOf(one ?? Promise.resolve())));
+      const failures = await Promise.all(
+        attempts.map((one) => failureOf(one ?? Promise.resolve())),
+      );
       expect([code, ...failures.map((failure) => failure.code)]).toEqual([
         code,
         'sandbox/ended',

@@ -5,6 +5,7 @@ import { afterEach, describe, expect, test } from 'vitest';
 import { isRecord } from '#core/json.ts';
 import { systemClock } from '#platform/clock.ts';
 import { silentLog } from '#platform/log.ts';
+import { sandboxLine } from '#tools/sandbox-answers.ts';
 import type { Backend } from '#sandbox/backend.ts';
 import type { LocalSettings } from '#sandbox/backends/local/settings.ts';
 import { BackendRegistry } from '#sandbox/registry.ts';
@@ -201,7 +202,12 @@ describe('ensureLocal', () => {
       sandboxes.ensureLocal(rig.projectDir, waiting()),
       sandboxes.ensureLocal(other, waiting()),
       sandboxes.create(
-        { backend: 'local', projectDir: rig.projectDir, name: 'Second one' },
+        {
+          backend: 'local',
+          projectDir: rig.projectDir,
+          name: 'Second one',
+          options: { tags: { study: 'probes', round: '2' } },
+        },
         waiting(),
       ),
     ]);
@@ -215,6 +221,13 @@ describe('ensureLocal', () => {
     expect(ofProject.map((view) => view.id).toSorted()).toEqual(
       [views[0].id, views[2].id].toSorted(),
     );
+    // 3.1: tags tell them apart wherever they run.
+    const tagged = async (tags: Readonly<Record<string, string>>) =>
+      (await sandboxes.list({ tags }, never())).map(({ id }) => id);
+    expect(await tagged({ study: 'probes' })).toEqual([views[2].id]);
+    expect(await tagged({ study: 'probes', round: '3' })).toEqual([]);
+    expect(sandboxLine(views[2], Date.now())).toMatch(/study=probes round=2$/);
+    expect(await tagged({})).toHaveLength(3);
   });
 
   test('options that a living one does not have are named, those that it has are not', async () => {

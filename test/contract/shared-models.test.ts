@@ -93,7 +93,7 @@ test('G7, L4, L10, acceptance 14: models, a repository and files are there befor
   const values = { PROBE_KEY: 'value-of-a-kernel', INDEX_KEY: 'value-of-an-installation' };
   const caller = new Caller({
     projectDir: rig.projectDir,
-    options: { models, repos, ...limits, ...given },
+    options: { models, repos, ...limits, ...given, cache_volume: true, cpu: 1, memory_mib: 1 },
     countAtEngine: async () => rig.servers().length,
   });
   // As a start does that may install.
@@ -120,7 +120,7 @@ test('G7, L4, L10, acceptance 14: models, a repository and files are there befor
   const endpoint = await backend.endpoint(caller.handle(), never());
   const kernel = await startRawKernel(endpoint, 'a.ipynb');
   const found =
-    '[{k: v for k, v in os.environ.items() if k.startswith("MODEL_")}, __import__("glovebox_models").get_model_path("model"), [spec["is_marked"] for spec in json.load(open(os.environ["GLOVEBOX_MODELS"]))], [__import__("gbrepo").value, sys.executable, os.environ["REPO_SAMPLE_PATH"]], [os.environ.get(k) for k in ("GREETING", "SERVICE_KEY", "PROBE_KEY", "INDEX_KEY")], os.listdir("run")]';
+    '[{k: v for k, v in os.environ.items() if k.startswith("MODEL_")}, __import__("glovebox_models").get_model_path("model"), [spec["is_marked"] for spec in json.load(open(os.environ["GLOVEBOX_MODELS"]))], [__import__("gbrepo").value, sys.executable, os.environ["REPO_SAMPLE_PATH"]], [os.environ.get(k) for k in ("GREETING", "SERVICE_KEY", "PROBE_KEY", "INDEX_KEY", "HF_HOME", "HF_TOKEN_PATH")], os.listdir("run")]';
   const code = `import json, os, sys\njson.dump(${found}, open("out.json", "w"))`;
   expect(await kernel.execute(code)).toBe('ok');
   // M16: a kernel that waits for work in the background is in use, as long as somebody says so.
@@ -147,7 +147,14 @@ test('G7, L4, L10, acceptance 14: models, a repository and files are there befor
     folder(),
     [true, true],
     [1, made?.python, path.join(rig.projectDir, 'sample')],
-    ['hello', values.PROBE_KEY, null, null],
+    [
+      'hello',
+      values.PROBE_KEY,
+      null,
+      null,
+      path.join(rig.dir, 'models/hub-cache'),
+      path.join(home, '.cache/huggingface/token'),
+    ],
     ['probe.json'],
   ]);
   // In the memory of the server, and nowhere else: not on disk, and in no argument or variable of what is no kernel.

@@ -26,7 +26,8 @@ beforeAll(async () => {
     '[sandbox.quiet]\nbackend = "local"\nidle_h = 2\nkernel_transport = "tcp"\n',
   );
   newProgram();
-  sandbox = await Sandbox.create({ backend: 'local', name: 'lab' });
+  const made = await Sandbox.createAll({ backend: 'local', name: 'lab' }, { count: 1 });
+  sandbox = made[0] ?? expect.fail('there is none');
   session = await sandbox.startNotebook({ name: 'probe' });
 }, 240_000);
 afterAll(() => world.end());
@@ -176,6 +177,18 @@ describe('a sandbox', () => {
     await expect(Sandbox.createAll([...several, ...several])).rejects.toMatchObject({
       code: 'config/invalid',
     });
+    await expect(Sandbox.createAll({ backend: 'local' }, { count: 0 })).rejects.toMatchObject({
+      code: 'config/invalid',
+    });
+    // By choice, what became of each: here each name is that of one that lives, or too long.
+    const each = await Sandbox.createEach([
+      { backend: 'local', name: 'lab' },
+      { backend: 'local', name: 'x'.repeat(64) },
+    ]);
+    expect(each).toMatchObject([
+      { status: 'rejected', reason: { code: 'sandbox/name-taken' } },
+      { status: 'rejected', reason: { code: 'config/invalid' } },
+    ]);
     expect(await living()).toEqual([sandbox.id]);
     expect((await Sandbox.fromName('lab')).id).toBe(sandbox.id);
     await expect(Sandbox.fromName('nobody')).rejects.toMatchObject({ code: 'sandbox/unknown' });

@@ -277,6 +277,15 @@ it('T5: tells sandboxes, resources and the way to a kernel', async () => {
   expect(same.meta).toMatchObject({ sandbox_id, state: 'ready' });
   const dry = await call(mcp, 'sandbox_create', { backend: 'local', dry_run: true });
   expect(dry.text).toContain('nothing was started');
+  // P7: a line for each, and where to go on from there.
+  const pair = { backend: 'local', name: 'pair', count: 2 };
+  const quoted = await call(mcp, 'sandbox_create', { ...pair, dry_run: true });
+  expect(quoted.text).toContain('names: pair-1, pair-2');
+  const both = await call(mcp, 'sandbox_create', { ...pair, all_or_nothing: true, wait_s: 0 });
+  expect(both.text).toMatch(/^pair-1 {2}local-pair-1-\w{12} {2}\w+.*\npair-2 {2}local-pair-2-/);
+  expect(both.text).toContain('Next, for each: start_new_notebook(');
+  expect(both.text).toContain('the failure of one ends the others');
+  expect(both.meta).toMatchObject({ sandboxes: [{ backend: 'local' }, { backend: 'local' }] });
   expect((await call(mcp, 'check_resources')).text).toContain('memory:');
   expect((await call(mcp, 'check_resources', { sandbox_id })).text).toContain(world.projectDir);
   expect((await call(mcp, 'ping', { session_id })).text).toContain('kernel, asked itself: answers');

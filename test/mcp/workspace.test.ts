@@ -9,6 +9,7 @@ import type { App } from '#main/app.ts';
 import { tools } from '#tools/index.ts';
 import { toolsOfInterfaces } from '#tools/interface-tools.ts';
 import { resultOf } from '#workspace/interfaces.ts';
+import { freePort } from '../rigs/free-port.ts';
 import { createWorld, type World } from '../rigs/app.ts';
 import { call, callError, idOf } from './call.ts';
 import { connect } from './harness.ts';
@@ -284,11 +285,12 @@ it('scoped: where agents may only call functions, nothing else of the sandbox ca
 it('mode scoped: from its first moment on, agents may call functions of a sandbox and end it', async () => {
   const { client } = await connect('modern', { tools, services: async () => app.services });
   const { services } = app;
+  const rpcPort = await freePort();
   const request = {
     backend: 'local' as const,
     projectDir: world.projectDir,
     name: 'scoped',
-    options: { mode: 'scoped', rpc_timeout_seconds: 7 },
+    options: { mode: 'scoped', rpc_timeout_seconds: 7, rpc_port: rpcPort },
   };
   const { id: sandbox_id } = await services.sandboxes.create(request, wait);
   for (const [name, args] of [
@@ -306,6 +308,16 @@ it('mode scoped: from its first moment on, agents may call functions of a sandbo
     wait,
   );
   expect(served.callLimitMs).toBe(7000);
+  // W8: the first has the port that was asked for, also when it is replaced; each other one has its own.
+  const portOf = (name: string): unknown => {
+    const folder = path.join(world.dir, 'libraries', sandbox_id, '.glovebox/interfaces', name);
+    return JSON.parse(readFileSync(path.join(folder, 'address.json'), 'utf8')).port;
+  };
+  const again = { sandboxId: sandbox_id, name: 'inside', source, expose: 'prompt' } as const;
+  await services.interfaces.serve(again, wait);
+  expect(portOf('inside')).toBe(rpcPort);
+  await services.interfaces.serve({ ...again, name: 'beside' }, wait);
+  expect(portOf('beside')).not.toBe(rpcPort);
   const { run } = await services.interfaces.call(
     { sandboxId: sandbox_id, name: 'inside', function: 'one', arguments: {} },
     wait,

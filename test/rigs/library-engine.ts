@@ -10,6 +10,7 @@ export function provideWorld(world: World, created: (id: string) => void = () =>
       replacements,
       notebookDir: () => services.settings.notebookDir(),
       requestTerms: () => ({}),
+      admitAll: () => undefined,
       report: () => undefined,
       host: { created, ready: async () => undefined },
       close,

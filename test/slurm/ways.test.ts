@@ -173,7 +173,8 @@ describe.skipIf(isSlurmMissing())('a job', () => {
         { env: 'INDEX_KEY' },
       ];
       const files = [{ from: 'configs', to: path.join(lab.rig.projectDir, 'run') }];
-      const caller = lab.newCaller({ models, repos, files, env, secrets, ...limits });
+      const made = { models, repos, files, env, secrets, cache_volume: true, ...limits };
+      const caller = lab.newCaller(made);
       const { deadlineMs = 0 } = await caller.startAndWait(backend);
       expect(deadlineMs - Date.now()).toBeLessThanOrEqual(1_200_000);
       expect(caller.data).toMatchObject({ repositories: [{ commit: sample.commit }] });
@@ -182,7 +183,7 @@ describe.skipIf(isSlurmMissing())('a job', () => {
       const endpoint = await backend.endpoint(caller.handle(), never());
       const kernel = await startRawKernel(endpoint, 'models.ipynb');
       const told =
-        '[{k: v for k, v in os.environ.items() if k.startswith("MODEL_")}, __import__("glovebox_models").list_models(), os.environ["REPO_SAMPLE_PATH"], __import__("gbrepo").value, [os.environ.get(k) for k in ("GREETING", "SERVICE_KEY", "PROBE_KEY", "INDEX_KEY")], os.listdir("run")]';
+        '[{k: v for k, v in os.environ.items() if k.startswith("MODEL_")}, __import__("glovebox_models").list_models(), os.environ["REPO_SAMPLE_PATH"], __import__("gbrepo").value, [os.environ.get(k) for k in ("GREETING", "SERVICE_KEY", "PROBE_KEY", "INDEX_KEY")], os.listdir("run"), os.path.isdir(os.environ["HF_HOME"]) and os.environ["HF_HOME"]]';
       expect(
         await kernel.execute(`import json, os\njson.dump(${told}, open("models-out.json", "w"))`),
       ).toBe('ok');
@@ -192,7 +193,8 @@ describe.skipIf(isSlurmMissing())('a job', () => {
       const listed = [{ var: 'model', id: 'tiny/model', path: folder }];
       const seenThere = ['hello', variables.PROBE_KEY, null, null];
       const named = { MODEL_TINY_MODEL_PATH: folder, MODEL_MODEL_PATH: folder };
-      expect(JSON.parse(out)).toEqual([named, listed, clone, 1, seenThere, ['probe.json']]);
+      const cache = path.join(lab.rig.settings.modelsDir, 'hub-cache');
+      expect(JSON.parse(out)).toEqual([named, listed, clone, 1, seenThere, ['probe.json'], cache]);
       // The node has taken them: they are in the memory of the server, and in no file of either side.
       const written = [
         ...(await filesBelow(lab.rig.dir)),
@@ -214,6 +216,10 @@ describe.skipIf(isSlurmMissing())('a job', () => {
       );
       expect((await failureOf(lab.newCaller({ env }).start(unshared))).message).toMatch(
         /env and secrets need a disk .*local, modal and huggingface/,
+      );
+      const old = lab.newCaller({ python_version: '3.9' });
+      expect((await failureOf(old.start(backend))).message).toMatch(
+        /^python_version is 3\.9, and the Python of kernels is 3\.\d+/,
       );
       const outside = lab.newCaller({ files: [{ from: 'configs', to: '/etc/probe' }] });
       expect(await failureOf(outside.start(backend))).toMatchObject({
@@ -237,6 +243,13 @@ describe.skipIf(isSlurmMissing())('a job', () => {
       bin = path.join(lab.rig.projectDir, 'fake bin');
       log = path.join(bin, 'log');
       await mkdir(bin);
+    });
+
+    test('of a version that the login node cannot see, and which the node refuses before its server starts', async () => {
+      const caller = lab.newCaller({ python_version: '3.9', setup: onPath() });
+      await caller.start(lab.newBackend());
+      const { end } = await caller.waitFor(lab.newBackend(), 'ended');
+      expect(end?.message).toContain('python_version is 3.9, and ');
     });
 
     test('from a container, in which the server and what leads to it run', async () => {

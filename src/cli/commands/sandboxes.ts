@@ -1,4 +1,5 @@
 /** `glovebox sandboxes`: everything that runs, of all projects. */
+import { parseTags } from '#sandbox/common-options.ts';
 import { sandboxLine } from '#tools/sandbox-answers.ts';
 import type { CliCommand } from '../command.ts';
 import { EXIT } from '../exit-codes.ts';
@@ -7,12 +8,19 @@ import { sandboxJson } from '../sandbox-choice.ts';
 export const sandboxes: CliCommand = {
   usage: 'sandboxes',
   about: 'List the sandboxes of all projects.',
-  configure: (command) => command.option('--all', 'also those that have ended'),
+  configure: (command) =>
+    command
+      .option('--all', 'also those that have ended')
+      .option('--tag <name=value...>', 'only those that were asked for with this tag'),
   async run(context, command) {
-    const { all = false } = command.opts<{ readonly all?: boolean }>();
+    const { all = false, tag = [] } = command.opts<{
+      readonly all?: boolean;
+      readonly tag?: readonly string[];
+    }>();
+    const tags = parseTags(tag);
     const services = await context.services();
     context.progress.report({ message: 'asking the back ends' });
-    const views = await services.sandboxes.list({ includeEnded: all }, context.signal);
+    const views = await services.sandboxes.list({ includeEnded: all, tags }, context.signal);
     const now = context.host.clock.now();
     if (context.json) context.printJson({ sandboxes: views.map(sandboxJson) });
     else if (views.length === 0) context.print('No sandbox is running.');

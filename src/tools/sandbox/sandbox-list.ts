@@ -1,6 +1,7 @@
 /** sandbox_list: what runs, or one of them in detail. */
 import * as z from 'zod';
 import { BACKEND_IDS } from '#sandbox/backend.ts';
+import { parseTags } from '#sandbox/common-options.ts';
 import { sessionLine } from '../answers.ts';
 import { defineTool, textResult } from '../define-tool.ts';
 import { sandboxLine, sandboxMeta, sandboxSummary } from '../sandbox-answers.ts';
@@ -11,13 +12,13 @@ export const sandboxList = defineTool({
   name: 'sandbox_list',
   toolset: 'sandbox',
   title: 'List sandboxes',
-  description:
-    'Lists the sandboxes of this project, or shows one in detail with its sessions and log.',
+  description: 'Lists sandboxes of this project, or one in detail with sessions and log.',
   input: z.strictObject({
-    sandbox_id: z.string().optional().describe('Show this one in detail.'),
-    backend: z.enum(BACKEND_IDS).optional().describe('Only of this back end.'),
-    all_projects: z.boolean().optional().describe('Also of other projects. Default: false.'),
-    include_ended: z.boolean().optional().describe('Also those that have ended. Default: false.'),
+    sandbox_id: z.string().optional().describe('This one in detail.'),
+    backend: z.enum(BACKEND_IDS).optional().describe('Only these.'),
+    tags: z.array(z.string()).optional().describe('All of: name=value.'),
+    all_projects: z.boolean().optional().describe('Of other projects too.'),
+    include_ended: z.boolean().optional().describe('Ended ones too.'),
   }),
   hints: { readOnly: true, destructive: false, idempotent: true, openWorld: true },
   async run(input, { sandboxes, sessions, interfaces, projectDir, spend, signal }) {
@@ -51,6 +52,7 @@ export const sandboxList = defineTool({
         ...(input.all_projects !== true && { projectDir }),
         ...(input.backend !== undefined && { backend: input.backend }),
         includeEnded: input.include_ended ?? false,
+        tags: parseTags(input.tags ?? []),
       },
       signal,
     );

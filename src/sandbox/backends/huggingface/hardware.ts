@@ -23,33 +23,44 @@ export const ceilingUsd = (perHour: number, lifetimeS: number): number =>
   (perHour * Math.ceil(lifetimeS / 60)) / 60;
 
 /**
- * By its own name, else the cheapest with that GPU.
+ * By its own name, else the cheapest with that GPU; of several GPUs the first that there is.
  *
  * @throws `config/invalid` with everything there is, but only when the list is the Hub's own.
  */
 export function findFlavor(
-  { flavor, gpu, gpu_count: count }: Pick<HuggingfaceOptions, 'flavor' | 'gpu' | 'gpu_count'>,
-  { flavors, isLive }: HubHardware,
+  asked: Pick<HuggingfaceOptions, 'flavor' | 'gpu' | 'gpu_count'>,
+  hardware: HubHardware,
 ): HubFlavor {
-  const wanted = flavor ?? gpu ?? DEFAULT_FLAVOR;
-  const named = flavors.find(({ name }) => name === wanted);
-  if (named !== undefined) return named;
-  const word = plain(wanted);
-  const [cheapest] =
-    gpu === undefined
-      ? []
-      : flavors
-          .filter((each) => each.gpu?.count === count && plain(each.gpu.name).includes(word))
-          .toSorted((a, b) => (usdPerHour(a) ?? Infinity) - (usdPerHour(b) ?? Infinity));
-  if (cheapest !== undefined) return cheapest;
+  const { flavor, gpu, gpu_count: count } = asked;
+  const { flavors, isLive } = hardware;
+  const words = [flavor ?? gpu ?? DEFAULT_FLAVOR].flat();
+  const found = words.map((wanted) => oneFlavor(wanted, asked, flavors)).find(isFound);
+  if (found !== undefined) return found;
   if (!isLive && flavor !== undefined) return { name: flavor, machine: '' };
   const names = flavors.map(({ name }) => name);
-  const what = gpu === undefined ? `no hardware "${wanted}"` : `nothing with ${count} x ${gpu}`;
+  const wanted = words.join(' or ');
+  const what = gpu === undefined ? `no hardware "${wanted}"` : `nothing with ${count} x ${wanted}`;
   throw new GloveboxError(
     'config/invalid',
-    `The Hub has ${what}.${didYouMean(wanted, names)} There are: ${flavors.map(priced).join(', ')}.`,
+    `The Hub has ${what}.${didYouMean(words[0] ?? '', names)} There are: ${flavors.map(priced).join(', ')}.`,
     { hint: 'sandbox_options(backend="huggingface") describes them.' },
   );
+}
+
+const isFound = (flavor: HubFlavor | undefined): boolean => flavor !== undefined;
+
+function oneFlavor(
+  wanted: string,
+  { gpu, gpu_count: count }: Pick<HuggingfaceOptions, 'gpu' | 'gpu_count'>,
+  flavors: readonly HubFlavor[],
+): HubFlavor | undefined {
+  const named = flavors.find(({ name }) => name === wanted);
+  if (named !== undefined || gpu === undefined) return named;
+  const word = plain(wanted);
+  const [cheapest] = flavors
+    .filter((each) => each.gpu?.count === count && plain(each.gpu.name).includes(word))
+    .toSorted((a, b) => (usdPerHour(a) ?? Infinity) - (usdPerHour(b) ?? Infinity));
+  return cheapest;
 }
 
 const plain = (text: string): string => text.toLowerCase().replaceAll(/[^a-z0-9]/g, '');

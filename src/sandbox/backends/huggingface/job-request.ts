@@ -16,6 +16,7 @@ import type { HuggingfaceOptions } from './options.ts';
 import type { Prepared } from './prepare.ts';
 import type { HuggingfaceContext } from './settings.ts';
 
+const DEFAULT_PYTHON = '3.12';
 /** How long a file has to be left alone until it is copied to the bucket of its sandbox. */
 const KEEP_EVERY_S = 10;
 
@@ -86,9 +87,10 @@ export async function jobRequest(
       GLOVEBOX_TOKEN: token,
     },
     flavor: flavor.name,
-    dockerImage: options.image,
+    dockerImage: imageOf(options),
     timeoutSeconds: options.max_lifetime_seconds,
     labels: {
+      ...options.tags,
       ...options.labels,
       // Shown on the page of the Job.
       name: context.id,
@@ -147,6 +149,12 @@ const sizesOf = ({ weights }: ModelsPlan): Readonly<Record<string, Record<string
       Object.fromEntries(plan.files.map(({ name, size }) => [name, size])),
     ]),
   );
+
+const imageOf = ({
+  image,
+  base_image: base,
+  python_version: version,
+}: HuggingfaceOptions): string => image ?? base ?? `python:${version ?? DEFAULT_PYTHON}`;
 
 function packagesOf(
   { kernel_packages: wanted, python_packages: own, models, mode }: HuggingfaceOptions,

@@ -1,6 +1,6 @@
 /** What a caller may ask of one sandbox in a Job: one schema, which makes the docs, the flags and the error texts. */
 import * as z from 'zod';
-import { commonOptions, portsOption } from '#sandbox/common-options.ts';
+import { commonOptions, mistakesInPorts, portsOption } from '#sandbox/common-options.ts';
 import { envOption, mistakesInVariables, variableOptions } from '#sandbox/kernel-variables.ts';
 import { modelOption } from '#sandbox/models/options.ts';
 import { setupCommandsOption } from '#sandbox/equipment.ts';
@@ -33,10 +33,11 @@ export const huggingfaceOptions = z
       .optional()
       .describe('Hardware by its name on the Hub. Default: cpu-basic, or what gpu says.'),
     gpu: z
-      .string()
-      .min(1)
+      .union([z.string().min(1), z.array(z.string().min(1)).min(1).max(16)])
       .optional()
-      .describe('Hardware by its GPU, e.g. A100; the cheapest with gpu_count of them.'),
+      .describe(
+        'Hardware by its GPU, e.g. A100, or several in order of preference; the cheapest with gpu_count of them.',
+      ),
     gpu_count: z.int().min(1).max(8).default(1).describe('Number of GPUs. Default: 1.'),
     namespace: z
       .string()
@@ -46,10 +47,19 @@ export const huggingfaceOptions = z
     image: z
       .string()
       .regex(/^\w[\w./:@-]*$/)
-      .default('python:3.12')
+      .optional()
       .describe(
-        'Docker image with python3 and pip; what it lacks is installed. Default: python:3.12.',
+        'Docker image with python3 and pip; what it lacks is installed. Default: python:3.12, or what python_version says.',
       ),
+    base_image: z
+      .string()
+      .regex(/^\w[\w./:@-]*$/)
+      .optional()
+      .describe('The same as image.'),
+    python_version: z
+      .enum(['3.9', '3.10', '3.11', '3.12', '3.13', '3.14'])
+      .optional()
+      .describe('Python of the image python:VERSION, where no image is named. Default: 3.12.'),
     python_packages: z.array(requirement).default([]).describe('Python requirements.'),
     kernel_packages: z
       .union([z.enum(['auto', 'minimal', 'api', 'torch']), z.array(requirement)])
@@ -169,10 +179,14 @@ function mistakesIn(options: HuggingfaceOptions): readonly Mistake[] {
     no(['idle_timeout_seconds'], 'must not be above max_lifetime_seconds');
   if (options.flavor !== undefined && options.gpu !== undefined)
     no(['gpu'], 'names other hardware than flavor: leave one of them out');
+  if (options.image !== undefined && options.base_image !== undefined)
+    no(['base_image'], 'says what image says too: leave one of them out');
+  if ((options.image ?? options.base_image) !== undefined && options.python_version !== undefined)
+    no(['python_version'], 'is that of the image, where one is named: leave one of them out');
   if (options.gpu === undefined && options.gpu_count > 1) no(['gpu_count'], 'needs gpu');
   for (const label of Object.keys(options.labels))
     if (label.startsWith('glovebox') || label === 'name') no(['labels', label], 'is reserved');
-  found.push(...mistakesInVariables(options));
+  found.push(...mistakesInVariables(options), ...mistakesInPorts(options));
   for (const [at, { hidden }] of options.models.entries())
     if (hidden)
       no(

@@ -19,6 +19,8 @@ interface Search {
   /** As this process got it. */
   readonly environment: Environment;
   readonly pythonDir: string;
+  /** `3.11`; undefined: any that works. */
+  readonly pythonVersion?: string | undefined;
   readonly signal: AbortSignal;
 }
 
@@ -43,12 +45,21 @@ export async function findBuilders(search: Search): Promise<readonly Builder[]> 
   const { environment } = search;
   const uv = await findProgram('uv', environment['PATH']);
   const base = await findBasePython(search);
-  const withUv = uv === undefined ? [] : [uvBuilder(uv, base)];
+  const withUv = uv === undefined ? [] : [uvBuilder(uv, base, search.pythonVersion)];
   const withPip = base === undefined ? [] : [pipBuilder(base, search.pythonDir)];
   const builders = (await onlyPipKnowsTheIndex(environment))
     ? [...withPip, ...withUv]
     : [...withUv, ...withPip];
   if (builders.length > 0) return builders;
+  const { pythonVersion } = search;
+  if (pythonVersion !== undefined)
+    throw new GloveboxError(
+      'python/missing',
+      `No Python ${pythonVersion} with the module venv was found on this machine.`,
+      {
+        hint: `Install Python ${pythonVersion}, or uv, which fetches it; or leave python_version out.`,
+      },
+    );
   throw new GloveboxError(
     'python/missing',
     'No Python 3.9 or later with the module venv was found on this machine.',
@@ -62,9 +73,9 @@ export async function findBuilders(search: Search): Promise<readonly Builder[]> 
 const isolated = (program: string, ...args: string[]): string[] => [program, '-I', ...args];
 const inside = (folder: string): string => path.join(folder, 'bin', 'python');
 
-function uvBuilder(uv: string, base: Python | undefined): Builder {
-  const version = base === undefined ? UV_VERSION : shortVersion(base);
-  const python = base?.executable ?? UV_VERSION;
+function uvBuilder(uv: string, base: Python | undefined, wanted = UV_VERSION): Builder {
+  const version = base === undefined ? wanted : shortVersion(base);
+  const python = base?.executable ?? wanted;
   return {
     tool: 'uv',
     version,
@@ -108,11 +119,16 @@ function pipBuilder(base: Python, pythonDir: string): Builder {
   };
 }
 
-async function findBasePython({ environment, signal }: Search): Promise<Python | undefined> {
+async function findBasePython({
+  environment,
+  pythonVersion,
+  signal,
+}: Search): Promise<Python | undefined> {
   for (const program of await candidates(environment['PATH'])) {
     try {
       const python = await probePython(program, environment, 'isolated', signal);
-      if (isUsable(python)) return python;
+      const isWanted = pythonVersion === undefined || shortVersion(python) === pythonVersion;
+      if (isWanted && isUsable(python)) return python;
     } catch (error) {
       if (!isGloveboxError(error, 'python/missing')) throw error;
     }

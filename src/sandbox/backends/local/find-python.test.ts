@@ -5,6 +5,7 @@ import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { GloveboxError } from '#core/errors.ts';
 import type { Environment } from '#platform/environment.ts';
+import { findBuilders } from './environment-builder.ts';
 import { findKernelPython } from './find-python.ts';
 import type { LocalOptions, LocalSettings } from './settings.ts';
 
@@ -67,6 +68,44 @@ async function failure(call: Promise<string>): Promise<GloveboxError> {
     ? outcome
     : expect.fail(`no error but ${String(outcome)}`);
 }
+
+describe('G7: a version that was asked for', () => {
+  test('is that of the interpreter that was found, or nothing starts', async () => {
+    const named = await makePython(path.join(folder, 'named'), FULL);
+    expect(await find({}, { python: named, python_version: '3.12' })).toBe(named);
+    await makePython(path.join(project, '.venv'), FULL);
+    expect(await failure(find({}, { python_version: '3.11' }))).toMatchObject({
+      code: 'config/invalid',
+      message:
+        'python_version is 3.11, and the Python of kernels is 3.12.1 (the .venv of the project).',
+      hint: expect.stringContaining('python="managed" makes an environment of Python 3.11'),
+    });
+    expect(await find({}, { python: 'managed', python_version: '3.11' })).toBe('managed');
+  });
+
+  test('is what a managed environment is made of: by a Python of that version, or by uv, which fetches it', async () => {
+    const python = await makePython(path.join(folder, 'named'), { ...FULL, venv: '' });
+    const { signal } = new AbortController();
+    const builders = (pythonVersion: string) =>
+      findBuilders({
+        environment: { PATH: path.dirname(python), HOME: folder },
+        pythonDir: folder,
+        pythonVersion,
+        signal,
+      });
+    expect((await builders('3.12')).map(({ tool, version }) => [tool, version])).toEqual([
+      ['venv and pip', '3.12'],
+    ]);
+    await expect(builders('3.9')).rejects.toThrow('No Python 3.9 with the module venv');
+    const uv = path.join(path.dirname(python), 'uv');
+    await writeFile(uv, '#!/bin/sh\n', { mode: 0o700 });
+    const [builder] = await builders('3.9');
+    expect([builder?.version, builder?.make('F')]).toEqual([
+      '3.9',
+      [[uv, 'venv', '--no-project', '--python', '3.9', 'F']],
+    ]);
+  });
+});
 
 describe('the order (L1)', () => {
   test('option, GLOVEBOX_PYTHON, .venv, active environment, conda, managed', async () => {

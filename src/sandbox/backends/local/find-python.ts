@@ -3,8 +3,9 @@ import path from 'node:path';
 import { GloveboxError } from '#core/errors.ts';
 import { pathExists } from '#platform/files.ts';
 import { findProgram } from '#platform/process.ts';
+import { checkPythonVersion } from '#sandbox/own-machine.ts';
 import { kernelMissing } from './kernel-missing.ts';
-import { hasModule, probePython, type Python } from './probe-python.ts';
+import { hasModule, probePython, versionText, type Python } from './probe-python.ts';
 import type { LocalOptions, LocalSettings } from './settings.ts';
 
 /** `managed`: Glovebox's own environment; it need not exist yet. */
@@ -19,9 +20,25 @@ const MANAGED_CHOICE: KernelPython = { kind: 'managed' };
  * The option or `GLOVEBOX_PYTHON`, else the project's `.venv`, else the active virtual or conda environment, else managed.
  * Nothing is installed into an interpreter that belongs to somebody.
  *
- * @throws `python/missing` for a named interpreter that does not work, `python/kernel-missing` with the command that helps.
+ * @throws `python/missing` for a named interpreter that does not work, `python/kernel-missing` with the command that helps;
+ *   `config/invalid` for one of another version than was asked for.
  */
 export async function findKernelPython(
+  options: LocalOptions,
+  settings: LocalSettings,
+  projectDir: string,
+  signal: AbortSignal,
+): Promise<KernelPython> {
+  const found = await chooseKernelPython(options, settings, projectDir, signal);
+  // A managed one is made of the version that was asked for.
+  if (found.kind === 'found') {
+    const version = versionText(found.python);
+    checkPythonVersion(options.python_version, { version, where: found.source });
+  }
+  return found;
+}
+
+async function chooseKernelPython(
   options: LocalOptions,
   settings: LocalSettings,
   projectDir: string,

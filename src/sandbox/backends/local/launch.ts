@@ -27,6 +27,8 @@ export interface Launch {
   readonly idleMs: number;
   readonly kernelIdleS: number;
   readonly lifetimeS?: number | undefined;
+  /** How long it may take until it answers. Default: a minute. */
+  readonly readyS?: number | undefined;
   readonly transport: 'ipc' | 'tcp';
   readonly forwardPorts: readonly number[];
   readonly kernelSecrets: Readonly<Record<string, string>>;
@@ -37,7 +39,7 @@ export interface Launch {
 }
 
 const PORT_TRIES = 5;
-const READY_LIMIT_MS = 60_000;
+const READY_LIMIT_S = 60;
 const ONE_ANSWER_MS = 5000;
 const STOP_GRACE_MS = 2000;
 
@@ -141,7 +143,8 @@ async function untilAnswering(launch: Launch, { exited }: DetachedProcess): Prom
     end = value;
     return undefined;
   });
-  const deadline = clock.monotonic() + READY_LIMIT_MS;
+  const limitS = launch.readyS ?? READY_LIMIT_S;
+  const deadline = clock.monotonic() + limitS * 1000;
   for (let pauseMs = 25; clock.monotonic() < deadline; pauseMs = Math.min(pauseMs * 1.3, 500)) {
     await Promise.race([sleep(clock, pauseMs, signal), ended]);
     if (end !== undefined) {
@@ -150,7 +153,7 @@ async function untilAnswering(launch: Launch, { exited }: DetachedProcess): Prom
     const health = await checkHealth(endpoint, ONE_ANSWER_MS, signal);
     if (health === 'ours') return 'ready';
   }
-  return `did not answer within ${READY_LIMIT_MS / 1000} s`;
+  return `did not answer within ${limitS} s`;
 }
 
 function hintFor(tail: readonly string[], { serverPython, settings }: Launch): string {

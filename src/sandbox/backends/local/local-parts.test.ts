@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { systemClock } from '#platform/clock.ts';
+import { checkMachine, chooseGpus } from './check-machine.ts';
 import { watchInstallation } from './install-progress.ts';
 import { countEqual } from './offers.ts';
 import { runtimeDirFor } from './runtime-dir.ts';
@@ -14,6 +15,40 @@ beforeEach(async () => {
   folder = await mkdtemp(path.join(tmpdir(), 'parts-'));
 });
 afterEach(() => rm(folder, { recursive: true }));
+
+describe('G7: hardware that was asked for', () => {
+  const gpus = [
+    ['NVIDIA A100-SXM4-80GB', 70],
+    ['NVIDIA A100-SXM4-80GB', 0],
+    ['NVIDIA T4', 0],
+  ].map(([name, used], index) => ({
+    index,
+    name: String(name),
+    usedBytes: Number(used),
+    totalBytes: 80,
+  }));
+
+  test.each([
+    [['A100'], 1, [1]],
+    [['a100-sxm4'], 2, [0, 1]],
+    [['H100', 'T4'], 1, [2]],
+    [['gpu'], 2, [1, 2]],
+    [['T4'], 2, undefined],
+    [['H100'], 1, undefined],
+  ])('%j, %i of them', (names, count, chosen) => {
+    expect(chooseGpus(names, count, gpus)).toEqual(chosen);
+  });
+
+  test('is there, or all that is missing is told before anything is made', async () => {
+    const { signal } = new AbortController();
+    const environment = { PATH: folder };
+    expect(await checkMachine({ cpu: 1, memory_mib: 1 }, environment, signal)).toEqual({});
+    const wanted = { cpu: 99_999, memory_mib: 99_999_999, gpu: 'A100' };
+    await expect(checkMachine(wanted, environment, signal)).rejects.toThrow(
+      /cpu: this machine has \d+; memory_mib: this machine has \d+; gpu: this machine has no GPU\./,
+    );
+  });
+});
 
 describe('logTail', () => {
   test.each([

@@ -32,6 +32,8 @@ export interface EnvironmentRequest {
   /** Folder with `bootstrap_pip.py`. */
   readonly pythonDir: string;
   readonly requirements: readonly string[];
+  /** `3.11`. Default: whichever there is. */
+  readonly pythonVersion?: string | undefined;
   /** Modules that must be importable before the environment counts. Default: those of the server. */
   readonly imports?: readonly string[];
   readonly environment: Environment;
@@ -56,7 +58,7 @@ const TAIL_LINES = 40;
  */
 export async function ensureManagedEnvironment(request: EnvironmentRequest): Promise<string> {
   const { envsDir, offline, clock, signal, report } = request;
-  const key = keyOf(request.requirements);
+  const key = keyOf(request.requirements, request.pythonVersion);
   const ready = await findReady(envsDir, key);
   if (ready !== undefined) return ready;
   if (offline) {
@@ -103,8 +105,9 @@ export async function findEnvironmentWith(
   return undefined;
 }
 
-function keyOf(requirements: readonly string[]): string {
-  const text = [...new Set(requirements)].toSorted().join('\n');
+function keyOf(requirements: readonly string[], version?: string): string {
+  const python = version === undefined ? [] : [`python ${version}`];
+  const text = [...new Set([...requirements, ...python])].toSorted().join('\n');
   return createHash('sha256').update(text).digest('hex').slice(0, 12);
 }
 
@@ -140,7 +143,8 @@ const interpreterOf = (folder: string): string => path.join(folder, 'bin', 'pyth
 async function build(request: EnvironmentRequest, key: string): Promise<string> {
   const { environment, pythonDir, signal, report } = request;
   report({ message: 'looking for a Python to make the environment from' });
-  const builders = await findBuilders({ environment, pythonDir, signal });
+  const { pythonVersion } = request;
+  const builders = await findBuilders({ environment, pythonDir, pythonVersion, signal });
   const failures: string[] = [];
   for (const builder of builders) {
     try {

@@ -7,10 +7,21 @@ import type { Progress } from '#sandbox/backend.ts';
 import type { ModelOption } from '#sandbox/models/options.ts';
 import { planModels, type ModelsPlan } from '#sandbox/models/plan.ts';
 import { fetchIntoSharedFolder } from '#sandbox/models/shared-weights.ts';
-import type { LocalSettings } from './settings.ts';
+import { hubCacheVariables } from '#sandbox/own-machine.ts';
+import type { LocalOptions, LocalSettings } from './settings.ts';
 
 const modelsDirOf = ({ dir, modelsDir }: LocalSettings): string =>
   modelsDir ?? path.join(dir, 'models');
+
+/** Variables of kernels for the cache that sandboxes share; none where the user's own is used. */
+export function hubCacheOf(
+  { cache_volume: isShared }: Pick<LocalOptions, 'cache_volume'>,
+  settings: LocalSettings,
+): Readonly<Record<string, string>> {
+  if (isShared !== true) return {};
+  const { HF_HOME: own, HOME: home = '' } = settings.environment;
+  return hubCacheVariables(modelsDirOf(settings), own ?? path.join(home, '.cache/huggingface'));
+}
 
 /** @throws what `planModels` does; `path/not-found` for a folder without a model. */
 export async function planLocalModels(

@@ -3,11 +3,12 @@ import * as z from 'zod';
 import type { Clock } from '#platform/clock.ts';
 import type { Environment } from '#platform/environment.ts';
 import type { Log } from '#platform/log.ts';
-import { commonOptions, portsOption } from '#sandbox/common-options.ts';
+import { commonOptions, mistakesInPorts, portsOption } from '#sandbox/common-options.ts';
 import { equipmentOptions } from '#sandbox/equipment.ts';
 import type { GitTokens } from '#sandbox/git-access.ts';
 import { mistakesInVariables, variableOptions } from '#sandbox/kernel-variables.ts';
 import { agreeing, lifetimeOption, limitOptions } from '#sandbox/limits.ts';
+import { gpuName, ownMachineOptions } from '#sandbox/own-machine.ts';
 import { ownModelOption } from '#sandbox/models/options.ts';
 
 /** Read anew at each use, so that a bad value hurts only who needs it. */
@@ -62,6 +63,32 @@ const fields = z.strictObject({
   max_lifetime_seconds: lifetimeOption.describe(
     'The server ends after that, whatever runs, and variables are lost. Default: no limit.',
   ),
+  ...ownMachineOptions,
+  gpu: z
+    .union([gpuName, z.array(gpuName).min(1).max(16)])
+    .optional()
+    .describe(
+      'GPU that this machine has to have, or several in order of preference; gpu is any. Kernels see gpu_count of them, those with most memory free.',
+    ),
+  gpu_count: z.int().min(1).max(64).optional().describe('Number of GPUs. Default: 1.'),
+  cpu: z
+    .number()
+    .positive()
+    .max(4096)
+    .optional()
+    .describe('Processors that this machine has to have.'),
+  memory_mib: z.int().min(1).optional().describe('Memory in MiB that this machine has to have.'),
+  start_timeout_seconds: z
+    .int()
+    .min(10)
+    .max(3600)
+    .optional()
+    .describe('How long the server may take until it answers. Default: 60.'),
+  capacity_timeout_seconds: z
+    .int()
+    .min(1)
+    .optional()
+    .describe('How long to wait for hardware, of which there is no queue here.'),
   python: z
     .string()
     .min(1)
@@ -109,7 +136,9 @@ export const localOptions = fields.superRefine((options, context) => {
     { name: 'idle_timeout_seconds', seconds: idleS },
     { name: 'idle_h', seconds: idleHoursS(hours) },
   ]);
-  for (const { path, message } of mistakesInVariables(options))
+  if (options.gpu === undefined && options.gpu_count !== undefined)
+    context.addIssue({ code: 'custom', path: ['gpu_count'], message: 'needs gpu' });
+  for (const { path, message } of [...mistakesInVariables(options), ...mistakesInPorts(options)])
     context.addIssue({ code: 'custom', path: [...path], message });
 });
 export type LocalOptions = z.output<typeof localOptions>;

@@ -8,6 +8,7 @@ import { sleep } from '#platform/clock.ts';
 import { currentIdentity } from '#platform/process-identity.ts';
 import type { SandboxStatus, StartContext } from '#sandbox/backend.ts';
 import { secretsByScope } from '#sandbox/kernel-variables.ts';
+import { checkMachine } from './check-machine.ts';
 import { equipLocally } from './equip-locally.ts';
 import { findKernelPython, type KernelPython } from './find-python.ts';
 import { launchServer } from './launch.ts';
@@ -16,7 +17,7 @@ import {
   findEnvironmentWith,
   SERVER_REQUIREMENTS,
 } from './managed-environment.ts';
-import { fetchLocalWeights, planLocalModels } from './models.ts';
+import { fetchLocalWeights, hubCacheOf, planLocalModels } from './models.ts';
 import { hasModule } from './probe-python.ts';
 import { removeShortLivedFiles } from './remove-files.ts';
 import { runtimeDirFor } from './runtime-dir.ts';
@@ -115,6 +116,7 @@ async function bringUp(
   const files = serverFiles(settings.dir, id);
   const { variables = settings.environment } = settings;
   const secrets = secretsByScope(options.secrets, variables);
+  const devices = await checkMachine(options, settings.environment, signal);
   const kernel = await findKernelPython(options, settings, projectDir, signal);
   const hub = { ...settings, hubToken: secrets.download['HF_TOKEN'] ?? settings.hubToken };
   const models = await planLocalModels(options.models ?? [], hub, { projectDir, signal });
@@ -130,7 +132,7 @@ async function bringUp(
     rootDir,
     secrets,
   });
-  const { env = {} } = options;
+  const env = { ...devices, ...hubCacheOf(options, settings), ...options.env };
   await writeKernels(files, settings, { kernel, serverPython, projectDir, models, equipped, env });
   const idleS = options.idle_timeout_seconds ?? idleHoursS(options.idle_h);
   context.report({ message: 'starting the Jupyter server' });
@@ -145,6 +147,7 @@ async function bringUp(
     idleMs: idleS === undefined ? settings.idleMs : 0,
     kernelIdleS: idleS ?? 0,
     lifetimeS: options.max_lifetime_seconds,
+    readyS: options.start_timeout_seconds,
     transport: options.kernel_transport ?? 'ipc',
     forwardPorts: options.ports ?? [],
     kernelSecrets: secrets.kernel,
@@ -167,6 +170,7 @@ async function findServerPython(
   const envsDir = settings.envsDir ?? path.join(settings.dir, 'envs');
   const packages = kernel.kind === 'managed' ? (options.packages ?? settings.packages) : [];
   const requirements = [...SERVER_REQUIREMENTS, ...packages];
+  const pythonVersion = kernel.kind === 'managed' ? options.python_version : undefined;
   if (kernel.kind === 'found') {
     const existing = await findEnvironmentWith(envsDir, requirements);
     if (existing !== undefined) return existing;
@@ -183,6 +187,7 @@ async function findServerPython(
     envsDir,
     pythonDir: settings.pythonDir,
     requirements,
+    pythonVersion,
     environment: settings.environment,
     offline: settings.offline,
     clock,

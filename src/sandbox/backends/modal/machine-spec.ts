@@ -4,6 +4,7 @@ import { EMPTY_SERVER_S } from '#sandbox/limits.ts';
 import { marksOf, marksOfProject } from '#sandbox/rented/marks.ts';
 import type { Request } from '#sandbox/rented/rent.ts';
 import type { ModalAttempt } from './attempt.ts';
+import { containersPlace } from './containers.ts';
 import { DEFAULT_CORES, DEFAULT_MEMORY_MIB } from './hardware.ts';
 import { placeOf, type ModelsPlan } from '#sandbox/models/plan.ts';
 import type { ModalOptions } from './options.ts';
@@ -38,6 +39,7 @@ export async function machineSpec(
     emptyServerS: limits.emptyServerS ?? EMPTY_SERVER_S,
     envNames: [...Object.keys(options.env), ...secrets.kernelNames],
     paths: { ...repositoryPaths(repositories), ...models.paths, ...cachePaths },
+    containers: options.docker ? containersPlace(layout) : undefined,
     models: models.kernel,
     weights: models.weights.map(placeOf),
     writable: Object.values(cachePaths),

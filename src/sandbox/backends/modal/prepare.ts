@@ -95,6 +95,8 @@ export async function quoteModal(options: ModalOptions, context: PrepareContext)
         : `${weights.label}: weights (${size}) are fetched first, by a machine without a GPU, unless another one of the account did`,
     );
   }
+  if (options.repos.some(({ dockerfile }) => dockerfile !== undefined))
+    remarks.push('images of repositories are built on the machine itself, while it costs');
   if (options.gpu_count > 2) remarks.push('more than two GPUs may mean a long wait for a machine');
   if (secrets.kernelNames.length > 0 && options.network === 'open')
     remarks.push(

@@ -12,6 +12,7 @@ import { untilAnswering } from '#sandbox/rented/until-answering.ts';
 import type { TarEntry } from '#sandbox/tar.ts';
 import type { ModalAttempt } from './attempt.ts';
 import type { Connection } from './connection.ts';
+import { startContainers } from './containers.ts';
 import { priceOf } from './cost.ts';
 import { ratesFrom, type Rates } from './rates.ts';
 import { baseImageOf, planImage, planOnSnapshot } from './image.ts';
@@ -158,5 +159,14 @@ async function handOver(
     const place = { modalId: lease.machineId, workspace: layout.workspace };
     await uploadFiles(files, place, await connection.sdk(), signal);
   }
+  if (lease.machineId !== undefined)
+    await startContainers(options, {
+      modalId: lease.machineId,
+      layout,
+      pythonDir: connection.settings().pythonDir,
+      sdk: await connection.sdk(),
+      signal,
+      report,
+    });
   return {};
 }

@@ -2,6 +2,7 @@
 import path from 'node:path';
 import { GloveboxError } from '#core/errors.ts';
 import type { Host } from '#platform/host.ts';
+import { checkPythonVersion } from '#sandbox/own-machine.ts';
 import type { JobRequest } from './request.ts';
 
 /** Prints the first that is there; a folder stands for the environment in it. */
@@ -12,7 +13,8 @@ for candidate in "$@"; do
 done
 `;
 const CHECK = `
-import importlib.util
+import importlib.util, sys
+print("%d.%d.%d" % sys.version_info[:3])
 print(" ".join(n for n in ("jupyter_server", "ipykernel") if importlib.util.find_spec(n) is None))
 `;
 const LOOK_LIMIT_MS = 20_000;
@@ -23,7 +25,7 @@ const CHECK_LIMIT_MS = 60_000;
  * A path, or a name for the node to look up. What the login node does not have may still be on the compute nodes, or come with a
  * module or a container: then the job itself checks it.
  *
- * @throws `python/kernel-missing` with the command that helps.
+ * @throws `python/kernel-missing` with the command that helps; `config/invalid` for another version than was asked for.
  */
 export async function findNodePython(
   host: Host,
@@ -42,14 +44,21 @@ export async function findNodePython(
   const found = stdout.trim();
   if (found === '') return python === undefined ? 'python3' : absolute;
   const isPrepared = modules.length > 0 || setup.length > 0;
-  if (!isPrepared) await check(host, found, signal);
+  if (!isPrepared) await check(host, found, request.python_version, signal);
   return found;
 }
 
-async function check(host: Host, python: string, signal: AbortSignal): Promise<void> {
+async function check(
+  host: Host,
+  python: string,
+  wanted: string | undefined,
+  signal: AbortSignal,
+): Promise<void> {
   const result = await host.run([python, '-c', CHECK], { timeoutMs: CHECK_LIMIT_MS, signal });
-  const missing = result.stdout.trim();
-  if (result.code !== 0 || missing === '') return;
+  if (result.code !== 0) return;
+  const [version = '', missing = ''] = result.stdout.trim().split('\n');
+  checkPythonVersion(wanted, { version, where: python });
+  if (missing === '') return;
   throw new GloveboxError('python/kernel-missing', `${python} lacks ${missing}.`, {
     hint: `On ${host.name} run: ${python} -m pip install ${missing}. Or choose another Python with the option python, or GLOVEBOX_SLURM_PYTHON.`,
   });

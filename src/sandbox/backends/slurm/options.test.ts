@@ -3,6 +3,8 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { GloveboxError } from '#core/errors.ts';
 import { parseBackendOptions } from '#sandbox/backend.ts';
+import { hubCacheVariables } from '#sandbox/own-machine.ts';
+import { toldOf } from './models.ts';
 import { slurmOptions } from './options.ts';
 import { parseSinfo } from './parse-sinfo.ts';
 import { resolveRequest, withDefaultGres, withDefaultTime, type JobRequest } from './request.ts';
@@ -39,6 +41,39 @@ describe('accepted values', () => {
       '--time=4:00:00',
       '--no-requeue',
     ]);
+  });
+
+  test('G7: limits are what a job may ask for at most, as it may use what it asks for', () => {
+    const lines = (raw: object, defaults: SlurmSettings['defaults'] = {}) =>
+      requestWords(request(raw, defaults)).filter((line) => /cpus|mem/.test(line));
+    const asked = (cpus: number, mem: string) => [`--cpus-per-task=${cpus}`, `--mem=${mem}`];
+    expect(lines({ cpu_limit: 2.5, memory_limit_mib: 1000 })).toEqual(asked(2, '1000M'));
+    expect(lines({ cpu_limit: 16, memory_limit_mib: 99_000 })).toEqual(asked(4, '32000M'));
+    expect(lines({ cpu: 1, cpu_limit: 8, memory_mib: 512, memory_limit_mib: 900 })).toEqual(
+      asked(1, '512M'),
+    );
+    expect(lines({ memory_limit_mib: 2048 }, { mem: '1g', cpus: 2 })).toEqual(asked(2, '1g'));
+    expect(lines({ memory_limit_mib: 2048 }, { mem: '3G', cpus: 2 })).toEqual(asked(2, '2048M'));
+    const wrong = { cpus: 4, cpu_limit: 2, memory_mib: 2000, memory_limit_mib: 1000 };
+    expect(() => request(wrong)).toThrow(
+      /cpu_limit: must not be below cpus[^]*memory_limit_mib: must not be below memory_mib/,
+    );
+  });
+
+  test('G7: the node is told of a cache that sandboxes share, and which Python it has to find', () => {
+    const cache = hubCacheVariables('/disk/models', '/home/me/.cache/huggingface');
+    expect(toldOf(undefined, {}, {})).toBeUndefined();
+    expect(
+      toldOf(undefined, cache, { python_version: '3.11', env: { HF_TOKEN_PATH: '/x' } }),
+    ).toEqual({
+      paths: {
+        HF_HOME: '/disk/models/hub-cache',
+        HF_STORED_TOKENS_PATH: '/home/me/.cache/huggingface/stored_tokens',
+      },
+      models: [],
+      weights: [],
+      python_version: '3.11',
+    });
   });
 
   test('everything asked for', () => {

@@ -4,6 +4,7 @@ import { commonOptions } from '#sandbox/common-options.ts';
 import { equipmentOptions } from '#sandbox/equipment.ts';
 import { mistakesInVariables, variableOptions } from '#sandbox/kernel-variables.ts';
 import { agreeing, lifetimeOption, limitOptions } from '#sandbox/limits.ts';
+import { gpuName, ownMachineOptions } from '#sandbox/own-machine.ts';
 import { ownModelOption } from '#sandbox/models/options.ts';
 import { parseTimeLimitMs } from './time-limit.ts';
 import {
@@ -27,8 +28,6 @@ const time = z
   .union([timeValue, z.number().int().positive().max(5_270_400).transform(String)])
   .optional();
 
-const gpuName = z.string().regex(/^[A-Za-z][\w.-]{0,63}$/, 'must be the name of a GPU');
-
 const fields = z.strictObject({
   ...commonOptions,
   ...equipmentOptions,
@@ -44,6 +43,7 @@ const fields = z.strictObject({
     .describe(
       'Models that are loaded into new kernels, e.g. [{"id":"google/gemma-2-9b-it"}]; weights are fetched once, into GLOVEBOX_SLURM_MODELS_DIR. The kernel needs torch and transformers.',
     ),
+  ...ownMachineOptions,
   partition: partitionValue
     .optional()
     .describe(
@@ -63,6 +63,18 @@ const fields = z.strictObject({
   gpu_count: z.int().min(1).max(64).optional().describe('Number of GPUs of a node. Default: 1.'),
   cpu: z.number().positive().max(4096).optional().describe('The same as cpus; counts up.'),
   memory_mib: z.int().min(128).max(99_999_999).optional().describe('The same as mem, in MiB.'),
+  cpu_limit: z
+    .number()
+    .min(1)
+    .max(4096)
+    .optional()
+    .describe('Most processors: a job may use what it asks for, so it never asks for more.'),
+  memory_limit_mib: z
+    .int()
+    .min(128)
+    .max(99_999_999)
+    .optional()
+    .describe('Most memory in MiB: a job may use what it asks for, so it never asks for more.'),
   cpus: z
     .number()
     .int()
@@ -152,6 +164,16 @@ const both = (name: string, other: string) => ({
   message: `says what ${other} says too: leave one of them out`,
 });
 
+const below = (
+  name: string,
+  limit: number | undefined,
+  asked: string,
+  value: number | undefined,
+): readonly { readonly path: readonly string[]; readonly message: string }[] =>
+  limit !== undefined && value !== undefined && limit < value
+    ? [{ path: [name], message: `must not be below ${asked}` }]
+    : [];
+
 /** Hardware in the words of this back end and of others at once. */
 function twoNamesIn(
   options: z.output<typeof fields>,
@@ -163,6 +185,12 @@ function twoNamesIn(
       ? [{ path: ['gpu_count'], message: 'needs gpu' }]
       : []),
     ...(cpu !== undefined && cpus !== undefined ? [both('cpu', 'cpus')] : []),
+    ...below('cpu_limit', options.cpu_limit, 'cpu', cpu),
+    ...below('cpu_limit', options.cpu_limit, 'cpus', cpus),
+    ...below('memory_limit_mib', options.memory_limit_mib, 'memory_mib', memoryMiB),
+    ...(options.memory_limit_mib !== undefined && mem !== undefined
+      ? [both('memory_limit_mib', 'mem')]
+      : []),
     ...(memoryMiB !== undefined && mem !== undefined ? [both('memory_mib', 'mem')] : []),
   ];
 }

@@ -20,7 +20,9 @@ const BUILT_IN = { cpus: 4, mem: '32000M', time: '4:00:00' } as const;
 
 /** What a call says counts, then the settings. @throws `config/invalid` for a setting that is not valid. */
 export function resolveRequest(options: SlurmOptions, { defaults }: SlurmSettings): JobRequest {
-  const { max_lifetime_seconds: lifetimeS, cpu, memory_mib: memoryMiB, ...own } = options;
+  const { max_lifetime_seconds: lifetimeS, cpu, memory_mib: memoryMiB, ...rest } = options;
+  // Checked against what was asked for already; no words of the scheduler.
+  const { cpu_limit: cpuLimit, memory_limit_mib: memoryLimitMiB, ...own } = rest;
   const time =
     own.time ?? (lifetimeS === undefined ? undefined : renderTimeLimit(lifetimeS * 1000));
   const asked = {
@@ -36,11 +38,21 @@ export function resolveRequest(options: SlurmOptions, { defaults }: SlurmSetting
   const merged = parseBackendOptions('slurm', slurmOptions, Object.fromEntries(said));
   return {
     ...merged,
-    cpus: merged.cpus ?? BUILT_IN.cpus,
-    mem: merged.mem ?? BUILT_IN.mem,
+    cpus: Math.min(merged.cpus ?? BUILT_IN.cpus, Math.floor(cpuLimit ?? Infinity)),
+    mem: notAbove(merged.mem ?? BUILT_IN.mem, memoryLimitMiB),
     time: merged.time ?? BUILT_IN.time,
     isTimeDefault: (options.time ?? defaults.time) === undefined,
   };
+}
+
+const MIB_OF = { K: 1 / 1024, M: 1, G: 1024, T: 1024 * 1024 } as const;
+
+/** In the words of SLURM, which takes a number without a unit for MB. */
+function notAbove(mem: string, limitMiB: number | undefined): string {
+  const [, number = '', unit = 'M'] = /^(\d+)([KMGT]?)$/i.exec(mem) ?? [];
+  const letter = unit.toUpperCase();
+  const factor = letter === 'K' || letter === 'G' || letter === 'T' ? MIB_OF[letter] : MIB_OF.M;
+  return limitMiB === undefined || Number(number) * factor <= limitMiB ? mem : `${limitMiB}M`;
 }
 
 function withoutGaps(values: object): Record<string, unknown> {

@@ -16,7 +16,7 @@ import { findSubmitted } from './find-submitted.ts';
 import { loadJobScript } from './job-script.ts';
 import { checkVariables, forgetVariables, jobVariables, VARIABLES_FILE } from './job-variables.ts';
 import type { SlurmOptions } from './options.ts';
-import { MODELS_FILE, prepareModels } from './models.ts';
+import { MODELS_FILE, prepareHubCache, prepareModels, toldOf } from './models.ts';
 import { parseSubmitted, parseTestOnly, type Submitted } from './parse-sbatch.ts';
 import { folderOnCluster, type SlurmParts } from './parts.ts';
 import type { JobRecord, JobStore } from './record.ts';
@@ -94,6 +94,7 @@ async function prepare(
   await testOnly(host, request, parts, report, signal);
   const hub = { ...settings, hubToken: secrets.download['HF_TOKEN'] ?? settings.hubToken };
   const models = await prepareModels(options.models ?? [], host, hub, context);
+  const cache = await prepareHubCache(request, host, settings, signal);
   const jobsDir = await folderOnCluster(host, settings.jobsDir, signal);
   const equipmentPlace = { host, settings, context, jobsDir, python, secrets };
   const equipment = await prepareEquipment(request, equipmentPlace);
@@ -117,7 +118,7 @@ async function prepare(
     host.writeFile(scriptFile, script.text, { mode: 0o700, signal }),
     host.writeFile(`${jobDir}/nonce`, `${nonce}\n`, { signal }),
     host.writeFile(`${jobDir}/${JOB_NOTE}`, JSON.stringify(note), { signal }),
-    tellNode(MODELS_FILE, models),
+    tellNode(MODELS_FILE, toldOf(models, cache, request)),
     tellNode(EQUIPMENT_FILE, equipment?.told),
     tellNode(VARIABLES_FILE, variables),
   ]);
