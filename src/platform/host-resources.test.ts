@@ -13,6 +13,10 @@ it('reads this machine without a GPU tool and says so', async () => {
   expect(resources.remarks.join()).toContain('nvidia-smi');
 });
 
+it('takes what is no JSON of rocm-smi for no reading', () => {
+  expect(parseRocm('ERROR: no device\n')).toEqual([]);
+});
+
 it('parses nvidia-smi, where a field may be missing', () => {
   const text =
     '0, NVIDIA H100 80GB HBM3, 1024, 81559, 37, 41\n1, NVIDIA A100, 0, 40960, [N/A], [N/A]\n';

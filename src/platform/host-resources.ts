@@ -161,7 +161,7 @@ export function parseNvidia(text: string): readonly GpuReading[] {
 
 /** `rocm-smi --json`: an object per card; values are texts, memory in bytes. */
 export function parseRocm(text: string): readonly GpuReading[] {
-  const cards: unknown = JSON.parse(text);
+  const cards = parseJson(text);
   if (typeof cards !== 'object' || cards === null) return [];
   return Object.entries(cards)
     .filter(([name]) => /^card\d+$/.test(name))
@@ -180,6 +180,15 @@ export function parseRocm(text: string): readonly GpuReading[] {
         ...optional('temperatureC', field(/temperature .*edge/i)),
       };
     });
+}
+
+/** It prints warnings of its driver there too. */
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
 }
 
 /** Left out where the tool says `[N/A]` or nothing. */
