@@ -26,18 +26,19 @@ export async function openEngine(): Promise<Engine> {
     log,
     entersClosed: true,
   });
-  const { report, ...host } = scriptHost();
+  const { report, ask, ...host } = scriptHost();
+  // Every run of a program asks for another sandbox; what was agreed to for one that did not come to be holds for the next.
+  const sameAs = `another one of ${projectDir}`;
   return {
     ...services,
     replacements,
     notebookDir: () => services.settings.notebookDir(),
-    requestTerms: ({ signal }) => ({ admit: admitWith({ ask, signal }, services) }),
-    admitAll: ({ signal }) => admitAllWith({ ask, signal }, services),
+    requestTerms: ({ signal }) => ({
+      admit: admitWith({ ask, signal }, services, undefined, sameAs),
+    }),
+    admitAll: ({ signal }) => admitAllWith({ ask, signal }, services, undefined, sameAs),
     report,
     host,
     close,
   };
 }
-
-/** A program can ask nobody: its budget agrees, or an approval that was given before. */
-const ask = async () => 'unavailable' as const;

@@ -2,10 +2,14 @@
 import { readFile } from 'node:fs/promises';
 import { register } from 'node:module';
 import { pathToFileURL } from 'node:url';
+import { readEnvironment } from '#config/environment.ts';
 import { isGloveboxError } from '#core/errors.ts';
 import { abandonCalls, callsEnded } from '#library/call.ts';
 import { close, engine } from '#library/engine.ts';
 import { systemClock } from '#platform/clock.ts';
+import type { AskPerson } from '#tools/authorize.ts';
+import { askAtTerminal } from './ask-at-terminal.ts';
+import { isRunByAgent } from './host-session.ts';
 import { belongTo } from './script-host.ts';
 import { createProgressLines } from './script-progress.ts';
 import type { ScriptMessage } from './start-script.ts';
@@ -18,6 +22,8 @@ export async function runScript([file = '', ...args]: readonly string[]): Promis
     clock: systemClock,
     write: (line) => void process.stderr.write(`${line}\n`),
   });
+  // With the frames of the library above them, those of the script would be cut off.
+  Error.stackTraceLimit = 50;
   const created: string[] = [];
   let isReady = false;
   belongTo({
@@ -30,6 +36,7 @@ export async function runScript([file = '', ...args]: readonly string[]): Promis
       return tell({ ready: line });
     },
     report: lines.report,
+    ask: oneAtATime(askAtTerminal(isRunByAgent(readEnvironment()))),
   });
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, giveUp);
   // Nobody else is left who would end what this script has made.
@@ -68,6 +75,16 @@ export async function runScript([file = '', ...args]: readonly string[]): Promis
   }
 }
 
+/** A script may ask for several machines at the same moment; a person is asked for one after the other. */
+function oneAtATime(ask: AskPerson): AskPerson {
+  let last: Promise<unknown> = Promise.resolve();
+  return (question, signal) => {
+    const asked = last.then(() => ask(question, signal));
+    last = asked.catch(() => undefined);
+    return asked;
+  };
+}
+
 const usesUsing = async (file: string): Promise<boolean> =>
   /^\s*(await\s+)?using\s+\w+\s*=/m.test(await readFile(file, 'utf8').catch(() => ''));
 
@@ -100,7 +117,10 @@ function tell(message: ScriptMessage): Promise<void> {
 function renderError(error: unknown): string {
   const stack = error instanceof Error ? (error.stack ?? error.message) : String(error);
   if (!isGloveboxError(error)) return stack;
-  const where = stack.split('\n').filter((line) => /^\s+at /.test(line));
+  // Where the script called is of use to its author, and where it came to in here is not.
+  const ours = new URL('.', import.meta.url).href;
+  const frames = stack.split('\n').filter((line) => /^\s+at .*(file:|\/)/.test(line));
+  const where = frames.filter((line) => !line.includes(ours) && !line.includes('node:'));
   const next = error.hint === undefined ? [] : [`  next: ${error.hint}`];
   return [`${error.code}: ${error.message}`, ...next, ...where].join('\n');
 }

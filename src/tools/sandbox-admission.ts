@@ -9,14 +9,18 @@ import type { AdmitAll } from '#sandbox/joint-admission.ts';
 import type { Person, PlannedOperation } from './authorize.ts';
 import type { ToolServices } from './define-tool.ts';
 
-/** `onGrant` gets the line for the answer: who approved it, and what is spent. */
+/**
+ * `onGrant` gets the line for the answer: who approved it, and what is spent. Where every call makes another sandbox, an approval that
+ * was given for the one that did not come to be has to count for the next: `sameAs` is what both have instead of an id.
+ */
 export function admitWith(
   person: Person,
   { authorize }: Pick<ToolServices, 'authorize'>,
   onGrant: (note: string | undefined) => void = () => undefined,
+  sameAs?: string,
 ): Admit {
   return async (start): Promise<Admission> => {
-    const operation = await planOf(start, person.signal);
+    const operation = await planOf(start, person.signal, { sameAs });
     const grant = await authorize(operation, person);
     onGrant(grant.note);
     return { attach: () => grant.attach(operation.subject), release: () => grant.release() };
@@ -28,9 +32,10 @@ export function admitAllWith(
   person: Person,
   { authorize }: Pick<ToolServices, 'authorize'>,
   onGrant: (note: string | undefined) => void = () => undefined,
+  sameAs?: string,
 ): AdmitAll {
   return async (starts) => {
-    const plans = await plansOf(starts, person.signal);
+    const plans = await plansOf(starts, person.signal, sameAs);
     const grant = await authorize(planTogether(plans), person);
     onGrant(grant.note);
     return plans.map(({ subject }, at) => {
@@ -49,6 +54,7 @@ const quoteOf: Quoted = async ({ backend, projectDir, options }, signal) =>
 async function plansOf(
   starts: readonly PlannedStart[],
   signal: AbortSignal,
+  sameAs: string | undefined,
 ): Promise<readonly PlannedOperation[]> {
   const quotes = new Map<string, Promise<Quote | undefined>>();
   const once: Quoted = (start) => {
@@ -57,7 +63,7 @@ async function plansOf(
     quotes.set(key, quote);
     return quote;
   };
-  return Promise.all(starts.map((start) => planOf(start, signal, once)));
+  return Promise.all(starts.map((start) => planOf(start, signal, { quoted: once, sameAs })));
 }
 
 function planTogether(plans: readonly PlannedOperation[]): PlannedOperation {
@@ -88,7 +94,10 @@ function planTogether(plans: readonly PlannedOperation[]): PlannedOperation {
 async function planOf(
   start: PlannedStart,
   signal: AbortSignal,
-  quoted: Quoted = quoteOf,
+  {
+    quoted = quoteOf,
+    sameAs,
+  }: { readonly quoted?: Quoted; readonly sameAs?: string | undefined } = {},
 ): Promise<PlannedOperation> {
   const { backend, id, options } = start;
   const isFree = backend.id === 'local' || backend.id === 'slurm';
@@ -106,7 +115,7 @@ async function planOf(
       ...(quote?.remarks ?? []).map((remark) => fact('note', remark)),
       fact('options', JSON.stringify(options)),
     ],
-    binding: { backend: backend.id, id, options: JSON.stringify(options) },
+    binding: { backend: backend.id, id: sameAs ?? id, options: JSON.stringify(options) },
     about: {
       backend: backend.id,
       givesSecrets: givesSecrets(options),

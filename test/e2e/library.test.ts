@@ -1,5 +1,6 @@
 /** The built library and set-up scripts, as a project has them that installed nothing. */
-import { execFile } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { cpSync, mkdirSync, readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { promisify } from 'node:util';
@@ -10,6 +11,7 @@ import { prepareForKernels, startServer, unpackBundle, type Bundle } from '../ri
 import { createCli, type Cli } from '../rigs/cli.ts';
 import { freePort, testCertificate } from '../rigs/modal-backend.ts';
 import { startModalWithModel, type ModalPlace } from '../rigs/modal-place.ts';
+import { testPython } from '../rigs/python.ts';
 import { MARK } from '../rigs/reaper.mjs';
 import { isMissing } from '../rigs/require.ts';
 
@@ -314,6 +316,43 @@ describe.skipIf(withoutCertificate)('glovebox run SCRIPT with the fake Modal', (
     expect(thrown.stderr).toMatch(/Error: nothing works[^]*The last lines of the log of modal-/);
     expect(fake.sandboxes.size).toBe(3);
     expect(fake.alive()).toEqual([]);
+  });
+
+  it('F11: what costs is asked at the terminal; elsewhere an approval of the same script counts', async () => {
+    const { bundle } = project();
+    const { fake, env } = await fakeModal(bundle);
+    const asking = { ...env, GLOVEBOX_YOLO: '', GLOVEBOX_BUDGET_USD: '' };
+    const words = ['run', 'scripts/failing.ts', 'throw', '{"backend":"modal"}'];
+    const cli = cliOf(bundle, asking);
+    // Each run makes another sandbox, and what is agreed to is the same.
+    const refused = [await cli(...words), await cli(...words)];
+    const ids = refused.map(({ stderr }) => /glovebox approve (a-[0-9a-f]{10})/.exec(stderr)?.[1]);
+    expect(new Set([...ids, undefined]).size).toBe(2);
+    for (const { stderr } of refused) expect(stderr).not.toContain(bundle.file(''));
+    const terminal = spawn(
+      testPython(),
+      [
+        '-c',
+        'import pty, sys; sys.exit(pty.spawn(sys.argv[1:]) >> 8)',
+        process.execPath,
+        bundle.file('cli.mjs'),
+        ...words,
+      ],
+      {
+        cwd: bundle.project,
+        env: { PATH: process.env['PATH'] ?? '', HOME: bundle.home, ...asking },
+        stdio: ['pipe', 'pipe', 'ignore'],
+      },
+    );
+    let shown = '';
+    terminal.stdout.setEncoding('utf8').on('data', (text: string) => (shown += text));
+    const ended = once(terminal, 'close');
+    await expect.poll(() => shown, { timeout: 30_000 }).toContain('Type yes to do it');
+    expect(shown).toContain('Start a paid sandbox on modal?');
+    terminal.stdin.write('no\n');
+    await ended;
+    expect(shown).toContain('policy/refused: The answer is no');
+    expect(fake.sandboxes.size).toBe(0);
   });
 
   it('F13: the command line takes the same config from a file, and names every mistake', async () => {
