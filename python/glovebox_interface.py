@@ -523,7 +523,7 @@ def main() -> None:
     token = secrets.token_urlsafe(32)
     calls = Calls(settings["call_limit_s"])
     handler = type("Serving", (Handler,), {"token": token, "calls": calls})
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    server = ThreadingHTTPServer(("127.0.0.1", settings.get("port", 0)), handler)
     server.daemon_threads = True
     threading.Thread(target=server.serve_forever, daemon=True).start()
     address = {"port": server.server_address[1], "token": token, "pid": os.getpid(), "started": start_time(os.getpid()), "functions": functions}

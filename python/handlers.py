@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from typing import Any
+from weakref import WeakValueDictionary
 
 from jupyter_server.services.contents.handlers import ContentsHandler, json_default
 from jupyter_server.utils import ensure_async
@@ -66,7 +67,8 @@ def save_on_condition(handler: Any) -> None:
     Jupyter itself knows no condition: what a person saves between another client's look and its write would be covered by it.
     """
     save = handler.put
-    turn: asyncio.Lock | None = None
+    # One for each file that is being saved.
+    turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     async def is_seen(self: Any, path: str, seen: str) -> bool:
         if not await ensure_async(self.contents_manager.file_exists(path)):
@@ -78,10 +80,9 @@ def save_on_condition(handler: Any) -> None:
 
     @web.authenticated
     async def put(self: Any, path: str = "") -> None:
-        nonlocal turn
-        turn = turn or asyncio.Lock()
+        turn = turns.setdefault(path.strip("/"), asyncio.Lock())
         seen = self.request.headers.get("X-Glovebox-If-Version")
-        # One after the other, whoever saves.
+        # One after the other, whoever saves this file.
         async with turn:
             if seen is not None and not await is_seen(self, path, seen):
                 self.set_status(412)

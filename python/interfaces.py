@@ -139,6 +139,11 @@ def living(name: str) -> Optional[Dict[str, Any]]:
     return address
 
 
+def ports_of_others(name: str) -> List[int]:
+    others = [living(other) for other in os.listdir(root()) if other != name]
+    return [address["port"] for address in others if address is not None]
+
+
 def log_tail(folder: str) -> List[str]:
     try:
         with open(os.path.join(folder, "log"), encoding="utf-8", errors="replace") as stream:
@@ -197,7 +202,10 @@ def start(asked: Dict[str, Any]) -> Dict[str, Any]:
     os.makedirs(server, exist_ok=True)
     write_private(os.path.join(server, "glovebox_interface.py"), asked["server"])
     write_private(os.path.join(folder, "interface.py"), asked["source"])
-    settings = {"name": name, "call_limit_s": asked["call_limit_s"], "ends_with": os.getppid()}
+    port = asked.get("port", 0)
+    if port in ports_of_others(name):
+        port = 0
+    settings = {"name": name, "call_limit_s": asked["call_limit_s"], "ends_with": os.getppid(), "port": port}
     write_private(os.path.join(folder, "settings.json"), json.dumps(settings))
     env = {key: value for key, value in os.environ.items() if key not in FOREIGN}
     env["PYTHONPATH"] = os.pathsep.join(filter(None, [server, env.get("PYTHONPATH"), own_library()]))

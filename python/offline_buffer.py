@@ -116,18 +116,18 @@ class Window:
             self.newest_size -= entry.size
         else:
             self.first_size -= entry.size
-        entry.is_dropped, entry.parts = True, []
+        entry.is_dropped, entry.parts, entry.joined = True, [], None
         self.dropped += 1
         if self.newest_size == 0:
             self.dropped -= len(self.newest)
             self.newest.clear()
             self.is_full = False
         if 2 * self.dropped > len(self.first) + len(self.newest):
-            self.remove(lambda _entry: False)
+            self.compact()
 
-    def remove(self, is_obsolete: Callable[[Entry], bool]) -> None:
-        self.first = [entry for entry in self.first if not entry.is_dropped and not is_obsolete(entry)]
-        self.newest = deque(entry for entry in self.newest if not entry.is_dropped and not is_obsolete(entry))
+    def compact(self) -> None:
+        self.first = [entry for entry in self.first if not entry.is_dropped]
+        self.newest = deque(entry for entry in self.newest if not entry.is_dropped)
         self.first_size, self.newest_size = (sum(entry.size for entry in held) for held in (self.first, self.newest))
         self.dropped = 0
         self.is_full = len(self.newest) > 0
@@ -189,6 +189,8 @@ class BoundedBuffer:
         self.outputs = Window(limit // 2, self.forget)
         self.always: list[Entry] = []
         self.gaps: dict[str, Gap] = {}
+        # Of what is held, by its request and in order: what a clear_output takes out.
+        self.shown: dict[str, dict[int, Entry]] = {}
         self.clearing: dict[str, Entry] = {}
         self.updates: dict[str, Entry] = {}
         self.errors = self.order = 0
@@ -272,7 +274,7 @@ class BoundedBuffer:
             self.take_out(entry)
         elif entry.display_id is not None:
             self.replace(entry.display_id, entry)
-        self.outputs.add(entry)
+        self.hold(self.outputs, entry)
 
     def take_text(self, entry: Entry) -> None:
         last = self.last
@@ -280,8 +282,13 @@ class BoundedBuffer:
             self.texts.grow(sum(last.add(text) for text in entry.texts))
             return
         self.settle()
-        if self.texts.add(entry):
+        if self.hold(self.texts, entry):
             self.last = entry
+
+    def hold(self, window: Window, entry: Entry) -> bool:
+        if entry.type in CLEARED:
+            self.shown.setdefault(entry.parent, {})[entry.order] = entry
+        return window.add(entry)
 
     def settle(self) -> None:
         """No neighbour of the last text comes any more."""
@@ -294,12 +301,10 @@ class BoundedBuffer:
         if not self.is_tight:
             return
         self.settle()
-
-        def is_cleared(entry: Entry) -> bool:
-            return entry.parent == clear.parent and entry.order < clear.order and entry.type in CLEARED
-
-        self.texts.remove(is_cleared)
-        self.outputs.remove(is_cleared)
+        for entry in list(self.shown.get(clear.parent, {}).values()):
+            if entry.order < clear.order:
+                self.hide(entry)
+                (self.texts if entry.is_text else self.outputs).drop(entry)
         if clear.parent in self.gaps:
             self.gaps[clear.parent].clear()
 
@@ -310,8 +315,15 @@ class BoundedBuffer:
             self.outputs.drop(older)
         self.updates[display_id] = update
 
+    def hide(self, entry: Entry) -> None:
+        shown = self.shown.get(entry.parent, {})
+        shown.pop(entry.order, None)
+        if not shown:
+            self.shown.pop(entry.parent, None)
+
     def forget(self, entry: Entry) -> None:
         entry.join()
+        self.hide(entry)
         if entry.display_id is not None and self.updates.get(entry.display_id) is entry:
             del self.updates[entry.display_id]
         if entry.parent not in self.gaps or self.gaps[entry.parent].is_empty:

@@ -35,6 +35,9 @@ def kernel_environment(spec: dict[str, Any], given: dict[str, str]) -> dict[str,
     beginnings = tuple(name[:-1] for name in wanted if name.endswith("*"))
     env = {name: value for name, value in given.items() if name in exact or name.startswith(beginnings)}
     paths = {name: os.path.abspath(place) for name, place in spec["paths"].items()}
+    if "containers" in spec:
+        place = os.path.abspath(spec["containers"])
+        paths.update(GLOVEBOX_CONTAINERS=place, DOCKER_HOST=f"unix://{os.path.join(place, 'docker.sock')}")
     libraries = [os.path.join(os.path.abspath(spec[name]), "lib") for name in ("workspace", "state")]
     return {**env, **paths, "PYTHONPATH": os.pathsep.join(libraries), "GLOVEBOX_LIB": libraries[0]}
 
@@ -49,6 +52,9 @@ def write_files(spec: dict[str, Any], token: str, home: Path, env: dict[str, str
     """Everything the server reads: its configuration with the token, the kernel, settings of JupyterLab's page."""
     config = spec["config"]
     config["ServerApp"]["root_dir"] = os.path.abspath(spec["workspace"])
+    ours = config.get("SandboxServerApp", {})
+    if "commit_mounts" in ours:
+        ours["commit_mounts"] = [os.path.abspath(mount) for mount in ours["commit_mounts"]]
     config["ServerApp"]["allow_root"] = os.geteuid() == 0
     config["IdentityProvider"] = {"token": token}
     config["LabApp"]["user_settings_dir"] = str(home / "config/user-settings")

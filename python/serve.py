@@ -203,6 +203,8 @@ class SandboxServerApp(ServerApp):
     forward_ports = List(Int(), config=True, help="Ports of this machine that are reached through the server: see port_forward.py.")
     deadline = Int(0, config=True, help="When the server ends, whatever runs, in seconds since the epoch; 0 is never.")
     kernel_secrets = Dict(config=True, help="Variables of kernels that are kept in memory only.")
+    commit_mounts = List(Unicode(), config=True, help="Mounts of volumes that are committed by `sync`: see commit_volumes.py.")
+    lifetime_s = Int(0, config=True, help="The engine ends the machine so long after the start of this server; 0 is not known.")
     token_file = Unicode("", config=True, help="Is made anew, with the token, at the signal USR2.")
 
     @property
@@ -290,9 +292,14 @@ class SandboxServerApp(ServerApp):
         self.log.warning("GLOVEBOX-END time-limit: the lifetime of this sandbox is over.")
         self.stop()
 
+    committer: Any = None
+
     def init_shutdown_no_activity(self) -> None:
         if self.deadline > 0:
             self.end_in_time()
+        if self.commit_mounts:
+            self.committer = load_beside("commit_volumes").Committer(self, list(self.commit_mounts), self.lifetime_s)
+            self.committer.begin()
         limit = self.shutdown_no_activity_timeout
         if limit > 0:
             PeriodicCallback(self.end_when_idle, min(60_000, limit * 250)).start()
@@ -321,3 +328,6 @@ def skip_slow_parts_of_jupyterlab() -> None:
 if __name__ == "__main__":
     skip_slow_parts_of_jupyterlab()
     SandboxServerApp.launch_instance()
+    committer = SandboxServerApp.instance().committer
+    if committer is not None:
+        committer.commit_at_end()

@@ -7,6 +7,7 @@ provideEngine(openEngine);
 export { GloveboxError, isGloveboxError } from '#core/errors.ts';
 export type { ErrorCode } from '#core/errors.ts';
 export { Sandbox } from '#library/sandbox.ts';
+export type { ReplacedSandbox } from '#library/sandbox.ts';
 export { Session } from '#library/session.ts';
 export { CommandFailure } from '#library/exec.ts';
 export { Library } from '#workspace/library.ts';

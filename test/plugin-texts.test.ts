@@ -21,6 +21,7 @@ const FOREIGN = new Set([
   'MODEL_<NAME>_PATH',
   'import glovebox_models; glovebox_models.preload(globals())',
   'from glovebox_keep_alive import keep_alive; held = keep_alive("training", hours=3)',
+  'from glovebox_containers import container_exec; done = container_exec("name", ["pytest", "-q"])',
   // Files of an experiment.
   'experiments/<name>/',
   'setup.ts',
@@ -92,7 +93,7 @@ const checkedHere = [...commands, ...skills, ...agents].filter(
   ({ file }) => !RUN_ELSEWHERE.includes(file),
 );
 
-describe.each(checkedHere)('P2: $file', (text) => {
+describe.each(checkedHere)('P2, acceptance 50: $file', (text) => {
   it('names only what exists', () => {
     const code = codeIn(text.body);
     expect(unknownCode(code, FOREIGN)).toEqual([]);

@@ -39,6 +39,7 @@ export async function runModal(flags: readonly string[]): Promise<boolean> {
   });
   try {
     await live.run('without a GPU', {});
+    if (flags.includes('--docker')) await live.docker();
     if (flags.includes('--gpu') && gpu !== undefined) await live.run(`with ${gpu}`, { gpu });
   } catch (error) {
     live.say(false, 'unexpected', String(error));
@@ -77,8 +78,12 @@ class Live {
     const kept = await this.#backend.snapshot?.(handle, { ttlMs: 3_600_000 }, NEVER);
     await this.#endByItself(handle);
     if (kept !== undefined) {
-      const other = await this.#start({ ...options, from_snapshot: kept.snapshotId });
+      const access = 'connect-token';
+      const other = await this.#start({ ...options, access, from_snapshot: kept.snapshotId });
       this.say(true, 'another one starts from its snapshot', kept.snapshotId);
+      const { headers } = await this.#backend.endpoint(other, NEVER);
+      this.say('Cookie' in headers, "its server answers behind Modal's gate", access);
+      await this.#lookAt(other);
       await this.#stop(other);
     }
     const again = await this.#start(options, handle);
@@ -88,6 +93,15 @@ class Live {
       `generation ${again.generation}`,
     );
     await this.#stop(again);
+  }
+
+  async docker(): Promise<void> {
+    console.log('\nwith Docker inside');
+    const options = { docker: true, memory_mib: 4096 };
+    const handle = await this.#start(options).catch((error: unknown) => String(error));
+    const words = typeof handle === 'string' ? handle : 'it does';
+    this.say(typeof handle !== 'string', 'the Docker engine runs', words);
+    if (typeof handle !== 'string') await this.#stop(handle);
   }
 
   /** Whatever happened: nothing stays. */

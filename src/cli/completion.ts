@@ -16,7 +16,7 @@ export interface CompletionRequest {
   readonly signal: AbortSignal;
 }
 
-const TAKES_SANDBOX = new Set(['status', 'stop', 'wait', 'logs', 'open']);
+const TAKES_SANDBOX = new Set(['status', 'stop', 'wait', 'logs', 'open', 'keep-alive']);
 
 /** Candidates that begin with the last word. Empty leaves it to the shell, which completes file names. */
 export async function complete(request: CompletionRequest): Promise<readonly string[]> {

@@ -2,6 +2,7 @@
 import type { Config, Flags } from '#config/config.ts';
 import type { RunView, SessionView } from '#session/contract.ts';
 import type { RestReader } from '#session/rest-of-output.ts';
+import type { Replacements } from '#session/replace-sandbox.ts';
 import type { Sessions } from '#session/sessions.ts';
 import type { Approvals } from '#policy/approvals.ts';
 import type { Caps, StoredCaps } from '#policy/caps.ts';
@@ -88,6 +89,7 @@ export type CliSandboxes = Pick<
   | 'checkOptions'
   | 'resolve'
   | 'create'
+  | 'createSeveral'
   | 'list'
   | 'get'
   | 'wait'
@@ -121,6 +123,7 @@ export interface CliServices {
     call: Pick<ToolContext, 'signal' | 'report' | 'ask' | 'approvedMaxMicroUsd'>,
   ): Promise<ToolResult>;
   readonly policy: CliPolicy;
+  readonly replacements: Pick<Replacements, 'plan' | 'replace'>;
   /** Puts everything on disk and lets go; kernels and sandboxes live on. */
   close(): Promise<void>;
 }

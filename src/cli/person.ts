@@ -37,10 +37,20 @@ export function personSaying(
   return { ask: async () => 'approved', signal };
 }
 
-/** Ends a sandbox only where the tool would. @throws as `authorizeStop`. */
-export const mayStop = (id: string, services: CliServices, person: Person): Promise<void> => {
+/**
+ * Ends a sandbox only where the tool would; to a person, all conversations of the project are their own. @throws as `authorizeStop`.
+ *
+ * @param force it was named exactly, with `--force`
+ */
+export const mayStop = (
+  id: string,
+  services: CliServices,
+  person: Person,
+  { host, force = false }: Pick<CommandContext, 'host'> & { readonly force?: boolean },
+): Promise<void> => {
   const { policy, projectDir, sandboxes, sessions } = services;
-  return authorizeStop(id, { ...policy, projectDir, sandboxes, sessions }, person);
+  const manner = { force, isPerson: !host.isRunByAgent };
+  return authorizeStop(id, { ...policy, projectDir, sandboxes, sessions }, person, manner);
 };
 
 /** @throws GloveboxError `policy/refused`: an agent may ask for money, and not grant it. */

@@ -149,7 +149,7 @@ describe('completion', () => {
 
   it('knows values where they can be listed: back ends and their options, words of a command, choices', async () => {
     expect(await complete('start', '--backend', '')).toEqual(['local']);
-    expect(await complete('start', '--c')).toEqual(['--cpus', '--config']);
+    expect(await complete('start', '--c')).toEqual(['--cpus', '--config', '--count']);
     expect(await complete('start', '--backend', 'local', '--la')).toEqual(['--label']);
     expect(await complete('budget', 's')).toEqual(['show', 'set']);
     expect(await complete('transcripts', 'en')).toEqual(['enable']);

@@ -8,6 +8,7 @@ import { budget } from './commands/budget.ts';
 import { completion } from './commands/completion.ts';
 import { doctor } from './commands/doctor.ts';
 import { exec } from './commands/exec.ts';
+import { keepAlive } from './commands/keep-alive.ts';
 import { login } from './commands/login.ts';
 import { logs } from './commands/logs.ts';
 import { mcp } from './commands/mcp.ts';
@@ -33,6 +34,7 @@ const COMMANDS: readonly CliCommand[] = [
   wait,
   status,
   stop,
+  keepAlive,
   logs,
   serve,
   login,

@@ -1,10 +1,10 @@
 /** Finds the sandbox that a command means, and shows sandboxes to programs. */
-import { GloveboxError } from '#core/errors.ts';
+import { GloveboxError, isGloveboxError } from '#core/errors.ts';
 import type { JsonObject } from '#core/json.ts';
 import type { CliServices, SandboxView } from './host.ts';
 
 /**
- * The named sandbox, else the only one of the project that lives, else the newest that ended; `undefined` when there is none.
+ * The named sandbox, by id or name, else the only one of the project that lives, else the newest that ended; `undefined` when there is none.
  *
  * @throws `input/invalid` when several live, `sandbox/unknown`.
  */
@@ -14,7 +14,7 @@ export async function chooseSandbox(
   signal: AbortSignal,
 ): Promise<SandboxView | undefined> {
   const { sandboxes, projectDir } = services;
-  if (id !== undefined) return sandboxes.get(id, signal);
+  if (id !== undefined) return named(services, id, signal);
   const all = await sandboxes.list({ projectDir, includeEnded: true }, signal);
   const alive = all.filter(({ status }) => status.state !== 'ended');
   if (alive.length > 1) {
@@ -24,6 +24,23 @@ export async function chooseSandbox(
     });
   }
   return alive[0] ?? all[0];
+}
+
+/** By its id, else by the name of one that lives. @throws `sandbox/unknown`. */
+async function named(
+  { sandboxes }: CliServices,
+  idOrName: string,
+  signal: AbortSignal,
+): Promise<SandboxView> {
+  try {
+    return await sandboxes.get(idOrName, signal);
+  } catch (error) {
+    if (!isGloveboxError(error, 'sandbox/unknown')) throw error;
+    const living = await sandboxes.list({}, signal);
+    const [found, ...others] = living.filter(({ name }) => name === idOrName);
+    if (found !== undefined && others.length === 0) return found;
+    throw error;
+  }
 }
 
 /** For a command that has nothing to work on; with `--json` it is told on stdout too. */

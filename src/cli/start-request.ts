@@ -21,6 +21,8 @@ export interface WantedSandbox {
   /** A JSON file. */
   readonly config?: string;
   readonly takeover?: boolean;
+  /** Several, each with a name of its own: none of the project is meant or in the way. */
+  readonly count?: string;
 }
 
 /**
@@ -45,12 +47,18 @@ export async function makeRequest(
     ...(wanted.name !== undefined && { name: wanted.name }),
   };
   const living =
-    written['name'] === undefined ? await sandboxes.list({ projectDir }, context.signal) : [];
+    written['name'] === undefined && wanted.count === undefined
+      ? await sandboxes.list({ projectDir }, context.signal)
+      : [];
   const asked = await sandboxes.resolve(written, backendMeant(context, services, living));
   const backend = await sandboxes.backend(asked.backend);
   const options = { ...asked.options, ...(await readOptions(context, services, backend, words)) };
   await sandboxes.checkOptions(backend.id, options, asked.names);
-  if (asked.name === undefined && !living.some((view) => view.backend === backend.id))
+  if (
+    asked.name === undefined &&
+    wanted.count === undefined &&
+    !living.some((view) => view.backend === backend.id)
+  )
     await clearWay(
       context,
       services,
@@ -124,6 +132,8 @@ const OWN_FLAGS = [
   'no-wait',
   'takeover',
   'foreground',
+  'count',
+  'all-or-nothing',
 ];
 
 /** An unknown flag may be one of another back end, or one of `start` with a slip. @throws `input/invalid`. */
@@ -179,7 +189,7 @@ async function clearWay(
       },
     );
   }
-  for (const { id } of living) await mayStop(id, services, person);
+  for (const { id } of living) await mayStop(id, services, person, context);
   for (const { id } of living) {
     context.report({ message: `stopping ${id}` });
     await sessions.endAllIn(id);

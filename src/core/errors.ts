@@ -168,6 +168,11 @@ export const ERROR_CODES = {
     retryable: false,
     about: 'Another running sandbox of the account has that name.',
   },
+  'sandbox/not-owned': {
+    retryable: false,
+    about:
+      'The sandbox belongs to another conversation or project: ending it takes its exact id, and force.',
+  },
   'sandbox/over-budget': {
     retryable: false,
     about: 'It could cost more than allowed, or its price is not known; nothing was started.',

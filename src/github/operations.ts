@@ -204,6 +204,8 @@ export type Contents =
   | { readonly kind: 'other'; readonly type: string; readonly note: string | undefined };
 
 const MAX_FILE_BYTES = 100 * 1024 * 1024;
+/** A file of that size takes longer than an answer. */
+const FILE_MS = 60_000;
 
 /**
  * GET `/repos/{owner}/{repo}/contents/{path}`: a file up to 100 MB, or the entries of a folder. A public file comes from the
@@ -254,7 +256,12 @@ export async function getContents(
   // Above 1 MB the answer has no content.
   const raw = await sendToGithub(
     github,
-    { ...question, accept: 'application/vnd.github.raw+json', maxBytes: MAX_FILE_BYTES },
+    {
+      ...question,
+      accept: 'application/vnd.github.raw+json',
+      maxBytes: MAX_FILE_BYTES,
+      timeoutMs: FILE_MS,
+    },
     signal,
   );
   if (raw.status !== 200) throw githubFailure(github, raw, what);
@@ -275,6 +282,7 @@ export async function getRawFile(
       credentials: 'none',
       cacheMs: FIXED_MS,
       maxBytes: MAX_FILE_BYTES,
+      timeoutMs: FILE_MS,
     },
     signal,
   );

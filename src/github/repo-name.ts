@@ -54,7 +54,7 @@ function addressParts(text: string): readonly string[] | undefined {
     .map(safelyDecoded);
   if (hostname !== 'raw.githubusercontent.com') return parts;
   const [owner = '', repo = '', ...rest] = parts;
-  const place = rest[0] === 'refs' && rest[1] === 'heads' ? rest.slice(2) : rest;
+  const place = rest[0] === 'refs' && /^(heads|tags)$/.test(rest[1] ?? '') ? rest.slice(2) : rest;
   return [owner, repo, 'raw', ...place];
 }
 

@@ -20,6 +20,7 @@ export interface GithubQuestion<T> {
   readonly what: string;
   readonly cacheMs?: number;
   readonly maxBytes?: number;
+  readonly timeoutMs?: number;
 }
 
 export interface GithubAnswer<T> {
@@ -34,19 +35,20 @@ export function sendToGithub(
   question: Omit<GithubQuestion<unknown>, 'schema'> & { readonly accept?: string },
   signal: AbortSignal,
 ): Promise<WebResponse> {
-  const { path, query = {}, cacheMs = MOVING_MS, maxBytes, accept } = question;
-  const url = new URL(`${github.hosts().api}${path}`);
+  const { path, query = {}, cacheMs = MOVING_MS, maxBytes, timeoutMs, accept } = question;
+  const params = new URLSearchParams();
   for (const [name, value] of Object.entries(query))
-    if (value !== undefined) url.searchParams.append(name, String(value));
+    if (value !== undefined) params.append(name, String(value));
   return github.web.send(
     {
-      url: url.href,
+      url: `${github.hosts().api}${path}${params.size === 0 ? '' : `?${params.toString()}`}`,
       headers: {
         accept: accept ?? 'application/vnd.github+json',
         'x-github-api-version': '2022-11-28',
       },
       cacheMs,
       ...(maxBytes !== undefined && { maxBytes }),
+      ...(timeoutMs !== undefined && { timeoutMs }),
     },
     signal,
   );

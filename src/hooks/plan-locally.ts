@@ -3,10 +3,12 @@ import { isRecord } from '#core/json.ts';
 import { type PlannedOperation } from '#policy/contract.ts';
 import { isOpen } from '#policy/ledger-lines.ts';
 import { normaliseOperation, type NormalCall } from '#policy/normalise.ts';
+import { sumOfCosts } from '#policy/cost.ts';
 import { fact } from '#policy/prompt.ts';
 import { costOfQuote, factsOfQuote } from '#policy/quote-cost.ts';
 import { readLedger } from '#policy/spending.ts';
 import type { BackendId } from '#sandbox/backend.ts';
+import { MAX_SEVERAL } from '#sandbox/names-of-several.ts';
 import { givesSecrets } from '#sandbox/secret-scopes.ts';
 import type { HookWorld } from './contract.ts';
 
@@ -42,12 +44,13 @@ async function planSandbox(
   );
   if (backend === undefined || !isRecord(options)) return undefined;
   const isFree = backend === 'local' || backend === 'slurm';
-  if (!isFree && (await goesOn(call, world))) return undefined;
+  const count = isFree ? countOf(call) : countOf(call) - (await countLiving(call, world));
+  if (count < 1) return undefined;
   const quote = isFree ? undefined : await world.quoteOf(backend, options);
-  return {
+  const one: PlannedOperation = {
     tool: call.tool,
     operation: '',
-    question: `Start a ${isFree ? '' : 'paid '}sandbox on ${backend}?`,
+    question: `Start ${count === 1 ? 'a' : count} ${isFree ? '' : 'paid '}sandbox${count === 1 ? '' : 'es'} on ${backend}?`,
     facts: [
       ...factsOfQuote(backend, quote),
       ...(quote?.remarks ?? []).map((remark) => fact('note', remark)),
@@ -62,20 +65,30 @@ async function planSandbox(
     },
     ...(!isFree && { cost: costOfQuote(quote) }),
   };
+  if (count === 1) return one;
+  const together = Array.from({ length: count }, () => one);
+  const cost = sumOfCosts(together.map((each) => each.cost));
+  return { ...one, ...(cost !== undefined && { cost }), together };
 }
+
+/** The server refuses what is no number of sandboxes. */
+const countOf = ({ args: { count } }: NormalCall): number =>
+  typeof count === 'number' && Number.isInteger(count) && count >= 1 && count <= MAX_SEVERAL
+    ? count
+    : 1;
 
 /** `backend`, or a name in the spelling of programs, such as `gpuCount`. */
 const hasConfigKeys = (options: unknown): boolean =>
   isRecord(options) &&
   Object.keys(options).some((key) => /^(?:backend|profile|name)$|[^a-z0-9_]/.test(key));
 
-/** The same call has started one that lives, as far as is known: then it goes on with that, and costs nothing more. */
-async function goesOn({ argsHash }: NormalCall, { dir, fateOf }: HookWorld): Promise<boolean> {
+/** What the same call has started and lives, as far as is known: it goes on with those, and they cost nothing more. */
+async function countLiving({ argsHash }: NormalCall, { dir, fateOf }: HookWorld): Promise<number> {
   const entries = await readLedger(dir).catch(() => []);
-  const before = entries.findLast((entry) => entry.argsHash === argsHash && isOpen(entry));
-  if (before?.subject === undefined) return false;
-  const fate = await fateOf(before.subject.id);
-  return fate !== undefined && !fate.hasEnded;
+  const before = entries.filter((entry) => entry.argsHash === argsHash && isOpen(entry));
+  const ids = new Set(before.flatMap(({ subject }) => (subject === undefined ? [] : [subject.id])));
+  const fates = await Promise.all([...ids].map(fateOf));
+  return fates.filter((fate) => fate !== undefined && !fate.hasEnded).length;
 }
 
 async function planStop(call: NormalCall, world: HookWorld): Promise<PlannedOperation | undefined> {
@@ -86,6 +99,8 @@ async function planStop(call: NormalCall, world: HookWorld): Promise<PlannedOper
   const { session, projectDir, backend } = record;
   const isOurs =
     projectDir === world.projectDir && (session === undefined || session === world.sessionId);
+  // The server refuses what is not ours without force, so nobody is asked about that.
+  if (!isOurs && call.args['force'] !== true) return undefined;
   return {
     tool: call.tool,
     operation: '',

@@ -83,6 +83,48 @@ describe('3.4: PreToolUse', () => {
     ]);
   });
 
+  it('P7: counts several at once by what they come to together, and those that live already for nothing', async () => {
+    const several = calling('sandbox_create', { ...GPU, count: 3 });
+    const capped = worldWith({ vars: { GLOVEBOX_BUDGET_USD: '9' } });
+    const { decision, reason } = await decide(several, capped);
+    expect(decision).toBe('ask');
+    expect(reason.split('\n').slice(0, 4)).toEqual([
+      'Start 3 paid sandboxes on modal?   max. $6.40',
+      expect.stringMatching(/^limit {6}3 times 2 h: 120 min x \$0\.0178$/),
+      expect.stringMatching(/^prices /),
+      'budget     cap $9.00, spent or reserved $0.00, left after this $2.59',
+    ]);
+    const small = worldWith({ vars: { GLOVEBOX_BUDGET_USD: '5' } });
+    const refused = await decide(several, small);
+    expect([refused.decision, refused.reason]).toEqual(['deny', expect.stringContaining('$6.4')]);
+
+    const ledger = createLedger({ dir, clock: systemClock });
+    const { argsHash = '' } = normaliseCall('sandbox_create', { ...GPU, count: 3 }) ?? {};
+    const reservation = {
+      session: 's1',
+      tool: 'sandbox_create',
+      operation: '',
+      argsHash,
+      namespace: undefined,
+      hardware: undefined,
+      unitMicroUsd: 1,
+      minutes: 1,
+      amountMicroUsd: 1,
+      approval: 'host',
+    } as const;
+    await ledger.reserveAll(
+      ['one', 'two', 'three'].map((id) => ({ ...reservation, subject: { kind: 'sandbox', id } })),
+      { session: undefined, day: undefined },
+    );
+    const living = (...ids: readonly string[]) =>
+      worldWith({
+        fateOf: async (id) => ({ hasEnded: !ids.includes(id), claimedMs: Date.now() }),
+      });
+    const again = await decide(several, living('one', 'three'));
+    expect(again.reason).toContain('Start a paid sandbox on modal?   max. $2.13');
+    expect((await decide(several, living('one', 'two', 'three'))).decision).toBe('nothing');
+  });
+
   it.each([
     ['no JSON', 'no json'],
     ['nothing', ''],
@@ -164,11 +206,14 @@ describe('3.4: PreToolUse', () => {
   it('asks before the sandbox of another session is stopped', async () => {
     const of = (session: string | undefined, projectDir = '/project') =>
       worldWith({ readSandbox: async () => ({ session, projectDir, backend: 'modal' }) });
-    const stop = calling('sandbox_stop', { sandbox_id: 'modal-x' });
+    const stop = calling('sandbox_stop', { sandbox_id: 'modal-x', force: true });
     expect((await decide(stop, of('s1'))).decision).toBe('nothing');
     expect((await decide(stop, of(undefined))).decision).toBe('nothing');
     expect((await decide(stop, of('s2'))).decision).toBe('ask');
     expect((await decide(stop, of('s1', '/other'))).decision).toBe('ask');
+    // SEC13: the server refuses it then, whatever anybody answers.
+    const unforced = calling('sandbox_stop', { sandbox_id: 'modal-x' });
+    expect((await decide(unforced, of('s2'))).decision).toBe('nothing');
   });
 
   it('says nothing of a call that goes on with what it started', async () => {

@@ -116,7 +116,9 @@ const isListing = (node: TurndownNode): boolean =>
 
 function renderListing(_: string, node: TurndownNode): string {
   const text = (node.textContent ?? '').replace(/^\n+|\s+$/g, '');
-  return text === '' ? '' : `\n\n\`\`\`\n${text}\n\`\`\`\n\n`;
+  const longest = Math.max(2, ...Array.from(text.matchAll(/`{3,}/g), ([ticks]) => ticks.length));
+  const fence = '`'.repeat(longest + 1);
+  return text === '' ? '' : `\n\n${fence}\n${text}\n${fence}\n\n`;
 }
 
 const isPartOfTable = ({ nodeName }: TurndownNode): boolean =>
@@ -155,9 +157,8 @@ function* cellsOf(row: TurndownNode): Generator<string> {
 /** The text with formulas as TeX: what the parser calls the text of a formula has it twice. */
 function cellText(node: TurndownNode): string {
   if (/^math$/i.test(node.nodeName)) return renderFormula('', node);
-  const parts = [...childrenOf(node)];
-  if (!parts.some((part) => containsFormula(part))) return node.textContent ?? '';
-  return parts.map(cellText).join(' ');
+  if (node.nodeName === '#text' || !containsFormula(node)) return node.textContent ?? '';
+  return Array.from(node.childNodes, cellText).join('');
 }
 
 const containsFormula = (node: TurndownNode): boolean =>

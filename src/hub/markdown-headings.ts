@@ -19,7 +19,8 @@ export function splitAtHeadings(markdown: string): readonly MarkdownPart[] {
     const ticks = /^\s*(`{3,}|~{3,})/.exec(line)?.[1];
     if (ticks !== undefined)
       fence = fence === undefined ? ticks : line.trim().startsWith(fence) ? undefined : fence;
-    const [, signs, words] = (fence === undefined && /^(#{1,6})\s+(.+?)\s*#*$/.exec(line)) || [];
+    const [, signs, words] =
+      (fence === undefined && /^(#{1,6})\s+(.+?)(?:\s+#+)?\s*$/.exec(line)) || [];
     if (signs !== undefined && words !== undefined)
       found.push({ depth: signs.length, words, line: index + 1, lines: [] });
     else found.at(-1)?.lines.push(line);

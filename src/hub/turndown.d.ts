@@ -5,6 +5,8 @@ declare module 'turndown' {
     readonly textContent: string | null;
     readonly parentNode: TurndownNode | null;
     readonly children: ArrayLike<TurndownNode>;
+    /** With the texts between them. */
+    readonly childNodes: ArrayLike<TurndownNode>;
     getAttribute(name: string): string | null;
   }
   interface TurndownRule {

@@ -316,6 +316,26 @@ describe('routing', () => {
     expect(channel.foreignBusy).toBe(false);
   });
 
+  test('X12: a released request whose answers are lost is forgotten with the answers to a later one', async () => {
+    let executed = 0;
+    stage().kernel.onExecute = (message, from) => {
+      executed += 1;
+      if (executed > 1) printing(message, from);
+    };
+    const channel = await stage().connected();
+    run(channel).execution.release();
+    await run(channel).execution.finished;
+    stage().kernel.executionState = 'busy';
+    stage().kernel.drop();
+    await until(
+      () =>
+        stage()
+          .eventTypes()
+          .filter((type) => type === 'connected').length === 2,
+    );
+    expect(channel.foreignBusy).toBe(true);
+  });
+
   test('X12: a kernel that only the server calls busy is free as soon as it answers on shell', async () => {
     stage().kernel.executionState = 'busy';
     const channel = await stage().connected();

@@ -41,6 +41,11 @@ export class TrackedExecution {
     return this.#reply !== undefined;
   }
 
+  /** The kernel said that it is through with it. */
+  get wasIdle(): boolean {
+    return this.#idle;
+  }
+
   /** Nothing more will come, although the idle was never seen: broadcasts were lost on the way. */
   idleLost(): void {
     if (this.#reply === undefined || this.#idle) return;

@@ -123,8 +123,18 @@ export class Router {
       const { msg_type: type } = message.header;
       this.malformed(`A message of type ${type} could not be processed: ${messageOf(error)}`);
     }
-    if (tracked.finished) this.#forget(tracked);
-    else if (tracked.replied) this.#idleWatch.start(tracked);
+    if (tracked.finished) {
+      if (tracked.wasIdle) this.#forgetLostBefore(tracked);
+      this.#forget(tracked);
+    } else if (tracked.replied) this.#idleWatch.start(tracked);
+  }
+
+  /** Reply and idle come in the order of the requests: what earlier ones miss will not come. */
+  #forgetLostBefore(tracked: TrackedExecution): void {
+    for (const earlier of this.#executions.values()) {
+      if (earlier === tracked) return;
+      if (earlier.released) this.#forget(earlier);
+    }
   }
 
   #forget(tracked: TrackedExecution): void {

@@ -9,6 +9,11 @@ export interface CallOptions {
   readonly onProgress?: (progress: CallProgress) => void;
 }
 
+export interface SeveralOptions extends CallOptions {
+  /** With one config: so many of it, at most 16. */
+  readonly count?: number;
+}
+
 export interface CallProgress {
   readonly message: string;
   /** Finished and total, when they are known. */
@@ -195,6 +200,13 @@ export interface SnapshotInfo {
   readonly expiresAt?: Date;
   /** Sentences: what is not in it. */
   readonly remarks: readonly string[];
+}
+
+export interface ReplaceOptions extends CallOptions {
+  /** Do not replace it when the new one could cost more. */
+  readonly maxCostUsd?: number;
+  /** Also where the back end cannot keep its disk, and what was written there is lost. Default: false. */
+  readonly withoutFiles?: boolean;
 }
 
 export interface ListOptions extends CallOptions {

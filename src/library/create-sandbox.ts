@@ -2,10 +2,39 @@
 import { GloveboxError, isGloveboxError, messageOf } from '#core/errors.ts';
 import { newSandboxSuffix } from '#core/ids.ts';
 import type { WantedSandbox } from '#sandbox/sandbox-config.ts';
-import type { SandboxView } from '#sandbox/sandboxes.ts';
+import { jointAdmission, type JointMember } from '#sandbox/joint-admission.ts';
+import type { SandboxRequest, SandboxView } from '#sandbox/sandboxes.ts';
 import type { Call } from './call.ts';
 
-export async function createSandbox(config: object, call: Call): Promise<SandboxView> {
+/** One of several is let in with the others. */
+export async function createSandbox(
+  config: object,
+  call: Call,
+  member?: JointMember,
+): Promise<SandboxView> {
+  try {
+    const terms =
+      member === undefined ? call.engine.requestTerms(call.wait) : { admit: member.admit };
+    return await create(config, call, terms);
+  } finally {
+    member?.leave();
+  }
+}
+
+/** Whoever lets them in is asked once, for all of them together. */
+export const membersOf = (
+  count: number,
+  { engine, wait }: Call,
+): readonly (JointMember | undefined)[] => {
+  const admitAll = engine.admitAll(wait);
+  return admitAll === undefined ? [] : jointAdmission(count, admitAll);
+};
+
+async function create(
+  config: object,
+  call: Call,
+  terms: Partial<SandboxRequest>,
+): Promise<SandboxView> {
   const { engine, wait } = call;
   const { sandboxes, projectDir, host } = engine;
   const wanted = await sandboxes.resolve(config);
@@ -18,10 +47,7 @@ export async function createSandbox(config: object, call: Call): Promise<Sandbox
     host.created(made);
   };
   try {
-    const view = await sandboxes.create(
-      { ...engine.requestTerms(wait), ...wanted, name, projectDir, onRecord },
-      wait,
-    );
+    const view = await sandboxes.create({ ...terms, ...wanted, name, projectDir, onRecord }, wait);
     if (view.status.state === 'ready') return view;
     const { state, detail } = view.status;
     throw new GloveboxError(

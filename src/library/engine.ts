@@ -1,5 +1,7 @@
 /** What the library works with: the same services as the tools, opened at the first call that needs them. */
+import type { AdmitAll } from '#sandbox/joint-admission.ts';
 import type { Sandboxes, SandboxRequest, SandboxWait } from '#sandbox/sandboxes.ts';
+import type { Replacements } from '#session/replace-sandbox.ts';
 import type { Sessions } from '#session/sessions.ts';
 import type { SandboxFiles } from '#shell/files.ts';
 import type { Shell } from '#shell/shell.ts';
@@ -27,10 +29,13 @@ export interface Engine {
   readonly transfer: Transfer;
   readonly workspace: Workspace;
   readonly interfaces: Interfaces;
+  readonly replacements: Replacements;
   /** The folder that new notebooks go to. */
   notebookDir(this: void): string;
   /** What each request for a sandbox carries beside what the program asks for: who answers for it. */
   requestTerms(this: void, wait: SandboxWait): Partial<SandboxRequest>;
+  /** As `requestTerms`, for several that are asked for together. */
+  admitAll(this: void, wait: SandboxWait): AdmitAll | undefined;
   /** Shows how far a call is, where the caller gave nothing for it. */
   readonly report: (progress: Progress) => void;
   readonly host: ScriptHost;

@@ -89,6 +89,8 @@ export async function snapshotConfig(
 ): Promise<object> {
   const { backend, options } = await engine.sandboxes.snapshotOf(snapshotId);
   const { optionsSchema } = await engine.sandboxes.backend(backend);
-  const before = inProgramNames(optionsSchema, options);
+  // What was uploaded then is in the snapshot, as it was when that was taken.
+  const { files: _uploaded, ...rest } = options;
+  const before = inProgramNames(optionsSchema, rest);
   return { ...(isRecord(before) && before), ...config, backend, fromSnapshot: snapshotId };
 }

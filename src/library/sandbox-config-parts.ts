@@ -105,6 +105,21 @@ export interface ModalSecretConfig {
   readonly scope?: readonly ('build' | 'download' | 'setup' | 'kernel')[] | undefined;
 }
 
+export interface ModalRepoConfig {
+  /** https or ssh address, or owner/name at GitHub. */
+  readonly url: string;
+  /** Branch, tag or commit. Default: HEAD. */
+  readonly ref?: string | undefined;
+  /** Where it goes, below the workspace. */
+  readonly path?: string | undefined;
+  /** Command run in it afterwards, e.g. ["pip","install","-e","."]. */
+  readonly install?: readonly string[] | undefined;
+  /** How long that may take. Default: 600. */
+  readonly installTimeoutSeconds?: number | undefined;
+  /** With docker: a file of the repository, of which an image is built and a container started, named after the repository. */
+  readonly dockerfile?: string | undefined;
+}
+
 export interface ModalVolumeConfig {
   readonly name: string;
   readonly mount: string;
@@ -115,6 +130,15 @@ export interface ModalVolumeConfig {
 export interface NetworkConfig {
   readonly domains?: readonly string[] | undefined;
   readonly cidrs?: readonly string[] | undefined;
+}
+
+export interface HeaderSecretConfig {
+  /** Host whose requests get them. */
+  readonly domain: string;
+  /** Name of a secret that is stored at Modal. */
+  readonly secret: string;
+  /** Header and value; $NAME in it is a variable of the secret, $$ a dollar. */
+  readonly headers: Readonly<Record<string, string>>;
 }
 
 export interface ModalProviderOptionConfig {

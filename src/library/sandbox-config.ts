@@ -7,8 +7,10 @@ import type {
   VolumeConfig,
   ProviderOptionConfig,
   ModalSecretConfig,
+  ModalRepoConfig,
   ModalVolumeConfig,
   NetworkConfig,
+  HeaderSecretConfig,
   ModalProviderOptionConfig,
   LocalModelConfig,
 } from './sandbox-config-parts.ts';
@@ -34,6 +36,8 @@ export interface CommonConfig {
   readonly preloadTimeoutSeconds?: number | undefined;
   /** How long a call of an exposed function may take. Default: 600. */
   readonly rpcTimeoutSeconds?: number | undefined;
+  /** Port inside, on loopback, of the first interface of exposed functions that is served. Default: any that is free, as for all others. */
+  readonly rpcPort?: number | undefined;
 }
 
 /** What every back end takes that rents machines. */
@@ -229,7 +233,7 @@ export interface ModalConfig extends RentedConfig {
   /** Models of the Hugging Face Hub, e.g. [{"id":"google/gemma-2-9b-it"}]; weights are fetched once and kept on a volume. */
   readonly models?: readonly ModelConfig[] | undefined;
   /** Git repositories put into the workspace. */
-  readonly repos?: readonly RepoConfig[] | undefined;
+  readonly repos?: readonly ModalRepoConfig[] | undefined;
   /** Files and folders of the project that are uploaded. */
   readonly files?: readonly FileConfig[] | undefined;
   /** Modal volumes to mount. */
@@ -240,9 +244,13 @@ export interface ModalConfig extends RentedConfig {
   readonly jupyterPort?: number | undefined;
   /** What kernels may reach: open, none, or {"domains":[...]} / {"cidrs":[...]}. */
   readonly network?: 'open' | 'none' | NetworkConfig | undefined;
+  /** Secrets that nothing inside sees, put into headers of https requests on their way out (experimental at Modal): [{"domain":"api.example.com","secret":"example","headers":{"Authorization":"Bearer $EXAMPLE_KEY"}}]. */
+  readonly headerSecrets?: readonly HeaderSecretConfig[] | undefined;
+  /** How its server is reached: a public TLS tunnel with the server's token, or no public port and Modal's own gate before it (connect-token). Default: tunnel. */
+  readonly access?: 'tunnel' | 'connect-token' | undefined;
   /** Addresses that may reach it. Default: all, with the token. */
   readonly inboundCidrs?: readonly string[] | undefined;
-  /** Allow Docker inside (experimental at Modal). */
+  /** Docker inside, for code there and for dockerfile of repos (experimental at Modal). */
   readonly docker?: boolean | undefined;
   /** Modal ends it after that, whatever runs. Default: 3600. */
   readonly maxLifetimeSeconds?: number | undefined;

@@ -1,8 +1,9 @@
 /** The class `Sandbox` of the library: a place where code runs, made, found again, used and ended from a program. */
 import { Buffer } from 'node:buffer';
 import type { SandboxView } from '#sandbox/sandboxes.ts';
+import { allOrNone } from '#core/all-or-none.ts';
 import { GloveboxError } from '#core/errors.ts';
-import { allOrNone } from './all-or-none.ts';
+import { MAX_SEVERAL, namesOfSeveral } from '#sandbox/names-of-several.ts';
 import { inCall } from './call.ts';
 import type {
   CallOptions,
@@ -13,22 +14,34 @@ import type {
   PortResponse,
   SandboxInfo,
   ServedInterface,
+  ReplaceOptions,
   ServeOptions,
+  SeveralOptions,
   SnapshotInfo,
   SnapshotOptions,
   StartNotebookOptions,
 } from './contract.ts';
-import { createSandbox } from './create-sandbox.ts';
+import { createSandbox, membersOf } from './create-sandbox.ts';
 import { endSandbox, type EndedSandbox } from './end-sandbox.ts';
 import { runCommand, runPython } from './exec.ts';
 import { alive, findByName, infoOf, snapshotConfig } from './find-sandbox.ts';
 import type { SandboxConfig } from './sandbox-config.ts';
+import { replaceSandbox } from './replace-sandbox.ts';
 import { requestPort } from './request-port.ts';
 import { serveFile } from './serve.ts';
 import type { Session } from './session.ts';
 import { findSessions, startNotebook } from './start-notebook.ts';
 
 const DAY_MS = 24 * 3_600_000;
+
+/** What took the place of a sandbox. */
+export interface ReplacedSandbox {
+  readonly sandbox: Sandbox;
+  /** The notebooks that go on there, in fresh kernels. */
+  readonly sessions: readonly Session[];
+  /** Sentences about what was brought home from the old one. */
+  readonly notes: readonly string[];
+}
 
 /**
  * A sandbox. It lives at its provider and not in this object: every process of the user finds it by its id or name.
@@ -61,22 +74,47 @@ export class Sandbox implements AsyncDisposable {
   }
 
   /**
-   * Makes several at once, all of them or none: when one cannot be had, the others are given up or ended. Who wants to keep those that
-   * could be had calls `create` for each, and `Promise.allSettled`.
+   * Makes several at once, all of them or none: when one cannot be had, the others are given up or ended. The budget, or an approval,
+   * sees what they come to together. One config with `count` makes as many of it, called `name-1` and so on.
    *
    * @returns them in the order of their configs. @throws the first failure, as `create`, once nothing of the others is left.
    */
-  static async createAll(
-    configs: readonly SandboxConfig[],
-    options?: CallOptions,
+  static createAll(
+    configs: readonly SandboxConfig[] | SandboxConfig,
+    options?: SeveralOptions,
   ): Promise<readonly Sandbox[]> {
-    const names = configs.flatMap(({ name }) => (name === undefined ? [] : [name]));
-    const twice = names.find((name, at) => names.indexOf(name) !== at);
-    if (twice !== undefined) throw nameTwice(twice);
-    return allOrNone(configs.length, {
-      signal: options?.signal,
-      make: (at, signal) => Sandbox.create(configs[at], { ...options, signal }),
-      end: (sandbox) => sandbox.terminate(),
+    return inCall(options, async (call) => {
+      const all = eachOf(configs, options);
+      const members = membersOf(all.length, call);
+      return allOrNone(all.length, {
+        signal: call.signal,
+        make: async (at, signal) => {
+          const one = { ...call, signal, wait: { ...call.wait, signal } };
+          return new Sandbox(await createSandbox(all[at] ?? {}, one, members[at]), true);
+        },
+        end: (sandbox) => sandbox.terminate(),
+      });
+    });
+  }
+
+  /**
+   * As `createAll`, but those that can be had stay when another one fails: what became of each is in the answer, as
+   * `Promise.allSettled` gives it.
+   *
+   * @throws what keeps all of them from being asked for, such as two with one name.
+   */
+  static createEach(
+    configs: readonly SandboxConfig[] | SandboxConfig,
+    options?: SeveralOptions,
+  ): Promise<readonly PromiseSettledResult<Sandbox>[]> {
+    return inCall(options, (call) => {
+      const all = eachOf(configs, options);
+      const members = membersOf(all.length, call);
+      return Promise.allSettled(
+        all.map(
+          async (config, at) => new Sandbox(await createSandbox(config, call, members[at]), true),
+        ),
+      );
     });
   }
 
@@ -258,9 +296,13 @@ export class Sandbox implements AsyncDisposable {
     });
   }
 
-  /** Saves the notebooks of its sessions and ends it; resolves when it is seen to be gone. Idempotent. @throws `sandbox/stop-failed`. */
-  terminate(options?: CallOptions): Promise<EndedSandbox> {
-    return inCall(options, (call) => endSandbox(this.id, call));
+  /**
+   * Saves the notebooks of its sessions and ends it; resolves when it is seen to be gone. Idempotent.
+   *
+   * @throws `sandbox/stop-failed`; `sandbox/not-owned` for one of another project, without `force`.
+   */
+  terminate(options?: CallOptions & { readonly force?: boolean }): Promise<EndedSandbox> {
+    return inCall(options, (call) => endSandbox(this.id, options?.force === true, call));
   }
 
   /** How it stands now, asked of its provider. */
@@ -278,8 +320,9 @@ export class Sandbox implements AsyncDisposable {
   }
 
   /**
-   * Counts as use of its server now, so that the limit of idleness starts anew. The time limit of its engine cannot be moved: the
-   * answer says when it ends.
+   * Counts as use of its server now, so that a server without kernels stays a while longer; a kernel stays as long as something runs
+   * in it, or `glovebox_keep_alive` says so there. The time limit of its engine cannot be moved: the answer says when it ends, and
+   * `replace` goes on elsewhere.
    *
    * @throws `server/unreachable`, `sandbox/ended`.
    */
@@ -288,6 +331,23 @@ export class Sandbox implements AsyncDisposable {
       await engine.sessions.server(this.id).kernelSpecs(signal);
       const deadlineMs = await engine.sandboxes.deadlineMs(this.id);
       return deadlineMs === undefined ? {} : { deadline: new Date(deadlineMs) };
+    });
+  }
+
+  /**
+   * A new sandbox in the place of this one, which ends: with the same options, from a snapshot of its disk, its models loaded again,
+   * and its notebooks in fresh kernels. This one lives and keeps its kernels until the new one is ready; when a step fails, the new one
+   * is ended and this one stays.
+   *
+   * @throws `input/invalid` where the back end cannot keep a disk, unless `withoutFiles` agrees that it is lost; as `create`;
+   *   `sandbox/stop-failed` when one of the two could not be seen to end.
+   */
+  replace(options: ReplaceOptions = {}): Promise<ReplacedSandbox> {
+    return inCall(options, async (call) => {
+      const { replaced, notes } = await replaceSandbox(this.id, options, call);
+      const sandbox = new Sandbox(replaced, this.#isOurs);
+      this.#isOurs = false;
+      return { sandbox, sessions: await findSessions(sandbox, call), notes };
     });
   }
 
@@ -304,7 +364,35 @@ export class Sandbox implements AsyncDisposable {
   }
 }
 
-const nameTwice = (name: string): GloveboxError =>
-  new GloveboxError('config/invalid', `Two of the configs have the name "${name}".`, {
-    hint: 'Give each a name of its own, or none.',
-  });
+/** The configs of several, with the names that they will have. */
+function eachOf(
+  configs: readonly SandboxConfig[] | SandboxConfig,
+  { count }: SeveralOptions = {},
+): readonly SandboxConfig[] {
+  if (isSeveral(configs)) {
+    if (count !== undefined)
+      throw invalid(
+        'count goes with one config; here there are several.',
+        'Leave one of the two out.',
+      );
+    const names = configs.flatMap(({ name }) => (name === undefined ? [] : [name]));
+    const twice = names.find((name, at) => names.indexOf(name) !== at);
+    if (twice === undefined) return configs;
+    throw invalid(
+      `Two of the configs have the name "${twice}".`,
+      'Give each a name of its own, or none.',
+    );
+  }
+  if (count === undefined || !Number.isInteger(count) || count < 1 || count > MAX_SEVERAL)
+    throw invalid(`count: must be a whole number from 1 to ${MAX_SEVERAL}.`);
+  return configs.name === undefined || count === 1
+    ? Array.from({ length: count }, () => configs)
+    : namesOfSeveral(configs.name, count).map((name) => ({ ...configs, name }));
+}
+
+const isSeveral = (
+  configs: readonly SandboxConfig[] | SandboxConfig,
+): configs is readonly SandboxConfig[] => Array.isArray(configs);
+
+const invalid = (message: string, hint?: string): GloveboxError =>
+  new GloveboxError('config/invalid', message, hint === undefined ? {} : { hint });

@@ -15,6 +15,7 @@ import { BackendRegistry, type BackendLoader } from '#sandbox/registry.ts';
 import { Sandboxes } from '#sandbox/sandboxes.ts';
 import { createSessionRecords } from '#session/records.ts';
 import { DEFAULT_LIMITS, type SessionLimits } from '#session/limits.ts';
+import { Replacements } from '#session/replace-sandbox.ts';
 import { Sessions } from '#session/sessions.ts';
 import { createSandboxFiles } from '#shell/files.ts';
 import { reloadModules } from '#shell/reload.ts';
@@ -64,6 +65,8 @@ export interface App {
   readonly config: Config;
   readonly log: Log;
   readonly services: ToolServices;
+  /** For commands and programs. */
+  readonly replacements: Replacements;
   /** For commands. */
   readonly policy: CliPolicy;
   readonly redactor: LiveRedactor;
@@ -155,12 +158,30 @@ export function createApp({
     clock,
     exists: (id, place, signal) => sessions.hasFile(id, place, signal),
   });
+  const workspace = createWorkspace({
+    helpers,
+    projectDir,
+    clock,
+    source: readPythonFile,
+    settings: () => ({
+      libraries: config.get('workspace.libraries') ?? [],
+      imports: config.get('workspace.imports') ?? [],
+      initCode: config.get('workspace.init_code'),
+    }),
+  });
   const images = createImageRenderer({ ...locateImageWorker(), clock });
   return {
     config,
     log,
     policy,
     redactor,
+    replacements: new Replacements({
+      sandboxes,
+      sessions,
+      prepare: async (id, wait) =>
+        workspace.install((await workspace.ofProject()).libraries, id, wait),
+      begin: (session, beginning, wait) => workspace.begin(session, beginning, wait),
+    }),
     services: {
       sessions,
       sandboxes,
@@ -171,17 +192,7 @@ export function createApp({
         const source = await readPythonFile('reload_modules.py');
         return reloadModules(sessions, { sandboxId, files, source }, wait);
       },
-      workspace: createWorkspace({
-        helpers,
-        projectDir,
-        clock,
-        source: readPythonFile,
-        settings: () => ({
-          libraries: config.get('workspace.libraries') ?? [],
-          imports: config.get('workspace.imports') ?? [],
-          initCode: config.get('workspace.init_code'),
-        }),
-      }),
+      workspace,
       interfaces: createInterfaces({
         helpers,
         records: interfaceRecords,

@@ -79,6 +79,7 @@ export function createHost(env: Environment, cwd: string): CliHost {
           return { ...result, blocks };
         },
         policy: app.policy,
+        replacements: app.replacements,
         close: app.close,
       };
     },

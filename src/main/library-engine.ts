@@ -5,7 +5,7 @@ import { loadConfig } from '#config/load.ts';
 import { findProjectDir } from '#config/project.ts';
 import type { Engine } from '#library/engine.ts';
 import { createLog } from '#platform/log.ts';
-import { admitWith } from '#tools/sandbox-admission.ts';
+import { admitAllWith, admitWith } from '#tools/sandbox-admission.ts';
 import { createApp } from './app.ts';
 import { scriptHost } from './script-host.ts';
 
@@ -19,12 +19,20 @@ export async function openEngine(): Promise<Engine> {
     level: config.getOrDefault('log.debug') ? 'debug' : 'warn',
     file: path.join(config.getOrDefault('log.dir'), 'library.log'),
   });
-  const { services, close } = createApp({ config, env, projectDir, log, entersClosed: true });
+  const { services, replacements, close } = createApp({
+    config,
+    env,
+    projectDir,
+    log,
+    entersClosed: true,
+  });
   const { report, ...host } = scriptHost();
   return {
     ...services,
+    replacements,
     notebookDir: () => services.settings.notebookDir(),
     requestTerms: ({ signal }) => ({ admit: admitWith({ ask, signal }, services) }),
+    admitAll: ({ signal }) => admitAllWith({ ask, signal }, services),
     report,
     host,
     close,

@@ -67,7 +67,7 @@ describe('R4: progress', () => {
     expect(await sent()).toMatchObject([{ message: 'a' }, { message: 'c' }]);
   });
 
-  it('X94: repeats the current step every ten seconds', async () => {
+  it('X94, F1, acceptance 4: repeats the current step every ten seconds', async () => {
     const { clock, reporter, sent } = setUp();
     reporter.report({ message: 'cell 3/9', done: 3, total: 9 });
     clock.pass(20_000);

@@ -28,6 +28,11 @@ export interface ErrorOutput {
   readonly traceback: readonly string[];
 }
 
+/** The mime type of a widget, which lives in the browser: ipywidgets, "Widget view". */
+export const WIDGET_MIME = 'application/vnd.jupyter.widget-view+json';
+/** In the metadata of an output whose text says what the widget showed last. */
+export const FOLLOWED_WIDGET = { glovebox: { widget: 'followed' } } as const;
+
 export type CellType = 'code' | 'markdown' | 'raw';
 
 /** One cell as a reader sees it. */

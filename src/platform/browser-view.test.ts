@@ -5,7 +5,7 @@ import { WebSocket, WebSocketServer } from 'ws';
 import { startBrowserView, type BrowserView } from './browser-view.ts';
 import { systemClock } from './clock.ts';
 
-const GATES = { Authorization: 'Bearer of the hub', 'X-Gate': 'secret' };
+const GATES = { Authorization: 'Bearer of the hub', 'X-Gate': 'secret', Cookie: 'gate=secret' };
 /** Everything that came to the server behind. */
 let seen: IncomingMessage[];
 let view: BrowserView;
@@ -21,7 +21,7 @@ beforeEach(async () => {
       return void response
         .writeHead(302, {
           location: '/lab?a=1',
-          'set-cookie': ['id=1; Path=/; Secure; Domain=job.test', 'xsrf=2'],
+          'set-cookie': ['id=1; Path=/; Secure; Domain=job.test', 'xsrf=2', 'gate=new'],
         })
         .end();
     let body = '';
@@ -67,14 +67,18 @@ describe('SEC8: the view for a browser', () => {
     const cookie = await enter();
     expect((await fetch(view.url, { redirect: 'manual' })).status).toBe(403);
     const body = JSON.stringify({ a: 1 });
-    const headers = { cookie: `${cookie}; other=x`, authorization: 'Bearer mine', 'x-gate': 'z' };
+    const headers = {
+      cookie: `${cookie}; other=x; gate=mine`,
+      authorization: 'Bearer mine',
+      'x-gate': 'z',
+    };
     const answer = await get('/api/contents?x=1', headers, { method: 'PUT', body });
     expect(await answer.text()).toBe('PUT /api/contents?x=1 {"a":1}');
     expect(seen).toHaveLength(1);
     expect(seen[0]?.headers).toMatchObject({
       authorization: 'Bearer of the hub',
       'x-gate': 'secret',
-      cookie: 'other=x',
+      cookie: 'other=x; gate=secret',
     });
     expect(JSON.stringify([...answer.headers])).not.toMatch(/secret|of the hub/);
   });

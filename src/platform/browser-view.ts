@@ -82,8 +82,9 @@ export async function startBrowserView(
     const url = new URL(`${asked.pathname}${asked.search}`, there.origin);
     const sent = headersFor(incoming.headers, gate.foreignCookies(incoming), there.origin);
     const ours = new Set(Object.keys(headers).map((name) => name.toLowerCase()));
+    const cookies = besides(sent['cookie'], headers['Cookie']);
     for (const name of Object.keys(sent)) if (ours.has(name)) delete sent[name];
-    const options = { method: incoming.method, headers: { ...sent, ...headers } };
+    const options = { method: incoming.method, headers: { ...sent, ...headers, ...cookies } };
     return there.protocol === 'https:'
       ? httpsRequest(url, { ...options, agent: agents.https })
       : httpRequest(url, { ...options, agent: agents.http });
@@ -165,6 +166,20 @@ function listen(server: ReturnType<typeof createServer>): Promise<number> {
   });
 }
 
+const nameOfCookie = (pair: string): string => pair.split('=', 1)[0]?.trim() ?? '';
+
+/** A gate may want a cookie: it goes along with those of the browser, and before one of the same name. */
+function besides(
+  theirs: OutgoingHttpHeaders[string],
+  ours: string | undefined,
+): { readonly Cookie?: string } {
+  if (ours === undefined) return {};
+  const kept = String(theirs ?? '')
+    .split(/;\s*/)
+    .filter((pair) => pair !== '' && nameOfCookie(pair) !== nameOfCookie(ours));
+  return { Cookie: [...kept, ours].join('; ') };
+}
+
 /** As if the browser had asked the server itself. */
 function headersFor(
   given: IncomingHttpHeaders,
@@ -183,7 +198,7 @@ function headersFor(
 /** As if the server were here. What leads elsewhere is not followed on behalf of this machine. */
 function headersBack(
   given: IncomingHttpHeaders,
-  { baseUrl }: Endpoint,
+  { baseUrl, headers }: Endpoint,
   here: string,
 ): OutgoingHttpHeaders {
   const back: OutgoingHttpHeaders = {};
@@ -195,10 +210,11 @@ function headersBack(
     const to = new URL(location, baseUrl);
     back['location'] = to.origin === origin ? `${here}${to.pathname}${to.search}` : here;
   }
+  const own = headers['Cookie'];
   if (cookies !== undefined)
-    back['set-cookie'] = cookies.map((cookie) =>
-      cookie.replaceAll(/;\s*(?:secure|domain=[^;]*)(?=;|$)/gi, ''),
-    );
+    back['set-cookie'] = cookies
+      .filter((cookie) => own === undefined || nameOfCookie(cookie) !== nameOfCookie(own))
+      .map((cookie) => cookie.replaceAll(/;\s*(?:secure|domain=[^;]*)(?=;|$)/gi, ''));
   return back;
 }
 

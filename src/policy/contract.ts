@@ -73,6 +73,8 @@ export interface PlannedOperation {
   readonly scriptSha256?: string;
   /** What will have come to be, for settling: known before it is asked for. */
   readonly subject?: Subject;
+  /** What happens under one answer: each is judged and reserved by itself, and `cost` is the sum of theirs. */
+  readonly together?: readonly PlannedOperation[];
 }
 
 /** What money is spent on. */
@@ -119,6 +121,8 @@ export interface Grant {
   attach(subject?: Subject): Promise<void>;
   /** It surely did not come to be: nothing is spent. Idempotent. Never rejects. */
   release(): Promise<void>;
+  /** One for each of what happens together, in their order. The other methods stand for all of them. */
+  readonly parts?: readonly Grant[];
 }
 
 /**

@@ -46,6 +46,26 @@ export type Estimate =
     }
   | { readonly amountMicroUsd: null; readonly reason: string };
 
+/** What several cost together: the sum, and the longest of their limits. Undefined when none of them costs anything. */
+export function sumOfCosts(costs: readonly (Estimate | undefined)[]): Estimate | undefined {
+  const known = costs.filter((cost) => cost !== undefined);
+  const [first] = known;
+  if (first === undefined) return undefined;
+  let sum = first;
+  for (const next of known.slice(1)) {
+    if (sum.amountMicroUsd === null) return sum;
+    if (next.amountMicroUsd === null) return next;
+    sum = {
+      amountMicroUsd: sum.amountMicroUsd + next.amountMicroUsd,
+      unitMicroUsd: sum.unitMicroUsd + next.unitMicroUsd,
+      minutes: Math.max(sum.minutes, next.minutes),
+      isFresh: sum.isFresh && next.isFresh,
+      source: sum.source,
+    };
+  }
+  return sum;
+}
+
 export interface Usage {
   readonly seconds: number;
   /** A port of it can be reached from outside. */

@@ -5,19 +5,21 @@ import type { Clock } from '#platform/clock.ts';
 import { amountOf } from './amount-of.ts';
 import { approvalId, type Approvals } from './approvals.ts';
 import { loadCaps, type Caps } from './caps.ts';
+import type { Verdict } from './call-table.ts';
 import { classify } from './classify.ts';
 import { beforehandAmount } from './cost.ts';
-import type {
-  Authorize,
-  Grant,
-  Person,
-  PlannedOperation,
-  PolicySettings,
-  Question,
-  Subject,
+import {
+  CALL_CLASSES,
+  type Authorize,
+  type Grant,
+  type Person,
+  type PlannedOperation,
+  type PolicySettings,
+  type Question,
+  type Subject,
 } from './contract.ts';
 import type { Ledger } from './ledger.ts';
-import type { Approval } from './ledger-lines.ts';
+import type { Approval, Reservation } from './ledger-lines.ts';
 import { normaliseCall } from './normalise.ts';
 import { mayGoByBudget } from './may-go-by-budget.ts';
 import { budgetFacts, renderQuestion, spendLine } from './prompt.ts';
@@ -50,7 +52,9 @@ export function createGate(options: GateOptions): Authorize {
 
   return async (operation, person) => {
     const now = settings();
-    const verdict = classify(operation, { ...operation.about, ...worstOf(operation) }, now);
+    const verdict = strictest(
+      partsOf(operation).map((part) => classify(part, { ...part.about, ...worstOf(part) }, now)),
+    );
     if (verdict.class === 'deny') {
       throw new GloveboxError(
         'policy/refused',
@@ -62,7 +66,7 @@ export function createGate(options: GateOptions): Authorize {
     }
     const amount = amountOf(operation);
     const isPaid = amount !== 0;
-    if (verdict.class === 'free' && !isPaid) return FREE;
+    if (verdict.class === 'free' && !isPaid) return freeFor(operation);
     if (isPaid) await options.settleOpen();
     const caps = await loadCaps(dir, now);
     const spending = await spendingOrUnknown(ledger, session(), caps);
@@ -115,6 +119,23 @@ export function createGate(options: GateOptions): Authorize {
 }
 
 const FREE: Grant = { attach: async () => undefined, release: async () => undefined };
+
+const partsOf = (operation: PlannedOperation): readonly PlannedOperation[] =>
+  operation.together ?? [operation];
+
+function freeFor({ together }: PlannedOperation): Grant {
+  return together === undefined ? FREE : { ...FREE, parts: together.map(() => FREE) };
+}
+
+const strictness = ({ class: of }: Verdict): number => CALL_CLASSES.indexOf(of);
+
+/** Of several the one that asks for most; all their reasons where they ask for the same. */
+function strictest(verdicts: readonly Verdict[]): Verdict {
+  const most = Math.max(...verdicts.map(strictness));
+  const those = verdicts.filter((verdict) => strictness(verdict) === most);
+  const reasons = [...new Set(those.flatMap((verdict) => verdict.reasons))];
+  return { class: CALL_CLASSES[most] ?? 'deny', reasons };
+}
 
 const RANK = ['low', 'medium', 'high'] as const;
 
@@ -195,39 +216,60 @@ async function reserveFor(
   { ledger, session }: GateOptions,
   note: string | undefined,
 ): Promise<Grant> {
-  const { cost, subject } = operation;
-  if (cost === undefined && approval !== 'auto') return FREE;
-  const known = cost !== undefined && cost.amountMicroUsd !== null ? cost : undefined;
-  const reserved = await ledger.reserve(
-    {
-      session: session(),
-      tool: operation.tool,
-      operation: operation.operation,
-      argsHash: normaliseCall(operation.tool, origin?.rawInput ?? {})?.argsHash ?? '',
-      namespace: operation.namespace,
-      hardware: operation.about.hardware,
-      unitMicroUsd: known?.unitMicroUsd ?? 0,
-      minutes: known?.minutes ?? 0,
-      amountMicroUsd: amountOf(operation),
-      ...(known?.beforehand !== undefined && {
-        beforehandMicroUsd: beforehandAmount(known.beforehand),
-      }),
-      approval,
-      subject,
-    },
+  if (operation.cost === undefined && approval !== 'auto') return freeFor(operation);
+  const argsHash = normaliseCall(operation.tool, origin?.rawInput ?? {})?.argsHash ?? '';
+  const parts = partsOf(operation);
+  const reserved = await ledger.reserveAll(
+    parts.map((part) => reservationOf(part, { session: session(), argsHash, approval })),
     caps,
   );
   if ('refused' in reserved) throw overBudget(amountOf(operation) ?? 0, reserved.refused);
-  const { id, spending } = reserved;
+  const { ids, spending } = reserved;
   const lines = [...(note === undefined ? [] : [note]), spendLine(spending, caps)];
-  if (cost === undefined) {
-    await ledger.settle(id, 0);
-    return { ...FREE, note: note ?? '' };
+  const grants: Grant[] = [];
+  for (const [at, id] of ids.entries()) {
+    const isFree = parts[at]?.cost === undefined;
+    if (isFree) await ledger.settle(id, 0);
+    grants.push(
+      isFree
+        ? FREE
+        : {
+            attach: (what?: Subject) => quietly(ledger.attach(id, what)),
+            release: () => quietly(ledger.release(id)),
+          },
+    );
   }
   return {
-    note: lines.join('\n'),
-    attach: (what?: Subject) => quietly(ledger.attach(id, what)),
-    release: () => quietly(ledger.release(id)),
+    note: operation.cost === undefined ? (note ?? '') : lines.join('\n'),
+    attach: async (what) => {
+      for (const grant of grants) await grant.attach(what);
+    },
+    release: async () => {
+      for (const grant of grants) await grant.release();
+    },
+    ...(operation.together !== undefined && { parts: grants }),
+  };
+}
+
+function reservationOf(
+  part: PlannedOperation,
+  of: Pick<Reservation, 'session' | 'argsHash' | 'approval'>,
+): Reservation {
+  const { tool, operation, namespace, about, cost, subject } = part;
+  const known = cost !== undefined && cost.amountMicroUsd !== null ? cost : undefined;
+  return {
+    ...of,
+    tool,
+    operation,
+    namespace,
+    hardware: about.hardware,
+    unitMicroUsd: known?.unitMicroUsd ?? 0,
+    minutes: known?.minutes ?? 0,
+    amountMicroUsd: amountOf(part),
+    ...(known?.beforehand !== undefined && {
+      beforehandMicroUsd: beforehandAmount(known.beforehand),
+    }),
+    subject,
   };
 }
 

@@ -24,6 +24,10 @@ export type Reserved =
   | { readonly id: string; readonly spending: Spending }
   | { readonly refused: Shortage };
 
+export type ReservedAll =
+  | { readonly ids: readonly string[]; readonly spending: Spending }
+  | { readonly refused: Shortage };
+
 /**
  * Safe for several processes. A reservation is on disk, flushed, before whatever it pays for is asked for; every other change is
  * idempotent, and of an id that nobody knows it has no effect.
@@ -39,6 +43,8 @@ export interface Ledger {
    * @throws `record/damaged`, `storage/failed`, `lock/timeout`; nothing is reserved then.
    */
   reserve(reservation: Reservation, caps: Caps): Promise<Reserved>;
+  /** All of one session or none of them, checked by their sum. As `reserve`. */
+  reserveAll(reservations: readonly Reservation[], caps: Caps): Promise<ReservedAll>;
   /** It has been asked for. */
   attach(id: string, subject?: Subject): Promise<void>;
   /** It never came to be. */
@@ -72,7 +78,30 @@ export function createLedger({ dir, clock, foldAt = FOLD_AT }: LedgerOptions): L
     locked(async () => {
       const entry = (await entries()).find(({ id }) => id === line.id);
       if (entry === undefined || entry.state === 'settled' || entry.state === 'released') return;
-      await append(file, line);
+      await append(file, `${JSON.stringify(line)}\n`);
+    });
+
+  const reserveAll: Ledger['reserveAll'] = (reservations, caps) =>
+    locked(async () => {
+      const now = clock.now();
+      const before = await foldIfLong(file, await entries(), now, foldAt);
+      const session = reservations[0]?.session ?? '';
+      const { left } = spendingIn(before, session, caps, now);
+      const sum = reservations.reduce(
+        (most, { amountMicroUsd }) => most + (amountMicroUsd ?? 0),
+        0,
+      );
+      if (left !== undefined && sum > left.leftMicroUsd) return { refused: left };
+      const made = reservations.map((reservation) => {
+        const id = `l-${randomBytes(8).toString('hex')}`;
+        return { id, line: `${JSON.stringify(reserveLine(id, now, reservation))}\n` };
+      });
+      const text = made.map(({ line }) => line).join('');
+      // What could not be read again is not written: it would make the whole ledger worthless.
+      const after = parseLedger(text);
+      await append(file, text);
+      const spending = spendingIn([...before, ...after], session, caps, now);
+      return { ids: made.map(({ id }) => id), spending };
     });
 
   return {
@@ -82,21 +111,14 @@ export function createLedger({ dir, clock, foldAt = FOLD_AT }: LedgerOptions): L
       return spendingIn(await entries(), session, caps, clock.now());
     },
 
-    reserve: (reservation, caps) =>
-      locked(async () => {
-        const now = clock.now();
-        const before = await foldIfLong(file, await entries(), now, foldAt);
-        const { left } = spendingIn(before, reservation.session, caps, now);
-        const { amountMicroUsd } = reservation;
-        if (left !== undefined && amountMicroUsd !== null && amountMicroUsd > left.leftMicroUsd)
-          return { refused: left };
-        const id = `l-${randomBytes(8).toString('hex')}`;
-        const line = reserveLine(id, now, reservation);
-        // What could not be read again is not written: it would make the whole ledger worthless.
-        const after = parseLedger(`${JSON.stringify(line)}\n`);
-        await append(file, line);
-        return { id, spending: spendingIn([...before, ...after], reservation.session, caps, now) };
-      }),
+    async reserve(reservation, caps) {
+      const reserved = await reserveAll([reservation], caps);
+      if ('refused' in reserved) return reserved;
+      const { ids, spending } = reserved;
+      return { id: ids[0] ?? '', spending };
+    },
+
+    reserveAll,
 
     attach: (id, subject) =>
       change({
@@ -133,14 +155,14 @@ async function foldIfLong(
 }
 
 /** Under the lock. What an earlier process did not finish writing is cut off first; it was never acknowledged. */
-async function append(file: string, line: object): Promise<void> {
+async function append(file: string, lines: string): Promise<void> {
   try {
     const handle = await open(file, 'a+', 0o600);
     try {
       const text = await handle.readFile('utf8');
       const whole = text.lastIndexOf('\n') + 1;
       if (whole < text.length) await handle.truncate(Buffer.byteLength(text.slice(0, whole)));
-      await handle.appendFile(`${JSON.stringify(line)}\n`);
+      await handle.appendFile(lines);
       await handle.datasync();
     } finally {
       await handle.close();

@@ -29,7 +29,7 @@ export function renderQuestion(operation: PlannedOperation, asOfNow: readonly st
   const others = advisories.filter(({ severity }) => severity !== 'high');
   const told = [...grave.map(advisoryLine), ...facts, ...others.map(advisoryLine)];
   const linesWith = (most: number): readonly string[] => [
-    ...costFacts(cost),
+    ...costsOf(operation).flatMap(({ each, count }) => costFacts(each, count)),
     ...asOfNow,
     ...told.map((line) => shortened(line, most)),
   ];
@@ -57,7 +57,23 @@ const lengthOf = (lines: readonly string[]): number => lines.join('\n').length;
 export const amountWords = (cost: Estimate): string =>
   cost.amountMicroUsd === null ? 'PRICE UNKNOWN' : `max. ${renderUsd(cost.amountMicroUsd)}`;
 
-function costFacts(cost: Estimate | undefined): readonly string[] {
+interface Costs {
+  readonly each: Estimate | undefined;
+  readonly count: number;
+}
+
+/** Of several together those with the same cost in one. */
+function costsOf({ cost, together }: PlannedOperation): readonly Costs[] {
+  if (together === undefined) return [{ each: cost, count: 1 }];
+  const groups = new Map<string, Costs>();
+  for (const { cost: each } of together) {
+    const key = JSON.stringify(each ?? null);
+    groups.set(key, { each, count: (groups.get(key)?.count ?? 0) + 1 });
+  }
+  return [...groups.values()];
+}
+
+function costFacts(cost: Estimate | undefined, count: number): readonly string[] {
   if (cost === undefined) return [];
   if (cost.amountMicroUsd === null)
     return [fact('cost', `not known: ${cost.reason}. It cannot be counted against the budget.`)];
@@ -66,14 +82,14 @@ function costFacts(cost: Estimate | undefined): readonly string[] {
   return [
     fact(
       'limit',
-      `${renderDuration(minutes * 60_000)}: ${minutes} min x ${renderUsdExactly(unitMicroUsd)}`,
+      `${count === 1 ? '' : `${count} times `}${renderDuration(minutes * 60_000)}: ${minutes} min x ${renderUsdExactly(unitMicroUsd)}`,
     ),
     ...(beforehand === undefined
       ? []
       : [
           fact(
             'before it',
-            `${beforehand.words}, each ${renderDuration(beforehand.minutes * 60_000)} at most: ${beforehand.count} x ${beforehand.minutes} min x ${renderUsdExactly(beforehand.unitMicroUsd)}`,
+            `${count === 1 ? '' : `${count} times `}${beforehand.words}, each ${renderDuration(beforehand.minutes * 60_000)} at most: ${beforehand.count} x ${beforehand.minutes} min x ${renderUsdExactly(beforehand.unitMicroUsd)}`,
           ),
         ]),
     fact('prices', `${source}${age}`),

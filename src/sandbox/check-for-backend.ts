@@ -10,17 +10,13 @@ import { programName } from './spelling.ts';
 const NOWHERE: Readonly<Record<string, string>> = {
   codeServer: 'JupyterLab in the browser edits files; an editor of your own goes behind ports',
   codeServerPort: 'an editor of your own goes behind ports',
-  rpcPort: 'exposed functions choose a port of their own, which nobody outside reaches',
   asRoot: 'kernels of a rented machine never run as root; systemPackages and setupCommands do',
   executionMode: 'it is called mode',
 };
 
-/** The same for fields of options, whichever of a list they stand in. */
-const NOWHERE_INSIDE: readonly (readonly [RegExp, string])[] = [
-  [
-    /^repos\[\d+\]\.dockerfile$/,
-    'no back end has this: a machine that is rented by the second or the hour offers no Docker that could be relied on. Build the image elsewhere and name it (modal: baseImage, huggingface: image), or, with docker: true at modal, run docker build with sandbox_bash',
-  ],
+/** Fields of options, whichever of a list they stand in, that one back end alone has. */
+const INSIDE_OF_ONE: readonly (readonly [RegExp, BackendId])[] = [
+  [/^repos\[\d+\]\.dockerfile$/, 'modal'],
 ];
 
 /** @throws `config/invalid`, `backend/unknown`, `backend/unavailable`. */
@@ -46,20 +42,20 @@ async function explain(
   mistake: Mistake,
 ): Promise<Mistake> {
   const { unknown } = mistake;
-  const inside = NOWHERE_INSIDE.find(([pattern]) => pattern.test(mistake.path));
-  if (inside !== undefined) return { ...mistake, message: inside[1] };
+  const [, able] = INSIDE_OF_ONE.find(([pattern]) => pattern.test(mistake.path)) ?? [id, id];
+  if (able !== id) return { ...mistake, message: `the ${id} back end cannot do this; ${able} can` };
   if (unknown === undefined) return mistake;
   const others = registry.ids().filter((other) => other !== id);
   const having = await Promise.all(
     others.map(async (other) => ((await hasOption(registry, other, unknown)) ? [other] : [])),
   );
-  const able = having.flat();
+  const capable = having.flat();
   const why = NOWHERE[programName(unknown)];
-  if (able.length === 0)
+  if (capable.length === 0)
     return why === undefined ? mistake : { ...mistake, message: `no back end has this: ${why}` };
   return {
     ...mistake,
-    message: `the ${id} back end cannot do this; ${able.join(', ')} can`,
+    message: `the ${id} back end cannot do this; ${capable.join(', ')} can`,
   };
 }
 

@@ -23,6 +23,7 @@ import {
 import { equipmentOptions } from './equipment.ts';
 import { publicConfig } from './public-config.ts';
 import { BackendRegistry } from './registry.ts';
+import { containersOf } from './repositories.ts';
 import { resolveConfig } from './sandbox-config.ts';
 import { inProgramNames, programName, respell } from './spelling.ts';
 
@@ -68,7 +69,7 @@ const registry = new BackendRegistry({
 });
 
 describe('mistakes', () => {
-  it('L1: six of them are told at once, each with its path, also those that concern several fields', () => {
+  it('L1, acceptance 13: six of them are told at once, each with its path, also those that concern several fields', () => {
     const config = {
       gpuCount: 2,
       memoryMiB: 1,
@@ -175,7 +176,7 @@ describe('mistakes', () => {
     }
   });
 
-  it('3.3: repositories are asked for in the same words everywhere; what none of them has is told', async () => {
+  it('3.3: repositories are asked for in the same words everywhere, but for Dockerfiles, which only one of them builds', async () => {
     const repos = [
       { url: 'org/lib', ref: 'v1', install: ['make'], install_timeout_seconds: 60 },
       { url: 'https://host/other/lib.git', path: 'two/lib' },
@@ -190,10 +191,25 @@ describe('mistakes', () => {
         "repos[1]: REPO_LIB_PATH is another one's",
       ]);
     }
-    const docker = { docker: true, repos: [{ url: 'org/lib', dockerfile: 'Dockerfile' }] };
-    expect(await checkForBackend(registry, 'modal', docker).catch(String)).toContain(
-      'repos[0].dockerfile: no back end has this: ',
+    const docker = { repos: [{ url: 'org/lib', dockerfile: 'Dockerfile' }] };
+    expect(await checkForBackend(registry, 'slurm', docker).catch(String)).toContain(
+      'repos[0].dockerfile: the slurm back end cannot do this; modal can',
     );
+    expect(mistakes(modalOptions, docker)).toEqual(['repos[0].dockerfile: needs docker: true']);
+    expect(mistakes(modalOptions, { ...docker, docker: true })).toEqual([]);
+    const outside = { docker: true, repos: [{ url: 'org/lib', dockerfile: '../Dockerfile' }] };
+    expect(mistakes(modalOptions, outside)).toEqual([
+      'repos[0].dockerfile: must be a file below the repository',
+    ]);
+    const wanted = [
+      { url: 'org/lib', dockerfile: 'docker/Dockerfile', install_timeout_seconds: 60 },
+      { url: 'org/other' },
+      { url: 'org/third', path: 'in/my lib', dockerfile: 'Dockerfile' },
+    ];
+    expect(containersOf(wanted, '/workspace')).toEqual([
+      { name: 'lib', folder: '/workspace/lib', dockerfile: 'docker/Dockerfile', limitS: 60 },
+      { name: 'my-lib', folder: '/workspace/in/my lib', dockerfile: 'Dockerfile', limitS: 600 },
+    ]);
   });
 
   it('G3, acceptance 13: every field of a config is one of some back end, or is told why of none', async () => {
@@ -204,7 +220,18 @@ describe('mistakes', () => {
     const asked = Object.fromEntries(nowhere.map((field) => [field, 1]));
     const failure = await checkForBackend(registry, 'modal', asked).catch(String);
     for (const field of nowhere) expect(failure).toContain(`${field}: no back end has this: `);
-    expect(nowhere).toEqual(['rpcPort', 'codeServer', 'codeServerPort']);
+    expect(nowhere).toEqual(['codeServer', 'codeServerPort']);
+    // 3.1: all ports of a config differ.
+    const ports = { jupyter_port: 8888, rpc_port: 8888, ports: [7860, 8888] };
+    for (const schema of [modalOptions, huggingfaceOptions])
+      expect(mistakes(schema, ports)).toEqual([
+        'rpc_port: is the port of jupyter_port too',
+        'ports[1]: is the port of jupyter_port too',
+        'ports[1]: is the port of rpc_port too',
+      ]);
+    expect(mistakes(localOptions, { rpc_port: 7860, ports: [7860] })).toEqual([
+      'ports[0]: is the port of rpc_port too',
+    ]);
     const elsewhere = await checkForBackend(registry, 'slurm', { ports: [80] }).catch(String);
     expect(elsewhere).toContain(
       'ports: the slurm back end cannot do this; local, modal, huggingface can',
@@ -296,22 +323,25 @@ describe('options', () => {
       .map(withoutWords)
       .join('\n');
 
-  it.each(backends)('L1: of %s are all read by its code, or by what lies above', (id, schema) => {
-    const code = used(id);
-    const unread = Object.keys(schema.shape).filter(
-      (name) => !(name in commonOptions || name in equipmentOptions) && !isRead(name, code),
-    );
-    // It is an agreement to something else, and does its work where options are checked; what costs nothing is below every price.
-    const isFree = id === 'local' || id === 'slurm';
-    // Where there is no queue, nobody waits in it.
-    const hasNoQueue = id === 'local';
-    const known = [
-      'allow_no_idle_limit',
-      ...(isFree ? ['max_cost_usd'] : []),
-      ...(hasNoQueue ? ['capacity_timeout_seconds'] : []),
-    ];
-    expect(unread.filter((name) => !known.includes(name))).toEqual([]);
-  });
+  it.each(backends)(
+    'L1, acceptance 13: of %s are all read by its code, or by what lies above',
+    (id, schema) => {
+      const code = used(id);
+      const unread = Object.keys(schema.shape).filter(
+        (name) => !(name in commonOptions || name in equipmentOptions) && !isRead(name, code),
+      );
+      // It is an agreement to something else, and does its work where options are checked; what costs nothing is below every price.
+      const isFree = id === 'local' || id === 'slurm';
+      // Where there is no queue, nobody waits in it.
+      const hasNoQueue = id === 'local';
+      const known = [
+        'allow_no_idle_limit',
+        ...(isFree ? ['max_cost_usd'] : []),
+        ...(hasNoQueue ? ['capacity_timeout_seconds'] : []),
+      ];
+      expect(unread.filter((name) => !known.includes(name))).toEqual([]);
+    },
+  );
 
   it('L1: one that only a comment, a text or a part of another word names is not read', () => {
     const code =
@@ -333,6 +363,7 @@ describe('options', () => {
     ['outputs', 'outputsOf', 'shell/outputs.ts'],
     ['preload_timeout_seconds', 'preloadLimitMs', 'session/sessions.ts'],
     ['rpc_timeout_seconds', 'callLimitMs', 'workspace/interfaces.ts'],
+    ['rpc_port', 'rpcPortOf', 'workspace/interfaces.ts'],
   ])('L1: %s of several back ends is read, with %s, by %s', (name, reader, file) => {
     expect(Object.keys({ ...commonOptions, ...equipmentOptions })).toContain(name);
     const text = readFileSync(path.join(import.meta.dirname, '..', file), 'utf8');

@@ -62,6 +62,14 @@ export const commonOptions = {
     .max(86_400)
     .optional()
     .describe('How long a call of an exposed function may take. Default: 600.'),
+  rpc_port: z
+    .int()
+    .min(1024)
+    .max(65_535)
+    .optional()
+    .describe(
+      'Port inside, on loopback, of the first interface of exposed functions that is served. Default: any that is free, as for all others.',
+    ),
 } as const;
 
 /** Of back ends whose server is ours from its first byte. */
@@ -73,6 +81,37 @@ export const portsOption = z
   .describe(
     'Ports inside that are reached through the server, below glovebox/ports/PORT/ and with its credentials only: [7860] for a demo. Default: none.',
   );
+
+interface Mistake {
+  readonly path: readonly (string | number)[];
+  readonly message: string;
+}
+
+/** Two that listen on one port of a machine get in each other's way. */
+export function mistakesInPorts({
+  jupyter_port: jupyterPort,
+  rpc_port: rpcPort,
+  ports = [],
+}: {
+  readonly jupyter_port?: number | undefined;
+  readonly rpc_port?: number | undefined;
+  readonly ports?: readonly number[] | undefined;
+}): readonly Mistake[] {
+  const isTwice = (path: Mistake['path'], by: string): Mistake => ({
+    path,
+    message: `is the port of ${by} too`,
+  });
+  return [
+    ...(rpcPort !== undefined && rpcPort === jupyterPort
+      ? [isTwice(['rpc_port'], 'jupyter_port')]
+      : []),
+    // Functions that agents may call have their own way there, and their own token.
+    ...ports.flatMap((port, at) => [
+      ...(port === jupyterPort ? [isTwice(['ports', at], 'jupyter_port')] : []),
+      ...(port === rpcPort ? [isTwice(['ports', at], 'rpc_port')] : []),
+    ]),
+  ];
+}
 
 /** Options as a sandbox has them on record, of whichever back end. */
 type Options = Readonly<Record<string, unknown>>;
@@ -119,6 +158,10 @@ export const preloadLimitMs = (options: Options): number =>
 
 export const callLimitMs = (options: Options): number =>
   secondsOf(options['rpc_timeout_seconds'], DEFAULT_RPC_S) * 1000;
+
+/** Undefined: any that is free. */
+export const rpcPortOf = ({ rpc_port: port }: Options): number | undefined =>
+  typeof port === 'number' ? port : undefined;
 
 const secondsOf = (value: unknown, fallback: number): number =>
   typeof value === 'number' ? value : fallback;

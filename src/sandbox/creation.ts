@@ -25,18 +25,21 @@ export interface SandboxRequest {
   /**
    * - `project`: the project has one of this back end and name, whatever its options. Always so for the local one.
    * - `options`: it has one of this back end and name for each set of options, so that a call that is repeated starts nothing more.
+   * - `replaces`: the one that takes the place of that other one, whatever its options.
    *
    * Otherwise every call makes another.
    */
-  readonly once?: 'project' | 'options';
+  readonly once?: 'project' | 'options' | { readonly replaces: string };
   /** Asked before a new one is started, and not where one that lives is gone on with. Needed where it costs money. */
   readonly admit?: Admit;
   /** Told its id when it is on record and before anything is made; not of one that lived already. */
   readonly onRecord?: (id: string) => void;
+  /** Called where one that lives, or was let in before, is gone on with: nobody is asked then. */
+  readonly onFound?: () => void;
 }
 
 /** A request whose back end, folder and options are known to be right. */
-type Checked = Pick<SandboxRequest, 'name' | 'admit' | 'onRecord'> & {
+type Checked = Pick<SandboxRequest, 'name' | 'admit' | 'onRecord' | 'onFound'> & {
   readonly backend: Backend;
   readonly projectDir: string;
   readonly options?: JsonObject;
@@ -70,7 +73,7 @@ export class Creation {
     if (once === undefined) return this.#another(checked, wait);
     const { name } = request;
     const living = once === 'project' ? await book.living(backend.id, projectDir, name) : undefined;
-    const key = once === 'options' ? options : undefined;
+    const key = once === 'options' ? options : once === 'project' ? undefined : { ...once };
     const id = living ?? projectSandboxId(backend.id, projectDir, name, key);
     const view = await this.#once(id, checked, wait);
     const ignoredOptions = Object.keys(request.options ?? {}).filter(
@@ -107,7 +110,7 @@ export class Creation {
   /** Goes on with the one of that id, and starts it where it does not live. Never makes a second. */
   async #once(plainId: string, request: Checked, wait: SandboxWait): Promise<SandboxView> {
     const { book, starts, views, follower, clock } = this.#parts;
-    const { backend, projectDir, name, options, admit, onRecord } = request;
+    const { backend, projectDir, name, options, admit, onRecord, onFound } = request;
     let admission: Admission | undefined;
     try {
       for (;;) {
@@ -118,11 +121,13 @@ export class Creation {
           const view = await views.look(record, wait.signal);
           if (view.status.state !== 'ended') {
             await admission?.release();
+            onFound?.();
             return isOnItsWay(view) ? follower.follow(id, wait, undefined, true) : view;
           }
         }
         if (isNew || !isCarriedOn(record, starts, options))
           admission ??= await admitted(admit, backend, id, projectDir, options ?? {});
+        else onFound?.();
         const claimed = isNew
           ? await book.createOrNothing(book.newRecord(backend, { id, projectDir, name, options }))
           : await book.claim((await book.find(id)) ?? record, options);

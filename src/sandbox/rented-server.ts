@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { deflateSync } from 'node:zlib';
 import { isRecord, type JsonObject } from '#core/json.ts';
+import { toBase85 } from './base85.ts';
 import { jupyterConfig, LAB_PAGE_CONFIG } from './jupyter-config.ts';
 import { readKernelFiles } from './kernel-files.ts';
 import type { Layout } from './layout.ts';
@@ -12,7 +13,7 @@ import { cullingConfig } from './limits.ts';
 const UNPACK = `
 import base64, json, os, sys, zlib
 folder = os.path.join(os.path.abspath(sys.argv[1]), "files")
-for name, text in json.loads(zlib.decompress(base64.b64decode(sys.argv[2]))).items():
+for name, text in json.loads(zlib.decompress(base64.b85decode(sys.argv[2]))).items():
     place = os.path.join(folder, name)
     os.makedirs(os.path.dirname(place), exist_ok=True)
     with open(place, "w", encoding="utf-8") as file:
@@ -28,6 +29,7 @@ const SERVER_FILES = [
   'offline_buffer.py',
   'handlers.py',
   'port_forward.py',
+  'commit_volumes.py',
   'launch_kernel.py',
 ];
 const FILES: Readonly<Record<Program, readonly string[]>> = {
@@ -49,7 +51,7 @@ export async function commandFor(
   const ofKernels = program === 'fetch_models.py' ? {} : await readKernelFiles(pythonDir);
   const lib = Object.entries(ofKernels).map(([name, text]) => [`lib/${name}`, text] as const);
   const files = JSON.stringify(Object.fromEntries([...texts, ...lib]));
-  const packed = deflateSync(files, { level: 9 }).toString('base64');
+  const packed = toBase85(deflateSync(files, { level: 9 }));
   return ['python3', '-I', '-c', UNPACK, state, packed, program];
 }
 
@@ -69,6 +71,12 @@ export interface ServerSpec {
   readonly weights: readonly string[];
   /** Places that the user of the kernels must be able to write. */
   readonly writable: readonly string[];
+  /** Mounts of volumes that are committed by `sync`, after use and at the end. */
+  readonly commits?: readonly string[] | undefined;
+  /** When the provider ends the machine, whatever runs. */
+  readonly lifetimeS?: number | undefined;
+  /** Where the Docker engine of the machine listens. */
+  readonly containers?: string | undefined;
   /** Ports inside that are reached through the server. */
   readonly forwardPorts?: readonly number[] | undefined;
   /** A mount for what kernels download from the Hub; it is not used where it turns out to be unfit. */
@@ -77,7 +85,7 @@ export interface ServerSpec {
 
 /** For `python/sandbox_entry.py`. Holds no secret. */
 export function serverSpec(spec: ServerSpec): JsonObject {
-  const { layout, envNames, paths, models, weights, writable } = spec;
+  const { layout, envNames, paths, models, weights, writable, containers } = spec;
   const { workspace, state, user } = layout;
   return {
     workspace,
@@ -89,13 +97,21 @@ export function serverSpec(spec: ServerSpec): JsonObject {
     writable: [...writable],
     ...(user !== undefined && { user: { ...user } }),
     ...(spec.hubCache !== undefined && { hub_cache: spec.hubCache }),
+    ...(containers !== undefined && { containers }),
     page_config: LAB_PAGE_CONFIG,
     config: rentedServer(spec),
   };
 }
 
 /** As everywhere, but for what makes a machine that costs money end by itself. */
-function rentedServer({ layout, idleS, emptyServerS, forwardPorts = [] }: ServerSpec): JsonObject {
+function rentedServer({
+  layout,
+  idleS,
+  emptyServerS,
+  commits = [],
+  lifetimeS = 0,
+  forwardPorts = [],
+}: ServerSpec): JsonObject {
   const { ip, port } = layout;
   const base = jupyterConfig({
     listen: { ip, port },
@@ -120,6 +136,13 @@ function rentedServer({ layout, idleS, emptyServerS, forwardPorts = [] }: Server
       websocket_ping_interval: 30,
       websocket_ping_timeout: 30,
     },
+    ...(commits.length > 0 && {
+      SandboxServerApp: {
+        ...part(base, 'SandboxServerApp'),
+        commit_mounts: [...commits],
+        lifetime_s: lifetimeS,
+      },
+    }),
     // We keep a connection open, so connected kernels must be ended too; running ones never.
     MappingKernelManager: {
       ...part(base, 'MappingKernelManager'),

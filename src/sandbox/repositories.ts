@@ -7,7 +7,9 @@ export const requirement = z
   .string()
   .regex(/^[A-Za-z0-9][^\n\r]*$/, 'must be a requirement, not an option of pip');
 
-const repositoryOption = z.strictObject({
+const DEFAULT_INSTALL_S = 600;
+
+const repositoryShape = {
   url: z
     .string()
     // Addresses go into records, logs and the pages of providers.
@@ -37,18 +39,64 @@ const repositoryOption = z.strictObject({
     .max(86_400)
     .optional()
     .describe('How long that may take. Default: 600.'),
-});
+};
 
-export const reposOption = z
-  .array(repositoryOption)
+const dockerfile = z
+  .string()
+  .regex(/^(?![/-]|.*\.\.)[^\0]+$/, 'must be a file below the repository')
+  .optional()
+  .describe(
+    'With docker: a file of the repository, of which an image is built and a container started, named after the repository.',
+  );
+
+const refuseSameVariable = (
+  repositories: readonly Pick<RepositoryOption, 'url' | 'path'>[],
+  context: z.core.$RefinementCtx,
+): void => {
+  const variables = repositories.map((repository) => variableOf(folderOf(repository)));
+  for (const [at, variable] of variables.entries())
+    if (variables.indexOf(variable) !== at)
+      context.addIssue({ code: 'custom', path: [at], message: `${variable} is another one's` });
+};
+
+const repositoryOption = z.strictObject(repositoryShape);
+const repositoryWithDockerfile = z.strictObject({ ...repositoryShape, dockerfile });
+export const reposOption = z.array(repositoryOption).max(32).superRefine(refuseSameVariable);
+/** Of a back end with Docker inside. */
+export const reposWithDockerOption = z
+  .array(repositoryWithDockerfile)
   .max(32)
-  .superRefine((repositories, context) => {
-    const variables = repositories.map((repository) => variableOf(folderOf(repository)));
-    for (const [at, variable] of variables.entries())
-      if (variables.indexOf(variable) !== at)
-        context.addIssue({ code: 'custom', path: [at], message: `${variable} is another one's` });
-  });
+  .superRefine(refuseSameVariable);
 export type RepositoryOption = z.output<typeof repositoryOption>;
+
+export interface WantedContainer {
+  /** Of the container, after its repository. */
+  readonly name: string;
+  /** What the image is built of. */
+  readonly folder: string;
+  /** In that folder. */
+  readonly dockerfile: string;
+  /** The build may take so long. */
+  readonly limitS: number;
+}
+
+/** In the order of their repositories. */
+export const containersOf = (
+  repositories: readonly z.output<typeof repositoryWithDockerfile>[],
+  workspace: string,
+): readonly WantedContainer[] =>
+  repositories.flatMap((repository) => {
+    const { dockerfile: file, install_timeout_seconds: limitS = DEFAULT_INSTALL_S } = repository;
+    if (file === undefined) return [];
+    const folder = folderOf(repository);
+    // Docker takes no other characters.
+    const name = nameOf(folder)
+      .replaceAll(/[^A-Za-z0-9_.-]/g, '-')
+      .replace(/^[^A-Za-z0-9]+/, '');
+    return [
+      { name: name || 'repository', folder: `${workspace}/${folder}`, dockerfile: file, limitS },
+    ];
+  });
 
 /** A repository at the commit that its `ref` meant when somebody looked. */
 export interface PinnedRepository {
@@ -59,8 +107,6 @@ export interface PinnedRepository {
   readonly install?: readonly string[] | undefined;
   readonly installLimitS: number;
 }
-
-const DEFAULT_INSTALL_S = 600;
 
 const COMMIT = /^[0-9a-f]{40}$/;
 

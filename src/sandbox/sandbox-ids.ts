@@ -41,8 +41,20 @@ export function projectSandboxId(
   return `${backend}-${slug(name ?? path.basename(realDir), 40) || 'project'}-${hash}`;
 }
 
+/** The one that takes the place of another: of two calls that want the same, both mean it. */
+export const replacementId = (
+  backend: BackendId,
+  realDir: string,
+  name: string | undefined,
+  replaces: string,
+): string => projectSandboxId(backend, realDir, name, { replaces });
+
 const byKey = ([a]: readonly [string, unknown], [b]: readonly [string, unknown]): number =>
   a < b ? -1 : 1;
+
+/** What several of a project are called where nobody named them. */
+export const projectName = (projectDir: string): string =>
+  slug(path.basename(projectDir), 40) || 'sandbox';
 
 /** A local one on a home folder that several hosts share, when the plain id belongs to another host. */
 export const onThisHost = (id: string): string => `${id}-${slug(hostname(), 40) || 'host'}`;

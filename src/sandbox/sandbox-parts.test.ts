@@ -1,8 +1,8 @@
 /** The configuration of servers, ids, the registry and the browser page. */
+import { spawnSync } from 'node:child_process';
 import { mkdtemp, readFile, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { inflateSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import * as z from 'zod';
 import type { JsonObject } from '#core/json.ts';
@@ -190,8 +190,10 @@ test('ports are told to the server of a rented machine, and the program that ser
   expect(JSON.stringify(serverSpec({ ...base, ...none }))).not.toContain('forward_ports');
   const pythonDir = path.resolve(import.meta.dirname, '../../python');
   const [, , , , , packed = ''] = await commandFor('sandbox_entry.py', { pythonDir, state: '/s' });
-  const files = inflateSync(Buffer.from(packed, 'base64')).toString('utf8');
-  expect(Object.keys(JSON.parse(files))).toEqual(
+  const names =
+    'import base64, json, sys, zlib; print(json.dumps([*json.loads(zlib.decompress(base64.b85decode(sys.argv[1])))]))';
+  const { stdout } = spawnSync('python3', ['-I', '-c', names, packed], { encoding: 'utf8' });
+  expect(JSON.parse(stdout)).toEqual(
     expect.arrayContaining([
       'port_forward.py',
       'offline_buffer.py',
@@ -212,8 +214,20 @@ test('3.4: what only fetches gives nobody a secret; everything else does, and so
     { secrets: [{ env: 'GITHUB_TOKEN' }] },
     { secrets: [{ env: 'HF_TOKEN', scope: ['download', 'kernel'] }] },
     { secrets: 'HF_TOKEN' },
+    { header_secrets: [{}] },
+    { header_secrets: [] },
   ];
-  expect(asked.map(givesSecrets)).toEqual([false, false, false, false, true, true, true]);
+  expect(asked.map(givesSecrets)).toEqual([
+    false,
+    false,
+    false,
+    false,
+    true,
+    true,
+    true,
+    true,
+    false,
+  ]);
 });
 
 test('3.3: a token is for the server that it belongs to; an address over SSH is the same place over https', () => {

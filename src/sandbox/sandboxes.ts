@@ -20,6 +20,7 @@ import { sandboxRecords, toHandle, type SandboxRecord } from './records.ts';
 import type { BackendRegistry } from './registry.ts';
 import { resolveConfig, type Profile, type WantedSandbox } from './sandbox-config.ts';
 import { realProjectDir } from './sandbox-ids.ts';
+import { createSeveral, type Outcome, type SeveralTerms } from './several.ts';
 import { keepFiles, readSnapshot } from './snapshots.ts';
 import { Starts } from './starts.ts';
 import { stopSandbox } from './stop-sandbox.ts';
@@ -67,6 +68,7 @@ export class Sandboxes {
   readonly #views: Views;
   readonly #follower: Follower;
   readonly #creation: Creation;
+  readonly #closing = new AbortController();
   /** For browsers and programs. */
   readonly waysIn: WaysIn;
 
@@ -136,6 +138,25 @@ export class Sandboxes {
    */
   create(request: SandboxRequest, wait: SandboxWait): Promise<SandboxView> {
     return this.#creation.create(request, wait);
+  }
+
+  /**
+   * Makes several at once, each with a name of its own; see `SeveralTerms`.
+   *
+   * @returns what became of each, in their order. @throws as `create`, what keeps all of them from being started.
+   */
+  createSeveral(
+    requests: readonly SandboxRequest[],
+    terms: SeveralTerms,
+    wait: SandboxWait,
+  ): Promise<readonly Outcome[]> {
+    return createSeveral(requests, terms, wait, {
+      create: (request, each) => this.create(request, each),
+      wait: (id, each) => this.wait(id, each),
+      stop: (id) => this.stop(id, this.#closing.signal),
+      closing: this.#closing.signal,
+      log: this.#options.log,
+    });
   }
 
   /**
@@ -337,6 +358,7 @@ export class Sandboxes {
 
   /** Gives up the starts of this process without ending what they made; the next process takes them over. */
   close(): void {
+    this.#closing.abort();
     this.#starts.close();
     this.#options.registry.close();
   }

@@ -23,7 +23,12 @@ export function scopesOf({
 }
 
 /** Whether code that somebody chose for the sandbox sees any of them: all but what only fetches. Of options as they are written. */
-export function givesSecrets({ secrets }: Readonly<Record<string, unknown>>): boolean {
+export function givesSecrets({
+  secrets,
+  header_secrets: headers,
+}: Readonly<Record<string, unknown>>): boolean {
+  // What it may use in requests it need not see.
+  if (Array.isArray(headers) ? headers.length > 0 : headers !== undefined) return true;
   if (!Array.isArray(secrets)) return secrets !== undefined;
   return secrets.some((secret) => {
     if (!isRecord(secret)) return true;

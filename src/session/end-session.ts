@@ -6,16 +6,29 @@ import type { Outcome } from './outcome.ts';
 import { endScratchIn } from './scratch-kernel.ts';
 import type { Session } from './session.ts';
 
-/** Saves, deletes the session's own kernel and ends it. @throws when the kernel cannot be deleted; the session is kept then. */
+const SHUT_DOWN = 'The session was shut down';
+
+/**
+ * Saves, deletes the session's own kernel and ends it.
+ *
+ * @throws when the kernel cannot be deleted; the session is kept then, and what the kernel works on goes on.
+ */
 export async function shutdownSession(
   pool: SessionPool,
   session: Session,
   signal: AbortSignal,
 ): Promise<void> {
-  const { record, server } = session;
+  const { record } = session;
+  if (record.ownsKernel) {
+    session.queue.close(
+      'The session was about to be shut down before its turn came; nothing of it was executed.',
+    );
+    await session.flush();
+    if (record.loss === null) await deleteKernel(session, signal);
+  }
   await settle(
     session,
-    'The session was shut down',
+    SHUT_DOWN,
     record.ownsKernel
       ? {
           kind: 'settled',
@@ -29,25 +42,31 @@ export async function shutdownSession(
             'The session was detached while it ran. The kernel belongs to somebody else and goes on, and this code with it.',
         },
   );
-  if (record.ownsKernel && record.loss === null) {
-    const { kernelId, jupyterSessionId } = record;
-    const gone =
-      jupyterSessionId === undefined
-        ? server.deleteKernel(kernelId, signal)
-        : server.deleteSession(jupyterSessionId, signal);
-    await gone.catch((error: unknown) => {
-      // The kernel went with its sandbox.
-      if (!isGloveboxError(error, 'sandbox/ended')) throw error;
-    });
-  }
   await letGo(pool, session);
   await recordEnd(pool, record.id, 'it was shut down');
+}
+
+async function deleteKernel(session: Session, signal: AbortSignal): Promise<void> {
+  const { server, record, queue } = session;
+  const { kernelId, jupyterSessionId } = record;
+  const { current } = queue;
+  // Jupyter interrupts a kernel before it ends it.
+  if (current !== undefined) current.interruptRequested = true;
+  try {
+    await (jupyterSessionId === undefined
+      ? server.deleteKernel(kernelId, signal)
+      : server.deleteSession(jupyterSessionId, signal));
+  } catch (error) {
+    // The kernel went with its sandbox.
+    if (!isGloveboxError(error, 'sandbox/ended')) throw error;
+  }
 }
 
 /** Saves and ends the sessions of a sandbox that is about to be stopped; their kernels go with it. */
 export async function endSessionsIn(
   pool: SessionPool,
   sandboxId: string,
+  why = 'its sandbox was stopped',
 ): Promise<readonly SessionRecord[]> {
   const records = (await pool.records(false)).filter((record) => record.sandboxId === sandboxId);
   for (const { id } of records) {
@@ -61,10 +80,16 @@ export async function endSessionsIn(
       });
       await letGo(pool, session);
     }
-    await recordEnd(pool, id, 'its sandbox was stopped');
+    await recordEnd(pool, id, why);
   }
   await endScratchIn(pool, sandboxId);
   return records;
+}
+
+/** Of sessions that were ended with a sandbox which lives on after all: their kernels are as they were. */
+export async function reopenSessions(pool: SessionPool, ids: readonly string[]): Promise<void> {
+  for (const id of ids)
+    await pool.options.records.update(id, ({ endedMs: _at, endReason: _why, ...rest }) => rest);
 }
 
 async function settle(session: Session, what: string, outcome: Outcome): Promise<void> {

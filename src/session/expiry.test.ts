@@ -83,6 +83,15 @@ describe('S14, X130: a session in a sandbox with a time limit', () => {
     expect([saved, ran]).toEqual([1, ['save()']]);
   });
 
+  test('M17: a minute before, all is saved and brought home once more, and the code does not run again', async () => {
+    brought = ['brought home: outputs/modal-x'];
+    await begin('save()');
+    for (const minutes of [45, 10, 4]) await pass(minutes);
+    expect([saved, ran]).toEqual([2, ['save()']]);
+    expect(told.filter((text) => text.includes('brought home'))).toHaveLength(2);
+    expect(told[0]).toContain('glovebox keep-alive slurm-x');
+  });
+
   test('N8: and what was written for keeps is brought home', async () => {
     brought = ['brought home: outputs/slurm-x'];
     await begin();

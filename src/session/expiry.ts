@@ -8,6 +8,7 @@ import { renderTime } from './loss.ts';
 
 const MINUTE_MS = 60_000;
 const MARKS_MS = [15 * MINUTE_MS, 5 * MINUTE_MS, MINUTE_MS];
+/** From this notice on everything is saved, at the last one too. */
 const SAVE_AT_MS = 5 * MINUTE_MS;
 /** Timers of Node take no more than 24 days. */
 const MAX_PAUSE_MS = 24 * 60 * MINUTE_MS;
@@ -59,12 +60,13 @@ export function followExpiry(session: ExpirySession, options: ExpiryOptions): vo
   const tell = async (deadline: number, mark: number): Promise<void> => {
     const { sandboxId } = session.record;
     session.notify(
-      `The time limit of sandbox ${sandboxId} comes in ${renderDuration(mark)}, at ${renderTime(deadline)}. Its kernels and variables end then; notebooks and files are kept.`,
+      `The time limit of sandbox ${sandboxId} comes in ${renderDuration(mark)}, at ${renderTime(deadline)}. Its kernels and variables end then; the notebook is kept. glovebox keep-alive ${sandboxId} puts a new one with its files in its place.`,
     );
-    if (mark !== SAVE_AT_MS) return;
+    if (mark > SAVE_AT_MS) return;
     await session.flush();
     await session.notebook.flush();
     for (const note of (await options.bringHome?.()) ?? []) session.notify(note);
+    if (mark !== SAVE_AT_MS) return;
     if (options.onExpire === undefined || session.view().state !== 'idle') return;
     session.scratch(options.onExpire);
     session.notify('The code of GLOVEBOX_ON_EXPIRE was sent to the kernel, which was idle.');

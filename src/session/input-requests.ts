@@ -19,12 +19,19 @@ export interface InputRequestsOptions {
 export class InputRequests {
   readonly #options: InputRequestsOptions;
   #cancelTimer: (() => void) | undefined;
+  #asked = 0;
 
   constructor(options: InputRequestsOptions) {
     this.#options = options;
   }
 
+  /** Names the newest request. */
+  get newest(): number {
+    return this.#asked;
+  }
+
   ask(run: Run, { prompt, password }: InputRequest): void {
+    this.#asked += 1;
     this.#cancelTimer?.();
     if (password) {
       run.notices.push(
@@ -61,6 +68,11 @@ export class InputRequests {
       },
       { background: true },
     );
+  }
+
+  /** The interrupt that was sent after this request ended the wait for its answer, also where the code goes on then. */
+  interrupted(run: Run, request: number): void {
+    if (run.state === 'waiting_input' && request === this.#asked) this.answered(run);
   }
 
   /** The open request has its answer. */

@@ -1,6 +1,7 @@
 /** Interrupts what a kernel runs, step by step, and says truthfully what came of it (C26). */
 import type { JupyterServer } from '#jupyter/contract.ts';
 import { sleep, type Clock } from '#platform/clock.ts';
+import type { InputRequests } from './input-requests.ts';
 import type { KernelLink } from './kernel-link.ts';
 import type { Run } from './run.ts';
 
@@ -25,6 +26,7 @@ export interface InterruptOptions {
   readonly server: Pick<JupyterServer, 'interruptKernel'>;
   readonly kernelId: string;
   readonly byMessage: boolean;
+  readonly inputs: Pick<InputRequests, 'newest' | 'interrupted'>;
   /** Waits for as long as another client's code is in front of the run, instead of giving up. */
   readonly patient: boolean;
   /** Asks the kernel whether it is through with the run, of whose end there is no news after the first interrupt. */
@@ -66,13 +68,17 @@ async function begins(
 }
 
 async function sendInterrupt({
+  run,
+  inputs,
   byMessage,
   link,
   server,
   kernelId,
 }: InterruptOptions): Promise<void> {
+  const request = inputs.newest;
   if (byMessage && link !== undefined) link.channel.interruptByMessage();
   else await server.interruptKernel(kernelId);
+  if (run !== undefined) inputs.interrupted(run, request);
 }
 
 async function endsWithin(run: Run, limitMs: number, clock: Clock): Promise<boolean> {

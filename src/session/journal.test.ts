@@ -1,4 +1,4 @@
-/** What the journal keeps of a run, whatever happens while it is written, and which runs stay. */
+/** What the journal keeps of a run, whatever happens while it is written, and which runs and sessions stay. */
 import {
   appendFileSync,
   existsSync,
@@ -12,9 +12,11 @@ import {
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
+import { systemClock as clock } from '#platform/clock.ts';
 import { currentIdentity } from '#platform/process-identity.ts';
-import type { RunRecord } from './contract.ts';
+import type { RunRecord, SessionRecord } from './contract.ts';
 import { RunJournal, type StoredMessage } from './journal.ts';
+import { createSessionRecords, removeLongEnded } from './records.ts';
 
 const DAY_MS = 24 * 3_600_000;
 
@@ -168,4 +170,36 @@ it('R5: old runs of any session are swept with all their files, but those that m
     'r-new-b.jsonl',
     'r-new-b.output.jsonl',
   ]);
+});
+
+it('what is on record of a session goes 30 days after its end, and of one that has not ended never', async () => {
+  const fail = (message: string): never => {
+    throw new Error(message);
+  };
+  const records = createSessionRecords(newFolder(), clock, fail);
+  const add = (id: string, change: Partial<SessionRecord>): Promise<SessionRecord> =>
+    records.create(id, {
+      id,
+      sandboxId: 'local-a',
+      projectDir: '/p',
+      notebookPath: '/p/a.ipynb',
+      kernelId: 'k',
+      kernel: { name: 'python3', display_name: 'Python 3', language: 'python' },
+      interruptMode: 'signal',
+      connectionId: 'c',
+      process: null,
+      loss: null,
+      generation: 1,
+      serverGeneration: 1,
+      ownsKernel: true,
+      owner: currentIdentity(),
+      createdMs: 0,
+      ...change,
+    });
+  await add('s-lives', {});
+  await add('s-old', { endedMs: 0 });
+  await add('s-open', { endedMs: 0 });
+  await add('s-young', { endedMs: 2 * DAY_MS });
+  await removeLongEnded(records, 31 * DAY_MS, (id) => Promise.resolve(id === 's-open'));
+  expect((await records.list()).map(({ id }) => id)).toEqual(['s-lives', 's-open', 's-young']);
 });

@@ -3,8 +3,11 @@ import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { GloveboxError } from '#core/errors.ts';
 import { isRecord } from '#core/json.ts';
+import type { Clock } from '#platform/clock.ts';
 import { readTextIfExists, removeIfExists } from '#platform/files.ts';
 import { AppendFile, listFolder, readLines, removeIfOlder } from '#platform/journal-files.ts';
+import { withFileLock } from '#platform/lock.ts';
+import { currentIdentity } from '#platform/process-identity.ts';
 import { isSpareFile, SpareFile } from '#platform/spare-file.ts';
 import * as z from 'zod';
 import { RUN_STATES, type RunRecord } from './contract.ts';
@@ -187,6 +190,33 @@ export class RunJournal {
     return records
       .filter((record) => record !== undefined)
       .toSorted((a, b) => a.createdMs - b.createdMs);
+  }
+
+  /**
+   * Makes this process the owner of runs of one session, each of them once among all processes that ask at the same time.
+   *
+   * @param isLeft asked about each run as it is then
+   * @returns those that this process got, in the order given
+   */
+  async claim(
+    runs: readonly RunRecord[],
+    isLeft: (record: RunRecord) => boolean,
+    clock: Clock,
+  ): Promise<readonly RunRecord[]> {
+    const sessionId = runs[0]?.sessionId;
+    if (sessionId === undefined) return [];
+    const owner = currentIdentity();
+    const claimAll = async (): Promise<readonly RunRecord[]> => {
+      const found = await Promise.all(runs.map(({ id }) => this.read(id).catch(() => undefined)));
+      const got = found.filter((record) => record !== undefined).filter(isLeft);
+      for (const { id } of got) {
+        const file = new AppendFile(this.#file(id));
+        file.write(`${JSON.stringify({ run: { owner } })}\n`);
+        file.close();
+      }
+      return got.map((record) => ({ ...record, owner }));
+    };
+    return withFileLock(path.join(this.#dir, `.${sessionId}.lock`), claimAll, { clock });
   }
 
   /** Removes finished runs of a session that are older than 7 days, or more than 500. */

@@ -64,17 +64,23 @@ export const withoutLog = (message: string): string =>
 
 /**
  * The hint that goes with every loss. Where an empty kernel runs already, restarting it would lose what was made in it since; but
- * only a restart loads models into it.
+ * only a restart loads models into it. A sandbox elsewhere that has ended does not come back for a restart.
  */
 export function lossHint(
-  { id, models }: Pick<SessionRecord, 'id' | 'models'>,
+  { id, models, sandboxId }: LostSession,
   loss: LossClass | undefined,
 ): string {
   if (loss === 'kernel_restarted' && models === undefined)
     return `run_cell(session_id="${id}", cells=[...]) for the cells you need, or restore_notebook for all.`;
   const withModels = models === undefined ? '' : ' and loads the models into it again';
-  return `restart_kernel(session_id="${id}") starts a new kernel for the same notebook${withModels}; then run the cells you need.`;
+  const restart = `restart_kernel(session_id="${id}") starts a new kernel for the same notebook${withModels}`;
+  if (loss === 'server_gone' && sandboxId?.startsWith('local-') !== true)
+    return `${restart} where the sandbox lives (sandbox_list) or is on this machine; for one that has ended elsewhere, sandbox_create starts another, and start_notebook(notebook_path=..., sandbox_id=...) opens the notebook in it. Then run the cells you need.`;
+  return `${restart}; then run the cells you need.`;
 }
+
+/** What is known of it where it is told. */
+type LostSession = Pick<SessionRecord, 'id' | 'models'> & Partial<Pick<SessionRecord, 'sandboxId'>>;
 
 /** For a server that does not answer while nothing proves that it is gone. */
 export function unreachable(status: SandboxStatus, sinceMs: number): string {

@@ -1,4 +1,4 @@
-/** SEC6, acceptance 51: however a secret is cut, nothing of it is let through, and nothing else is lost. */
+/** SEC6: however a secret is cut, nothing of it is let through, and nothing else is lost. */
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { OutputMask } from './output-mask.ts';
@@ -23,7 +23,7 @@ it('lets through what is no secret, at once where it cannot become one', () => {
   expect(mask.rest()).toEqual([]);
 });
 
-it('of any cut of any text gives what the whole text gives', () => {
+it('SEC6, acceptance 51: of any cut of any text gives what the whole text gives', () => {
   const word = fc.constantFrom(SECRET, 'sk-', 'abc', 'a', '\n', '-1234', 's');
   fc.assert(
     fc.property(fc.array(word, { maxLength: 8 }), fc.array(fc.nat(60)), (words, cuts) => {

@@ -193,7 +193,8 @@ export class SessionPool {
     try {
       return await opening;
     } catch (error) {
-      this.#open.delete(sessionId);
+      // Of several that waited for it, the last may find a new try.
+      if (this.#open.get(sessionId) === opening) this.#open.delete(sessionId);
       throw error;
     }
   }
@@ -354,9 +355,7 @@ export class SessionPool {
       session = opened;
       const lease = leaseOf(record);
       if (typeof record.news === 'string') session.notify(record.news);
-      const left = lease.isOwner
-        ? await loadLeftRuns(session, this.journal, notebook, clock.now())
-        : [];
+      const left = lease.isOwner ? await loadLeftRuns(session, this.journal, notebook, clock) : [];
       const { sandboxes } = this.options;
       await connectSession(session, {
         sandboxes,

@@ -6,6 +6,8 @@ import path from 'node:path';
 import type { SessionRecord } from './contract.ts';
 import { loadedModel } from './loaded-models.ts';
 
+const KEEP_ENDED_MS = 30 * 24 * 3_600_000;
+
 const identity = z.looseObject({
   host: z.string(),
   bootId: z.string(),
@@ -66,4 +68,18 @@ export function createSessionRecords(
     clock,
     onDamaged,
   });
+}
+
+/** Removes what is on record of sessions that ended more than 30 days ago; their runs are gone by then. */
+export async function removeLongEnded(
+  records: RecordStore<SessionRecord>,
+  nowMs: number,
+  isOpen: (sessionId: string) => Promise<boolean>,
+): Promise<void> {
+  for (const { id, value } of await records.list()) {
+    if (value.endedMs === undefined || nowMs - value.endedMs <= KEEP_ENDED_MS) continue;
+    // One after the other: there may be thousands, and nothing waits for it.
+    // oxlint-disable-next-line no-await-in-loop
+    if (!(await isOpen(id))) await records.remove(id);
+  }
 }

@@ -1,6 +1,6 @@
 /** Carries on the runs that an earlier process left: completes their cells, listens for the one still in the kernel, decides the rest. */
 import type { OpenNotebook, Position } from '#notebook/contract.ts';
-import { currentIdentity } from '#platform/process-identity.ts';
+import type { Clock } from '#platform/clock.ts';
 import { isFinal, type RunRecord } from './contract.ts';
 import type { RunJournal } from './journal.ts';
 import { isFree } from './lease.ts';
@@ -19,14 +19,13 @@ export async function loadLeftRuns(
   session: Session,
   journal: RunJournal,
   notebook: OpenNotebook | undefined,
-  nowMs: number,
+  clock: Clock,
   isWanted: (record: RunRecord) => boolean = () => true,
 ): Promise<LeftRuns> {
   const records = await journal.ofSession(session.id);
-  const left = records.filter(
-    (record) =>
-      !(isFinal(record.state) && record.saved) && isFree(record.owner) && isWanted(record),
-  );
+  const isLeft = (record: RunRecord): boolean =>
+    !(isFinal(record.state) && record.saved) && isFree(record.owner) && isWanted(record);
+  const left = await journal.claim(records.filter(isLeft), isLeft, clock);
   session.queue.expectCount(lastCount(records, session.record.generation));
   const sent: Run[] = [];
   for (const record of left) {
@@ -35,7 +34,7 @@ export async function loadLeftRuns(
     if (record.state === 'queued') {
       run.update({
         state: 'cancelled',
-        endedMs: nowMs,
+        endedMs: clock.now(),
         explanation: 'It was never sent: Glovebox ended before its turn.',
       });
     }
@@ -50,7 +49,7 @@ export async function loadLeftRuns(
     run.notices.push(
       'Glovebox was restarted while it ran. A line that was on its way at that moment may be missing.',
     );
-    run.update({ owner: currentIdentity() });
+    run.update({});
     sent.push(run);
   }
   return sent;

@@ -60,7 +60,7 @@ export class RunControl {
     run: Run | undefined,
     { patient = false }: Patience = {},
   ): Promise<InterruptOutcome> {
-    const { live, queue, clock, link, server, log, limitsMs } = this.#options;
+    const { live, queue, inputs, clock, link, server, log, limitsMs } = this.#options;
     const { kernelId, interruptMode } = live.value;
     return interruptRun({
       run,
@@ -70,6 +70,7 @@ export class RunControl {
       server,
       kernelId,
       byMessage: interruptMode === 'message',
+      inputs,
       askWhetherEnded: (open) => {
         queue
           .settleGap(open, 'interrupt')

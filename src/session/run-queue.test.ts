@@ -361,6 +361,7 @@ it('C26: an interrupt whose run has ended behind the code of another client hits
     server: { interruptKernel: () => Promise.resolve(void (interrupts += 1)) },
     kernelId: 'kernel',
     byMessage: false,
+    inputs: { newest: 0, interrupted: () => undefined },
     askWhetherEnded: () => undefined,
     limitsMs: [1_000, 1_000],
   });

@@ -13,6 +13,7 @@ import { isFinal, type RunRecord, type RunState, type RunView } from './contract
 import type { RunFiles, StoredMessage } from './journal.ts';
 import { MaskedMessages } from './masked-messages.ts';
 import type { OutputMask } from './output-mask.ts';
+import { lastLine, wordsOf } from './progress-words.ts';
 import { restFollower, type RestReader } from './rest-of-output.ts';
 
 /** Output reaches the journal with the next turn of the event loop: what this process has taken in, the server keeps for nobody. */
@@ -237,9 +238,9 @@ export class Run {
   #take(message: StoredMessage): void {
     this.collector.add(message);
     this.#onTaken?.(message);
+    const words = wordsOf(message);
+    if (words !== undefined) this.#lastText = words;
     if (message.type === 'stream') {
-      const text = message.content['text'];
-      if (typeof text === 'string' && /\S/.test(text)) this.#lastText = text;
       const notice = notKeptNotice(message);
       // What is read again from the journal was told already.
       if (notice !== undefined && !this.notices.includes(notice)) this.notices.push(notice);
@@ -376,12 +377,4 @@ export class Run {
       notices: [...this.notices],
     };
   }
-}
-
-/** The last line with something in it, as a terminal would show it after carriage returns. */
-function lastLine(text: string): string | undefined {
-  const tail = text.slice(-2000);
-  const lines = tail.split('\n').map((line) => line.replace(/\r+$/, ''));
-  const line = lines.findLast((candidate) => candidate.trim() !== '');
-  return line?.slice(line.lastIndexOf('\r') + 1).trim();
 }

@@ -21,6 +21,7 @@ import { RunRequests, type ExecuteOptions } from './run-requests.ts';
 import type { Run } from './run.ts';
 import type { SessionOptions } from './session-options.ts';
 import { viewOf } from './session-view.ts';
+import { WidgetViews } from './widget-views.ts';
 
 /** When an answer has left. */
 const SOON_MS = 10;
@@ -36,6 +37,7 @@ export class Session {
   readonly #kernel: KernelAttachment;
   readonly #inputs: InputRequests;
   readonly #recent = new RecentRuns();
+  readonly #widgets: WidgetViews;
   readonly #requests: RunRequests;
   readonly #control: RunControl;
   /** Known from the first connection on. */
@@ -47,6 +49,7 @@ export class Session {
     const live = new LiveRecord(options);
     const recent = this.#recent;
     this.#live = live;
+    this.#widgets = new WidgetViews(clock);
     this.limits = settings.limits ?? DEFAULT_LIMITS;
     this.outputs = new OutputKeeper({ notebook, clock, log });
     const outputs = this.outputs;
@@ -250,7 +253,8 @@ export class Session {
 
   /** Takes in what a run gave. */
   receive(run: Run, message: KernelMessage): void {
-    if (run.receive(message)) this.outputs.onOutput(run, message);
+    for (const each of this.#widgets.follow(message))
+      if (run.receive(each)) this.outputs.onOutput(run, each);
   }
 
   /** Puts everything into the notebook and onto the disk, for the end of the session or of the process. */

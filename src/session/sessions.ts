@@ -15,12 +15,13 @@ import {
   type SessionRecord,
   type SessionView,
 } from './contract.ts';
-import { endSessionsIn, shutdownSession } from './end-session.ts';
+import { endSessionsIn, reopenSessions, shutdownSession } from './end-session.ts';
 import { HelperKernels } from './helper-kernels.ts';
 import type { KernelLink } from './kernel-link.ts';
 import { inspectVariables, type Inspected, type InspectRequest } from './inspect.ts';
 import { isFree } from './lease.ts';
 import { SessionPool, type PoolOptions } from './pool.ts';
+import { removeLongEnded } from './records.ts';
 import { startRestore, type Restore, type RestoreRequest } from './restore.ts';
 import { restartSession, type Restarted } from './restart.ts';
 import { PageIndexes } from './page-index.ts';
@@ -275,9 +276,14 @@ export class Sessions {
     await shutdownSession(this.#pool, await this.get(sessionId, signal), signal);
   }
 
-  /** Saves and ends the sessions of a sandbox that is about to be stopped. */
-  endAllIn(sandboxId: string): Promise<readonly SessionRecord[]> {
-    return endSessionsIn(this.#pool, sandboxId);
+  /** Saves and ends the sessions of a sandbox that is about to be stopped; `why` is for whoever asks for them later. */
+  endAllIn(sandboxId: string, why?: string): Promise<readonly SessionRecord[]> {
+    return endSessionsIn(this.#pool, sandboxId, why);
+  }
+
+  /** Takes `endAllIn` back, as long as the sandbox lives. */
+  reopen(ids: readonly string[]): Promise<void> {
+    return reopenSessions(this.#pool, ids);
   }
 
   server(sandboxId: string): JupyterServer {
@@ -299,10 +305,10 @@ export class Sessions {
   async recover(signal: AbortSignal): Promise<void> {
     await this.#pool.reattachUnfinished(signal);
     await sweepScratchKernels(this.#pool, signal);
-    await this.#sweepRuns();
+    await this.#sweep();
   }
 
-  async #sweepRuns(): Promise<void> {
+  async #sweep(): Promise<void> {
     const { records, clock, log } = this.#pool.options;
     try {
       const stored = await records.list();
@@ -313,8 +319,11 @@ export class Sessions {
         clock.now(),
         ({ sessionId, owner }) => live.has(sessionId) || !isFree(owner),
       );
+      const isOpen = async (id: string): Promise<boolean> =>
+        (await this.#pool.peek(id)) !== undefined;
+      await removeLongEnded(records, clock.now(), isOpen);
     } catch (error) {
-      log.info(`old runs could not be removed: ${messageOf(error)}`);
+      log.info(`old runs and sessions could not be removed: ${messageOf(error)}`);
     }
   }
 

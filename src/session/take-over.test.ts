@@ -2,7 +2,7 @@
 import { mkdtemp, realpath, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { afterEach, beforeEach, expect, it } from 'vitest';
+import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { createJupyterServer } from '#jupyter/rest.ts';
 import { createNotebooks } from '#notebook/open-notebook.ts';
 import { systemClock as clock } from '#platform/clock.ts';
@@ -98,6 +98,22 @@ it('C12: a restart beside the owner does not give its connection away', async ()
   await session.updateRecord({ owner: currentIdentity() });
   await session.renewKernel('another-of-this-process', {});
   expect(stored).toMatchObject({ connectionId: 'another-of-this-process', generation: 3 });
+});
+
+it('R9: a run that another living process took meanwhile is left to it', async () => {
+  const record = newRunRecord({ code: 'a', insertedCell: false }, stored, clock.now());
+  const files = journal.open(record);
+  files.save({ ...record, owner: GONE, state: 'running', sentMs: clock.now() });
+  const ofSession = journal.ofSession.bind(journal);
+  vi.spyOn(journal, 'ofSession').mockImplementationOnce(async (id) => {
+    const found = await ofSession(id);
+    files.save({ ...record, owner: ALIVE, state: 'running', sentMs: clock.now() });
+    files.close();
+    return found;
+  });
+  await carryOnOrphans(session, { journal, clock, log });
+  expect(session.recentRun(record.id)).toBeUndefined();
+  expect((await journal.read(record.id)).owner).toEqual(ALIVE);
 });
 
 it('R9: a run that a dead process left is decided, also when the answer about it is lost with the connection', async () => {

@@ -54,7 +54,7 @@ export async function carryOnOrphans(
   await notebook.refresh();
   const isWanted = (record: RunRecord): boolean =>
     isOthers(record) && session.recentRun(record.id) === undefined;
-  const left = await loadLeftRuns(session, journal, notebook, clock.now(), isWanted);
+  const left = await loadLeftRuns(session, journal, notebook, clock, isWanted);
   const last = left.at(-1);
   const { link, record } = session;
   const isInKernel =

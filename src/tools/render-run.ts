@@ -8,7 +8,7 @@ import type { Run } from '#session/run.ts';
 import type { SandboxWait } from '#sandbox/sandboxes.ts';
 import { cellName } from './answers.ts';
 import type { ToolContext, ToolResult, ToolServices } from './define-tool.ts';
-import { hintForError } from './error-hints.ts';
+import { hintForRun } from './error-hints.ts';
 
 /** Outputs as blocks within the answer's budget. */
 export async function renderForAgent(
@@ -79,7 +79,7 @@ function remarks(view: RunView): readonly string[] {
 function nextStep(view: RunView): string | undefined {
   if (isFinal(view.state)) {
     if (view.state === 'lost') return `Next: ${lossHint({ id: view.sessionId }, view.loss)}`;
-    const hint = view.error === undefined ? undefined : hintForError(view.error);
+    const hint = hintForRun(view);
     return hint === undefined ? undefined : `Next: ${hint}`;
   }
   return `It goes on by itself. Next: get_run(run_id="${view.id}", wait_s=45) to follow it, interrupt_kernel(session_id="${view.sessionId}") to stop it.`;

@@ -84,28 +84,30 @@ function offerLine(offer: Offer): string {
   ].join(', ');
 }
 
-export function quoteLines({
-  usdPerHour,
-  ceilingUsd,
-  beforehand,
-  priceSource,
-  remarks,
-}: Quote): readonly string[] {
+/** @param count how many of them are wanted: what they come to together is said too. */
+export function quoteLines(
+  { usdPerHour, ceilingUsd, beforehand, priceSource, remarks }: Quote,
+  count = 1,
+): readonly string[] {
+  const all = (usd: number): string =>
+    count === 1 ? '' : `, $${(usd * count).toFixed(2)} for all ${count}`;
   const price =
     usdPerHour === undefined
       ? 'price: unknown'
-      : `price: $${usdPerHour.toFixed(2)}/h${priceSource === undefined ? '' : ` (${priceSource})`}`;
+      : `price: $${usdPerHour.toFixed(2)}/h${all(usdPerHour)}${priceSource === undefined ? '' : ` (${priceSource})`}`;
   const before =
     beforehand === undefined
       ? ''
       : `, of that $${beforehandCeilingUsd(beforehand).toFixed(2)} for ${beforehandWords(beforehand)}`;
   const ceiling =
-    ceilingUsd === undefined ? [] : [`most it can cost: $${ceilingUsd.toFixed(2)}${before}`];
+    ceilingUsd === undefined
+      ? []
+      : [`most it can cost: $${ceilingUsd.toFixed(2)}${before}${all(ceilingUsd)}`];
   return [price, ...ceiling, ...remarks];
 }
 
 /** Of a paid one: what it costs, has cost at most, and can still come to. */
-function costWords({ status, createdMs }: SandboxView, nowMs: number): string {
+export function costWords({ status, createdMs }: SandboxView, nowMs: number): string {
   const { usdPerHour = 0, deadlineMs, state, end, beforehandUsd = 0 } = status;
   const { paidSinceMs = createdMs } = status;
   const usdUntil = (ms: number): string =>

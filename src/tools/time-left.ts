@@ -13,6 +13,6 @@ export async function timeLeft(
   const leftMs = (deadline ?? Number.POSITIVE_INFINITY) - Date.now();
   if (leftMs > NEAR_MS || leftMs <= 0) return [];
   return [
-    `Sandbox ${sandboxId} has ${renderDuration(leftMs)} left until its time limit; what runs then is ended, and variables are lost.`,
+    `Sandbox ${sandboxId} has ${renderDuration(leftMs)} left until its time limit; what runs then is ended, and variables are lost. glovebox keep-alive ${sandboxId} puts a new one in its place.`,
   ];
 }

@@ -31,6 +31,8 @@ import { removeLeftovers, uploadTranscript, type UploadParts } from './upload-tr
 import { isAbandoned, takeWorkerTurn } from './worker-turn.ts';
 
 const PAUSES_MS = [1000, 2000];
+/** How often an upload looks whether it is still wanted. */
+const LOOK_MS = 500;
 const MAX_RUNS = 5;
 const MAX_AGE_MS = 14 * 24 * 3_600_000;
 
@@ -60,7 +62,7 @@ export interface Uploads {
   status(): Promise<UploadStatus>;
   /** Records that a person agreed. The caller has asked them, at a terminal. */
   enable(request: { readonly repo: string | undefined; readonly isPublic: boolean }): Promise<void>;
-  /** Takes the consent back and forgets everything that was not sent yet. */
+  /** Takes the consent back and forgets everything that was not sent yet; what is being sent is given up within a second. */
   disable(): Promise<{ readonly dropped: number }>;
   list(): Promise<readonly QueueEntry[]>;
   /** A transcript as it would be sent. @throws `path/not-found`, `path/not-allowed`. */
@@ -92,21 +94,41 @@ export function createUploads(options: UploadsOptions): Uploads {
     }
   };
 
+  const isOn = async (): Promise<boolean> => isUploadOn(settings, await readConsent(dir));
+
+  /** Whoever switches transcripts off does it in another process. @returns a signal for that, and how to look no more */
+  const watchConsent = (): { readonly withdrawn: AbortSignal; end(): void } => {
+    const [stop, done] = [new AbortController(), new AbortController()];
+    const watch = async (): Promise<void> => {
+      while (await isOn()) await sleep(clock, LOOK_MS, done.signal);
+      stop.abort();
+    };
+    watch().catch((error: unknown) => {
+      if (!done.signal.aborted) stop.abort(error);
+    });
+    return { withdrawn: stop.signal, end: () => done.abort() };
+  };
+
+  /** @returns undefined when somebody switched transcripts off meanwhile */
   const work = async (
     entry: QueueEntry,
     parts: UploadParts,
     signal: AbortSignal,
-  ): Promise<QueueEntry> => {
+  ): Promise<QueueEntry | undefined> => {
     const { sessionId } = entry;
     const taken = await queue.update(sessionId, (now) => ({
       ...withoutReason(now),
       state: 'uploading',
       owner: currentIdentity(),
     }));
+    const consent = watchConsent();
     try {
-      const upload = await tryOne(taken, parts, signal);
+      const both = AbortSignal.any([signal, consent.withdrawn]);
+      const upload = await tryOne(taken, parts, both);
       return await queue.update(sessionId, (now) => finish(now, taken, upload));
     } catch (error) {
+      // Its entry is gone, or goes in this moment.
+      if (!(await isOn())) return undefined;
       if (signal.aborted) {
         await queue.update(sessionId, (now) => ({ ...withoutReason(now), state: 'pending' }));
         throw error;
@@ -114,6 +136,8 @@ export function createUploads(options: UploadsOptions): Uploads {
       const failure = describe(error);
       log.warn(`the transcript of ${sessionId} was not sent: ${failure.text}`);
       return queue.update(sessionId, (now) => fail(now, failure, clock.now()));
+    } finally {
+      consent.end();
     }
   };
 
@@ -129,7 +153,7 @@ export function createUploads(options: UploadsOptions): Uploads {
     results: Map<string, QueueEntry>,
     withBlocked: boolean,
     signal: AbortSignal,
-  ): Promise<'done' | 'busy'> => {
+  ): Promise<DrainResult['outcome']> => {
     const isNew = ({ sessionId, requestedAt }: QueueEntry): boolean =>
       tried.get(sessionId) !== requestedAt;
     const turn = await takeWorkerTurn(dir, clock);
@@ -154,14 +178,14 @@ export function createUploads(options: UploadsOptions): Uploads {
         if (next === undefined) return 'done';
         await turn.keep();
         tried.set(next.sessionId, next.requestedAt);
-        results.set(next.sessionId, await work(next, parts, signal));
+        const result = await work(next, parts, signal);
+        if (result === undefined) return 'off';
+        results.set(next.sessionId, result);
       }
     } finally {
       await turn.end();
     }
   };
-
-  const isOn = async (): Promise<boolean> => isUploadOn(settings, await readConsent(dir));
 
   return {
     async status() {
@@ -222,6 +246,7 @@ export function createUploads(options: UploadsOptions): Uploads {
       while (await isOn()) {
         const outcome = await drainOnce(tried, results, withBlocked, signal);
         const entries = [...results.values()];
+        if (outcome === 'off') break;
         if (outcome === 'busy') return { outcome: entries.length === 0 ? 'busy' : 'done', entries };
         const left = await waiting(withBlocked);
         if (left.every((each) => tried.get(each.sessionId) === each.requestedAt))

@@ -5,7 +5,7 @@ import { GloveboxError } from '#core/errors.ts';
 import type { JsonObject } from '#core/json.ts';
 import type { Clock } from '#platform/clock.ts';
 import type { RecordStore } from '#platform/records.ts';
-import { callLimitMs } from '#sandbox/common-options.ts';
+import { callLimitMs, rpcPortOf } from '#sandbox/common-options.ts';
 import type { SandboxWait } from '#sandbox/sandboxes.ts';
 import type { HelperKernels, Loan } from '#session/helper-kernels.ts';
 import { publishedBy } from '#session/published.ts';
@@ -132,10 +132,12 @@ export function createInterfaces(options: InterfacesOptions): Interfaces {
       const loan = await helpers.lend(request.sandboxId, wait, true);
       const sandboxId = loan.sandbox.id;
       const limitMs = request.callLimitMs ?? callLimitMs(loan.sandbox.options);
+      const port = rpcPortOf(loan.sandbox.options);
       const answer = await ask(
         loan,
         {
           operation: 'start',
+          ...(port !== undefined && { port }),
           name,
           source: request.source,
           server: await source('glovebox_interface.py'),

@@ -14,6 +14,7 @@ import type {
   SandboxStatus,
   StartContext,
 } from '#sandbox/backend.ts';
+import { isWhole } from '../rigs/variables.ts';
 
 /** What a back end's own test provides. Each test gets a rig of its own. */
 export interface BackendRig {
@@ -39,7 +40,7 @@ export interface BackendRig {
 
 export type CallerRig = Pick<BackendRig, 'projectDir' | 'options' | 'countAtEngine'>;
 
-const WAIT_MS = 50_000;
+const WAIT_MS = isWhole ? 600_000 : 50_000;
 
 /** Stands for the service that calls a back end: keeps what it is told to remember, as the record does. */
 export class Caller {

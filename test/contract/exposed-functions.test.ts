@@ -260,7 +260,7 @@ it('writes names, types and places into its log, and no value', async () => {
   expect(log()).not.toContain(address.token);
 });
 
-it('W9: one call at a time, health and parallel functions meanwhile', async () => {
+it('W9, acceptance 19: one call at a time, health and parallel functions meanwhile', async () => {
   const order: string[] = [];
   const note = async (name: string, answer: Promise<unknown>): Promise<unknown> => {
     const result = await answer;

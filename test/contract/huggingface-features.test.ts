@@ -40,7 +40,7 @@ function callerWith(options: object = {}, id?: string): Caller {
 const only = (): FakeJob => rig.fake.alive()[0] ?? expect.fail('nothing runs');
 const quote = (options: object) => quoteOf(rig, options);
 
-test('33, 34: asks for an open port, a limit and labels; tokens are secrets; a cell runs through both gates', async () => {
+test('6.1, H3, H4, acceptance 33, 34: asks for an open port, a limit and labels; tokens are secrets; a cell runs through both gates', async () => {
   const caller = callerWith({
     max_lifetime_seconds: 1800,
     volumes: [{ type: 'dataset', source: 'org/data', mount: '/data/x' }],
@@ -112,7 +112,7 @@ test('33, 34: asks for an open port, a limit and labels; tokens are secrets; a c
   await foreign.close();
 });
 
-test('35, M15: a machine with the Hub token alone finds it in whichever namespace and uses it; forged labels are not believed and learn no token', async () => {
+test('H7, H8, M15, acceptance 35: a machine with the Hub token alone finds it in whichever namespace and uses it; forged labels are not believed and learn no token', async () => {
   const caller = callerWith({ namespace: 'org' });
   await caller.startAndWait(rig.newBackend());
   const real = only();
@@ -228,7 +228,7 @@ test.skipIf(sshdIsMissing())(
   },
 );
 
-test('H9, H11, L10, 3.3: a model is mounted at its commit, checked, and named to kernels, a repository is cloned at its own, files are uploaded; half of a model ends the start', async () => {
+test('H9, H11, L4, L10, 3.3, acceptance 14: a model is mounted at its commit, checked, and named to kernels, a repository is cloned at its own, files are uploaded; half of a model ends the start', async () => {
   const commit = 'c'.repeat(40);
   rig.hub.on('GET', /\/api\/models\/tiny\/model\/revision\/main/, () => ({
     json: {
@@ -297,7 +297,7 @@ test('H9, H11, L10, 3.3: a model is mounted at its commit, checked, and named to
   // L4, L6: what loads them asks for no mark, which only weights of our own have.
   const told = 'json.load(open(os.environ["GLOVEBOX_MODELS"]))[0]["is_marked"] is False';
   const cloned = '{"gbrepo.py", "installed-i"} < set(os.listdir(os.environ["REPO_SAMPLE_PATH"]))';
-  const code = `import json, os\nassert os.listdir(os.environ["MODEL_MODEL_PATH"]) and ${told} and ${cloned} and os.environ["SERVICE_KEY"] == "p" and "INDEX_KEY" not in os.environ`;
+  const code = `import json, os\nassert os.listdir(os.environ["MODEL_MODEL_PATH"]) and sorted(k for k in os.environ if k.startswith("MODEL_")) == ["MODEL_MODEL_PATH", "MODEL_TINY_MODEL_PATH"] and ${told} and ${cloned} and os.environ["SERVICE_KEY"] == "p" and "INDEX_KEY" not in os.environ`;
   expect(await kernel.execute(code)).toBe('ok');
   await kernel.leave();
   // What a disk reads faster is copied to it first, file by file, and looked at there.
@@ -317,7 +317,18 @@ test('H9, H11, L10, 3.3: a model is mounted at its commit, checked, and named to
   expect((await failureOf(quote(hidden))).message).toContain('use modal');
 });
 
-describe('36, 37: ends and stages', () => {
+describe('H1, H12, H13, acceptance 36, 37: ends and stages', () => {
+  test('a kernel that nobody uses ends, then its server, and with it the Job', async () => {
+    const caller = callerWith();
+    const backend = rig.newBackend({}, { limits: { idleS: 5, emptyServerS: 4 } });
+    await caller.startAndWait(backend);
+    const endpoint = await backend.endpoint(caller.handle(), never());
+    expect(await (await startRawKernel(endpoint, 'idle.ipynb')).execute('1')).toBe('ok');
+    const ended = await caller.waitFor(rig.newBackend(), 'ended');
+    expect(ended.end).toMatchObject({ cause: 'idle' });
+    expect(rig.fake.newest().stage).toBe('COMPLETED');
+  });
+
   test('a Job that gets no hardware is cancelled at the limit', async () => {
     rig.fake.isStalled = true;
     const tags = { study: 'probes' };

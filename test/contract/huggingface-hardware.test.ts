@@ -11,7 +11,7 @@ afterEach(() => rig.dispose());
 
 const quote = (options: object) => quoteOf(rig, options);
 
-describe('38, H15, H16: hardware', () => {
+describe('H15, H16, acceptance 38: hardware', () => {
   test('is what the Hub lists now, with its price and the fee of the port', async () => {
     rig.fake.hardware = [
       ...rig.fake.hardware,

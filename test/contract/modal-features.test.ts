@@ -5,12 +5,13 @@ import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { WebSocket } from 'ws';
-import { ResultStatus, type FakeSandbox } from '../fakes/modal/fake-modal.mjs';
+import { ResultStatus, ServerError, Status, type FakeSandbox } from '../fakes/modal/fake-modal.mjs';
 import { MARKED, makeModalRig, testCertificate, type ModalRig } from '../rigs/modal-backend.ts';
-import { startRawKernel } from '../rigs/raw-kernel.ts';
+import { startRawKernel, type RawKernel } from '../rigs/raw-kernel.ts';
 import { MARK } from '../rigs/reaper.mjs';
 import { isMissing } from '../rigs/require.ts';
 import { serverRoutes } from '../rigs/server-routes.ts';
+import { isWhole } from '../rigs/variables.ts';
 import { Caller, failureOf, never } from './contract-rig.ts';
 
 const withoutCertificate = isMissing(
@@ -61,6 +62,26 @@ describe.skipIf(withoutCertificate)('prices', () => {
     expect(rig.fake.calls.some(({ method }) => method.startsWith('image'))).toBe(false);
   });
 
+  test('SEC7: a quote warns of kernels that see a secret and may reach every address', async () => {
+    const backend = rig.newBackend({ variables: { OPENAI_API_KEY: 'o-secret' } });
+    const asked = (options: object) =>
+      backend.quote?.(
+        { secrets: [{ env: 'OPENAI_API_KEY', scope: ['kernel'] }], ...options },
+        { projectDir: rig.projectDir, signal: never() },
+      );
+    const warning = 'kernels see secrets and may reach every address';
+    expect((await asked({}))?.remarks.join('\n')).toContain(warning);
+    const limited = await asked({ network: { domains: ['api.openai.com'] } });
+    expect(limited?.remarks.join('\n')).not.toContain(warning);
+    const headers = { 'x-key': '$EXAMPLE_KEY' };
+    const unknown = asked({
+      header_secrets: [{ domain: 'a.example.com', secret: 'none', headers }],
+    });
+    expect(await failureOf(unknown ?? Promise.resolve())).toMatchObject({
+      code: 'remote/not-found',
+    });
+  });
+
   test('an unknown price is said, and counts as over any max_cost_usd', async () => {
     const unknown = await quote({ gpu: 'B200+' });
     expect(unknown.usdPerHour).toBeUndefined();
@@ -99,14 +120,49 @@ describe.skipIf(withoutCertificate)('the image', () => {
   });
 });
 
+test.skipIf(withoutCertificate)(
+  '3.1, 3.3: with docker a repository gets its container, and kernels run commands there',
+  async () => {
+    await mkdir(path.join(rig.projectDir, 'lib'));
+    writeFileSync(
+      path.join(rig.projectDir, 'lib/Dockerfile'),
+      'FROM x\nRUN echo built > made.txt\n',
+    );
+    const repos = [{ url: 'org/lib', ref: '0'.repeat(40), dockerfile: 'Dockerfile' }];
+    const quote = await rig
+      .newBackend()
+      .quote?.({ docker: true, repos }, { projectDir: rig.projectDir, signal: never() });
+    expect(quote?.remarks.join('\n')).toContain('images of repositories are built on the machine');
+    // The builder of the fake puts no clone there, so it comes as files of the project.
+    const caller = callerWith({ docker: true, repos, files: [{ from: 'lib', to: 'lib' }] });
+    await caller.startAndWait(rig.newBackend());
+    const asked = (wanted: string): string =>
+      rig.fake.calls
+        .flatMap(({ method, request }) => (method === wanted ? [JSON.stringify(request)] : []))
+        .join('\n');
+    expect(asked('imageGetOrCreate')).toContain('docker.io');
+    expect(asked('sandboxCreateV2')).toContain('enable_docker');
+    const code =
+      '[__import__("glovebox_containers").container_exec("lib", ["cat", "made.txt"]).stdout, os.environ["DOCKER_HOST"]]';
+    expect(await inKernel(caller, code)).toEqual([
+      'built\n',
+      `unix://${only().root}/state/docker/docker.sock`,
+    ]);
+  },
+);
+
 describe.skipIf(withoutCertificate).each([
   { kind: 'V2, without a GPU', options: {} },
   { kind: 'V1, with a GPU', options: { gpu: 'T4' } },
 ])('inside, $kind', ({ options }) => {
-  test('SEC5, L10: kernels see env and kernel-scope secrets, and nothing else of the server', async () => {
+  test('SEC5, SEC7, L10, M4, acceptance 21, 52: kernels see env and kernel-scope secrets, and nothing else of the server; a secret for headers stays outside', async () => {
     rig.fake.addSecret('wandb', { WANDB_API_KEY: 'w-secret' });
+    rig.fake.addSecret('example', { EXAMPLE_KEY: 'e-secret' });
+    const headers = { Authorization: 'Bearer $EXAMPLE_KEY' };
     const caller = callerWith({
       ...options,
+      header_secrets: [{ domain: '*.example.com', secret: 'example', headers }],
+      snapshot_on_exit: true,
       env: { ...MARKED.env, GREETING: 'hello' },
       secrets: [
         { env: 'SETUP_ONLY' },
@@ -117,6 +173,23 @@ describe.skipIf(withoutCertificate).each([
     const variables = { SETUP_ONLY: 's-secret', OPENAI_API_KEY: 'o-secret' };
     await caller.startAndWait(rig.newBackend({ variables }));
     expect(only().environment).toMatchObject({ SETUP_ONLY: 's-secret' });
+    // 5.3: what tells the generations apart, and a tunnel that is TLS.
+    const { id, version } = only();
+    expect(id).toMatch(version === 1 ? /^sb-[A-Za-z0-9]{22}$/ : /^sb-(?![A-Za-z0-9]{22}$)/);
+    expect((await rig.newBackend().endpoint(caller.handle(), never())).baseUrl).toMatch(
+      /^https:\/\/localhost:\d+\/$/,
+    );
+    const secretId = expect.stringMatching(/^st-/);
+    expect(only().request).toMatchObject({
+      definition: {
+        experimentalOutboundPolicy: {
+          headerReplacements: [{ domain: '*.example.com', secretId, headers }],
+        },
+        // M17
+        experimentalOptionsV2: { enable_exit_snapshot: 'true' },
+      },
+    });
+    expect(JSON.stringify([only().environment, only().request])).not.toContain('e-secret');
     const seen = Object(await inKernel(caller, 'dict(os.environ)'));
     expect(seen).toMatchObject({
       GREETING: 'hello',
@@ -219,7 +292,7 @@ describe.skipIf(withoutCertificate).each([
     }
   });
 
-  test('5.8, L13, acceptance 31: a snapshot keeps the files and no token; another sandbox starts from it', async () => {
+  test('5.8, L13, M6, acceptance 31, 32: a snapshot keeps the files and no token; another sandbox starts from it, and whatever code the router gives for it once it is dead, it is said to have ended', async () => {
     const caller = callerWith(options);
     const backend = rig.newBackend();
     await caller.startAndWait(backend);
@@ -227,6 +300,16 @@ describe.skipIf(withoutCertificate).each([
     const snapshot = await backend.snapshot?.(caller.handle(), { ttlMs: 86_400_000 }, never());
     expect(snapshot?.remarks.join(' ')).toMatch(/Not in it: .*variables/);
     await backend.stop(caller.handle(), never());
+    // M23: before the end, and while it runs.
+    const asked = rig.fake.calls.map(({ method, request }) =>
+      method === 'taskExecStart'
+        ? JSON.stringify(Reflect.get(Object(request), 'commandArgs'))
+        : method,
+    );
+    const at = asked.indexOf('["sync","cache"]');
+    expect(at).toBeGreaterThan(0);
+    expect(asked.slice(at).some((one) => one.startsWith('sandboxTerminate'))).toBe(true);
+    expect(asked.slice(0, at).some((one) => one.startsWith('sandboxTerminate'))).toBe(false);
     expect(
       await failureOf(
         backend.snapshot?.(caller.handle(), { ttlMs: null }, never()) ?? Promise.resolve(),
@@ -239,6 +322,35 @@ describe.skipIf(withoutCertificate).each([
     expect(readFileSync(kept, 'utf8')).toBe('"kept"');
     const ttl = rig.fake.lastRequest('taskSnapshotFilesystem');
     expect(ttl).toMatchObject({ ttlSeconds: 86_400 });
+    const told = await backend.resources?.(second.handle(), never());
+    expect(told?.cpus).toBeGreaterThan(0);
+    expect(told?.memory.limitBytes).toBeGreaterThan(told?.memory.usedBytes ?? Infinity);
+    expect(told?.disk[0]?.path).toBe(only().root);
+    for (const code of [
+      'FAILED_PRECONDITION',
+      'NOT_FOUND',
+      'PERMISSION_DENIED',
+      'ABORTED',
+      'OUT_OF_RANGE',
+    ]) {
+      rig.fake.faults.before = (method) => {
+        if (!/^task(SnapshotFilesystem|ExecStart)$/.test(method)) return;
+        for (const sandbox of rig.fake.alive()) sandbox.kill(ResultStatus.TERMINATED);
+        throw new ServerError(Status[code], 'of the router');
+      };
+      const attempts = [
+        backend.resources?.(second.handle(), never()),
+        backend.snapshot?.(second.handle(), { ttlMs: null }, never()),
+      ];
+      const failures = await Promise.all(
+        attempts.map((one) => failureOf(one ?? Promise.resolve())),
+      );
+      expect([code, ...failures.map((failure) => failure.code)]).toEqual([
+        code,
+        'sandbox/ended',
+        'sandbox/ended',
+      ]);
+    }
   });
 });
 
@@ -261,21 +373,54 @@ describe.skipIf(withoutCertificate)('the end', () => {
     });
   });
 
-  test('M16, acceptance 24, 25: an idle kernel ends, with a client connected and status asked all the while; then the server, the process and the sandbox', async () => {
-    const backend = rig.newBackend({}, { limits: { idleS: 5, emptyServerS: 4 } });
-    const caller = callerWith({});
-    await caller.startAndWait(backend);
-    // On a slow machine the first kernel is a while in coming.
-    const endpoint = await backend.endpoint(caller.handle(), never());
-    const kernel = await startRawKernel(endpoint, 'idle.ipynb');
-    // A running cell is never taken for idleness, however silent it is, and even when the server has not seen it begin.
-    expect(await kernel.execute('import time; time.sleep(9)')).toBe('ok');
-    expect(rig.fake.alive()).toHaveLength(1);
-    const ended = await caller.waitFor(backend, 'ended');
-    expect(ended.end).toMatchObject({ cause: 'idle' });
-    expect(ended.end?.logTail?.join('\n')).toContain('GLOVEBOX-END idle');
-    expect(rig.fake.alive()).toEqual([]);
-  });
+  test(
+    'M16, acceptance 24, 25: of both generations an idle kernel ends, with a client connected and status asked all the while; then the server, the process and the sandbox; cells that are silent from the first on and threads that print are in use, also when nobody is connected',
+    async () => {
+      const limits = isWhole ? { idleS: 60, emptyServerS: 120 } : { idleS: 5, emptyServerS: 4 };
+      const backend = rig.newBackend({}, { limits });
+      // Longer than the limit of idleness, and than the server takes to look for it.
+      const silentS = limits.idleS + 6;
+      const begin = async (caller: Caller): Promise<RawKernel> => {
+        await caller.startAndWait(backend);
+        // On a slow machine the first kernel is a while in coming.
+        return startRawKernel(await backend.endpoint(caller.handle(), never()), 'idle.ipynb');
+      };
+      const watched = callerWith({});
+      const alone = callerWith({ gpu: 'T4' }, 'modal-second-000001');
+      const [kernel, left] = await Promise.all([begin(watched), begin(alone)]);
+      left.send(`import threading, time
+time.sleep(${silentS})
+def tell():
+    end = time.monotonic() + ${silentS}
+    while time.monotonic() < end: print("on", flush=True); time.sleep(0.3)
+    open("told", "w").close()
+threading.Thread(target=tell).start()`);
+      await left.leave();
+      expect(await kernel.execute(`import time; time.sleep(${silentS})`)).toBe('ok');
+      const made = [...rig.fake.sandboxes.values()];
+      expect(made.map(({ version, result }) => [version, result])).toEqual(
+        expect.arrayContaining([
+          [1, undefined],
+          [2, undefined],
+        ]),
+      );
+      const ends = await Promise.all(
+        [watched, alone].map((caller) => caller.waitFor(backend, 'ended')),
+      );
+      for (const { end } of ends) {
+        expect(end).toMatchObject({ cause: 'idle' });
+        const words = end?.logTail?.join('\n');
+        expect(words).toContain('GLOVEBOX-END idle');
+        // M23: what was written to the cache is kept.
+        expect(words).toContain('GLOVEBOX-COMMIT 1 volumes');
+      }
+      const wellEnded = { status: ResultStatus.SUCCESS, exitcode: 0 };
+      expect(made.map(({ result }) => result)).toMatchObject([wellEnded, wellEnded]);
+      const told = made.map(({ root }) => existsSync(path.join(root, 'workspace/told')));
+      expect(told).toEqual(made.map(({ version }) => version === 1));
+    },
+    isWhole ? 900_000 : 120_000,
+  );
 
   test('M4: with the newer generation switched off, all runs on the older one and is found there', async () => {
     process.env['MODAL_SANDBOX_V2'] = '0';
@@ -291,29 +436,5 @@ describe.skipIf(withoutCertificate)('the end', () => {
     } finally {
       delete process.env['MODAL_SANDBOX_V2'];
     }
-  });
-
-  test('its resources are told without a kernel', async () => {
-    const caller = callerWith({});
-    const backend = rig.newBackend();
-    await caller.startAndWait(backend);
-    const told = await backend.resources?.(caller.handle(), never());
-    expect(told?.cpus).toBeGreaterThan(0);
-    expect(told?.memory.limitBytes).toBeGreaterThan(told?.memory.usedBytes ?? Infinity);
-    expect(told?.disk[0]?.path).toBe(only().root);
-  });
-
-  test('M6, acceptance 32: whatever code Modal gives for a dead sandbox, it is said to have ended', async () => {
-    const backend = rig.newBackend();
-    const caller = callerWith({});
-    await caller.startAndWait(backend);
-    only().kill(ResultStatus.TERMINATED);
-    expect(
-      await failureOf(
-        backend.snapshot?.(caller.handle(), { ttlMs: null }, never()) ?? Promise.resolve(),
-      ),
-    ).toMatchObject({ code: 'sandbox/ended' });
-    expect((await backend.state(caller.handle(), never())).state).toBe('ended');
-    expect(existsSync(rig.dir)).toBe(true);
   });
 });

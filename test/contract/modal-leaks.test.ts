@@ -1,10 +1,14 @@
 /** No failure, no cancellation and no death of a process on the way to a Modal sandbox leaves a machine behind. */
+import { readFileSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
 import { systemClock } from '#platform/clock.ts';
 import { silentLog } from '#platform/log.ts';
+import type { Admit } from '#sandbox/admission.ts';
 import { BackendRegistry } from '#sandbox/registry.ts';
 import { Sandboxes } from '#sandbox/sandboxes.ts';
 import { MARKED, makeModalRig, testCertificate, type ModalRig } from '../rigs/modal-backend.ts';
+import { createModalWorld } from '../rigs/modal-world.ts';
 import { runProgram } from '../rigs/program.ts';
 import { isMissing } from '../rigs/require.ts';
 import { ServerError, Status } from '../fakes/modal/fake-modal.mjs';
@@ -198,7 +202,7 @@ describe.skipIf(withoutCertificate).each(GENERATIONS)('$kind', ({ options }) => 
     expect((await ask(endpoint, 'GET', 'api/status')).status).toBe(200);
   });
 
-  test('stopping what a dead process had asked for ends it', async () => {
+  test('M5, acceptance 23: stopping what a dead process had asked for ends it', async () => {
     rig = await makeModalRig();
     const caller = callerWith(options);
     await caller.startAndWait(rig.newBackend());
@@ -276,5 +280,76 @@ describe.skipIf(withoutCertificate)('waiting for a GPU', () => {
     abort.abort();
     expect((await starting).code).toBe('cancelled');
     await gone();
+  });
+});
+
+describe.skipIf(withoutCertificate)('a replacement', () => {
+  test('M17: another one takes its place, with its files and its notebook; until that is ready nothing of the old one is lost', async () => {
+    rig = await makeModalRig();
+    const world = createModalWorld(rig);
+    const wait = { waitMs: 60_000, signal: never(), report: () => undefined };
+    const admitted: string[] = [];
+    const admit: Admit = async ({ id, options }) => {
+      admitted.push(`${id} ${'from_snapshot' in options}`);
+      return { attach: async () => undefined, release: async () => void admitted.push('released') };
+    };
+    try {
+      const request = { backend: 'modal' as const, projectDir: rig.projectDir, admit };
+      writeFileSync(path.join(rig.projectDir, 'given.txt'), 'as it was');
+      const files = [{ from: 'given.txt', to: 'given.txt' }];
+      const options = { ...MARKED, files, gpu: 'T4' };
+      const old = await world.sandboxes.create({ ...request, name: 'probe', options }, wait);
+      const place = { folder: path.join(rig.projectDir, 'notebooks'), name: 'probe' };
+      const session = await world.sessions.startNew(
+        place,
+        { sandboxId: old.id, kernelName: undefined },
+        wait,
+      );
+      const inside = 'import os; os.chdir(os.path.dirname(os.environ["GLOVEBOX_LIB"]));';
+      const code = `${inside} open("kept.txt", "w").write("kept"); open("given.txt", "w").write("changed"); x = 1`;
+      await (await session.execute({ code })).wait(wait);
+
+      // A failed start: the new one is gone, the old one and its kernel are there.
+      rig.fake.faults.before = (method) => {
+        if (method === 'sandboxCreate')
+          throw new ServerError(Status['RESOURCE_EXHAUSTED'], 'no T4 today');
+      };
+      const plan = await world.replacements.plan({ sandboxId: old.id }, never());
+      expect(plan).toMatchObject({ files: 'snapshot', options: { files: [], gpu: 'T4' } });
+      expect(plan.quote?.ceilingUsd).toBeGreaterThan(0.5);
+      const failure = await failureOf(world.replacements.replace(plan, { admit }, wait));
+      expect(failure.message).toContain(`Sandbox ${old.id} stays`);
+      expect(rig.fake.alive()).toHaveLength(1);
+      rig.fake.faults.before = () => undefined;
+      const stillThere = await world.sessions.get(session.id);
+      expect(stillThere.view().state).toBe('idle');
+
+      const again = await world.replacements.plan({ sandboxId: old.id }, never());
+      expect(again.id).toBe(plan.id);
+      const replaced = await world.replacements.replace(again, { admit }, wait);
+      expect(replaced.sandbox).toMatchObject({ id: plan.id, name: 'probe' });
+      // What a person is asked about, and agrees to, is the same at each try.
+      expect(admitted.filter((one) => one.startsWith(plan.id))).toEqual([
+        `${plan.id} false`,
+        `${plan.id} false`,
+      ]);
+      expect(rig.fake.alive()).toHaveLength(1);
+      expect((await world.sandboxes.get(old.id, never())).status.state).toBe('ended');
+      const there = (name: string): string =>
+        readFileSync(path.join(rig.fake.alive()[0]?.root ?? '', 'workspace', name), 'utf8');
+      expect([there('kept.txt'), there('given.txt')]).toEqual(['kept', 'changed']);
+      const [moved] = replaced.sessions;
+      expect(moved).toMatchObject({ before: session.id, notebookPath: session.notebook.path });
+      const next = await world.sessions.get(moved?.id ?? '');
+      const run = await next.execute({
+        code: `${inside} ("x" in globals(), open("kept.txt").read())`,
+      });
+      await run.wait(wait);
+      expect(JSON.stringify(run.view().outputs)).toContain("(False, 'kept')");
+      expect(readFileSync(session.notebook.path, 'utf8')).toContain('kept.txt');
+      await expect(world.sessions.get(session.id)).rejects.toThrow(/replaced by/);
+    } finally {
+      await world.close();
+    }
   });
 });

@@ -64,7 +64,7 @@ async function fetchHere(reports: string[] = []): Promise<void> {
   });
 }
 
-test('G7, L4, L10, 14: models, a repository and files are there before the server is, and kernels have their variables and secrets, which no file keeps', async () => {
+test('G7, L4, L10, acceptance 14: models, a repository and files are there before the server is, and kernels have their variables and secrets, which no file keeps', async () => {
   const models = [
     { id: TINY, preload: false },
     {
@@ -187,7 +187,7 @@ test('G7, L4, L10, 14: models, a repository and files are there before the serve
   );
 });
 
-test('M20, M21, 28: a download that was cut is repaired; what has no mark, or lacks a byte, is not taken as complete', async () => {
+test('M20, M21, acceptance 28: a download that was cut is repaired; what has no mark, or lacks a byte, is not taken as complete', async () => {
   hub.cutNext(2);
   await fetchHere();
   const marker = path.join(folder(), '.glovebox-complete.json');
@@ -209,7 +209,7 @@ test('M20, M21, 28: a download that was cut is repaired; what has no mark, or la
   expect(again.every((place) => place.endsWith('model.safetensors'))).toBe(true);
 });
 
-test('M22, 29: two who want the same at once fetch it once; what the cache of the user has is not fetched at all', async () => {
+test('M22, acceptance 29: two who want the same at once fetch it once; what the cache of the user has is not fetched at all', async () => {
   const said: string[] = [];
   await Promise.all([fetchHere(said), fetchHere(said)]);
   expect(filesAsked().filter((place) => place.endsWith('config.json'))).toHaveLength(1);

@@ -158,7 +158,7 @@ describe.skipIf(isMissing('Claude Code', hasClaude, howToGetClaude))(
     });
 
     it.each(['plugin', '.'])(
-      '50, P17: %s of what was packed passes the strict validator',
+      'P1, P17, acceptance 50: %s of what was packed passes the strict validator',
       async (place) => {
         await claude(
           'plugin',

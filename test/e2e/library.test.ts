@@ -1,10 +1,11 @@
 /** The built library and set-up scripts, as a project has them that installed nothing. */
 import { execFile } from 'node:child_process';
-import { cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
-import { call, callError } from '../mcp/call.ts';
+import { argumentsOf, listProcesses } from '#platform/process-list.ts';
+import { call, callError, idOf } from '../mcp/call.ts';
 import { prepareForKernels, startServer, unpackBundle, type Bundle } from '../rigs/bundle.ts';
 import { createCli, type Cli } from '../rigs/cli.ts';
 import { freePort, testCertificate } from '../rigs/modal-backend.ts';
@@ -60,8 +61,15 @@ function lineOf(stdout: string): Line {
   return line;
 }
 
+function filesWith(word: string, folder: string): readonly string[] {
+  return readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => path.join(entry.parentPath, entry.name))
+    .filter((file) => readFileSync(file, 'latin1').includes(word));
+}
+
 describe('glovebox run SCRIPT', () => {
-  it('F3, F8, F9, F12, SEC2: prints one line, whatever the script prints, and an agent attaches with it', async () => {
+  it('F3, F8, F9, F12, SEC2, acceptance 1, 3: prints one line, whatever the script prints, an agent attaches with it, and the token of the server is nowhere but in files of the user', async () => {
     const { bundle, env } = project();
     const cli = cliOf(bundle, env);
     // What Node itself would not take: an enumeration, and an import of nothing but types.
@@ -94,7 +102,8 @@ describe('glovebox run SCRIPT', () => {
     expect(token).not.toBe('no token');
     expect(stdout + stderr).not.toContain(token);
 
-    const { client } = await startServer(bundle, { era: 'modern', env });
+    const server = await startServer(bundle, { era: 'modern', env });
+    const { client } = server;
     const elsewhere = { ...line, jupyter_url: 'http://127.0.0.1:9/' };
     expect(await callError(client, 'attach_to_session', { ...elsewhere })).toMatch(
       /\[input\/invalid\].*Nothing was sent there/s,
@@ -106,7 +115,31 @@ describe('glovebox run SCRIPT', () => {
     const { session_id } = line;
     const run = await call(client, 'execute_code', { session_id, code: 'kept' });
     expect(run.text).toContain('from the script');
-    await call(client, 'sandbox_stop', { sandbox_id: line.sandbox_id });
+    const { sandbox_id } = line;
+    const answers = await Promise.all([
+      call(client, 'list_sessions'),
+      call(client, 'sandbox_list', { sandbox_id }),
+      call(client, 'check_resources', { sandbox_id }),
+    ]);
+    const resources = await Promise.all(
+      ['glovebox://server/status', `glovebox://runs/${idOf(run, 'run_id')}`].map((uri) =>
+        client.readResource({ uri }),
+      ),
+    );
+    const shown = [...answers, attached, run].map(({ text }) => text);
+    for (const told of [...shown, JSON.stringify(resources), server.stderr()])
+      expect(told).not.toContain(token);
+    const withToken = filesWith(token, bundle.folder);
+    expect(withToken.length).toBeGreaterThan(0);
+    for (const file of withToken)
+      expect([file, statSync(file).mode & 0o077]).toEqual([
+        expect.stringContaining(`${bundle.home}/.glovebox/`),
+        0,
+      ]);
+    const processes = listProcesses().map(({ pid }) => argumentsOf(pid).join(' '));
+    expect(processes.filter((argv) => argv.includes(bundle.folder)).length).toBeGreaterThan(1);
+    expect(processes.filter((argv) => argv.includes(token))).toEqual([]);
+    await call(client, 'sandbox_stop', { sandbox_id });
   });
 
   it('F11: of a script that fails nothing stays, however it ends', async () => {
@@ -114,7 +147,6 @@ describe('glovebox run SCRIPT', () => {
     const cli = cliOf(bundle, env);
     const config = JSON.stringify({ backend: 'local' });
     for (const [way, said] of [
-      ['throw', 'Error: nothing works'],
       ['forget', 'without emitReady(session)'],
       ['die', 'was ended by SIGKILL'],
     ] as const) {
@@ -192,7 +224,7 @@ describe('glovebox run SCRIPT', () => {
 });
 
 describe.skipIf(withoutCertificate)('glovebox run SCRIPT with the fake Modal', () => {
-  it('F10, L2: the example makes a machine from a profile, and hands over its model', async () => {
+  it('F10, L2, L12, L13, acceptance 17, 31: the example makes a machine from a profile, and hands over its model; another script knows its id alone, and goes on from a snapshot', async () => {
     const { bundle } = project();
     const { fake, env } = await fakeModal(bundle);
     cpSync(path.join(root, 'examples/setup-with-model.ts'), path.join(bundle.project, 'setup.ts'));
@@ -235,6 +267,14 @@ describe.skipIf(withoutCertificate)('glovebox run SCRIPT with the fake Modal', (
     expect(again.code, again.stderr).toBe(0);
     const next = lineOf(again.stdout);
     expect(next.model_info).toMatchObject([{ var_name: 'subject' }]);
+    const found: unknown = JSON.parse(/^found (.*)$/m.exec(again.stderr)?.[1] ?? '{}');
+    expect(found).toMatchObject({
+      id: sandbox_id,
+      jupyterUrl: line.jupyter_url,
+      deadline: expect.stringMatching(/^\d{4}-.*Z$/),
+      config: { models: [{ id: 'tiny/model', varName: 'subject' }] },
+      sessions: [{ id: session_id }],
+    });
     expect(fake.alive()).toHaveLength(1);
     await call(client, 'attach_to_session', { ...next });
     const kept = await call(client, 'execute_code', {
@@ -246,7 +286,7 @@ describe.skipIf(withoutCertificate)('glovebox run SCRIPT with the fake Modal', (
     expect(fake.alive()).toEqual([]);
   });
 
-  it('F11: a machine that a script was renting ends with it', async () => {
+  it('F11, acceptance 2: a machine that a script rented ends with it, when it throws, is interrupted or is terminated', async () => {
     const { bundle } = project();
     const { fake, env } = await fakeModal(bundle);
     const cli = cliOf(bundle, env);
@@ -264,8 +304,15 @@ describe.skipIf(withoutCertificate)('glovebox run SCRIPT with the fake Modal', (
 
     const during = cli.start('run', 'scripts/failing.ts', 'during', config);
     await expect.poll(() => fake.sandboxes.size, { timeout: 30_000, interval: 10 }).toBe(2);
-    during.interrupt();
-    expect((await during.ended).code).toBe(130);
+    during.terminate();
+    const terminated = await during.ended;
+    expect(terminated).toMatchObject({ code: 130, stdout: '' });
+    expect(fake.alive()).toEqual([]);
+
+    const thrown = await cli('run', 'scripts/failing.ts', 'throw', config);
+    expect(thrown).toMatchObject({ code: 1, stdout: '' });
+    expect(thrown.stderr).toMatch(/Error: nothing works[^]*The last lines of the log of modal-/);
+    expect(fake.sandboxes.size).toBe(3);
     expect(fake.alive()).toEqual([]);
   });
 

@@ -1,14 +1,14 @@
 /** The built server and the Modal back end: the SDK works inside the bundle, and an agent gets a notebook on a rented machine. */
 import { execFile } from 'node:child_process';
-import { cpSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import { call, callError, idOf } from '../mcp/call.ts';
-import type { FakeModal } from '../fakes/modal/fake-modal.mjs';
+import { ResultStatus, type FakeModal } from '../fakes/modal/fake-modal.mjs';
 import { prepareForKernels, startServer, unpackBundle, type Bundle } from '../rigs/bundle.ts';
 import { freePort, testCertificate } from '../rigs/modal-backend.ts';
-import { startModalWithModel } from '../rigs/modal-place.ts';
+import { COVERT, startModalWithModel } from '../rigs/modal-place.ts';
 import { MARK } from '../rigs/reaper.mjs';
 import { isMissing } from '../rigs/require.ts';
 
@@ -25,6 +25,13 @@ interface Place {
   readonly env: Readonly<Record<string, string>>;
 }
 
+function textsBelow(folder: string): readonly string[] {
+  return readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => path.join(entry.parentPath, entry.name))
+    .map((file) => `${file}\n${readFileSync(file, 'latin1')}`);
+}
+
 async function place(): Promise<Place> {
   const bundle = unpackBundle();
   const { fake, env } = await startModalWithModel(bundle.home);
@@ -32,7 +39,7 @@ async function place(): Promise<Place> {
 }
 
 describe.skipIf(withoutCertificate)('the built server', () => {
-  it('G1, M4: rents a machine with a GPU and a model, runs cells there, and leaves the notebook with its outputs here', async () => {
+  it('G1, M4, acceptance 53: rents a machine with a GPU and a model, runs cells there, and leaves the notebook with its outputs here', async () => {
     const { bundle, fake, env } = await place();
     writeFileSync(path.join(bundle.project, 'of_mine.py'), 'ANSWER = 42\n');
     writeFileSync(
@@ -57,7 +64,12 @@ describe.skipIf(withoutCertificate)('the built server', () => {
     // L14, M15: its records are lost, and it is found at Modal by its tags.
     rmSync(path.join(bundle.home, '.glovebox/sandboxes'), { recursive: true });
     const listed = await call(client, 'sandbox_list', { backend: 'modal' });
-    expect(listed.text).toContain(`${sandbox_id}  ready  modal`);
+    expect(listed.text).toMatch(
+      new RegExp(
+        `^${sandbox_id}  ready  modal  started .* ago  ${bundle.project}  \\$1\\.07/h`,
+        'm',
+      ),
+    );
     const [sandbox] = fake.alive();
     expect(sandbox?.version).toBe(1);
     const started = await call(client, 'start_new_notebook', {
@@ -104,9 +116,13 @@ of_mine.ANSWER`;
     expect(readFileSync(path.resolve(bundle.project, file), 'utf8')).toContain('hello from afar');
   });
 
-  it('L4, L6, L7: models are in the kernel before the agent is, and leave no trace but their variables', async () => {
+  it('L4, L6, L7, F1, SEC11, acceptance 4, 9, 15, 26, 45: a slow start is waited for; models are in the kernel before the agent is, leave no trace but their variables, and come back; a hidden one stays hidden; what was printed before the time limit is here', async () => {
     const { bundle, fake, env } = await place();
-    const { client } = await startServer(bundle, { era: 'modern', env });
+    const server = await startServer(bundle, {
+      era: 'modern',
+      env: { ...env, BLIND_MODEL: COVERT.id },
+    });
+    const { client } = server;
     cpSync(
       path.resolve(import.meta.dirname, '../fixtures/stand-ins'),
       path.join(bundle.project, 'lib'),
@@ -114,15 +130,25 @@ of_mine.ANSWER`;
     );
     const options = {
       gpu: 'T4',
-      env: { [MARK]: 'of the fake', SLOW_LOAD_S: '2' },
+      env: { [MARK]: 'of the fake', SLOW_LOAD_S: '1' },
       files: [{ from: 'lib', to: 'lib' }],
-      models: [{ id: 'tiny/model', var_name: 'subject' }],
+      models: [
+        { id: 'tiny/model', var_name: 'subject' },
+        { id_ref: 'env:BLIND_MODEL', hidden: true, var_name: 'blind' },
+      ],
       jupyter_port: await freePort(),
     };
-    const sandbox_id = idOf(
-      await call(client, 'sandbox_create', { backend: 'modal', options }),
-      'sandbox_id',
+    fake.faults.queueMs = () => 8000;
+    const begun = await call(client, 'sandbox_create', { backend: 'modal', options, wait_s: 2 });
+    expect(begun.text).toMatch(/state: (preparing|queued|starting)[^]*Next: sandbox_wait/);
+    const sandbox_id = idOf(begun, 'sandbox_id');
+    const steps: string[] = [];
+    const ready = await client.callTool(
+      { name: 'sandbox_wait', arguments: { sandbox_id, wait_s: 60 } },
+      { timeout: 90_000, onprogress: ({ message = '' }) => void steps.push(message) },
     );
+    expect(JSON.stringify(ready)).toContain('state: ready');
+    expect(steps.join('\n')).toContain('waiting for T4');
     const started = await call(client, 'start_new_notebook', {
       experiment_name: 'loaded',
       sandbox_id,
@@ -140,6 +166,9 @@ of_mine.ANSWER`;
     expect(run.text).toMatch(/\['',\s+'\(subject\.training/);
     expect(run.text).toContain('[result 1]');
     expect(run.text).toMatch(/\[\]\)/);
+    const history = 'len(list(get_ipython().history_manager.get_range()))';
+    const rows = await call(client, 'execute_code', { session_id, code: history });
+    expect(rows.text).toContain('[result 2]\n2');
     // The end of a wait ends no loading; what is sent meanwhile comes after it.
     const soon = await call(client, 'start_new_notebook', {
       experiment_name: 'soon',
@@ -152,7 +181,7 @@ of_mine.ANSWER`;
       code: 'subject.training',
     });
     expect(after.text).toContain('False');
-    // F17, acceptance 9: a kernel that dies takes them along, and a new one has them again.
+    // F17: a kernel that dies takes them along, and a new one has them again.
     const died = await call(client, 'execute_code', { session_id, code: 'import os; os._exit(1)' });
     expect(died.text).toContain(`restart_kernel(session_id="${session_id}")`);
     const restarted = await call(client, 'restart_kernel', { session_id });
@@ -174,11 +203,58 @@ of_mine.ANSWER`;
     expect(failure).toMatch(
       /\[kernel\/preload-failed\].*ModuleNotFoundError: No module named 'torch'/s,
     );
-    await call(client, 'sandbox_stop', { sandbox_id });
+    // SEC11: from inside, whatever can be read there, and from here, whatever is told or kept.
+    const words = [...COVERT.id.split('/'), COVERT.commit];
+    const hexes = words.map((word) => Buffer.from(word).toString('hex'));
+    const search = `words = [bytes.fromhex(word) for word in ${JSON.stringify(hexes)}]
+root = os.path.dirname(os.path.dirname(os.environ["GLOVEBOX_LIB"]))
+places = [os.path.join(folder, name) for folder, _, names in os.walk(root, followlinks=True) for name in names]
+texts = {place: place.encode() + open(place, "rb").read() for place in [*places, "/proc/self/mounts"] if os.path.isfile(place)}
+texts["variables"] = repr([vars(blind), vars(blind.config), vars(blind_tokenizer), dict(os.environ), In]).encode()
+sorted(place for place, text in texts.items() if any(word in text for word in words)), len(texts) > 20`;
+    const found = await call(client, 'execute_code', { session_id, code: `import os\n${search}` });
+    expect(found.text).toContain('([], True)');
+    const told = await Promise.all([
+      call(client, 'sandbox_list', { sandbox_id }),
+      call(client, 'list_sessions'),
+      call(client, 'read_notebook', { session_id, outputs: 'full' }),
+    ]);
+    const [machine] = fake.alive();
+    const processes = machine?.processes() ?? [];
+    const seen = [
+      ...[begun, started, run, restarted, found, ...told].map(({ text }) => text),
+      ...steps,
+      failure,
+      server.stderr(),
+      machine?.main?.output ?? '',
+      JSON.stringify([machine?.request, machine?.environment]),
+      ...processes.map((pid) => readFileSync(`/proc/${pid}/cmdline`, 'latin1')),
+      ...processes.map((pid) => readFileSync(`/proc/${pid}/environ`, 'latin1')),
+      ...textsBelow(bundle.project),
+      ...textsBelow(path.join(bundle.home, '.glovebox')),
+    ].join('\n');
+    expect(started.text).toContain('blind, blind_tokenizer: <hidden>');
+    for (const word of words) expect(seen).not.toContain(word);
+    // M17: what ends it then is Modal.
+    const code600 = 'print("before the end", flush=True)\nimport time; time.sleep(600)';
+    const last = await call(client, 'execute_code', { session_id, code: code600, wait_s: 2 });
+    expect(last.text).toContain('before the end');
+    machine?.kill(ResultStatus.TIMEOUT);
+    const over = await call(client, 'get_run', { run_id: idOf(last, 'run_id'), wait_s: 40 });
+    expect(over.meta).toMatchObject({ state: 'lost' });
+    const next = await call(client, 'execute_code', { session_id, code: '1' });
+    expect(next.text).toMatch(/Nothing was executed: .* Modal ended it at its time limit/);
+    // The next step that it names is one that works.
+    expect(next.text).toContain('sandbox_create starts another');
+    expect(await callError(client, 'restart_kernel', { session_id })).toMatch(
+      /\[sandbox\/ended\][^]*start_notebook\(notebook_path=/,
+    );
+    const notebook = readFileSync(idOf(started, 'notebook_path'), 'utf8');
+    expect(notebook).toContain('"before the end\\n"');
     expect(fake.alive()).toEqual([]);
-  });
+  }, 180_000);
 
-  it('M7: says what is missing without credentials, and which GPUs there are', async () => {
+  it('M7, acceptance 30: says what is missing without credentials, and which GPUs there are', async () => {
     const { bundle, fake, env } = await place();
     const { MODAL_TOKEN_ID: _id, MODAL_TOKEN_SECRET: _secret, ...without } = env;
     const { client } = await startServer(bundle, { era: 'modern', env: without });

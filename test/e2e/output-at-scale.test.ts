@@ -62,10 +62,20 @@ function outputsOf(file: string, index = -1): readonly unknown[] {
 const textOf = (output: unknown): string =>
   isRecord(output) ? [output['text']].flat().join('') : '';
 
+/** What ipywidgets sends for a progress bar. */
+const WIDGET_BAR = [
+  'from comm import create_comm',
+  'state = {"_model_name": "FloatProgressModel", "description": "train", "value": 0.0, "max": 2000.0}',
+  'bar = create_comm(target_name="jupyter.widget", data={"state": state, "buffer_paths": []})',
+  'view = {"version_major": 2, "version_minor": 0, "model_id": bar.comm_id}',
+  'display({"application/vnd.jupyter.widget-view+json": view, "text/plain": "0%"}, raw=True)',
+  'for n in range(2000): bar.send({"method": "update", "state": {"value": n + 1.0}, "buffer_paths": []})',
+].join('\n');
+
 const isLinux = process.platform === 'linux';
 
 describe.runIf(isLinux)('output at scale', () => {
-  it('C28, O5, O8, O9: 100 MB printed are bounded in memory and answer, and every line is kept once', async () => {
+  it('C28, O5, O8, O9, F19, acceptance 12: 100 MB printed are bounded in memory and answer, and every line is kept once', async () => {
     const stage = await open();
     const before = stage.peakMiB();
     const code = 'for n in range(1_000_000): print(f"{n:099d}")';
@@ -117,7 +127,7 @@ describe.runIf(isLinux)('output at scale', () => {
     expect(existsSync(folder)).toBe(false);
   });
 
-  it('O1, O8: 10,000 displays and a progress bar of 100,000 updates stay small', async () => {
+  it('O1, O4, O8, F18, acceptance 12: 10,000 displays, a progress bar of 100,000 updates and one that is a widget stay small', async () => {
     const stage = await open();
     const before = stage.peakMiB();
     // Faster than the Jupyter server reads: a kernel as it comes drops what lies behind a thousand messages.
@@ -130,13 +140,16 @@ describe.runIf(isLinux)('output at scale', () => {
     );
     expect(bar.text).toContain('100000/100000');
     expect(bar.text.length).toBeLessThan(1000);
+    const widget = await run(stage, WIDGET_BAR);
+    expect(widget.text).toContain('[display, widget]\ntrain 2000/2000');
     expect(stage.peakMiB() - before).toBeLessThan(150);
     await call(stage.mcp, 'shutdown_session', { session_id: stage.session_id });
-    expect(outputsOf(stage.file, -2)).toHaveLength(10_000);
-    expect(outputsOf(stage.file).map(textOf)).toEqual(['100000/100000']);
+    expect(outputsOf(stage.file, -3)).toHaveLength(10_000);
+    expect(outputsOf(stage.file, -2).map(textOf)).toEqual(['100000/100000']);
+    expect(outputsOf(stage.file)).toMatchObject([{ data: { 'text/plain': ['train 2000/2000'] } }]);
   });
 
-  it('O10: a picture of 50 megapixels is shown small and kept whole', async () => {
+  it('O10, acceptance 12: a picture of 50 megapixels is shown small and kept whole', async () => {
     const stage = await open();
     const before = stage.peakMiB();
     const code = [

@@ -105,6 +105,14 @@ describe.skipIf(isWithoutCertificate)('12.2: without a hook', () => {
     expect(await callError(client, 'sandbox_create', second)).toMatch(
       /^\[policy\/over-budget\] \$1\.07 needed, \$0\.93 left of the \$2\.00 for this session\./,
     );
+    // P7: of several at once, the sum.
+    expect(await callError(client, 'sandbox_create', { ...second, count: 2 })).toMatch(
+      /^\[policy\/over-budget\] \$2\.1[34] needed, \$0\.93 left of the \$2\.00/,
+    );
+    const several = { ...second, count: 2, dry_run: true };
+    expect((await call(client, 'sandbox_create', several)).text).toMatch(
+      /most it can cost: \$1\.07, \$2\.1[34] for all 2\n/,
+    );
     expect(shown).toHaveLength(1);
     expect((await call(client, 'sandbox_list')).text).toContain('spent or reserved $1.07 of $2.00');
     const stopped = await call(client, 'sandbox_stop', { sandbox_id });

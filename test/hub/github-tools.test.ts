@@ -107,6 +107,9 @@ describe('github_find_examples', () => {
       'Note: partial tree: GitHub cut the list of files, so 1 of 1 example folders were read one by one.',
     );
     expect(numbered(text)).toEqual(['examples/deep/train.py']);
+    const elsewhere = await find({ repo: 'org/huge', path: 'src' });
+    expect(elsewhere).not.toContain('there is no folder');
+    expect(elsewhere).toContain('none of src is in the part of the list that was read');
   });
 
   it('names similar repositories when there is none of that name', async () => {
@@ -186,6 +189,14 @@ describe('github_list_repos', () => {
     );
   });
 
+  it('goes on beyond the public ones, where a token shows more', async () => {
+    world.services.github.on('GET', /\/users\/org/, () => ({
+      json: { type: 'Organization', public_repos: 10 },
+    }));
+    const text = await list({ owner: 'org', sort: 'updated' });
+    expect(text.split('\n').at(-1)).toMatch(/^\[1–30 of more repositories · more: cursor=/);
+  });
+
   it('says what is wrong', async () => {
     expect(await callError(world.client, 'github_list_repos', { owner: 'no one' })).toMatch(
       /^\[input\/invalid\]/,
@@ -225,6 +236,13 @@ describe('github_read_file', () => {
         repo: 'https://raw.githubusercontent.com/org/lib/main/README.md',
       }),
     ).toContain('Read me.');
+    expect(
+      await run('github_read_file', {
+        repo: 'https://raw.githubusercontent.com/org/lib/refs/tags/v1.0/README.md',
+      }),
+    ).toContain('Read me.');
+    const outside = { repo: 'org/lib', path: 'README.md', ref: '..' };
+    expect(await callError(world.client, 'github_read_file', outside)).toContain('[http/refused]');
   });
 
   it('14.9: lists a folder', async () => {

@@ -88,12 +88,30 @@ describe('sources', () => {
     const text = await readError({ arxiv_id: '2401.99999' });
     expect(text).toMatch(/^\[remote\/failed\] No text of 2401\.99999/);
     expect(world.services.foreign.requests).toEqual([]);
+    world.services.ar5iv.on('GET', /\/html\/(.+)/, () => ({
+      status: 307,
+      headers: { location: `${world.services.arxiv.url}/abs/${PAPER}` },
+    }));
+    expect(await readError({ arxiv_id: '2401.99997' })).toMatch(/^\[remote\/not-found\]/);
     world.services.ar5iv.on('GET', /\/html\/(.+)/, () => NONE);
     expect(await readError({ arxiv_id: '2401.99998' })).toMatch(/^\[remote\/not-found\]/);
   });
 });
 
 describe('HTML', () => {
+  it('keeps the words beside a formula in a cell, and fences code that has fences in it', async () => {
+    const row =
+      '<tr><td>12.3<math alttext="\\pm"></math>0.4 <b>best</b> of all</td><td>x</td></tr>';
+    const code = '<pre>```\n# a heading?\n```</pre>';
+    world.services.arxiv.on('GET', /\/html\/(.+)/, () => ({
+      text: `<article><h1>T</h1><h2>1 Table</h2><table>${row}${row}</table>${code}<h2>2 In C#</h2>b</article>`,
+    }));
+    const text = await read({ section: '1' });
+    expect(text).toContain('| 12.3$\\pm$0.4 best of all | x |');
+    expect(text).toContain('````\n```\n# a heading?\n```\n````');
+    expect(await read({ section: '2' })).toContain('## 2 In C#');
+  });
+
   beforeEach(() => world.services.arxiv.on('GET', /\/html\/(.+)/, () => ({ text: HTML })));
 
   it('shows abstract and contents with lengths and beginnings', async () => {

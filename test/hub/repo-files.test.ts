@@ -1,9 +1,13 @@
 /** hf_repo_files through MCP against the fake Hub. */
 import { describe, expect, it } from 'vitest';
+import { encodePng } from '#notebook/render/png-encode.ts';
 import { call, callError } from '../mcp/call.ts';
 import { repo_id, worldWith } from './repo-world.ts';
 
 const tool = 'hf_repo_files';
+
+const pixels = (width: number): Buffer =>
+  encodePng({ width, height: 1, rgba: new Uint8Array(width * 4).fill(255) });
 
 describe('list', () => {
   it('shows folders with counts and files with sizes, totals of files only, without a token', async () => {
@@ -202,13 +206,25 @@ describe('read', () => {
     ];
     const { client } = await worldWith({
       files: {
-        'a.png': Buffer.from('89504e47', 'hex'),
+        'a.png': pixels(2),
+        'damaged.png': pixels(2).subarray(0, 50),
+        'page.png': '<html>',
+        'long.png': pixels(9000),
         'n.ipynb': JSON.stringify({ cells, metadata: {} }),
         'broken.ipynb': '{',
       },
     });
     const image = await call(client, tool, { operation: 'read', repo_id, path: 'a.png' });
-    expect(image.images).toEqual([{ mimeType: 'image/png', data: 'iVBORw==' }]);
+    expect(image.images).toEqual([{ mimeType: 'image/png', data: pixels(2).toString('base64') }]);
+    expect(image.text).toContain('[image 1/1 png 2x1]');
+    // A host takes no picture that is broken or wider than 8,000 pixels, and the conversation would be unusable from then on.
+    for (const path of ['damaged.png', 'page.png']) {
+      const refused = await call(client, tool, { operation: 'read', repo_id, path });
+      expect(refused.images).toEqual([]);
+      expect(refused.text).toContain('not shown: damaged');
+    }
+    const long = await call(client, tool, { operation: 'read', repo_id, path: 'long.png' });
+    expect(long.images.map(({ data }) => data)).not.toContain(pixels(9000).toString('base64'));
     const { text } = await call(client, tool, { operation: 'read', repo_id, path: 'n.ipynb' });
     expect(text).toContain('cells without outputs and without 1 that are tagged as hidden;');
     expect(text).toContain('# Hello');

@@ -100,6 +100,23 @@ describe('9.1: consent', () => {
     expect(await uploads.status()).toMatchObject({ isOn: false, counts: { pending: 0 } });
   });
 
+  it('sends nothing more of an upload that is on its way when transcripts are switched off', async () => {
+    const world = await queued(await startTranscripts());
+    const uploads = await world.uploads();
+    await uploads.enable({ repo: undefined, isPublic: false });
+    const { hub } = world.services;
+    hub.fail(/.*\/preupload\/main/, { hangs: true });
+    const isSending = (): boolean =>
+      hub.requests.some(({ path: at }) => at.includes('/preupload/'));
+    const drained = uploads.drain({ withBlocked: false }, never);
+    await expect.poll(isSending, { timeout: 30_000 }).toBe(true);
+    await (await world.uploads()).disable();
+    expect(await drained).toEqual({ outcome: 'off', entries: [] });
+    expect(sentTo(world)).toBe('');
+    expect(await world.queue.list()).toEqual([]);
+    expect(readdirSync(path.join(world.dir, 'transcripts', 'tmp'))).toEqual([]);
+  });
+
   it('11.1: the new name of the dataset beats the old one', async () => {
     const world = await startTranscripts();
     const uploads = await world.uploads({

@@ -2,6 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { describe, expect, test, vi } from 'vitest';
 import { outputsOf, textOf, until, useLab } from '../rigs/jupyter-lab.ts';
+import { isWhole } from '../rigs/variables.ts';
 
 describe.each(['v1', 'legacy'] as const)('framing %s', (framing) => {
   const lab = useLab({ framing });
@@ -204,16 +205,13 @@ describe('busy, interrupted and crowded kernels', () => {
 
   test('F15, acceptance 10: short runs one after the other lose nothing, nor does the first run of any kernel', async () => {
     const { run } = await lab().kernel();
-    // GLOVEBOX_TEST_WARM_CALLS=5000 GLOVEBOX_TEST_FRESH_KERNELS=500 is the whole of it; each test of this file starts one.
-    for (let n = 0; n < Number(process.env['GLOVEBOX_TEST_WARM_CALLS'] ?? 200); n += 1) {
+    for (let n = 0; n < (isWhole ? 5000 : 200); n += 1) {
       const { messages, reply } = await run(`print(${n})`);
       expect(textOf(messages)).toBe(`${n}\n`);
       expect(reply.outputLost).toBeUndefined();
     }
-    for (
-      const wanted = Number(process.env['GLOVEBOX_TEST_FRESH_KERNELS'] ?? 0);
-      lab().freshKernels < wanted;
-    ) {
+    // Every test of this file starts one.
+    for (const wanted = isWhole ? 500 : 0; lab().freshKernels < wanted;) {
       await lab().tidy();
       await lab().kernel();
     }

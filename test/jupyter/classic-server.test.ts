@@ -7,10 +7,11 @@ import { describe, expect, test } from 'vitest';
 import { cullingConfig } from '#sandbox/limits.ts';
 import { textOf, until, useLab } from '../rigs/jupyter-lab.ts';
 import { startRawKernel } from '../rigs/raw-kernel.ts';
+import { testPython } from '../rigs/python.ts';
 import { isMissing } from '../rigs/require.ts';
+import { isWhole } from '../rigs/variables.ts';
 
-/** 20 is the whole of it. */
-const SILENT_KERNELS = Number(process.env['GLOVEBOX_TEST_SILENT_KERNELS'] ?? 1);
+const SILENT_KERNELS = isWhole ? 20 : 1;
 
 const python = process.env['GLOVEBOX_TEST_CLASSIC_PYTHON'] ?? '/usr/bin/python3';
 
@@ -83,41 +84,50 @@ test.skipIf(isOldestMissing)(
   },
 );
 
-describe.skipIf(isOldestMissing)('our server on jupyter_server 1.23', () => {
-  const limits = { ...cullingConfig(2), cull_interval: 1 };
-  const config = {
-    MappingKernelManager: limits,
-    SandboxServerApp: { kernel_secrets: { SERVICE_KEY: 'k' } },
-  };
-  const lab = useLab({ python: oldest, module: 'ours', config });
+// On the newest one, `test/contract/modal-features.test.ts` has one such kernel of each kind.
+const servers = [
+  { version: '1.23', interpreter: oldest },
+  ...(isWhole ? [{ version: 'as it is installed', interpreter: testPython() }] : []),
+];
 
-  test('M16, acceptance 25: silent first cells of fresh kernels outlast the idle limit, with and without a client; a thread that prints keeps its kernel', async () => {
-    const { server, running } = lab();
-    const start = (name: string) => startRawKernel(running.endpoint, `${name}.ipynb`);
-    const inRoot = (name: string): string => path.join(running.rootDir, name);
-    const names = [
-      'thread',
-      'alone',
-      ...Array.from({ length: SILENT_KERNELS }, (_, at) => `k${at}`),
-    ];
-    const [printing, alone, ...silent] = await Promise.all(names.map(start));
-    alone?.send('import time; time.sleep(7); open("alone-done", "w").close()');
-    await alone?.leave();
-    const waits = silent.map((kernel) => kernel.execute('import time; time.sleep(7)'));
-    const code = [
-      'import os, threading, time',
-      'assert os.environ["SERVICE_KEY"] == "k"',
-      'def tell():',
-      '    while not os.path.exists("stop"): print("on", flush=True); time.sleep(0.3)',
-      'threading.Thread(target=tell).start()',
-    ];
-    expect(await printing?.execute(code.join('\n'))).toBe('ok');
-    expect(await Promise.all(waits)).toEqual(silent.map(() => 'ok'));
-    await expect.poll(() => existsSync(inRoot('alone-done')), { timeout: 30_000 }).toBe(true);
-    const living = async (): Promise<readonly string[]> =>
-      (await server.listKernels()).map(({ id }) => id);
-    expect(await living()).toContain(printing?.id);
-    writeFileSync(inRoot('stop'), '');
-    await expect.poll(living, { timeout: 30_000 }).toEqual([]);
-  });
-});
+describe.skipIf(isOldestMissing).each(servers)(
+  'our server on jupyter_server $version',
+  ({ interpreter }) => {
+    const limits = { ...cullingConfig(2), cull_interval: 1 };
+    const config = {
+      MappingKernelManager: limits,
+      SandboxServerApp: { kernel_secrets: { SERVICE_KEY: 'k' } },
+    };
+    const lab = useLab({ python: interpreter, module: 'ours', config });
+
+    test('M16, acceptance 25: silent first cells of fresh kernels outlast the idle limit, with and without a client; a thread that prints keeps its kernel', async () => {
+      const { server, running } = lab();
+      const start = (name: string) => startRawKernel(running.endpoint, `${name}.ipynb`);
+      const inRoot = (name: string): string => path.join(running.rootDir, name);
+      const names = [
+        'thread',
+        'alone',
+        ...Array.from({ length: SILENT_KERNELS }, (_, at) => `k${at}`),
+      ];
+      const [printing, alone, ...silent] = await Promise.all(names.map(start));
+      alone?.send('import time; time.sleep(7); open("alone-done", "w").close()');
+      await alone?.leave();
+      const waits = silent.map((kernel) => kernel.execute('import time; time.sleep(7)'));
+      const code = [
+        'import os, threading, time',
+        'assert os.environ["SERVICE_KEY"] == "k"',
+        'def tell():',
+        '    while not os.path.exists("stop"): print("on", flush=True); time.sleep(0.3)',
+        'threading.Thread(target=tell).start()',
+      ];
+      expect(await printing?.execute(code.join('\n'))).toBe('ok');
+      expect(await Promise.all(waits)).toEqual(silent.map(() => 'ok'));
+      await expect.poll(() => existsSync(inRoot('alone-done')), { timeout: 30_000 }).toBe(true);
+      const living = async (): Promise<readonly string[]> =>
+        (await server.listKernels()).map(({ id }) => id);
+      expect(await living()).toContain(printing?.id);
+      writeFileSync(inRoot('stop'), '');
+      await expect.poll(living, { timeout: 30_000 }).toEqual([]);
+    });
+  },
+);

@@ -79,7 +79,7 @@ const finished = (mcp: Client, started: Answer): Promise<Answer> =>
   call(mcp, 'get_run', { run_id: idOf(started, 'run_id'), wait_s: 40 });
 
 describe('the kernel', () => {
-  it('X28: killed in a cell: the run is lost at once, and the next one works in an empty kernel', async () => {
+  it('X28, F17, acceptance 9: killed in a cell: the run is lost at once, and the next one works in an empty kernel', async () => {
     const mcp = await clientOf(app);
     const { session_id, pid } = await newSession(mcp, 'killed in a cell');
     const effect = effectCell('killed');

@@ -86,7 +86,7 @@ async function startLab(
   };
 }
 
-it('H7, H12: a notebook lives in a Job, and goes on when the server is another one', async () => {
+it('H7, H12, SEC6, acceptance 51: a notebook lives in a Job, and goes on when the server is another one', async () => {
   const { hub, fake, buckets, world, newClient } = await startLab('1');
   const options = {
     kernel_packages: 'minimal',
@@ -126,7 +126,7 @@ it('H7, H12: a notebook lives in a Job, and goes on when the server is another o
     expect(text).not.toContain(secret);
     expect(text).not.toContain(TOKEN);
   }
-  // SEC6, acceptance 51: in two pieces, in base64, in a traceback, and the end of one that is none.
+  // SEC6: in two pieces, in base64, in a traceback, and the end of one that is none.
   const betray = `import base64, os, sys
 key = os.environ["WANDB_API_KEY"]
 print("begin", key[:9], end="", flush=True)

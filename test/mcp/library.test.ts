@@ -26,13 +26,14 @@ beforeAll(async () => {
     '[sandbox.quiet]\nbackend = "local"\nidle_h = 2\nkernel_transport = "tcp"\n',
   );
   newProgram();
-  sandbox = await Sandbox.create({ backend: 'local', name: 'lab' });
+  const made = await Sandbox.createAll({ backend: 'local', name: 'lab' }, { count: 1 });
+  sandbox = made[0] ?? expect.fail('there is none');
   session = await sandbox.startNotebook({ name: 'probe' });
 }, 240_000);
 afterAll(() => world.end());
 
 describe('a workspace', () => {
-  it('W1, W4: a notebook with a library of source and hidden code, and functions that are exposed', async () => {
+  it('W1, W4, acceptance 18: a notebook with a library of source and hidden code, and functions that are exposed', async () => {
     const library = Library.fromCode('numbers_of_mine', 'PRIMES = [2, 3, 5]\n', 'Some primes.');
     const begun = await sandbox.startNotebook({
       name: 'workspace',
@@ -54,7 +55,7 @@ describe('a workspace', () => {
 });
 
 describe('a sandbox', () => {
-  it('L11: exec gives back both streams and the exit code, of words and of a line for the shell', async () => {
+  it('L11, acceptance 16: exec gives back both streams and the exit code, of words and of a line for the shell', async () => {
     const words = [
       'sh',
       '-c',
@@ -94,7 +95,7 @@ describe('a sandbox', () => {
     expect(result.stdout.endsWith("abcdef\r\nend ['--x', 'a b']\n")).toBe(true);
   });
 
-  it('L11: execPython runs a megabyte of source, with the interpreter of the kernels', async () => {
+  it('L11, acceptance 16: execPython runs a megabyte of source, with the interpreter of the kernels', async () => {
     const source = `text = """${'x'.repeat(1_000_000)}"""\nimport sys\nprint(len(text), sys.prefix)\n`;
     const { stdout, exitCode } = await sandbox.execPython(source);
     const inKernel = await session.exec('import sys; print(sys.prefix)', { hidden: true });
@@ -176,6 +177,18 @@ describe('a sandbox', () => {
     await expect(Sandbox.createAll([...several, ...several])).rejects.toMatchObject({
       code: 'config/invalid',
     });
+    await expect(Sandbox.createAll({ backend: 'local' }, { count: 0 })).rejects.toMatchObject({
+      code: 'config/invalid',
+    });
+    // By choice, what became of each: here each name is that of one that lives, or too long.
+    const each = await Sandbox.createEach([
+      { backend: 'local', name: 'lab' },
+      { backend: 'local', name: 'x'.repeat(64) },
+    ]);
+    expect(each).toMatchObject([
+      { status: 'rejected', reason: { code: 'sandbox/name-taken' } },
+      { status: 'rejected', reason: { code: 'config/invalid' } },
+    ]);
     expect(await living()).toEqual([sandbox.id]);
     expect((await Sandbox.fromName('lab')).id).toBe(sandbox.id);
     await expect(Sandbox.fromName('nobody')).rejects.toMatchObject({ code: 'sandbox/unknown' });
@@ -269,7 +282,7 @@ describe('a session', () => {
     expect((await session.exec('x')).text).toContain('6');
   });
 
-  it('L12: is found by another program, which knows nothing but an id', async () => {
+  it('L12, acceptance 17: is found by another program, which knows nothing but an id', async () => {
     newProgram();
     const found = await Sandbox.fromId(sandbox.id);
     expect((await found.info()).sessions).toEqual([

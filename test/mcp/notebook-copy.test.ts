@@ -122,7 +122,7 @@ it('D12, X89: what the agent does is in the copy, and what a person edits there 
 it('N2, acceptance 46, 47: a large notebook is written while a cell prints, and its copy is fetched once, not again', async () => {
   const { session_id, file, copy, readCopy } = await start('large');
   await call(mcp, 'execute_code', { session_id, code: 'print("x" * 79 * 1000)' });
-  const big = `# ${'lorem ipsum '.repeat(100_000)}`;
+  const big = `# ${'lorem ipsum '.repeat(170_000)}`;
   await call(mcp, 'add_markdown', { session_id, markdown: big });
   expect(sourcesOf(onDisk(file))).toContain(big);
   await expect.poll(async () => sourcesOf(await readCopy()), within).toContain(big);
@@ -137,17 +137,17 @@ it('N2, acceptance 46, 47: a large notebook is written while a cell prints, and 
   try {
     const run = call(mcp, 'execute_code', {
       session_id,
-      code: 'import time\nfor i in range(200):\n    print(i, flush=True)\n    time.sleep(0.01)',
+      code: 'import time\nfor i in range(400):\n    print(i, flush=True)\n    time.sleep(0.005)',
     });
     // While it prints, the file has the beginning.
     await expect.poll(() => outputsOf(onDisk(file)), within).toContain('\n5\n');
     await run;
     // A big one is written a moment later.
-    await expect.poll(() => outputsOf(onDisk(file)), within).toContain('\n199\n');
+    await expect.poll(() => outputsOf(onDisk(file)), within).toContain('\n399\n');
     await expect
       .poll(() => asked.filter((one) => one.startsWith('PUT')).length, within)
       .not.toBe(0);
-    await expect.poll(async () => outputsOf(await readCopy()), within).toContain('\n199\n');
+    await expect.poll(async () => outputsOf(await readCopy()), within).toContain('\n399\n');
   } finally {
     unsubscribe('http.client.request.start', note);
   }

@@ -100,7 +100,7 @@ answer`,
     expect(file()).not.toContain('ZeroDivisionError');
   });
 
-  it('R2, X13, X14, X76: a wait that ends leaves the code running, in the file, and says how to go on', async () => {
+  it('R2, X13, X14, X76, F16, acceptance 8: a wait that ends leaves the code running, in the file, and says how to go on; what is sent meanwhile has its own output', async () => {
     const { bundle, call } = await open(era);
     const started = await call('start_new_notebook', { experiment_name: 'wait' });
     const session = { session_id: sessionIdIn(started) };
@@ -116,7 +116,10 @@ print("finished")`;
     const file = (): string => readFileSync(pathIn(started), 'utf8');
     await expect.poll(file, within).toContain('"begun\\n"');
     expect(file()).not.toContain('"finished\\n"');
+    const meanwhile = call('execute_code', { ...session, code: 'print("of the next")' });
     writeFileSync(go, '');
+    expect((await meanwhile).text).toMatch(/of the next/);
+    expect((await meanwhile).text).not.toMatch(/begun|finished/);
     const followed = await call('get_run', { run_id: waited.runId, wait_s: 30 });
     expect(followed.text).toMatch(/begun[\s\S]*finished/);
   });
@@ -171,7 +174,7 @@ print("finished")`;
     await expect.poll(file, within).toMatch(/"begun\\n"[\s\S]*KeyboardInterrupt/);
   });
 
-  it('R9, X40: the session outlives the server, and the next one finds its variables', async () => {
+  it('R9, X40, acceptance 6: the session outlives the server, and the next one finds its variables', async () => {
     const first = await open(era);
     const started = await first.call('start_new_notebook', { experiment_name: 'outlive' });
     const session = { session_id: sessionIdIn(started) };

@@ -1,6 +1,6 @@
 /** A person's notebook in the same kernel: our runs wait for theirs, say so, and neither side's end is taken for the other's. */
 import { randomUUID } from 'node:crypto';
-import { existsSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import type { Client } from '@modelcontextprotocol/client';
 import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest';
@@ -91,7 +91,7 @@ it('X12: our run says that it waits for the cell of another client, and then run
   expect(done.text).not.toContain('another client');
 });
 
-it('X42: a kernel that works for somebody is attached all the same; what cannot be attached leaves no session', async () => {
+it('X42, F3, acceptance 5: a kernel that works for somebody is attached all the same; what cannot be attached, and a server that refuses the token, leave no session', async () => {
   const { session_id } = await pair('a session of ours');
   const { server } = await app.services.sessions.get(session_id);
   const { id: kernel_id } = await server.startKernel({ name: 'python3' });
@@ -122,7 +122,22 @@ it('X42: a kernel that works for somebody is attached all the same; what cannot 
   const before = (await app.services.sessions.list(false)).length;
   const unknown = { kernel_id: randomUUID() };
   expect(await callError(mcp, 'attach_to_session', unknown)).toContain('[kernel/unknown]');
+  const other = (await server.startKernel({ name: 'python3' })).id;
+  const file = readdirSync(world.dir, { recursive: true, encoding: 'utf8' })
+    .map((name) => path.join(world.dir, name))
+    .find((name) => path.basename(name) === 'token');
+  if (file === undefined) return expect.fail('no token');
+  const token = readFileSync(file, 'utf8');
+  writeFileSync(file, '0'.repeat(token.length));
+  try {
+    const refused = await callError(mcp, 'attach_to_session', { kernel_id: other });
+    expect(refused).toMatch(/^\[server\/unreachable\] .* in one that does not/);
+  } finally {
+    writeFileSync(file, token);
+  }
   expect(await app.services.sessions.list(false)).toHaveLength(before);
+  expect((await call(mcp, 'attach_to_session', { kernel_id: other })).text).toContain('Attached');
+  return undefined;
 });
 
 it('an error of their cell leaves our waiting run alone', async () => {

@@ -172,7 +172,7 @@ it('two restores at the same moment are one', async () => {
   expect(await evaluate(mcp, session_id, 'times')).toContain('1');
 });
 
-it('X87: a cell that kills the kernel ends the restore with the honest class', async () => {
+it('X87, N7, acceptance 49: a cell that kills the kernel ends the restore with the honest class', async () => {
   const mcp = await clientOf();
   const session_id = await open(mcp, 'killer', ['a = 1', 'import os; os._exit(1)', 'a = 2']);
   const restored = await call(mcp, 'restore_notebook', { session_id, continue_on_error: true });
@@ -181,7 +181,7 @@ it('X87: a cell that kills the kernel ends the restore with the honest class', a
   expect(restored.text).toContain('The cell did not finish');
 });
 
-it('D14: cancelling the call stops inside the cell and runs none of the rest', async () => {
+it('D14, N7, acceptance 49: cancelling the call stops inside the cell and runs none of the rest', async () => {
   const mcp = await clientOf();
   const session_id = await open(mcp, 'cancelled', [
     'import time\nreached = 0',

@@ -94,6 +94,16 @@ it('C27: an input() that nobody answers is interrupted, and nothing else', async
     .toBe('interrupted');
   expect((await call(mcp, 'get_run', { run_id })).text).toContain('Nobody answered');
   expect((await call(mcp, 'execute_code', { session_id, code: 'x' })).text).toContain('1');
+  const survives =
+    'import time\nend = None\nwhile end is None or time.time() < end:\n    try:\n        end = end or input("once? ")\n        time.sleep(0.02)\n    except KeyboardInterrupt:\n        end = end or time.time() + 4';
+  const again = await call(mcp, 'execute_code', { session_id, code: survives });
+  expect(again.meta).toMatchObject({ state: 'waiting_input' });
+  const survivor = { run_id: idOf(again, 'run_id'), wait_s: 0 };
+  await expect
+    .poll(async () => (await call(mcp, 'get_run', survivor)).meta['state'], { timeout: 20_000 })
+    .toBe('running');
+  const end = await call(mcp, 'get_run', { ...survivor, wait_s: 40 });
+  expect(end.meta).toMatchObject({ state: 'ok' });
 });
 
 it('C26, X25: code that ignores interrupts is reported and left alone; restart_kernel then works', async () => {

@@ -104,7 +104,7 @@ describe('two servers in one project', () => {
     expect(path.dirname(three.file).startsWith(stranger)).toBe(true);
   });
 
-  it('X72, D7: thirty parallel calls leave thirty cells, each with its own output', async () => {
+  it('X72, D7, acceptance 7: thirty parallel calls leave thirty cells, each with its own output', async () => {
     const { first, second } = await team();
     const { session_id, file } = await start(first, 'thirty');
     const made = await Promise.all(
@@ -142,7 +142,7 @@ describe('two servers in one project', () => {
     expect(sources).toHaveLength(30);
   });
 
-  it('X17, X69, X95, Q8.1: ten parallel runs keep the order of their calls, and another session is not held up', async () => {
+  it('X17, X69, X95, Q8.1, F14, acceptance 7: ten parallel runs keep the order of their calls, and another session is not held up', async () => {
     const { bundle, first, second } = await team();
     const { session_id, file } = await start(first, 'ten');
     const aside = await start(second, 'aside');
@@ -206,7 +206,7 @@ describe('R9: a session of another living process', () => {
     expect(readFileSync(record, 'utf8')).not.toContain('new, empty one');
   });
 
-  it('is taken over when that process dies, by one that had it open, with the run in the kernel', async () => {
+  it('F5, acceptance 6: is taken over when that process dies, by one that had it open, with the run in the kernel', async () => {
     const { bundle, first, second, killFirst } = await team();
     const { session_id, file } = await start(first, 'taken over');
     await call(second, 'execute_code', { session_id, code: 'x = 5' });

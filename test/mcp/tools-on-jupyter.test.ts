@@ -41,7 +41,7 @@ function sourcesIn(file: string): readonly string[] {
   return cells.map((cell: unknown) => (isRecord(cell) ? [cell['source']].flat().join('') : ''));
 }
 
-it('C26, X4, X16, X95: interrupts a run, removes a queued one, and keeps the variables and what waits behind', async () => {
+it('C26, X4, X16, X95, acceptance 11: interrupts a run, removes a queued one, and keeps the variables and what waits behind', async () => {
   const mcp = await clientOf(app);
   const { session_id } = await newNotebook(mcp, 'interrupt');
   await call(mcp, 'execute_code', { session_id, code: 'kept = 1' });
@@ -70,7 +70,7 @@ it('C26, X4, X16, X95: interrupts a run, removes a queued one, and keeps the var
   );
 });
 
-it('T4, X78, X79: edits, runs, moves and deletes cells by id, by index and from the end', async () => {
+it('T4, X78, X79, N2, acceptance 46: edits, runs, moves and deletes cells by id, by index and from the end', async () => {
   const mcp = await clientOf(app);
   const { session_id, file } = await newNotebook(mcp, 'cells');
   await call(mcp, 'execute_code', { session_id, code: 'a = 1' });
@@ -213,15 +213,23 @@ it('X39: attaches to a kernel that somebody else started, and never deletes it',
   await server.deleteKernel(kernel_id);
 });
 
-it('X45: a kernel that cannot be deleted is told, and its session is kept', async () => {
+it('X45: a kernel that cannot be deleted is told, and its session is kept, with what runs in it', async () => {
   const mcp = await clientOf(app);
   const { session_id } = await newNotebook(mcp, 'kept');
   const { server, record } = await app.services.sessions.get(session_id);
   const failure = new GloveboxError('server/error', 'The server answered 500.');
   vi.spyOn(server, 'deleteSession').mockRejectedValueOnce(failure);
+  const code = 'import time\ntime.sleep(2)\n6 * 7';
+  const { meta } = await call(mcp, 'execute_code', { session_id, code, wait_s: 0.1 });
   expect(await callError(mcp, 'shutdown_session', { session_id })).toContain('answered 500');
-  expect((await call(mcp, 'execute_code', { session_id, code: '6 * 7' })).text).toContain('42');
+  const run = await call(mcp, 'get_run', { run_id: meta['run_id'], wait_s: 40 });
+  expect(run.meta).toMatchObject({ state: 'ok' });
+  expect(run.text).toContain('42');
+  const endless = { session_id, code: 'while True: time.sleep(0.05)', wait_s: 0.1 };
+  const last = await call(mcp, 'execute_code', endless);
   await call(mcp, 'shutdown_session', { session_id });
+  const end = await call(mcp, 'get_run', { run_id: last.meta['run_id'] });
+  expect(end.meta?.['state']).toMatch(/^(lost|interrupted)$/);
   expect(await server.kernel(record.kernelId)).toBeUndefined();
 });
 
@@ -269,6 +277,15 @@ it('T5: tells sandboxes, resources and the way to a kernel', async () => {
   expect(same.meta).toMatchObject({ sandbox_id, state: 'ready' });
   const dry = await call(mcp, 'sandbox_create', { backend: 'local', dry_run: true });
   expect(dry.text).toContain('nothing was started');
+  // P7: a line for each, and where to go on from there.
+  const pair = { backend: 'local', name: 'pair', count: 2 };
+  const quoted = await call(mcp, 'sandbox_create', { ...pair, dry_run: true });
+  expect(quoted.text).toContain('names: pair-1, pair-2');
+  const both = await call(mcp, 'sandbox_create', { ...pair, all_or_nothing: true, wait_s: 0 });
+  expect(both.text).toMatch(/^pair-1 {2}local-pair-1-\w{12} {2}\w+.*\npair-2 {2}local-pair-2-/);
+  expect(both.text).toContain('Next, for each: start_new_notebook(');
+  expect(both.text).toContain('the failure of one ends the others');
+  expect(both.meta).toMatchObject({ sandboxes: [{ backend: 'local' }, { backend: 'local' }] });
   expect((await call(mcp, 'check_resources')).text).toContain('memory:');
   expect((await call(mcp, 'check_resources', { sandbox_id })).text).toContain(world.projectDir);
   expect((await call(mcp, 'ping', { session_id })).text).toContain('kernel, asked itself: answers');
@@ -389,7 +406,7 @@ describe('bad input', () => {
     expect(missing.text).toContain('Next: %pip install nosuchmodule');
   });
 
-  it('X27: input() fails at once with an explanation', async () => {
+  it('X27, F16, acceptance 11: input() fails at once with an explanation', async () => {
     const mcp = await clientOf(app);
     const { session_id } = await newNotebook(mcp, 'stdin');
     const answer = await call(mcp, 'execute_code', { session_id, code: 'input("name? ")' });

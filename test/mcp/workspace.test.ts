@@ -9,6 +9,7 @@ import type { App } from '#main/app.ts';
 import { tools } from '#tools/index.ts';
 import { toolsOfInterfaces } from '#tools/interface-tools.ts';
 import { resultOf } from '#workspace/interfaces.ts';
+import { freePort } from '../rigs/free-port.ts';
 import { createWorld, type World } from '../rigs/app.ts';
 import { call, callError, idOf } from './call.ts';
 import { connect } from './harness.ts';
@@ -47,7 +48,7 @@ function writeLibraries(): void {
   writeFileSync(here('libs/my-skill/code.py'), 'import probes\nFOUND = len(probes.words())\n');
 }
 
-it('W1 to W4: the first cell uses a package with its data, a skill, and what init code made', async () => {
+it('W1, W2, W3, W4, acceptance 18: the first cell uses a package with its data, a skill, and what init code made', async () => {
   writeLibraries();
   const client = await withToml(
     'libraries = ["libs/probes", "libs/my-skill"]\nimports = ["probes", "os.path"]\ninit_code = "STARTED = probes.words()[0]"',
@@ -80,7 +81,7 @@ it('W1 to W4: the first cell uses a package with its data, a skill, and what ini
   expect(`${died.text}\n${next.text}`).toContain('imports and init_code of this session ran again');
 });
 
-it('W2: a library with a syntax error fails the start with the traceback, one that hides a module too', async () => {
+it('W2, acceptance 18: a library with a syntax error fails the start with the traceback, one that hides a module too', async () => {
   writeFileSync(here('broken.py'), 'def f(:\n');
   const broken = await withToml('libraries = ["broken.py"]');
   const text = await callError(broken, 'start_new_notebook', { experiment_name: 'broken' });
@@ -284,11 +285,12 @@ it('scoped: where agents may only call functions, nothing else of the sandbox ca
 it('mode scoped: from its first moment on, agents may call functions of a sandbox and end it', async () => {
   const { client } = await connect('modern', { tools, services: async () => app.services });
   const { services } = app;
+  const rpcPort = await freePort();
   const request = {
     backend: 'local' as const,
     projectDir: world.projectDir,
     name: 'scoped',
-    options: { mode: 'scoped', rpc_timeout_seconds: 7 },
+    options: { mode: 'scoped', rpc_timeout_seconds: 7, rpc_port: rpcPort },
   };
   const { id: sandbox_id } = await services.sandboxes.create(request, wait);
   for (const [name, args] of [
@@ -306,6 +308,16 @@ it('mode scoped: from its first moment on, agents may call functions of a sandbo
     wait,
   );
   expect(served.callLimitMs).toBe(7000);
+  // W8: the first has the port that was asked for, also when it is replaced; each other one has its own.
+  const portOf = (name: string): unknown => {
+    const folder = path.join(world.dir, 'libraries', sandbox_id, '.glovebox/interfaces', name);
+    return JSON.parse(readFileSync(path.join(folder, 'address.json'), 'utf8')).port;
+  };
+  const again = { sandboxId: sandbox_id, name: 'inside', source, expose: 'prompt' } as const;
+  await services.interfaces.serve(again, wait);
+  expect(portOf('inside')).toBe(rpcPort);
+  await services.interfaces.serve({ ...again, name: 'beside' }, wait);
+  expect(portOf('beside')).not.toBe(rpcPort);
   const { run } = await services.interfaces.call(
     { sandboxId: sandbox_id, name: 'inside', function: 'one', arguments: {} },
     wait,

@@ -26,6 +26,7 @@ export interface World {
     readonly sessions?: Partial<CliServices['sessions']>;
   };
   callTool?: CliServices['callTool'];
+  replacements?: CliServices['replacements'];
   host?: Partial<CliHost>;
   terminal?: boolean;
 }
@@ -74,6 +75,16 @@ export function fakeServices(
           `create ${backend} ${name ?? ''}${JSON.stringify(options)} ${waitMs}${once === 'project' ? '' : ' another'}`,
           sandboxes[0] ?? sandboxView(),
         ),
+      createSeveral: async (requests, { allOrNothing }, { waitMs }) => {
+        const names = requests.map(({ name }) => name).join(' ');
+        const views = requests.map((_, at) => sandboxes[at]).filter((view) => view !== undefined);
+        const failure = new GloveboxError('sandbox/no-capacity', 'no H100 is free');
+        const outcomes = requests.map(({ name = '' }, at) => {
+          const view = views[at];
+          return view === undefined ? { name, failure } : { view };
+        });
+        return note(`createSeveral ${names} ${waitMs}${allOrNothing ? ' or none' : ''}`, outcomes);
+      },
       list: ({ includeEnded }) =>
         Promise.resolve(
           sandboxes.filter(({ status }) => includeEnded === true || status.state !== 'ended'),
@@ -112,6 +123,10 @@ export function fakeServices(
         });
       },
       ...sessionParts,
+    },
+    replacements: world.replacements ?? {
+      plan: () => Promise.reject(new GloveboxError('internal', 'not here')),
+      replace: () => Promise.reject(new GloveboxError('internal', 'not here')),
     },
     callTool:
       world.callTool ??

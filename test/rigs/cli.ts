@@ -24,6 +24,8 @@ export interface RunningCli {
   says(text: string): Promise<void>;
   /** Ctrl-C. */
   interrupt(): void;
+  /** What asks a process to end. */
+  terminate(): void;
   kill(): void;
   readonly ended: Promise<CliEnd>;
 }
@@ -50,6 +52,7 @@ export function createCli({ cwd, env, program }: CliOptions): Cli {
     return {
       says: (text) => expect.poll(everything, { timeout: 30_000, interval: 20 }).toContain(text),
       interrupt: () => child.kill('SIGINT'),
+      terminate: () => child.kill('SIGTERM'),
       kill: () => child.kill('SIGKILL'),
       ended,
     };

@@ -4,11 +4,13 @@ import type { World } from './app.ts';
 
 export function provideWorld(world: World, created: (id: string) => void = () => undefined): void {
   provideEngine(async () => {
-    const { services, close } = await world.newApp();
+    const { services, replacements, close } = await world.newApp();
     return {
       ...services,
+      replacements,
       notebookDir: () => services.settings.notebookDir(),
       requestTerms: () => ({}),
+      admitAll: () => undefined,
       report: () => undefined,
       host: { created, ready: async () => undefined },
       close,

@@ -54,7 +54,12 @@ export async function makeModalRig(faults: Partial<Faults> = {}): Promise<ModalR
   for (const name of ['sandbox_entry.py', 'serve.py', 'fetch_models.py'])
     await writeFile(path.join(brokenPython, name), words);
   const environment = {
-    PATH: `${path.dirname(testPython())}${path.delimiter}${process.env['PATH'] ?? ''}`,
+    // First the stand-in for Docker, whatever this machine has.
+    PATH: [
+      path.join(repository, 'test/fixtures/stand-ins/docker'),
+      path.dirname(testPython()),
+      process.env['PATH'],
+    ].join(path.delimiter),
     LANG: 'C.UTF-8',
   };
   const fake = await startFakeModal({ certificate, environment, ...faults });

@@ -2,7 +2,7 @@
 import path from 'node:path';
 import { onTestFinished } from 'vitest';
 import { startFakeModal, type FakeModal } from '../fakes/modal/fake-modal.mjs';
-import { startModelHub } from '../fakes/model-hub.ts';
+import { commitOf, startModelHub } from '../fakes/model-hub.ts';
 import { testCertificate } from './modal-backend.ts';
 import { MODAL_PRICES } from './modal-prices.ts';
 import { testPython } from './python.ts';
@@ -37,17 +37,25 @@ export async function startModalPlace(
   };
 }
 
-/** The same with a Hub that has one small model, for servers that may spend. */
+/** A model that is to stay hidden: whoever made it, it itself, and its commit. */
+export const COVERT = { id: 'made-up-lab/Covert-9B', commit: commitOf('made-up-lab/Covert-9B') };
+
+/** The same with a Hub that has small models, for servers that may spend. */
 export async function startModalWithModel(home: string): Promise<ModalPlace> {
   const { fake, env } = await startModalPlace(home);
+  const config = { architectures: ['TinyForCausalLM'], num_hidden_layers: 2, hidden_size: 16 };
+  const weights = { 'model.safetensors': 'w'.repeat(5000) };
+  const parameters = { F32: 1250 };
   const hub = await startModelHub({
-    'tiny/model': {
+    'tiny/model': { files: { ...weights, 'config.json': JSON.stringify(config) }, parameters },
+    [COVERT.id]: {
       files: {
-        'model.safetensors': 'w'.repeat(5000),
-        'config.json':
-          '{"architectures":["TinyForCausalLM"],"num_hidden_layers":2,"hidden_size":16}',
+        ...weights,
+        'config.json': JSON.stringify({ ...config, _name_or_path: COVERT.id }),
+        'tokenizer_config.json': JSON.stringify({ name_or_path: COVERT.id }),
+        'README.md': `# ${COVERT.id}`,
       },
-      parameters: { F32: 1250 },
+      parameters,
     },
   });
   onTestFinished(() => hub.close());

@@ -16,3 +16,6 @@ export const faultTimes = Number(process.env['GLOVEBOX_FAULT_TIMES'] ?? 1);
 
 /** Where the fault suite also puts its summary, so that it can be told at the end of a longer run: `GLOVEBOX_FAULT_SUMMARY`. */
 export const faultSummaryFile = process.env['GLOVEBOX_FAULT_SUMMARY'];
+
+/** `GLOVEBOX_TEST_WHOLE=1`: numbers and times as docs/acceptance.md has them, where every other run takes fewer of them. */
+export const isWhole = process.env['GLOVEBOX_TEST_WHOLE'] === '1';

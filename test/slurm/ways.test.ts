@@ -153,7 +153,7 @@ describe.skipIf(isSlurmMissing())('a job', () => {
     expect(left).toEqual(expect.arrayContaining([path.basename(living), path.basename(foreign)]));
   });
 
-  test('G7, L4, L10, M17, M21: has its models, repositories and files, which the login node put there before the job was asked for, its variables and secrets, and its limit; what cannot be is refused before', async () => {
+  test('G7, L4, L10, M17, M21, acceptance 14: has its models, repositories and files, which the login node put there before the job was asked for, its variables and secrets, and its limit; what cannot be is refused before', async () => {
     const weights = 'weights of the tiny model';
     const hub = await startModelHub({
       'tiny/model': { files: { 'model.safetensors': weights, 'config.json': '{}' } },
@@ -183,7 +183,7 @@ describe.skipIf(isSlurmMissing())('a job', () => {
       const endpoint = await backend.endpoint(caller.handle(), never());
       const kernel = await startRawKernel(endpoint, 'models.ipynb');
       const told =
-        '[os.environ["MODEL_TINY_MODEL_PATH"], __import__("glovebox_models").list_models(), os.environ["REPO_SAMPLE_PATH"], __import__("gbrepo").value, [os.environ.get(k) for k in ("GREETING", "SERVICE_KEY", "PROBE_KEY", "INDEX_KEY")], os.listdir("run"), os.path.isdir(os.environ["HF_HOME"]) and os.environ["HF_HOME"]]';
+        '[{k: v for k, v in os.environ.items() if k.startswith("MODEL_")}, __import__("glovebox_models").list_models(), os.environ["REPO_SAMPLE_PATH"], __import__("gbrepo").value, [os.environ.get(k) for k in ("GREETING", "SERVICE_KEY", "PROBE_KEY", "INDEX_KEY")], os.listdir("run"), os.path.isdir(os.environ["HF_HOME"]) and os.environ["HF_HOME"]]';
       expect(
         await kernel.execute(`import json, os\njson.dump(${told}, open("models-out.json", "w"))`),
       ).toBe('ok');
@@ -193,7 +193,8 @@ describe.skipIf(isSlurmMissing())('a job', () => {
       const listed = [{ var: 'model', id: 'tiny/model', path: folder }];
       const seenThere = ['hello', variables.PROBE_KEY, null, null];
       const cache = path.join(lab.rig.settings.modelsDir, 'hub-cache');
-      expect(JSON.parse(out)).toEqual([folder, listed, clone, 1, seenThere, ['probe.json'], cache]);
+      const named = { MODEL_TINY_MODEL_PATH: folder, MODEL_MODEL_PATH: folder };
+      expect(JSON.parse(out)).toEqual([named, listed, clone, 1, seenThere, ['probe.json'], cache]);
       // The node has taken them: they are in the memory of the server, and in no file of either side.
       const written = [
         ...(await filesBelow(lab.rig.dir)),

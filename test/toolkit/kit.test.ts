@@ -34,7 +34,7 @@ describe('what is written of it', () => {
 });
 
 describe.skipIf(isTorchMissing())('K2: on tiny models of each family', () => {
-  it('K1 to K9, 39 to 45: its own tests pass, and none is skipped', async () => {
+  it('K1 to K9, acceptance 39, 40, 41, 42, 43, 44, 45: its own tests pass, and none is skipped', async () => {
     const argv = ['-m', 'pytest', '-q', '-p', 'no:cacheprovider', 'test/toolkit/python'];
     const env = { ...process.env, HF_HUB_OFFLINE: '1', PYTHONDONTWRITEBYTECODE: '1' };
     const told = await run(TORCH_PYTHON, argv, { cwd: root, env, maxBuffer: 1 << 24 }).catch(

@@ -1,6 +1,6 @@
 /** `glovebox exec`: a piece of code, its output as if it ran here. */
 import { isGloveboxError, GloveboxError } from '#core/errors.ts';
-import { hintForError } from '#tools/error-hints.ts';
+import { hintForRun } from '#tools/error-hints.ts';
 import { WITHOUT_LIMIT_MS, type CliCommand, type CommandContext } from '../command.ts';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
 import type { CliRun, CliServices, CliSession } from '../host.ts';
@@ -152,7 +152,7 @@ function finish(context: CommandContext, run: CliRun): ExitCode {
       ...(view.droppedBytes > 0 && { dropped_bytes: view.droppedBytes }),
     });
   } else if (view.explanation !== undefined) context.say(view.explanation);
-  const hint = view.error === undefined ? undefined : hintForError(view.error);
+  const hint = hintForRun(view);
   if (hint !== undefined) context.say(`  next: ${hint}`);
   for (const notice of view.notices) context.say(notice);
   return view.state === 'ok' ? EXIT.done : EXIT.failed;

@@ -200,10 +200,26 @@ describe('3.2: ending the sandbox of another session', () => {
     expect(asked).toEqual([
       'Stop the sandbox modal-x? All variables in its kernels are lost.\nasked because it was started by another session, which may be working in it\nbackend    modal\nproject    /project\nsessions   none',
     ]);
-    expect((await run('stop modal-x --yes', of('s2', '/other'))).calls).toEqual([
-      ...stopped,
-      'close',
-    ]);
+    const elsewhere = of('s2', '/other');
+    const forced = await run('stop modal-x --yes --force', elsewhere);
+    expect(forced.calls).toEqual([...stopped, 'close']);
+  });
+
+  it('SEC13: one of another project, and for an agent of another conversation, takes force and its exact name', async () => {
+    const agent = { host: answering('approved', true) };
+    for (const [command, world] of [
+      ['stop modal-x --yes', of('s2', '/other')],
+      ['stop --all --force --yes', of('s2', '/other')],
+      ['stop --force --yes', of('s2', '/other')],
+      ['stop modal-x', { ...of('s2'), ...agent }],
+      ['stop --all --force', { ...of('s2'), ...agent }],
+    ] as const) {
+      const { code, err, calls } = await run(command, world);
+      expect([code, calls.filter((call) => call !== 'close')], command).toEqual([1, []]);
+      expect(err).toContain('glovebox stop modal-x --force');
+    }
+    const named = await run('stop modal-x --force', { ...of('s2'), ...agent });
+    expect(named.calls).toEqual([...stopped, 'close']);
   });
 });
 

@@ -7,7 +7,7 @@ import { WITHOUT_LIMIT_MS, type CliCommand, type CommandContext } from '../comma
 import { EXIT } from '../exit-codes.ts';
 import type { CliRun, CliServices, CliSession } from '../host.ts';
 import type { ToolResult } from '#tools/define-tool.ts';
-import { hintForError } from '#tools/error-hints.ts';
+import { hintForRun } from '#tools/error-hints.ts';
 import { CellTally } from '../cell-tally.ts';
 import { isScript, runScript } from './run-script.ts';
 
@@ -201,11 +201,12 @@ async function follow(
 
 /** The traceback, so that a log of an unattended run is enough to see what went wrong. */
 function printError({ host }: CommandContext, cellRun: CliRun): void {
-  const error = cellRun.view().outputs.findLast((output) => output.output_type === 'error');
+  const { outputs } = cellRun.view();
+  const error = outputs.findLast((output) => output.output_type === 'error');
   if (error?.output_type !== 'error') return;
   const text = shortTraceback(error.traceback) || `${error.ename}: ${error.evalue}`;
   host.stderr.write(`${host.stderr.isTTY ? text : stripVTControlCharacters(text)}\n`);
-  const hint = hintForError({ name: error.ename, value: error.evalue });
+  const hint = hintForRun({ error: { name: error.ename, value: error.evalue }, outputs });
   if (hint !== undefined) host.stderr.write(`  next: ${hint}\n`);
 }
 

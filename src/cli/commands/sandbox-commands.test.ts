@@ -133,6 +133,43 @@ describe('start', () => {
     expect(waits.slice(3)).toEqual([9000]);
   });
 
+  it('P7: starts several at once, and the worst of them is the exit code', async () => {
+    const sandboxes = [
+      sandboxView({}, { id: 'local-a', name: 'probe-1' }),
+      sandboxView({ state: 'queued' }, { id: 'local-b', name: 'probe-2' }),
+    ];
+    const words = ['sandbox', 'create', '--backend', 'local', '--name', 'probe'];
+    const two = await runFake([...words, '--count', '2'], { sandboxes });
+    expect([two.code, two.calls]).toEqual([3, ['createSeveral probe-1 probe-2 300000', 'close']]);
+    expect(two.out).toBe('probe-1  local-a  ready\nprobe-2  local-b  queued\n');
+    const three = await runFake([...words, '--count', '3', '--all-or-nothing', '--json'], {
+      sandboxes,
+    });
+    expect([three.code, three.calls[0]]).toEqual([
+      1,
+      'createSeveral probe-1 probe-2 probe-3 2000000000 or none',
+    ]);
+    expect(three.json()).toMatchObject({
+      sandboxes: [
+        { sandbox_id: 'local-a' },
+        { sandbox_id: 'local-b' },
+        { name: 'probe-3', error: { code: 'sandbox/no-capacity' } },
+      ],
+    });
+  });
+
+  it.each([
+    [['--count', '0']],
+    [['--count', '17']],
+    [['--count', 'x']],
+    [['--all-or-nothing']],
+    [['--count', '2', '--all-or-nothing', '--no-wait']],
+    [['--count', '2', '--foreground']],
+  ])('P7: refuses %j', async (words) => {
+    const { code, calls } = await runFake(['start', '--backend', 'local', ...words]);
+    expect([code, calls]).toEqual([2, ['close']]);
+  });
+
   it('S5: names the options that one that lives does not have', async () => {
     const sandboxes = [sandboxView({}, { ignoredOptions: ['cpus'] })];
     const { out } = await runFake(['start', '--cpus', '2'], { sandboxes });

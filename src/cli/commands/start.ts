@@ -4,17 +4,22 @@ import { isGloveboxError, messageOf } from '#core/errors.ts';
 import { renderDuration } from '#core/units.ts';
 import { admitWith } from '#tools/sandbox-admission.ts';
 import { sandboxSummary } from '#tools/sandbox-answers.ts';
-import { WITHOUT_LIMIT_MS, type CliCommand, type CommandContext } from '../command.ts';
+import type { CliCommand, CommandContext } from '../command.ts';
 import { EXIT, exitCodeOfState, type ExitCode } from '../exit-codes.ts';
 import type { CliServices, SandboxView } from '../host.ts';
 import { sandboxJson } from '../sandbox-choice.ts';
 import { APPROVE_MAX_HELP, mayStop, personOf } from '../person.ts';
 import { makeRequest, type StartRequest, type WantedSandbox } from '../start-request.ts';
-import { parseSeconds, pause } from '../time.ts';
+import {
+  countIn,
+  firstWaitMs,
+  followOn,
+  startSeveral,
+  type SeveralFlags,
+} from '../start-several.ts';
+import { pause } from '../time.ts';
 
-interface StartOptions extends WantedSandbox {
-  readonly waitS?: string;
-  readonly wait: boolean;
+interface StartOptions extends WantedSandbox, SeveralFlags {
   readonly foreground?: boolean;
   readonly approveMaxUsd?: string;
 }
@@ -36,6 +41,8 @@ export const start: CliCommand = {
       .option('--no-wait', 'return as soon as it is asked for')
       .option('--takeover', 'stop the sandbox that this project has on another back end')
       .option('--approve-max-usd <dollars>', APPROVE_MAX_HELP)
+      .option('--count <number>', 'so many at once, called NAME-1 and so on')
+      .option('--all-or-nothing', 'with --count: when one fails, end the others')
       .option('--foreground', 'stay, and stop the sandbox on Ctrl-C')
       .addHelpText('after', '\nOptions of a back end are flags as well; an unknown one lists them.')
       .allowUnknownOption()
@@ -44,10 +51,12 @@ export const start: CliCommand = {
     const given = command.opts<StartOptions>();
     const services = await context.services();
     const person = personOf(context, given.approveMaxUsd);
+    const count = countIn(given);
     const wanted = await makeRequest(context, services, given, command.args, person);
     const admit = admitWith(person, services.policy, (note) => {
       if (note !== undefined) context.say(note);
     });
+    if (count > 1) return startSeveral(context, services, { ...wanted, count }, given, person);
     const request = { ...wanted, admit };
     context.onInterruptSay(
       'The sandbox is kept. glovebox start goes on with it, glovebox stop ends it.',
@@ -55,7 +64,7 @@ export const start: CliCommand = {
     const view = await create(context, services, request, given);
     if (given.foreground === true && view.status.state !== 'ended') {
       // Ctrl-C ends it, also where it was there before.
-      await mayStop(view.id, services, person);
+      await mayStop(view.id, services, person, context);
       return stay(context, services, view);
     }
     show(context, view);
@@ -70,21 +79,8 @@ async function create(
   request: StartRequest,
   given: StartOptions,
 ): Promise<SandboxView> {
-  const { sandboxes } = services;
-  if (given.wait) {
-    if (given.waitS !== undefined)
-      return sandboxes.create(request, context.wait(parseSeconds('--wait-s', given.waitS)));
-    const queueMs = context.config.getOrDefault('start.queue_s') * 1000;
-    const view = await sandboxes.create(request, context.wait(queueMs));
-    // Its time in the queue is over, and the back end has a limit of its own for the rest.
-    if (view.status.state !== 'starting') return view;
-    return sandboxes.wait(view.id, context.wait(WITHOUT_LIMIT_MS));
-  }
-  // What is being prepared here would be given up at the end of this process; what was asked for goes on by itself.
-  const asked = await sandboxes.create(request, context.wait(0));
-  let view = asked;
-  while (view.status.state === 'preparing') view = await sandboxes.wait(view.id, context.wait(200));
-  return view;
+  const view = await services.sandboxes.create(request, context.wait(firstWaitMs(context, given)));
+  return followOn(context, services, view, given);
 }
 
 function show(context: CommandContext, view: SandboxView): void {

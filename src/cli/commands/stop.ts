@@ -13,7 +13,10 @@ export const stop: CliCommand = {
   configure: (command) =>
     command
       .option('--all', 'every sandbox of this project')
-      .option('--force', 'stop it also when its sessions cannot be ended and saved first')
+      .option(
+        '--force',
+        'stop it also when its sessions cannot be ended and saved first, and, where it is named, one of another project',
+      )
       .option('--yes', YES_HELP),
   async run(context, command) {
     const {
@@ -28,7 +31,10 @@ export const stop: CliCommand = {
     const person = personSaying(yes, context);
     const services = await context.services();
     const views = await toStop(context, services, all, command.args[0]);
-    for (const { id } of views) await mayStop(id, services, person);
+    // Force is for the one that is named, and not for whatever is found.
+    const isNamed = !all && command.args[0] !== undefined;
+    const manner = { host: context.host, force: force && isNamed };
+    for (const { id } of views) await mayStop(id, services, person, manner);
     context.onInterruptSay(
       'Whether it has stopped is not known. glovebox status tells, glovebox stop tries again.',
     );

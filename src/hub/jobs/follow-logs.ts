@@ -15,9 +15,10 @@ export interface LogPosition {
 }
 
 export interface FollowOptions {
-  /** Lines of the past to begin with; all without it. Not together with `after`. */
+  /** Lines of the past to begin with, where the reader has no position; all without it. */
   readonly tail?: number | undefined;
-  readonly after?: LogPosition | undefined;
+  /** Knows afterwards where the log was left. */
+  readonly reader: LogReader;
   readonly onLine: (line: LogLine) => void;
   readonly clock: Clock;
 }
@@ -39,8 +40,10 @@ export class LogReader {
   #position: LogPosition | undefined;
   /** Of the lines with the timestamp of the position, those that this connection sent again. */
   #again = 0;
-  /** Of the line before, in this connection: that of a line which has none. */
-  #last = '';
+  /** What this connection sends was never told; until then it sends again what came before the position. */
+  #isBeyond = false;
+  /** Of the line before, for one without a timestamp. */
+  #before = '';
 
   constructor(position: LogPosition | undefined) {
     this.#position = position;
@@ -53,26 +56,25 @@ export class LogReader {
   /** To be called before each connection. */
   begin(): void {
     this.#again = 0;
-    this.#last = '';
+    this.#isBeyond = false;
+    this.#before = '';
   }
 
-  isNew(line: LogLine): boolean {
-    const timestamp = line.timestamp === '' ? this.#last : line.timestamp;
-    this.#last = timestamp;
+  isNew({ timestamp: given }: LogLine): boolean {
     const { timestamp: last = '', count = 0 } = this.#position ?? {};
+    const timestamp = given === '' ? this.#before : given;
+    this.#before = timestamp;
     const order = compareMoments(timestamp, last);
-    if (order < 0) return false;
-    if (order > 0) {
-      this.#position = { timestamp, count: 1 };
-      this.#again = Number.POSITIVE_INFINITY;
-      return true;
+    if (!this.#isBeyond && this.#position !== undefined) {
+      if (order < 0) return false;
+      if (order === 0 && this.#again < count) {
+        this.#again += 1;
+        return false;
+      }
     }
-    if (this.#again < count) {
-      this.#again += 1;
-      return false;
-    }
-    this.#position = { timestamp, count: count + 1 };
-    this.#again = Number.POSITIVE_INFINITY;
+    this.#isBeyond = true;
+    if (order > 0 || this.#position === undefined) this.#position = { timestamp, count: 1 };
+    else if (order === 0) this.#position = { timestamp: last, count: count + 1 };
     return true;
   }
 }
@@ -87,10 +89,9 @@ export class LogReader {
 export async function followLogs(
   hub: HubContext,
   ref: JobRef,
-  { tail, after, onLine, clock }: FollowOptions,
+  { tail, reader, onLine, clock }: FollowOptions,
   signal: AbortSignal,
 ): Promise<Job> {
-  const reader = new LogReader(after);
   let troubles = 0;
   for (;;) {
     reader.begin();

@@ -42,6 +42,28 @@ it.each([
   }
 });
 
+it('loses no line whose moment is written otherwise, goes back, or is missing', () => {
+  const linesOf = (ends: readonly string[]) =>
+    ends.map((end, at) => ({ timestamp: end && `2026-01-01T00:00:${end}`, text: String(at) }));
+  const back = linesOf(['01Z', '00.5Z', '01Z', '', '00.7Z']);
+  const whole = new LogReader(undefined);
+  for (let connection = 0; connection < 2; connection += 1) {
+    whole.begin();
+    const told = back.filter((line) => whole.isNew(line));
+    expect(told).toEqual(connection === 0 ? back : []);
+  }
+  const lines = linesOf(['00.4Z', '00.45Z', '', '00.450Z', '00.5Z', '01Z', '01.25Z', '', '02Z']);
+  for (let cut = 0; cut <= lines.length; cut += 1) {
+    const first = new LogReader(undefined);
+    first.begin();
+    const told = lines.slice(0, cut).filter((line) => first.isNew(line));
+    const second = new LogReader(first.position);
+    second.begin();
+    told.push(...lines.filter((line) => second.isNew(line)));
+    expect(told).toEqual(lines);
+  }
+});
+
 it('knows the order of moments, however they are written', () => {
   const moments = [moment('00'), moment('00.000000001'), moment('00.25'), moment('09.9')];
   expect(moments.toReversed().toSorted(compareMoments)).toEqual(moments);

@@ -36,7 +36,6 @@ export async function watchJob(
 ): Promise<Watched> {
   const stop = new AbortController();
   const end = (): void => stop.abort();
-  // Only to know where the watch ended.
   const reader = new LogReader(after);
   let cancelQuiet = NOTHING;
   const expectLineWithin = (ms: number): void => {
@@ -48,12 +47,11 @@ export async function watchJob(
   signal.addEventListener('abort', end, { once: true });
   if (signal.aborted) end();
   const tell = (line: LogLine): void => {
-    reader.isNew(line);
     if (quietMs !== undefined) expectLineWithin(quietMs);
     onLine(line);
   };
   try {
-    const options = { tail, after, onLine: tell, clock: hub.clock };
+    const options = { tail, reader, onLine: tell, clock: hub.clock };
     const job = await followLogs(hub, ref, options, stop.signal);
     return { job, position: reader.position };
   } catch (error) {

@@ -76,7 +76,17 @@ async function fromHtml(
   source: string,
   signal: AbortSignal,
 ): Promise<Found> {
-  const response = await hub.web.send({ url, timeoutMs: TIMEOUT_MS, cacheMs: WEEK_MS }, signal);
+  let isSentToArxiv = false;
+  const redirects = (to: URL): boolean => {
+    isSentToArxiv ||= to.origin === new URL(hub.hosts().arxiv).origin;
+    return to.origin === new URL(url).origin;
+  };
+  const request = { url, timeoutMs: TIMEOUT_MS, cacheMs: WEEK_MS, redirects };
+  const response = await hub.web.send(request, signal).catch((error: unknown) => {
+    // So ar5iv says that it has not converted the paper.
+    if (!isSentToArxiv || !isGloveboxError(error, 'http/refused')) throw error;
+    throw new GloveboxError('remote/not-found', `${source}: it has only the address of arXiv.`);
+  });
   if (!isSuccess(response))
     throw new GloveboxError(
       response.status === 404 ? 'remote/not-found' : 'remote/failed',

@@ -66,8 +66,8 @@ interface Model {
 function collectModels(root: unknown): Model[] {
   const models: Model[] = [];
   const waiting = [root];
-  for (let seen = 0; waiting.length > 0 && seen < MAX_OBJECTS; seen += 1) {
-    const value = waiting.shift();
+  for (let seen = 0; seen < Math.min(waiting.length, MAX_OBJECTS); seen += 1) {
+    const value = waiting[seen];
     if (Array.isArray(value)) {
       for (const item of value) if (typeof item === 'object') waiting.push(item);
     } else if (isRecord(value)) {

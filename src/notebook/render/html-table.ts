@@ -3,6 +3,8 @@
 const EDGE_ROWS = 5;
 const MAX_CELL_CHARS = 40;
 const MAX_COLUMNS = 20;
+/** Of a row; a page may claim more than there is memory for. */
+const MOST_COLUMNS = 10_000;
 const GAP = '...';
 
 export interface TableCell {
@@ -43,7 +45,7 @@ export function createTableText(): TableText {
       };
       for (const cell of cells) {
         skipCovered();
-        for (let i = 0; i < cell.columnSpan; i += 1) {
+        for (let i = 0; i < cell.columnSpan && row.length < MOST_COLUMNS; i += 1) {
           if (cell.rowSpan > 1) next[row.length] = cell.rowSpan - 1;
           row.push(i === 0 ? clip(cell.text) : '');
         }
@@ -52,7 +54,8 @@ export function createTableText(): TableText {
       covered = next;
       if (row.length === 0) return;
       columns = Math.max(columns, row.length);
-      const isHeader = inHead || (count === 0 && cells.every((cell) => cell.isHeader));
+      const looksSo = inHead || (count === 0 && cells.every((cell) => cell.isHeader));
+      const isHeader = looksSo && header.length < EDGE_ROWS;
       if (isHeader) {
         header.push(row);
         return;

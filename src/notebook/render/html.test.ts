@@ -91,6 +91,16 @@ describe('tables', () => {
     expect(text).toContain('  ...  ');
     expect(text.length).toBeLessThan(1000);
   });
+  it('shows five rows of a table that is all headings, and no more columns than a page can have', () => {
+    const rows = Array.from({ length: 500 }, (_, i) => `<tr><th>r${i}</th></tr>`).join('');
+    for (const page of [`<table>${rows}</table>`, `<table><thead>${rows}</thead></table>`]) {
+      const lines = renderHtml(page).split('\n');
+      expect(lines).toHaveLength(1 + 5 + 5 + 1 + 5);
+      expect(lines.at(-1)).toBe('r499');
+    }
+    const wide = '<td colspan="9999">x</td>'.repeat(2000);
+    expect(renderHtml(`<table><tr>${wide}</tr></table>`)).toContain('1 rows x 10000 columns');
+  });
   it('takes a table within a cell as text, and a table that is not closed', () => {
     expect(renderHtml('<table><tr><td>a<table><tr><td>b</td></tr></table></td><td>c')).toBe(
       '1 rows x 2 columns\na b  c',

@@ -16,7 +16,7 @@ export function renderJson(value: unknown): string {
 /** A lower bound of the length of the text, given up above `limit`: a huge value is not written out to be measured. */
 function estimate(value: unknown, limit: number): number {
   if (typeof value === 'string') return value.length;
-  if (typeof value !== 'object' || value === null) return 1;
+  if (typeof value !== 'object' || value === null || limit < 0) return 1;
   let sum = 2;
   const items: readonly unknown[] = Array.isArray(value) ? value : Object.entries(value);
   for (const item of items) {

@@ -120,6 +120,11 @@ describe('choice', () => {
 });
 
 describe('JSON', () => {
+  it('describes what is nested deeper than any reader would follow', () => {
+    const depth = 100_000;
+    const value: unknown = JSON.parse(`${'['.repeat(depth)}${']'.repeat(depth)}`);
+    expect(renderJson(value)).toBe('array of 1 (array)');
+  });
   it('is written out up to 500 characters', () => {
     const value = { a: [1, 2], b: 'c' };
     expect(renderJson(value)).toBe(JSON.stringify(value, undefined, 2));

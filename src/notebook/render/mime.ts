@@ -1,6 +1,7 @@
 /** Picks what to show of a mime bundle: the form an agent gets most from, in order of preference. */
+import { isRecord } from '#core/json.ts';
 import { renderBytes } from '#core/units.ts';
-import type { MimeBundle } from '#notebook/contract.ts';
+import { FOLLOWED_WIDGET, type MimeBundle, WIDGET_MIME } from '#notebook/contract.ts';
 import { hasTable, renderHtml } from './html.ts';
 import type { ImageSource } from './image-source.ts';
 import { renderJson } from './json-text.ts';
@@ -15,11 +16,14 @@ export interface Representation {
 }
 
 const RASTERS = ['image/png', 'image/jpeg', 'image/webp', 'image/gif'];
-const WIDGET = 'application/vnd.jupyter.widget-view+json';
 /** Short enough to stand beside a picture. */
 const CAPTION_CHARS = 300;
 
-export function representBundle(data: MimeBundle): Representation {
+/** @param metadata of the output, where it says something of how the bundle came to be */
+export function representBundle(
+  data: MimeBundle,
+  metadata: Readonly<Record<string, unknown>> = {},
+): Representation {
   const plain = textOf(data, 'text/plain');
   const useful =
     plain !== undefined && plain.trim() !== '' && !isObjectRepr(plain) ? plain : undefined;
@@ -30,9 +34,10 @@ export function representBundle(data: MimeBundle): Representation {
     const caption = useful !== undefined && useful.length <= CAPTION_CHARS ? { text: useful } : {};
     return { image, ...caption };
   }
-  if (WIDGET in data) {
-    // The widget lives in the browser; the kernel sent what it looked like at first.
-    return { about: 'widget view, as first shown', text: useful ?? `[${WIDGET}]` };
+  if (WIDGET_MIME in data) {
+    // The widget lives in the browser; where it was not followed, the kernel sent what it looked like at first.
+    const about = isFollowed(metadata) ? 'widget' : 'widget view, as first shown';
+    return { about, text: useful ?? `[${WIDGET_MIME}]` };
   }
   const markdown = textOf(data, 'text/markdown');
   if (markdown !== undefined) return { about: 'text/markdown', text: markdown };
@@ -42,6 +47,10 @@ export function representBundle(data: MimeBundle): Representation {
     representJson(data) ??
     representRest(data, plain, useful)
   );
+}
+
+function isFollowed({ glovebox }: Readonly<Record<string, unknown>>): boolean {
+  return isRecord(glovebox) && glovebox['widget'] === FOLLOWED_WIDGET.glovebox.widget;
 }
 
 function textOf(data: MimeBundle, mime: string): string | undefined {

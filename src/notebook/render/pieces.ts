@@ -35,7 +35,7 @@ export function toPieces(outputs: readonly CellOutput[]): readonly Piece[] {
     } else if (output.output_type === 'error') {
       pieces.push(errorPiece(output));
     } else if (isRecord(output.data)) {
-      const { about, text, image } = representBundle(output.data);
+      const { about, text, image } = representBundle(output.data, output.metadata);
       if (image !== undefined) {
         images += 1;
         pieces.push({ kind: 'image', number: images, image: describeImage(image) });

@@ -38,6 +38,7 @@ describe('toPlainText', () => {
     ['backspaces', 'abc\b\bX', 'aX'],
     ['a bell and a null', 'a\u0007b\u0000c', 'abc'],
     ['half a surrogate pair', 'a\ud83d b', 'a\ufffd b'],
+    ['a backspace within what is written over a line', 'hello\rab\bc', 'acllo'],
     ['other scripts', 'äöü 漢字 😀\tx\n', 'äöü 漢字 😀\tx\n'],
   ])('shows %s as a terminal would', (_, text, shown) => {
     expect(toPlainText(text)).toBe(shown);

@@ -28,7 +28,8 @@ export function toPlainText(text: string): string {
 function overwrite(line: string): string {
   let shown = '';
   for (const part of line.split('\r')) {
-    if (part !== '') shown = backspaced(part) + shown.slice(part.length);
+    const written = backspaced(part);
+    shown = written + shown.slice(written.length);
   }
   return shown;
 }

@@ -193,11 +193,11 @@ function isInsideBase64(text: string, cut: number): boolean {
 }
 
 describe('O10: pictures in one reply', () => {
-  it('are at most eight, the rest is named with how to get it', async () => {
-    const outputs = Array.from({ length: 12 }, () => picture('one.png'));
+  it('F19, acceptance 12: are at most eight, the rest is named with how to get it', async () => {
+    const outputs = Array.from({ length: 50 }, () => picture('one.png'));
     const shown = await render(outputs, { imageRef: (n) => `get_run(run_id="r-1", image=${n})` });
     expect(shown.imagesShown).toBe(8);
-    expect(textOf(shown)).toContain('[image 8/12 png 1x1]');
+    expect(textOf(shown)).toContain('[image 8/50 png 1x1]');
     expect(textOf(shown)).toContain('[image 12/12 png 1x1, not shown]');
     expect(textOf(shown)).toMatch(/\[4 images not shown: get_run\(run_id="r-1", image=9\)\]$/);
     const later = await render(outputs, { firstImage: 9 });

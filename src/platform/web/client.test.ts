@@ -110,6 +110,17 @@ it('2.2: refuses private addresses, also behind a redirect, and endless redirect
   expect(own.requests.filter(({ path: at }) => at === '/loop')).toHaveLength(6);
 });
 
+it('2.2: sends nothing to an address whose path would be resolved to another one', async () => {
+  const { own, web } = await stage();
+  for (const at of ['/a/../b', '/a/..', '/a/./b?c', '/a/%2E%2e/b', '/a/.%2e#x', '/a\\..\\b'])
+    await expect(web.send({ url: `${own.url}${at}` })).rejects.toMatchObject({
+      code: 'http/refused',
+    });
+  expect(own.requests).toEqual([]);
+  own.on('GET', /\/.*/, () => ok);
+  for (const at of ['/a..b/.c?d=/../e', '/...']) await web.send({ url: `${own.url}${at}` });
+});
+
 it('2.3: tries a read three times, at the time the service names', async () => {
   const { own, web, clock } = await stage();
   own.on('GET', /\/.*/, () => ok);

@@ -143,9 +143,15 @@ const isReadOnly = ({ method = 'GET', isRead }: WebRequest): boolean =>
   isRead ?? (method === 'GET' || method === 'HEAD');
 
 function parseUrl(text: string): URL {
-  if (URL.canParse(text)) return new URL(text);
-  throw new GloveboxError('http/refused', 'An address cannot be read as one.');
+  if (!URL.canParse(text)) throw unreadable('An address cannot be read as one.');
+  // The parser would resolve them in silence, and a name out of a call lead to another address than was meant.
+  if (/[/\\](?:\.|%2e){1,2}(?:[/\\]|$)/i.test(text.replace(/[?#].*$/s, '')))
+    throw unreadable('A name in an address is "." or "..", which is none.');
+  return new URL(text);
 }
+
+const unreadable = (message: string): GloveboxError =>
+  new GloveboxError('http/refused', message, { hint: 'correct the name; nothing was sent.' });
 
 /** What makes two reads the same one. Of a credential only a hash is in it. */
 function keyOf(request: WebRequest, credential: Credential | undefined): string {

@@ -31,6 +31,8 @@ const lease = z.object({
   machineId: z.string().exactOptional(),
   /** What Jupyter listens on, inside. */
   port: z.number().exactOptional(),
+  /** How it is reached, where its provider has several ways; in the words of the provider. */
+  access: z.string().exactOptional(),
   /** What it runs on, in the provider's words. */
   hardware: z.string().exactOptional(),
   usdPerHour: z.number().exactOptional(),
@@ -57,6 +59,7 @@ const trace = lease.pick({
   nonce: true,
   machineId: true,
   port: true,
+  access: true,
   deadlineMs: true,
   usdPerHour: true,
 });
@@ -78,6 +81,7 @@ export function rememberedOf({
   nonce,
   machineId,
   port,
+  access,
   deadlineMs,
   beforehandUsd = 0,
   phase,
@@ -91,6 +95,7 @@ export function rememberedOf({
     ...(nonce !== undefined && { nonce }),
     ...(machineId !== undefined && { machineId }),
     ...(port !== undefined && { port }),
+    ...(access !== undefined && { access }),
     ...(deadlineMs !== undefined && { deadlineMs }),
   };
 }
@@ -106,11 +111,12 @@ export interface ServerMachine extends Machine {
   readonly sandboxId: string;
   readonly nonce: string;
   readonly port?: number | undefined;
+  readonly access?: string | undefined;
 }
 
 export function machineIn(sandboxId: string, found: Trace | undefined): ServerMachine | undefined {
-  const { machineId: id, nonce, account, port } = found ?? {};
+  const { machineId: id, nonce, account, port, access } = found ?? {};
   return id === undefined || nonce === undefined
     ? undefined
-    : { sandboxId, id, nonce, account, port };
+    : { sandboxId, id, nonce, account, port, access };
 }

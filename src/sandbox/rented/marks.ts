@@ -11,6 +11,7 @@ export const MARK = {
   op: 'glovebox-op',
   nonce: 'glovebox-nonce',
   port: 'glovebox-port',
+  access: 'glovebox-access',
   deadline: 'glovebox-deadline',
   started: 'glovebox-started',
   price: 'glovebox-usd-per-hour',
@@ -41,6 +42,7 @@ export interface Marked {
   readonly op: string;
   readonly nonce: string;
   readonly port: number;
+  readonly access?: string | undefined;
   readonly deadlineMs: number;
   readonly startedMs: number;
   readonly usdPerHour?: number | undefined;
@@ -51,6 +53,7 @@ export const marksOf = (marked: Marked): Marks => ({
   [MARK.op]: marked.op,
   [MARK.nonce]: marked.nonce,
   [MARK.port]: String(marked.port),
+  ...(marked.access !== undefined && { [MARK.access]: marked.access }),
   [MARK.deadline]: String(marked.deadlineMs),
   [MARK.started]: String(marked.startedMs),
   ...(marked.usdPerHour !== undefined && { [MARK.price]: marked.usdPerHour.toFixed(4) }),
@@ -71,6 +74,7 @@ export function handleFromMarks(
   const op = marks[MARK.op];
   if (id === undefined || nonce === undefined || op === undefined) return undefined;
   const port = Number(marks[MARK.port]);
+  const access = marks[MARK.access];
   const deadlineMs = Number(marks[MARK.deadline]) || 0;
   const startedMs = Number(marks[MARK.started]);
   const usdPerHour = Number(marks[MARK.price]);
@@ -79,6 +83,7 @@ export function handleFromMarks(
     nonce,
     op,
     deadlineMs,
+    ...(access !== undefined && { access }),
     ...(startedMs > 0 && { startedMs }),
     ...(usdPerHour > 0 && { usdPerHour }),
   };

@@ -29,6 +29,7 @@ export interface Rental {
   readonly account?: string | undefined;
   readonly usdPerHour?: number | undefined;
   readonly port: number;
+  readonly access?: string | undefined;
   readonly lifetimeMs: number;
   /** How long to wait for a machine. */
   readonly capacityMs: number;
@@ -58,7 +59,7 @@ const ANSWER_MS = 10_000;
  */
 export async function rent(attempt: Attempt, rental: Rental): Promise<void> {
   const { context, provider, record, claimed } = attempt;
-  const { hardware, account, usdPerHour, port, lifetimeMs, capacityMs } = rental;
+  const { hardware, account, usdPerHour, port, access, lifetimeMs, capacityMs } = rental;
   const { clock } = provider;
   const marks = { op: newUuid(), nonce: newNonce() };
   const deadlineMs = clock.now() + capacityMs + lifetimeMs;
@@ -72,6 +73,7 @@ export async function rent(attempt: Attempt, rental: Rental): Promise<void> {
       lifetimeMs,
       deadlineMs,
       isAsking: true,
+      ...(access !== undefined && { access }),
       ...(account !== undefined && { account }),
       ...(hardware !== undefined && { hardware }),
       ...(usdPerHour !== undefined && { usdPerHour }),

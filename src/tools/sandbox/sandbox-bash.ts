@@ -30,7 +30,7 @@ export const sandboxBash = defineTool({
       .positive()
       .max(MAX_TIMEOUT_S)
       .optional()
-      .describe('Seconds after which it is ended (default 60). Give more for what takes long.'),
+      .describe('Seconds until it is ended (default 60).'),
     wait_s: waitS,
   }),
   hints: { readOnly: false, destructive: true, idempotent: false, openWorld: true },

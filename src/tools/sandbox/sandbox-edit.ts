@@ -18,12 +18,8 @@ export const sandboxEdit = defineTool({
     path: z
       .string()
       .min(1)
-      .describe('Absolute, from ~, or relative to the root of the sandbox (the project).'),
-    old_str: z
-      .string()
-      .describe(
-        'Text to find, without line numbers. Empty only to create a file that is not there.',
-      ),
+      .describe('Absolute, from ~, or relative to the sandbox root (the project).'),
+    old_str: z.string().describe('Text to find, without line numbers. Empty only for a new file.'),
     new_str: z.string().describe('Text to put there.'),
     replace_all: z
       .boolean()

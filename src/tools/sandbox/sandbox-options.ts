@@ -10,7 +10,7 @@ export const sandboxOptions = defineTool({
   toolset: 'sandbox',
   title: 'What sandboxes can be started',
   description:
-    'Lists the back ends that work here, their hardware with price and availability now, and the options that sandbox_create takes for each. Starts nothing.',
+    'Lists the back ends that work here, their hardware with price and availability now, and the options that sandbox_create takes for each.',
   input: z.strictObject({
     backend: z.enum(BACKEND_IDS).optional().describe('Only this back end. Default: all.'),
   }),

@@ -23,7 +23,7 @@ export const sandboxRead = defineTool({
     path: z
       .string()
       .min(1)
-      .describe('Absolute, from ~, or relative to the root of the sandbox (the project).'),
+      .describe('Absolute, from ~, or relative to the sandbox root (the project).'),
     offset: z.int32().min(1).optional().describe('First line, from 1. Default: 1.'),
     limit: z.int32().min(1).max(10_000).optional().describe('Lines at most. Default: 2000.'),
   }),

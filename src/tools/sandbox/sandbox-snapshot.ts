@@ -9,7 +9,7 @@ export const sandboxSnapshot = defineTool({
   toolset: 'sandbox',
   title: 'Keep the files of a sandbox',
   description:
-    'Keeps the file system of a running sandbox, so that another one can start from it. Variables, loaded models and volumes are not in it. The provider may charge for storage.',
+    'Keeps the file system of a running sandbox for another to start from. Variables, loaded models and volumes are not in it. The provider may charge for storage.',
   input: z.strictObject({
     sandbox_id: z.string().describe('Sandbox id.'),
     description: z.string().min(1).max(500).describe('What is in it, for whoever looks later.'),

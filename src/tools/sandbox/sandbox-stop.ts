@@ -10,12 +10,15 @@ export const sandboxStop = defineTool({
   toolset: 'sandbox',
   title: 'Stop a sandbox',
   description:
-    'Ends a sandbox: ALL its kernels and their variables are lost; notebooks are saved first and kept. Resolves when it is seen to be gone. Call it only when the user asks for it.',
-  input: z.strictObject({ sandbox_id: z.string().describe('Sandbox id.') }),
+    'Ends a sandbox: ALL kernels and variables in it are lost; notebooks are saved first. Call it only when the user asks for it.',
+  input: z.strictObject({
+    sandbox_id: z.string().describe('Sandbox id.'),
+    force: z.boolean().optional().describe('Also one of another session.'),
+  }),
   hints: { readOnly: false, destructive: true, idempotent: true, openWorld: true },
   async run(input, context) {
     const { sandboxes, sessions, spend, signal } = context;
-    await authorizeStop(input.sandbox_id, context, context);
+    await authorizeStop(input.sandbox_id, context, context, { force: input.force === true });
     const ended = await sessions.endAllIn(input.sandbox_id);
     const view = await sandboxes.stop(input.sandbox_id, signal);
     const lines = ended.map(

@@ -23,7 +23,7 @@ export const sandboxTransfer = defineTool({
     reload: z
       .boolean()
       .optional()
-      .describe('After a push, import changed Python modules anew in all sessions there.'),
+      .describe('After a push, reload changed Python modules in all sessions there.'),
   }),
   hints: { readOnly: false, destructive: true, idempotent: true, openWorld: true },
   async run(input, context) {

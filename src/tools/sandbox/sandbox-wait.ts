@@ -10,7 +10,7 @@ export const sandboxWait = defineTool({
   toolset: 'sandbox',
   title: 'Wait for a sandbox',
   description:
-    'Waits until a sandbox is ready, has failed, or wait_s is over, and says how it stands. Waiting changes nothing.',
+    'Waits until a sandbox is ready, has failed, or wait_s is over, and says how it stands.',
   input: z.strictObject({ sandbox_id: z.string().describe('Sandbox id.'), wait_s: waitS }),
   hints: { readOnly: true, destructive: false, idempotent: true, openWorld: true },
   async run(input, context) {

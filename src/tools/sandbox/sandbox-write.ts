@@ -18,7 +18,7 @@ export const sandboxWrite = defineTool({
     path: z
       .string()
       .min(1)
-      .describe('Absolute, from ~, or relative to the root of the sandbox (the project).'),
+      .describe('Absolute, from ~, or relative to the sandbox root (the project).'),
     content: z.string().describe('The whole text, at most 4 MiB.'),
   }),
   hints: { readOnly: false, destructive: true, idempotent: false, openWorld: true },

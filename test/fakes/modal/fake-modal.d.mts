@@ -22,6 +22,11 @@ export interface FakeSandbox {
   readonly environment: Readonly<Record<string, string>>;
   readonly tags: readonly { readonly tagName: string; readonly tagValue: string }[];
   readonly request: unknown;
+  /** Gates for connect tokens, by port, with what they let through. */
+  readonly gates: ReadonlyMap<
+    number,
+    { readonly seen: readonly { readonly url: string; readonly cookie: string }[] }
+  >;
   readonly result?: { readonly status: number; readonly exitcode: number };
   readonly main?: { readonly pid: number | undefined; readonly output: string };
   /** Numbers of all its processes. */

@@ -155,6 +155,12 @@ export async function startFakeModal(options) {
     return { result: await sandbox.wait(request.timeout), metadata: { appId: sandbox.appId } };
   };
   const terminate = (request) => sandboxOf(request).kill(ResultStatus.TERMINATED);
+  const connectToken = (version) => (request) => {
+    const sandbox = sandboxOf(request);
+    if (sandbox.version !== version) throw notFound(`no sandbox ${sandbox.id} of that generation`);
+    if (sandbox.result) throw new ServerError(Status.FAILED_PRECONDITION, 'the sandbox is gone');
+    return sandbox.connect(request.port ?? 8080, certificate);
+  };
   const setTags = (request) => void (sandboxOf(request).tags = request.tags);
   const getTags = (request) => ({ tags: sandboxOf(request).tags });
 
@@ -230,6 +236,8 @@ export async function startFakeModal(options) {
     sandboxGetTaskIdV2: getTaskId,
     sandboxGetTunnels: getTunnels,
     sandboxGetTunnelsV2: getTunnels,
+    sandboxCreateConnectToken: connectToken(1),
+    sandboxCreateConnectTokenV2: connectToken(2),
     sandboxWait: wait,
     sandboxWaitV2: wait,
     sandboxTerminate: terminate,

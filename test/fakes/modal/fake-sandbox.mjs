@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import tls from 'node:tls';
 import { killMarked, MARK, markedProcesses, startReaper } from '../../rigs/reaper.mjs';
+import { ConnectGate } from './connect-gate.mjs';
 import { SandboxProcess } from './sandbox-process.mjs';
 
 // Nothing listens on the port yet: a network would take about this long to say so. Closing in the same millisecond as the TLS
@@ -22,6 +23,8 @@ export class FakeSandbox {
   result;
   started = false;
   tunnels = [];
+  /** Gates for connect tokens, by port. */
+  gates = new Map();
   createdAt = Date.now() / 1000;
   root = mkdtempSync(path.join(tmpdir(), 'fake-modal-'));
   mark = randomUUID();
@@ -107,6 +110,16 @@ export class FakeSandbox {
     return this.result;
   }
 
+  /** The address of a port behind Modal's gate, and a new token for it. */
+  async connect(port, certificate) {
+    const gate = this.gates.get(port) ?? new ConnectGate(port, certificate);
+    if (!this.gates.has(port)) {
+      this.gates.set(port, gate);
+      await gate.open();
+    }
+    return gate.admit();
+  }
+
   /** A copy of the file system without what is mounted. */
   copyTo(folder) {
     cpSync(this.root, folder, {
@@ -140,6 +153,7 @@ export class FakeSandbox {
     for (const running of this.#processes) running.kill();
     killMarked(this.mark);
     for (const server of this.#servers) server.close();
+    for (const gate of this.gates.values()) gate.close();
     for (const socket of this.#sockets) socket.destroy();
     for (const waiter of this.#waiters.splice(0)) waiter();
   }

@@ -1,6 +1,6 @@
 /** What a caller may ask of one sandbox in a Job: one schema, which makes the docs, the flags and the error texts. */
 import * as z from 'zod';
-import { commonOptions, portsOption } from '#sandbox/common-options.ts';
+import { commonOptions, mistakesInPorts, portsOption } from '#sandbox/common-options.ts';
 import { envOption, mistakesInVariables, variableOptions } from '#sandbox/kernel-variables.ts';
 import { modelOption } from '#sandbox/models/options.ts';
 import { setupCommandsOption } from '#sandbox/equipment.ts';
@@ -186,7 +186,7 @@ function mistakesIn(options: HuggingfaceOptions): readonly Mistake[] {
   if (options.gpu === undefined && options.gpu_count > 1) no(['gpu_count'], 'needs gpu');
   for (const label of Object.keys(options.labels))
     if (label.startsWith('glovebox') || label === 'name') no(['labels', label], 'is reserved');
-  found.push(...mistakesInVariables(options));
+  found.push(...mistakesInVariables(options), ...mistakesInPorts(options));
   for (const [at, { hidden }] of options.models.entries())
     if (hidden)
       no(

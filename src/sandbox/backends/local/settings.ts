@@ -3,7 +3,7 @@ import * as z from 'zod';
 import type { Clock } from '#platform/clock.ts';
 import type { Environment } from '#platform/environment.ts';
 import type { Log } from '#platform/log.ts';
-import { commonOptions, portsOption } from '#sandbox/common-options.ts';
+import { commonOptions, mistakesInPorts, portsOption } from '#sandbox/common-options.ts';
 import { equipmentOptions } from '#sandbox/equipment.ts';
 import type { GitTokens } from '#sandbox/git-access.ts';
 import { mistakesInVariables, variableOptions } from '#sandbox/kernel-variables.ts';
@@ -138,7 +138,7 @@ export const localOptions = fields.superRefine((options, context) => {
   ]);
   if (options.gpu === undefined && options.gpu_count !== undefined)
     context.addIssue({ code: 'custom', path: ['gpu_count'], message: 'needs gpu' });
-  for (const { path, message } of mistakesInVariables(options))
+  for (const { path, message } of [...mistakesInVariables(options), ...mistakesInPorts(options)])
     context.addIssue({ code: 'custom', path: [...path], message });
 });
 export type LocalOptions = z.output<typeof localOptions>;

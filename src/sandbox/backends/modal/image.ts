@@ -2,6 +2,7 @@
 import { KERNEL_PACKAGES, SERVER_PACKAGES } from '#sandbox/kernel-packages.ts';
 import { gitEnvironment, type GitHeaders } from '#sandbox/git-access.ts';
 import type { PinnedRepository } from '#sandbox/repositories.ts';
+import { DOCKER_PACKAGES } from './containers.ts';
 import type { ModalOptions } from './options.ts';
 import type { ImageLayer } from './sdk-specs.ts';
 
@@ -18,6 +19,7 @@ export function planImage(
 ): readonly ImageLayer[] {
   const system = new Set(options.system_packages);
   if (repositories.length > 0) system.add('git').add('ca-certificates');
+  if (options.docker) for (const name of DOCKER_PACKAGES) system.add(name);
   const layers: readonly ImageLayer[] = [
     { commands: system.size === 0 ? [] : aptLayer([...system].toSorted()) },
     { commands: [pip(SERVER_PACKAGES)] },

@@ -5,6 +5,7 @@ import { defineBackend, type Backend, type SandboxHandle } from '#sandbox/backen
 import { believeProvider } from '#sandbox/rented/believe-provider.ts';
 import { rentedLife } from '#sandbox/rented/life.ts';
 import { handleFromMarks, marksOfProject } from '#sandbox/rented/marks.ts';
+import { commitVolumes } from './commit-volumes.ts';
 import { Connection } from './connection.ts';
 import { hasCredentials } from './credentials.ts';
 import { modalOffers } from './offers.ts';
@@ -19,8 +20,9 @@ import { snapshotModal } from './snapshot.ts';
 /** Does no I/O, and does not load the SDK: that happens when Modal is first asked. */
 export function createModalBackend(modal: ModalContext): Backend {
   const connection = new Connection(modal);
+  const life = rentedLife(connection.provider);
   return defineBackend({
-    ...rentedLife(connection.provider),
+    ...life,
     id: 'modal',
     summary: 'Modal: machines with and without GPUs, rented by the second',
     needs: {},
@@ -39,6 +41,11 @@ export function createModalBackend(modal: ModalContext): Backend {
     },
 
     start: (options, context) => startModal(options, context, connection),
+
+    async stop(handle, signal) {
+      await commitVolumes(handle, connection, signal);
+      await life.stop(handle, signal);
+    },
 
     async resources(handle, signal) {
       if (handle !== undefined) return modalResources(handle, connection, signal);

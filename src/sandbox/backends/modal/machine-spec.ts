@@ -4,14 +4,15 @@ import { EMPTY_SERVER_S } from '#sandbox/limits.ts';
 import { marksOf, marksOfProject } from '#sandbox/rented/marks.ts';
 import type { Request } from '#sandbox/rented/rent.ts';
 import type { ModalAttempt } from './attempt.ts';
+import { containersPlace } from './containers.ts';
 import { DEFAULT_CORES, DEFAULT_MEMORY_MIB } from './hardware.ts';
 import { placeOf, type ModelsPlan } from '#sandbox/models/plan.ts';
 import type { ModalOptions } from './options.ts';
-import { tokenOf } from './provider.ts';
 import { repositoryPaths, type PinnedRepository } from '#sandbox/repositories.ts';
 import type { SandboxSpec, VolumeMount } from './sdk-specs.ts';
 import type { ModalSdk } from './sdk.ts';
 import type { SortedSecrets } from './secrets.ts';
+import { serverTokenOf } from './token.ts';
 
 /** One for all sandboxes of an account: what their cells download is kept. */
 const CACHE_VOLUME = 'gbx-hub-cache';
@@ -38,9 +39,12 @@ export async function machineSpec(
     emptyServerS: limits.emptyServerS ?? EMPTY_SERVER_S,
     envNames: [...Object.keys(options.env), ...secrets.kernelNames],
     paths: { ...repositoryPaths(repositories), ...models.paths, ...cachePaths },
+    containers: options.docker ? containersPlace(layout) : undefined,
     models: models.kernel,
     weights: models.weights.map(placeOf),
     writable: Object.values(cachePaths),
+    commits: writableMounts(options, layout.cache),
+    lifetimeS: options.max_lifetime_seconds,
     forwardPorts: options.ports,
   });
   const { pythonDir } = connection.settings();
@@ -56,6 +60,7 @@ export async function machineSpec(
         op,
         nonce,
         port: layout.port,
+        access: accessOf(options),
         deadlineMs,
         startedMs,
         usdPerHour,
@@ -71,17 +76,28 @@ export async function machineSpec(
     region: options.region,
     cloud: options.cloud,
     env: { ...options.env, GLOVEBOX_SPEC: JSON.stringify(spec) },
-    secrets: { ...secrets.values, GLOVEBOX_TOKEN: await tokenOf(nonce, connection) },
+    secrets: { ...secrets.values, GLOVEBOX_TOKEN: await serverTokenOf(nonce, connection) },
     namedSecrets: secrets.named,
     volumes: volumesOf(options, layout.cache, models),
-    ports: [layout.port],
+    // Behind Modal's gate no port is public.
+    ports: accessOf(options) === undefined ? [layout.port] : [],
     network: networkOf(options),
+    headerSecrets: options.header_secrets,
     experimental: {
       ...(options.docker && { enable_docker: true }),
       ...(options.snapshot_on_exit && { enable_exit_snapshot: true }),
     },
   };
 }
+
+/** What is written there is kept once `sync` has run. Volumes of models are nobody's to write. */
+export const writableMounts = (
+  { volumes, cache_volume: hasCache }: Pick<ModalOptions, 'volumes' | 'cache_volume'>,
+  cache: string,
+): readonly string[] => [
+  ...volumes.flatMap(({ mount, read_only: isReadOnly }) => (isReadOnly === true ? [] : [mount])),
+  ...(hasCache ? [cache] : []),
+];
 
 function volumesOf(
   options: ModalOptions,
@@ -109,6 +125,10 @@ function networkOf({ network, inbound_cidrs: inboundCidrs }: ModalOptions) {
   const { domains = [], cidrs = [] } = network;
   return { ...inbound, domains, cidrs };
 }
+
+/** Undefined is the tunnel that every sandbox had before there was another way. */
+export const accessOf = ({ access }: Pick<ModalOptions, 'access'>): string | undefined =>
+  access === 'tunnel' ? undefined : access;
 
 /** Derived from our own name, so that a second one of the same start is refused by Modal itself; shorter than 64 characters. */
 function remoteName(id: string, generation: number): string {

@@ -56,6 +56,8 @@ describe('the package', () => {
   });
 });
 
+const HEADER = { domain: 'a.org', secret: 'of-a', headers: { 'x-key': '$KEY' } };
+
 describe('options', () => {
   it('L1: tells all mistakes of one request at once, with their places', () => {
     const text = mistakes({
@@ -105,6 +107,13 @@ describe('options', () => {
       'another mount',
     ],
     [{ max_lifetime: 60 }, 'max_lifetime'],
+    [{ access: 'public' }, 'access'],
+    [{ header_secrets: [HEADER], network: 'none' }, 'needs a network'],
+    [{ header_secrets: [HEADER], network: { domains: ['a.org'] } }, 'network.domains'],
+    [{ header_secrets: [{ ...HEADER, domain: 'https://a.org/x' }] }, 'must be a host'],
+    [{ header_secrets: [{ ...HEADER, headers: { 'x-key': '$$KEY' } }] }, 'names no variable'],
+    [{ header_secrets: [{ ...HEADER, headers: { 'x-key': '$KEY\r\nx: y' } }] }, 'must be one line'],
+    [{ header_secrets: Array.from({ length: 26 }, () => HEADER) }, 'more than 25'],
   ])('refuses %j', (raw, words) => {
     expect(mistakes(raw)).toContain(words);
     expect(mistakes(raw)).not.toContain('accepted');

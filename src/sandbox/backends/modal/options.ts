@@ -1,8 +1,10 @@
 /** What a caller may ask of one Modal sandbox: one schema, which makes the docs, the flags and the error texts. */
 import * as z from 'zod';
 import { didYouMean } from '#core/nearest.ts';
+import { ACCESS_KINDS } from './access.ts';
 import { findGpu, GPU_KINDS, MAX_GPUS } from './hardware.ts';
-import { commonOptions, portsOption } from '#sandbox/common-options.ts';
+import { headerSecretsOption, mistakesInHeaders } from './header-secrets.ts';
+import { commonOptions, mistakesInPorts, portsOption } from '#sandbox/common-options.ts';
 import {
   envOption,
   mistakesInVariables,
@@ -12,7 +14,7 @@ import {
 } from '#sandbox/kernel-variables.ts';
 import { modelOption } from '#sandbox/models/options.ts';
 import { filesOption } from '#sandbox/project-files.ts';
-import { reposOption, requirement } from '#sandbox/repositories.ts';
+import { reposWithDockerOption, requirement } from '#sandbox/repositories.ts';
 
 const debianPackage = z.string().regex(/^[a-z0-9][a-z0-9+.-]*(=[\w.+:~-]+)?$/);
 const absolutePath = z.string().regex(/^\/[^\0]*$/, 'must be an absolute path');
@@ -90,7 +92,7 @@ export const modalOptions = z
       .describe(
         'Models of the Hugging Face Hub, e.g. [{"id":"google/gemma-2-9b-it"}]; weights are fetched once and kept on a volume.',
       ),
-    repos: reposOption.default([]).describe('Git repositories put into the workspace.'),
+    repos: reposWithDockerOption.default([]).describe('Git repositories put into the workspace.'),
     files: filesOption.default([]).describe('Files and folders of the project that are uploaded.'),
     volumes: z.array(volumeOption).default([]).describe('Modal volumes to mount.'),
     cache_volume: z
@@ -113,11 +115,23 @@ export const modalOptions = z
       ])
       .default('open')
       .describe('What kernels may reach: open, none, or {"domains":[...]} / {"cidrs":[...]}.'),
+    header_secrets: headerSecretsOption,
+    access: z
+      .enum(ACCESS_KINDS)
+      .default('tunnel')
+      .describe(
+        "How its server is reached: a public TLS tunnel with the server's token, or no public port and Modal's own gate before it (connect-token). Default: tunnel.",
+      ),
     inbound_cidrs: z
       .array(cidr)
       .optional()
       .describe('Addresses that may reach it. Default: all, with the token.'),
-    docker: z.boolean().default(false).describe('Allow Docker inside (experimental at Modal).'),
+    docker: z
+      .boolean()
+      .default(false)
+      .describe(
+        'Docker inside, for code there and for dockerfile of repos (experimental at Modal).',
+      ),
     max_lifetime_seconds: seconds(60, 86_400)
       .default(3600)
       .describe('Modal ends it after that, whatever runs. Default: 3600.'),
@@ -198,6 +212,10 @@ function mistakesIn(options: ModalOptions): readonly Mistake[] {
     const max = findGpu(name)?.maxCount ?? MAX_GPUS;
     if (options.gpu_count > max) no(['gpu_count'], `must not be above ${max} for ${name}`);
   }
+  for (const mistake of mistakesInHeaders(options)) found.push(mistake);
+  for (const [at, { dockerfile }] of options.repos.entries())
+    if (dockerfile !== undefined && !options.docker)
+      no(['repos', at, 'dockerfile'], 'needs docker: true');
   for (const name of wordsOf(options.gpu)) {
     if (findGpu(name) !== undefined) continue;
     const known = GPU_KINDS.map((gpu) => gpu.name);
@@ -208,7 +226,7 @@ function mistakesIn(options: ModalOptions): readonly Mistake[] {
       no(['secrets', at], 'needs either env or provider');
     if (provider !== undefined && keys.length === 0) no(['secrets', at, 'keys'], 'is empty');
   }
-  found.push(...mistakesInVariables(options));
+  found.push(...mistakesInVariables(options), ...mistakesInPorts(options));
   const mounts = options.volumes.map(({ mount }) => mount.replace(/\/+$/, ''));
   for (const [at, mount] of mounts.entries())
     if (mounts.some((other, index) => index !== at && `${mount}/`.startsWith(`${other}/`)))

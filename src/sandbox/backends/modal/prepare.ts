@@ -95,9 +95,13 @@ export async function quoteModal(options: ModalOptions, context: PrepareContext)
         : `${weights.label}: weights (${size}) are fetched first, by a machine without a GPU, unless another one of the account did`,
     );
   }
+  if (options.repos.some(({ dockerfile }) => dockerfile !== undefined))
+    remarks.push('images of repositories are built on the machine itself, while it costs');
   if (options.gpu_count > 2) remarks.push('more than two GPUs may mean a long wait for a machine');
   if (secrets.kernelNames.length > 0 && options.network === 'open')
-    remarks.push('kernels see secrets and may reach every address: consider network');
+    remarks.push(
+      'kernels see secrets and may reach every address: consider network, or header_secrets, which keeps them outside',
+    );
   if (options.models.some(({ hidden }) => hidden))
     remarks.push(
       'a hidden model still shows its architecture and vocabulary, and its chat template may name who made it',

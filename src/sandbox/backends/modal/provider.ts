@@ -1,12 +1,10 @@
 /** Modal as one who rents out machines: how they stand, how they are reached, and how they are ended. */
-import type { Endpoint } from '#core/endpoint.ts';
 import { MARK } from '#sandbox/rented/marks.ts';
-import type { Machine, ServerMachine } from '#sandbox/rented/lease.ts';
+import type { Machine } from '#sandbox/rented/lease.ts';
 import type { Look, Provider } from '#sandbox/rented/provider.ts';
-import { deriveToken } from '#sandbox/server-token.ts';
+import { Access } from './access.ts';
 import type { Connection } from './connection.ts';
 import { endOf, howOf } from './ends.ts';
-import { secretOf } from './token.ts';
 
 /** The service tells pieces of a log, not lines; of these, one call tells so many at most. */
 const MAX_PIECES = 2000;
@@ -14,19 +12,7 @@ const MAX_PIECES = 2000;
 /** Does no I/O. */
 export function modalProvider(connection: Connection): Provider {
   const { modal, clock } = connection;
-  /** The address of a tunnel never changes as long as its machine lives. */
-  const tunnels = new Map<string, string>();
-
-  async function endpoint(
-    { id, nonce, port = 0 }: ServerMachine,
-    signal: AbortSignal,
-  ): Promise<Endpoint> {
-    const sdk = await connection.sdk();
-    const baseUrl = tunnels.get(id) ?? (await sdk.tunnelUrl(id, port, signal));
-    tunnels.set(id, baseUrl);
-    const token = await tokenOf(nonce, connection);
-    return { baseUrl, headers: { Authorization: `token ${token}` } };
-  }
+  const access = new Access(connection);
 
   return {
     name: 'Modal',
@@ -37,7 +23,7 @@ export function modalProvider(connection: Connection): Provider {
     limits: { endMs: modal.limits?.endMs },
     words: ({ id }) => `Modal sandbox ${id}`,
     page: () => 'https://modal.com/apps',
-    endpoint,
+    endpoint: (machine, signal) => access.endpoint(machine, signal),
 
     async madeBy(op, _trace, signal) {
       const sdk = await connection.sdk();
@@ -49,7 +35,11 @@ export function modalProvider(connection: Connection): Provider {
       const code = await sdk.poll(id, signal);
       if (code !== 'running')
         return { isOver: true, how: howOf(code), reason: (facts) => endOf(code, facts) };
-      return { isOver: false, isQueued: false, endpoint: (machine) => endpoint(machine, signal) };
+      return {
+        isOver: false,
+        isQueued: false,
+        endpoint: (machine) => access.endpoint(machine, signal),
+      };
     },
 
     async end({ id }, signal) {
@@ -64,10 +54,4 @@ export function modalProvider(connection: Connection): Provider {
       return all.filter((line, at) => line !== '' || at < all.length - 1).slice(-lines);
     },
   };
-}
-
-/** Of the Jupyter server in a machine with that nonce. It is a secret. */
-export async function tokenOf(nonce: string, connection: Connection): Promise<string> {
-  const { tokenSecret } = await connection.sdk();
-  return deriveToken(await secretOf(tokenSecret, connection.settings().dir), nonce);
 }

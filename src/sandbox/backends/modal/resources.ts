@@ -3,7 +3,7 @@ import * as z from 'zod';
 import { GloveboxError } from '#core/errors.ts';
 import { parseNvidia } from '#platform/host-resources.ts';
 import type { Resources, SandboxHandle } from '#sandbox/backend.ts';
-import { ended, runningMachine } from '#sandbox/rented/life.ts';
+import { runningMachine } from '#sandbox/rented/life.ts';
 import type { Connection } from './connection.ts';
 
 const LIMIT_MS = 20_000;
@@ -66,7 +66,6 @@ export async function modalResources(
   const { id } = handle;
   const machine = await runningMachine(handle, connection.provider, signal);
   const sdk = await connection.sdk();
-  if ((await sdk.poll(machine.id, signal)) !== 'running') throw ended(id);
   const argv = ['python3', '-I', '-c', READ, '.'];
   const { code, stdout, stderr } = await sdk.exec(machine.id, argv, {
     timeoutMs: LIMIT_MS,

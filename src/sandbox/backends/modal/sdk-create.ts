@@ -3,6 +3,7 @@ import type { Image, Sandbox, Volume } from 'modal';
 import { GloveboxError } from '#core/errors.ts';
 import type { SdkClient } from './sdk-client.ts';
 import type { SandboxSpec, VolumeMount } from './sdk-specs.ts';
+import { variablesIn } from './header-secrets.ts';
 import { isNotFound } from './translate.ts';
 
 /** See `ModalSdk.create`. The object knows more of the sandbox than one that is asked for by its id. */
@@ -44,6 +45,7 @@ export async function createSandbox(
         outboundCidrAllowlist: copy(network.cidrs),
         inboundCidrAllowlist: copy(network.inboundCidrs),
         experimentalOptions: spec.experimental,
+        experimentalOutboundPolicy: await outboundPolicy(client, spec),
       }),
     });
     sandbox.detach();
@@ -57,6 +59,17 @@ async function secretsOf(client: SdkClient, { secrets, namedSecrets = [] }: Sand
     namedSecrets.map(({ name, keys }) => namedSecret(client, name, keys)),
   );
   return [...own, ...named];
+}
+
+async function outboundPolicy(client: SdkClient, { headerSecrets = [] }: SandboxSpec) {
+  if (headerSecrets.length === 0) return undefined;
+  const { ExperimentalOutboundPolicy } = await import('modal');
+  let policy = new ExperimentalOutboundPolicy();
+  for (const { domain, secret: name, headers } of headerSecrets) {
+    const secret = await namedSecret(client, name, variablesIn(headers));
+    policy = policy.withHeaderReplacement({ domain, secret, headers: { ...headers } });
+  }
+  return policy;
 }
 
 /** @throws `remote/not-found` naming one that does not exist. */

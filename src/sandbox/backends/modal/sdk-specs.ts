@@ -25,6 +25,15 @@ export interface VolumeMount {
   readonly subPath?: string;
 }
 
+export interface HeaderSecret {
+  /** `api.example.com`, `*.example.com`. */
+  readonly domain: string;
+  /** Name of a secret that is stored at Modal. */
+  readonly secret: string;
+  /** Values are templates: `$NAME` is a variable of the secret, `$$` a dollar. */
+  readonly headers: Readonly<Record<string, string>>;
+}
+
 /** What a sandbox is created with. Units as the SDK has them. */
 export interface SandboxSpec {
   readonly name: string;
@@ -54,6 +63,8 @@ export interface SandboxSpec {
     readonly cidrs?: readonly string[];
     readonly inboundCidrs?: readonly string[];
   };
+  /** Put into requests on their way out, by Modal: nothing inside sees the values. */
+  readonly headerSecrets?: readonly HeaderSecret[];
   readonly experimental?: Readonly<Record<string, boolean>>;
 }
 

@@ -1,6 +1,6 @@
 /** What the back end asks of Modal. Only the files `sdk*.ts` call the SDK: a new version of it means to look through these. */
 import type { Image, Sandbox } from 'modal';
-import { GloveboxError } from '#core/errors.ts';
+import { GloveboxError, messageOf } from '#core/errors.ts';
 import { SdkClient, type SdkSettings } from './sdk-client.ts';
 import { createSandbox, namedSecret } from './sdk-create.ts';
 import { buildImage } from './sdk-image.ts';
@@ -106,6 +106,18 @@ export class ModalSdk {
     throw new GloveboxError('server/unreachable', `Modal tells no address for port ${port}.`);
   }
 
+  /** The https address of a port behind Modal's gate, and a new token that opens it, which is a secret. */
+  async connectToken(
+    modalId: string,
+    port: number,
+    signal: AbortSignal,
+  ): Promise<{ readonly url: string; readonly token: string }> {
+    const { url, token } = await this.#with(modalId, signal, (sandbox) =>
+      sandbox.createConnectToken({ port }),
+    );
+    return { url: url.endsWith('/') ? url : `${url}/`, token };
+  }
+
   /** What its main process wrote, as far as the service has it, at most `entries` pieces. */
   async log(modalId: string, entries: number, signal: AbortSignal): Promise<string> {
     return this.#with(modalId, signal, async (sandbox) => {
@@ -138,13 +150,13 @@ export class ModalSdk {
     });
   }
 
-  /** Runs a command and resolves with all its output when it has ended. `stdin` is written first. */
+  /** Runs a command and resolves with all its output when it has ended. `stdin` is written first. @throws `sandbox/ended`. */
   async exec(
     modalId: string,
     argv: readonly string[],
     { stdin, timeoutMs, signal }: { stdin?: Uint8Array; timeoutMs: number; signal: AbortSignal },
   ): Promise<{ code: number; stdout: string; stderr: string }> {
-    return this.#with(modalId, signal, async (sandbox) => {
+    return this.#inside(modalId, signal, async (sandbox) => {
       const child = await sandbox.exec([...argv], { mode: 'binary', timeoutMs });
       if (stdin !== undefined) await child.stdin.writeBytes(stdin);
       await child.closeStdin();
@@ -162,7 +174,7 @@ export class ModalSdk {
     modalId: string,
     { ttlMs, timeoutMs, signal }: { ttlMs: number | null; timeoutMs: number; signal: AbortSignal },
   ): Promise<string> {
-    const image = await this.#with(modalId, signal, (sandbox) =>
+    const image = await this.#inside(modalId, signal, (sandbox) =>
       sandbox.snapshotFilesystem({ ttlMs, timeoutMs }),
     );
     return image.imageId;
@@ -171,6 +183,33 @@ export class ModalSdk {
   /** @throws `remote/not-found` naming one that does not exist. */
   async checkSecret(name: string, keys: readonly string[], signal: AbortSignal): Promise<void> {
     await this.#client.call({ signal }, () => namedSecret(this.#client, name, keys));
+  }
+
+  /**
+   * For what is asked of the machine itself. Which code comes for a dead one is not documented, so after a failure Modal is asked
+   * whether it lives.
+   *
+   * @throws `sandbox/ended`.
+   */
+  async #inside<T>(
+    modalId: string,
+    signal: AbortSignal,
+    work: (sandbox: Sandbox) => Promise<T>,
+  ): Promise<T> {
+    try {
+      return await this.#with(modalId, signal, work);
+    } catch (error) {
+      const found = await this.poll(modalId, signal).catch(() => 'running');
+      if (found === 'running') throw error;
+      throw new GloveboxError(
+        'sandbox/ended',
+        `Modal sandbox ${modalId} has ended. ${messageOf(error)}`,
+        {
+          cause: error,
+          hint: 'sandbox_create starts another one; notebooks are kept in the project.',
+        },
+      );
+    }
   }
 
   #with<T>(

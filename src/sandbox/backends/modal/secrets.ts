@@ -2,6 +2,7 @@
 import type { Environment } from '#platform/environment.ts';
 import { secretsByScope } from '#sandbox/kernel-variables.ts';
 import { scopesOf } from '#sandbox/secret-scopes.ts';
+import { variablesIn } from './header-secrets.ts';
 import type { ModalOptions } from './options.ts';
 import type { ModalSdk } from './sdk.ts';
 
@@ -18,7 +19,7 @@ export interface SortedSecrets {
 
 /** @throws `config/invalid` naming a variable that is not set; `remote/not-found` naming a secret that Modal does not have. */
 export async function secretsFor(
-  { secrets }: Pick<ModalOptions, 'secrets'>,
+  { secrets, header_secrets: headerSecrets }: Pick<ModalOptions, 'secrets' | 'header_secrets'>,
   variables: Environment,
   sdk: Pick<ModalSdk, 'checkSecret'>,
   signal: AbortSignal,
@@ -35,5 +36,7 @@ export async function secretsFor(
     if (scopes.includes('setup') || scopes.includes('kernel')) named.push({ name, keys });
     if (scopes.includes('kernel')) kernelNames.push(...keys);
   }
+  for (const { secret, headers } of headerSecrets)
+    await sdk.checkSecret(secret, variablesIn(headers), signal);
   return { build, download, values: { ...setup, ...kernel }, named, kernelNames };
 }

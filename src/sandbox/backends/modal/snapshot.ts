@@ -2,7 +2,7 @@
 import type { SandboxHandle, Snapshot } from '#sandbox/backend.ts';
 import type { Connection } from './connection.ts';
 import { leaseOf } from '#sandbox/rented/lease.ts';
-import { ended, pending, runningMachine } from '#sandbox/rented/life.ts';
+import { pending, runningMachine } from '#sandbox/rented/life.ts';
 
 /** The SDK's own limit is 55 s, which is little for a large one. */
 const LIMIT_MS = 300_000;
@@ -17,7 +17,6 @@ export async function snapshotModal(
   const lease = await leaseOf(connection.provider, handle.id).read();
   if (lease !== undefined && lease.readyMs === undefined) throw pending(handle.id);
   const sdk = await connection.sdk();
-  if ((await sdk.poll(machine.id, signal)) !== 'running') throw ended(handle.id);
   const snapshotId = await sdk.snapshot(machine.id, { ttlMs, timeoutMs: LIMIT_MS, signal });
   return {
     snapshotId,

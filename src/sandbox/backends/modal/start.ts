@@ -12,10 +12,11 @@ import { untilAnswering } from '#sandbox/rented/until-answering.ts';
 import type { TarEntry } from '#sandbox/tar.ts';
 import type { ModalAttempt } from './attempt.ts';
 import type { Connection } from './connection.ts';
+import { startContainers } from './containers.ts';
 import { priceOf } from './cost.ts';
 import { ratesFrom, type Rates } from './rates.ts';
 import { baseImageOf, planImage, planOnSnapshot } from './image.ts';
-import { machineSpec } from './machine-spec.ts';
+import { accessOf, machineSpec, writableMounts } from './machine-spec.ts';
 import { fetchWeights, forgetWeights } from './models/fetch.ts';
 import { fetchedUsd, fetchMachines } from './models/fetch-machine.ts';
 import type { ModalOptions } from './options.ts';
@@ -64,6 +65,8 @@ async function bringUp(modal: ModalAttempt): Promise<void> {
     signal,
     (line) => report({ message: `image: ${line}`.slice(0, 200) }),
   );
+  // For whoever stops it, who knows of its options no more.
+  await attempt.context.remember({ commits: [...writableMounts(options, layout.cache)] });
   await fetchCounted(modal, prepared, rates);
   for (const [at, gpu] of gpus.entries()) {
     try {
@@ -71,6 +74,7 @@ async function bringUp(modal: ModalAttempt): Promise<void> {
         hardware: gpu,
         usdPerHour: priceOf(options, gpu, rates).usdPerHour,
         port: layout.port,
+        access: accessOf(options),
         lifetimeMs: options.max_lifetime_seconds * 1000,
         capacityMs: options.capacity_timeout_seconds * 1000,
         ask: async (request) => {
@@ -155,5 +159,14 @@ async function handOver(
     const place = { modalId: lease.machineId, workspace: layout.workspace };
     await uploadFiles(files, place, await connection.sdk(), signal);
   }
+  if (lease.machineId !== undefined)
+    await startContainers(options, {
+      modalId: lease.machineId,
+      layout,
+      pythonDir: connection.settings().pythonDir,
+      sdk: await connection.sdk(),
+      signal,
+      report,
+    });
   return {};
 }

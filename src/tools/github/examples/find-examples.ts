@@ -50,14 +50,18 @@ export async function findExamples(call: FindExamplesCall): Promise<string> {
   const ref = input.ref ?? name.ref ?? repo.default_branch ?? 'HEAD';
   const kind = JSON.stringify([fullName(name), ref, folder, input.keyword, input.include_tests]);
   const { offset, commit } = await placeOf(call, name, kind, ref);
-  const files = (await loadFiles(call, name, commit)).filter(
-    ({ path }) => folder === '' || path.startsWith(`${folder}/`),
-  );
+  const loaded = await loadFiles(call, name, commit);
+  const files = loaded.files.filter(({ path }) => folder === '' || path.startsWith(`${folder}/`));
   if (folder !== '' && files.length === 0)
-    notes.push(`there is no folder ${folder} at that commit.`);
-  const tests = input.include_tests === true ? [] : files.filter(({ path }) => isTest(path));
+    notes.push(
+      loaded.isPartial
+        ? `none of ${folder} is in the part of the list that was read; github_read_file lists a folder.`
+        : `there is no folder ${folder} at that commit.`,
+    );
+  const isLeftOut = ({ path }: TreeFile): boolean => input.include_tests !== true && isTest(path);
+  const tests = files.filter(isLeftOut);
   const all = rankExamples(
-    files.filter((file) => !tests.includes(file)),
+    files.filter((file) => !isLeftOut(file)),
     input.keyword ?? '',
   );
   const matching = input.keyword === undefined ? all : all.filter(({ matched }) => matched > 0);
@@ -121,10 +125,10 @@ async function loadFiles(
   { github, signal, notes }: FindExamplesCall,
   name: RepoName,
   commit: string,
-): Promise<readonly TreeFile[]> {
+): Promise<{ readonly files: readonly TreeFile[]; readonly isPartial: boolean }> {
   const whole = await getTree(github, name, { sha: commit, isRecursive: true }, signal);
   if (whole.note !== undefined) notes.push(whole.note);
-  if (!whole.data.truncated) return filesOf(whole.data);
+  if (!whole.data.truncated) return { files: filesOf(whole.data), isPartial: false };
   const root = await getTree(github, name, { sha: commit, isRecursive: false }, signal);
   const folders = [...root.data.tree, ...whole.data.tree].filter(
     ({ type, path }) => type === 'tree' && isExampleFolder(path.split('/').at(-1) ?? ''),
@@ -142,7 +146,7 @@ async function loadFiles(
     `partial tree: GitHub cut the list of files, so ${Math.min(outer.length, MAX_FOLDERS)} of ${outer.length} example folders were read one by one.`,
   );
   const files = new Map([...filesOf(whole.data), ...parts.flat()].map((file) => [file.path, file]));
-  return [...files.values()];
+  return { files: [...files.values()], isPartial: true };
 }
 
 /** A name that does not exist is usually nearly right. */

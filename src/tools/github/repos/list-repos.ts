@@ -110,10 +110,12 @@ async function load(
     const list = { owner, ownerType: facts.type, sort, order };
     if (language !== undefined) return scan(call, list, language, page);
     const found = await listOwnerRepos(github, { ...list, page, perPage: limit }, signal);
-    const hasMore =
-      found.repos.length === limit &&
-      (facts.publicRepos === undefined || page * limit < facts.publicRepos);
-    return { ...found, total: facts.publicRepos, hasMore };
+    // A token shows private ones too, which are not in the count.
+    const { publicRepos } = facts;
+    const isWhole =
+      publicRepos === undefined || publicRepos >= page * limit - limit + found.repos.length;
+    const hasMore = found.repos.length === limit && page * limit !== publicRepos;
+    return { ...found, total: isWhole ? publicRepos : undefined, hasMore };
   }
   // "user:" finds organisations too.
   const q = [

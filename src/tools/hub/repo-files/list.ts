@@ -122,7 +122,11 @@ async function shallow(
       cursor = page.cursor;
     } while (cursor !== undefined && here.length < 20 * PAGE);
     const files = here.filter(({ isFolder }) => !isFolder);
-    return { entries: here, counts: new Map(), totals: `${totalWords(files, 'here')}; more below` };
+    const rest =
+      cursor === undefined
+        ? 'more below'
+        : `only the first ${renderCount(here.length)} entries were read`;
+    return { entries: here, counts: new Map(), totals: `${totalWords(files, 'here')}; ${rest}` };
   }
   const files = all.entries.filter(({ isFolder }) => !isFolder);
   const counts = new Map<string, number>();

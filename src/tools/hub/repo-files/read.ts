@@ -9,6 +9,7 @@ import { fileKindOf } from '#shell/file-kind.ts';
 import { textResult, type ToolContext, type ToolResult } from '../../define-tool.ts';
 import { budgetOf, renderCount, shorten } from '../../paged-answer.ts';
 import { cutLine, NO_NOTEBOOK, notebookToMarkdown } from '../../file-text.ts';
+import { joinTexts, renderForAgent } from '../../render-run.ts';
 import { clamp, type Notes } from '../../wide-input.ts';
 import { megabytes } from '../dataset/report.ts';
 import { revisionArgument } from './repo-target.ts';
@@ -77,12 +78,14 @@ export async function readFile(request: ReadRequest, context: ToolContext): Prom
   const mimeType = IMAGES[extension];
   if (mimeType !== undefined && info.bytes <= MAX_IMAGE_BYTES) {
     const { bytes } = await read(0, info.bytes);
-    return {
-      blocks: [
-        { type: 'text', text: title },
-        { type: 'image', mimeType, data: bytes.toString('base64') },
-      ],
-    };
+    const picture = {
+      output_type: 'display_data',
+      data: { [mimeType]: bytes.toString('base64') },
+      metadata: {},
+    } as const;
+    // As in a notebook: what is too wide is drawn smaller, and what is broken is named.
+    const blocks = await renderForAgent([picture], context, { rest: () => url });
+    return { blocks: joinTexts([{ type: 'text', text: title }, ...blocks]) };
   }
   const unread = `${title}\nIts content is not shown`;
   if (info.lfsOid !== undefined || mimeType !== undefined) {

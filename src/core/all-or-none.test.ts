@@ -1,7 +1,7 @@
 /** Several at once: all of them, or none. */
 import { expect, test } from 'vitest';
-import { GloveboxError } from '#core/errors.ts';
 import { allOrNone } from './all-or-none.ts';
+import { GloveboxError } from './errors.ts';
 
 const untilAborted = (signal: AbortSignal): Promise<never> =>
   new Promise((_, reject) => {
@@ -52,6 +52,22 @@ test('P7: when one fails the others are given up or ended, and its failure is to
   await expect(stuck).rejects.toMatchObject({
     code: 'sandbox/stop-failed',
     message: 'no And of the others, not all could be ended: it does not go',
+  });
+});
+
+test('P7: one that was given up and cannot be ended is told of too', async () => {
+  const failing = allOrNone(2, {
+    signal: undefined,
+    make: async (at, signal) => {
+      if (at === 1) throw new GloveboxError('sandbox/no-capacity', 'no H100 is free.');
+      await untilAborted(signal).catch(() => undefined);
+      throw new GloveboxError('sandbox/stop-failed', 's0 lives on.');
+    },
+    end: () => expect.fail('nothing was made'),
+  });
+  await expect(failing).rejects.toMatchObject({
+    code: 'sandbox/stop-failed',
+    message: expect.stringMatching(/^no H100 is free\. .*s0 lives on\.$/),
   });
 });
 

@@ -1,5 +1,5 @@
 /** Makes several things at once that cost something, all of them or none. */
-import { GloveboxError, messageOf } from '#core/errors.ts';
+import { GloveboxError, isGloveboxError, messageOf } from './errors.ts';
 
 interface Making<T> {
   readonly signal: AbortSignal | undefined;
@@ -9,7 +9,8 @@ interface Making<T> {
 }
 
 /**
- * In the order of their numbers. When one fails the others are given up, and what was made by then is ended.
+ * In the order of their numbers. When one fails the others are given up, and what was made by then is ended. What is given up ends
+ * itself what it had begun, and fails with `sandbox/stop-failed` where it cannot.
  *
  * @throws the first failure, once nothing of it is left; `sandbox/stop-failed` where something could not be seen to be gone.
  */
@@ -34,10 +35,13 @@ export async function allOrNone<T>(
       }
     }),
   );
-  const [first] = failures;
+  const [first, ...others] = failures;
   if (failures.length === 0) return finished.flat();
   const endings = await Promise.allSettled(made.map(end));
-  const stuck = endings.flatMap((ending) => (ending.status === 'rejected' ? [ending.reason] : []));
+  const stuck = [
+    ...others.filter((failure) => isGloveboxError(failure, 'sandbox/stop-failed')),
+    ...endings.flatMap((ending) => (ending.status === 'rejected' ? [ending.reason] : [])),
+  ];
   if (stuck.length === 0) throw first;
   throw new GloveboxError(
     'sandbox/stop-failed',
