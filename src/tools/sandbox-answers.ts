@@ -1,9 +1,10 @@
 /** How a sandbox is shown in answers. */
 import { renderDuration } from '#core/units.ts';
 import type { Offer, Quote } from '#sandbox/backend.ts';
+import { PAID_BACKENDS } from '#sandbox/admission.ts';
 import { beforehandCeilingUsd, beforehandWords } from '#sandbox/beforehand.ts';
 import { tagsOf } from '#sandbox/common-options.ts';
-import type { SandboxView } from '#sandbox/sandboxes.ts';
+import type { Sandboxes, SandboxView } from '#sandbox/sandboxes.ts';
 
 const HOUR_MS = 3_600_000;
 
@@ -106,13 +107,44 @@ export function quoteLines(
   return [price, ...ceiling, ...remarks];
 }
 
+/** What runs and costs, whatever project it belongs to. */
+export interface Burning {
+  readonly ids: readonly string[];
+  readonly usdPerHour: number;
+  /** As an estimate. */
+  readonly spentUsd: number;
+}
+
+/** Undefined when nothing that is paid runs. Asks the back ends that cost money, and no others. */
+export async function burning(
+  sandboxes: Pick<Sandboxes, 'backends' | 'list'>,
+  nowMs: number,
+  signal: AbortSignal,
+): Promise<Burning | undefined> {
+  const paid = sandboxes.backends().filter((backend) => PAID_BACKENDS.has(backend));
+  const found = await Promise.all(paid.map((backend) => sandboxes.list({ backend }, signal)));
+  const living = found.flat();
+  if (living.length === 0) return undefined;
+  return {
+    ids: living.map(({ id }) => id),
+    usdPerHour: living.reduce((sum, { status }) => sum + (status.usdPerHour ?? 0), 0),
+    spentUsd: living.reduce((sum, view) => sum + usdUntil(view, nowMs), 0),
+  };
+}
+
+export const burningLine = ({ ids, usdPerHour, spentUsd }: Burning): string =>
+  `paid sandboxes that run: ${ids.length}, $${usdPerHour.toFixed(2)}/h, about $${spentUsd.toFixed(2)} so far (${ids.join(', ')})`;
+
+function usdUntil({ status, createdMs }: SandboxView, ms: number): number {
+  const { usdPerHour = 0, beforehandUsd = 0, paidSinceMs = createdMs } = status;
+  return (Math.max(0, ms - paidSinceMs) / HOUR_MS) * usdPerHour + beforehandUsd;
+}
+
 /** Of a paid one: what it costs, has cost at most, and can still come to. */
-export function costWords({ status, createdMs }: SandboxView, nowMs: number): string {
-  const { usdPerHour = 0, deadlineMs, state, end, beforehandUsd = 0 } = status;
-  const { paidSinceMs = createdMs } = status;
-  const usdUntil = (ms: number): string =>
-    `$${((Math.max(0, ms - paidSinceMs) / HOUR_MS) * usdPerHour + beforehandUsd).toFixed(2)}`;
-  if (state === 'ended') return `at most ${usdUntil(end?.atMs ?? nowMs)} in all`;
-  const ceiling = deadlineMs === undefined ? '' : `, at most ${usdUntil(deadlineMs)} in all`;
-  return `$${usdPerHour.toFixed(2)}/h, about ${usdUntil(nowMs)} so far${ceiling}`;
+export function costWords(view: SandboxView, nowMs: number): string {
+  const { usdPerHour = 0, deadlineMs, state, end } = view.status;
+  const dollars = (ms: number): string => `$${usdUntil(view, ms).toFixed(2)}`;
+  if (state === 'ended') return `at most ${dollars(end?.atMs ?? nowMs)} in all`;
+  const ceiling = deadlineMs === undefined ? '' : `, at most ${dollars(deadlineMs)} in all`;
+  return `$${usdPerHour.toFixed(2)}/h, about ${dollars(nowMs)} so far${ceiling}`;
 }

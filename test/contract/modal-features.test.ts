@@ -62,26 +62,6 @@ describe.skipIf(withoutCertificate)('prices', () => {
     expect(rig.fake.calls.some(({ method }) => method.startsWith('image'))).toBe(false);
   });
 
-  test('SEC7: a quote warns of kernels that see a secret and may reach every address', async () => {
-    const backend = rig.newBackend({ variables: { OPENAI_API_KEY: 'o-secret' } });
-    const asked = (options: object) =>
-      backend.quote?.(
-        { secrets: [{ env: 'OPENAI_API_KEY', scope: ['kernel'] }], ...options },
-        { projectDir: rig.projectDir, signal: never() },
-      );
-    const warning = 'kernels see secrets and may reach every address';
-    expect((await asked({}))?.remarks.join('\n')).toContain(warning);
-    const limited = await asked({ network: { domains: ['api.openai.com'] } });
-    expect(limited?.remarks.join('\n')).not.toContain(warning);
-    const headers = { 'x-key': '$EXAMPLE_KEY' };
-    const unknown = asked({
-      header_secrets: [{ domain: 'a.example.com', secret: 'none', headers }],
-    });
-    expect(await failureOf(unknown ?? Promise.resolve())).toMatchObject({
-      code: 'remote/not-found',
-    });
-  });
-
   test('an unknown price is said, and counts as over any max_cost_usd', async () => {
     const unknown = await quote({ gpu: 'B200+' });
     expect(unknown.usdPerHour).toBeUndefined();
@@ -301,15 +281,15 @@ describe.skipIf(withoutCertificate).each([
     expect(snapshot?.remarks.join(' ')).toMatch(/Not in it: .*variables/);
     await backend.stop(caller.handle(), never());
     // M23: before the end, and while it runs.
-    const asked = rig.fake.calls.map(({ method, request }) =>
+    const order = rig.fake.calls.map(({ method, request }) =>
       method === 'taskExecStart'
         ? JSON.stringify(Reflect.get(Object(request), 'commandArgs'))
         : method,
     );
-    const at = asked.indexOf('["sync","cache"]');
+    const at = order.indexOf('["sync","cache"]');
     expect(at).toBeGreaterThan(0);
-    expect(asked.slice(at).some((one) => one.startsWith('sandboxTerminate'))).toBe(true);
-    expect(asked.slice(0, at).some((one) => one.startsWith('sandboxTerminate'))).toBe(false);
+    expect(order.slice(at).some((one) => one.startsWith('sandboxTerminate'))).toBe(true);
+    expect(order.slice(0, at).some((one) => one.startsWith('sandboxTerminate'))).toBe(false);
     expect(
       await failureOf(
         backend.snapshot?.(caller.handle(), { ttlMs: null }, never()) ?? Promise.resolve(),

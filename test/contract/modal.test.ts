@@ -14,7 +14,7 @@ import { startBrowserView } from '#platform/browser-view.ts';
 import { systemClock } from '#platform/clock.ts';
 import { testPython } from '../rigs/python.ts';
 import { startRawKernel } from '../rigs/raw-kernel.ts';
-import { Caller, never } from './contract-rig.ts';
+import { Caller, failureOf, never } from './contract-rig.ts';
 
 const withoutCertificate = isMissing(
   'openssl',
@@ -125,3 +125,28 @@ test('M23: volumes are committed after use, a minute before the end, and at the 
   const { stderr } = await promisify(execFile)(testPython(), ['-W', 'ignore', file]);
   expect(stderr).toMatch(/\nRan \d+ tests in .*\n\nOK\n$/);
 });
+
+test.skipIf(withoutCertificate)(
+  'SEC7: a quote warns of kernels that see a secret and may reach every address',
+  async () => {
+    const rig = await makeModalRig();
+    onTestFinished(() => rig.dispose());
+    const backend = rig.newBackend({ variables: { OPENAI_API_KEY: 'o-secret' } });
+    const asked = (options: object) =>
+      backend.quote?.(
+        { secrets: [{ env: 'OPENAI_API_KEY', scope: ['kernel'] }], ...options },
+        { projectDir: rig.projectDir, signal: never() },
+      );
+    const warning = 'kernels see secrets and may reach every address';
+    expect((await asked({}))?.remarks.join('\n')).toContain(warning);
+    const limited = await asked({ network: { domains: ['api.openai.com'] } });
+    expect(limited?.remarks.join('\n')).not.toContain(warning);
+    const headers = { 'x-key': '$EXAMPLE_KEY' };
+    const unknown = asked({
+      header_secrets: [{ domain: 'a.example.com', secret: 'none', headers }],
+    });
+    expect(await failureOf(unknown ?? Promise.resolve())).toMatchObject({
+      code: 'remote/not-found',
+    });
+  },
+);

@@ -264,7 +264,7 @@ describe('following', () => {
     const command = [
       'sh',
       '-c',
-      'for n in $(seq 1 400); do printf "\\033[31mstep %s\\033[0m\\n" $n; done; sleep 0.01',
+      'echo xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx; for n in $(seq 1 400); do printf "\\033[31mstep %s\\033[0m\\n" $n; done; sleep 0.01',
     ];
     await call(client, tool, { operation: 'run', command, wait_seconds: 60 });
     const logs = (args: object) =>
@@ -272,6 +272,10 @@ describe('following', () => {
     const { text } = await logs({ grep: '/step 20\\d$/i', tail: 5 });
     expect(text).toContain('step 207\nstep 208\nstep 209\nstep 210\nstep 211\n');
     expect(text).toContain('earlier lines');
+    const endless = { operation: 'logs', job_id: 'job0001', grep: '/^(.?.?)+$x/' };
+    expect(await callError(client, tool, endless)).toContain('takes longer than 1 s');
+    expect(await callError(client, tool, { ...endless, grep: '/(/' })).toContain('no regular');
+    expect((await logs({ grep: '/^none$/' })).text).toContain('(no lines)');
     const cut = await logs({ tail: 400, max_chars: 1000 });
     expect(cut.text.length).toBeLessThanOrEqual(1100);
     expect(cut.text).toMatch(/step 1\n[^]*characters left out[^]*step 400/);

@@ -192,8 +192,8 @@ describe.skipIf(isSlurmMissing())('a job', () => {
       const clone = path.join(lab.rig.projectDir, 'sample');
       const listed = [{ var: 'model', id: 'tiny/model', path: folder }];
       const seenThere = ['hello', variables.PROBE_KEY, null, null];
-      const cache = path.join(lab.rig.settings.modelsDir, 'hub-cache');
       const named = { MODEL_TINY_MODEL_PATH: folder, MODEL_MODEL_PATH: folder };
+      const cache = path.join(lab.rig.settings.modelsDir, 'hub-cache');
       expect(JSON.parse(out)).toEqual([named, listed, clone, 1, seenThere, ['probe.json'], cache]);
       // The node has taken them: they are in the memory of the server, and in no file of either side.
       const written = [

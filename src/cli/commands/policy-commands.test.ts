@@ -223,6 +223,27 @@ describe('3.2: ending the sandbox of another session', () => {
   });
 });
 
+it('M18: always tells what runs and costs, of whatever project', async () => {
+  const nowMs = Date.UTC(2026, 0, 2, 3, 4, 5);
+  const paid = (id: string, projectDir: string) =>
+    sandboxView(
+      { usdPerHour: 1.5, paidSinceMs: nowMs - 3_600_000, beforehandUsd: 0.25 },
+      { id, projectDir, backend: 'modal' },
+    );
+  const all = [paid('modal-a', '/project'), paid('modal-b', '/other')];
+  const parts: World['parts'] = {
+    backends: () => ['local', 'modal'],
+    list: async ({ projectDir }) =>
+      all.filter((view) => projectDir === undefined || view.projectDir === projectDir),
+  };
+  const { out } = await run('status', { parts });
+  expect(out).toContain(
+    'paid sandboxes that run: 2, $3.00/h, about $3.50 so far (modal-a, modal-b)',
+  );
+  const { json } = await run('status --json', { parts });
+  expect(json()).toMatchObject({ paid: { usd_per_hour: 3, spent_usd: 3.5 } });
+});
+
 it('7: what fails is told without secrets, as text and as JSON', async () => {
   const secret = `hf_${'aB3'.repeat(12)}`;
   const failing: World = {

@@ -1,6 +1,6 @@
 /** `glovebox status`: how the project's sandboxes, sessions and runs stand. */
 import { sessionLine } from '#tools/answers.ts';
-import { sandboxSummary } from '#tools/sandbox-answers.ts';
+import { burning, burningLine, sandboxSummary } from '#tools/sandbox-answers.ts';
 import type { CliCommand } from '../command.ts';
 import { EXIT, exitCodeOfState, type ExitCode } from '../exit-codes.ts';
 import type { SandboxView } from '../host.ts';
@@ -16,10 +16,18 @@ export const status: CliCommand = {
     const [id] = command.args;
     const views = id === undefined ? await ofProject() : [await sandboxes.get(id, context.signal)];
     const own = await sessions.list(false);
+    const paid = await burning(sandboxes, context.host.clock.now(), context.signal);
     const inside = (view: SandboxView) => own.filter(({ sandboxId }) => sandboxId === view.id);
     if (context.json) {
       context.printJson({
         project_dir: projectDir,
+        ...(paid !== undefined && {
+          paid: {
+            sandbox_ids: [...paid.ids],
+            usd_per_hour: paid.usdPerHour,
+            spent_usd: paid.spentUsd,
+          },
+        }),
         sandboxes: views.map((view) => ({
           ...sandboxJson(view),
           sessions: inside(view).map(sessionJson),
@@ -34,6 +42,7 @@ export const status: CliCommand = {
         [summary, lines.length === 0 ? 'sessions: none' : 'sessions:', ...lines].join('\n'),
       );
     }
+    if (paid !== undefined && !context.json) context.print(burningLine(paid));
     const spent = await policy.spend.line();
     if (spent !== undefined && !context.json) context.print(spent);
     return best(views);

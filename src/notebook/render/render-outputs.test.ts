@@ -198,11 +198,11 @@ describe('O10: pictures in one reply', () => {
     const shown = await render(outputs, { imageRef: (n) => `get_run(run_id="r-1", image=${n})` });
     expect(shown.imagesShown).toBe(8);
     expect(textOf(shown)).toContain('[image 8/50 png 1x1]');
-    expect(textOf(shown)).toContain('[image 12/12 png 1x1, not shown]');
-    expect(textOf(shown)).toMatch(/\[4 images not shown: get_run\(run_id="r-1", image=9\)\]$/);
+    expect(textOf(shown)).toContain('[image 12/50 png 1x1, not shown]');
+    expect(textOf(shown)).toMatch(/\[42 images not shown: get_run\(run_id="r-1", image=9\)\]$/);
     const later = await render(outputs, { firstImage: 9 });
-    expect(later.imagesShown).toBe(4);
-    expect(textOf(later)).toContain('[image 1/12 png 1x1, not shown]');
+    expect(later.imagesShown).toBe(8);
+    expect(textOf(later)).toContain('[image 1/50 png 1x1, not shown]');
   });
   it('keep to the budget of text, however many they are', async () => {
     const outputs = Array.from({ length: 2000 }, (_, i) => [

@@ -18,7 +18,7 @@ export const sandboxCreate = defineTool({
     'What costs money is asked of the user first, or carried by their budget; dry_run only says what would be started and what it can cost. Answers when ready, or after wait_s with the state: then sandbox_wait follows.',
   input: z.strictObject({
     backend: z.enum(BACKEND_IDS).optional().describe('Default: the configured one, else local.'),
-    name: z.string().max(63).optional().describe('A name of your own.'),
+    name: z.string().max(63).optional().describe('Its name.'),
     profile: z
       .string()
       .optional()
@@ -34,7 +34,7 @@ export const sandboxCreate = defineTool({
       .min(1)
       .max(MAX_SEVERAL)
       .optional()
-      .describe('So many at once, each named with its number. Default: 1.'),
+      .describe('So many at once, names numbered. Default: 1.'),
     all_or_nothing: z
       .boolean()
       .optional()

@@ -1,6 +1,8 @@
 /** Makes the log of a Job readable: what uv installs is one line, what was asked for is found, and the middle goes first. */
 import { stripVTControlCharacters } from 'node:util';
+import { runInNewContext } from 'node:vm';
 import { GloveboxError } from '#core/errors.ts';
+import { isRecord } from '#core/json.ts';
 import type { LogLine } from '#hub/jobs/job-logs.ts';
 import { createRedactionStream, type RedactionStream } from '#policy/redaction/redaction-stream.ts';
 import type { Redactor } from '#policy/redaction/redactor.ts';
@@ -10,6 +12,7 @@ const CONTEXT_LINES = 2;
 /** Longer lines are cut before a pattern sees them. */
 const MAX_LINE_CHARS = 4000;
 const MAX_LINES = 20_000;
+const SEARCH_MS = 1000;
 const TROUBLE = /error|failed|no solution|conflict|warning/i;
 
 /** So much is gathered before it is redacted in one go. */
@@ -72,11 +75,9 @@ export function foldInstallation(lines: readonly string[]): readonly string[] {
 
 /** Lines that hold the text, or match `/regex/flags`, with those around them; gaps are marked. */
 export function grepLines(lines: readonly string[], pattern: string): readonly string[] {
-  const isMatch = matcherOf(pattern);
   const shown = new Set<number>();
-  for (const [at, line] of lines.entries())
-    if (isMatch(line))
-      for (let near = at - CONTEXT_LINES; near <= at + CONTEXT_LINES; near += 1) shown.add(near);
+  for (const at of matchesIn(lines, pattern))
+    for (let near = at - CONTEXT_LINES; near <= at + CONTEXT_LINES; near += 1) shown.add(near);
   const kept = [...shown].filter((at) => at >= 0 && at < lines.length).toSorted((a, b) => a - b);
   return kept.flatMap((at, index) => {
     const isGap = index > 0 && kept[index - 1] !== at - 1;
@@ -84,17 +85,31 @@ export function grepLines(lines: readonly string[], pattern: string): readonly s
   });
 }
 
-function matcherOf(pattern: string): (line: string) => boolean {
+/** There are expressions that a single line keeps busy for ever; only a context of its own can be ended. */
+const SEARCH =
+  'const regex = new RegExp(source, flags); lines.flatMap((line, at) => (regex.test(line) ? [at] : [])).join()';
+
+function matchesIn(lines: readonly string[], pattern: string): readonly number[] {
   const [, source, flags] = /^\/(.+)\/([imsu]*)$/s.exec(pattern) ?? [];
-  if (source === undefined) return (line) => line.includes(pattern);
+  if (source === undefined) {
+    return lines.flatMap((line, at) => (line.includes(pattern) ? [at] : []));
+  }
   try {
-    const regex = new RegExp(source, flags);
-    return (line) => regex.test(line);
+    const found: unknown = runInNewContext(
+      SEARCH,
+      { source, flags, lines },
+      { timeout: SEARCH_MS },
+    );
+    return String(found).split(',').filter(Boolean).map(Number);
   } catch (error) {
-    throw new GloveboxError('input/invalid', `grep: ${pattern} is no regular expression.`, {
-      hint: 'leave the slashes out to search for plain text.',
-      cause: error,
-    });
+    const isLate = isRecord(error) && error['code'] === 'ERR_SCRIPT_EXECUTION_TIMEOUT';
+    throw new GloveboxError(
+      'input/invalid',
+      isLate
+        ? `grep: ${pattern} takes longer than ${SEARCH_MS / 1000} s.`
+        : `grep: ${pattern} is no regular expression.`,
+      { hint: 'leave the slashes out to search for plain text.', cause: error },
+    );
   }
 }
 
