@@ -179,7 +179,7 @@ function renderErrors(): string {
 async function renderCommands(): Promise<string> {
   const general = await helpOf([]);
   const names = [
-    ...(/Commands:\n([\s\S]*?)\n\n/.exec(general)?.[1] ?? '').matchAll(/^ {2}([a-z]+)/gm),
+    ...(/Commands:\n([\s\S]*?)\n\n/.exec(general)?.[1] ?? '').matchAll(/^ {2}([a-z-]+)/gm),
   ];
   const parts = [part('glovebox', general)];
   for (const [, name = ''] of names) parts.push(part(`glovebox ${name}`, await helpOf([name])));

@@ -87,8 +87,8 @@ async function values(
   if (command === 'tool') return request.tools.map(({ name }) => name);
   const words = WORDS.get(command);
   if (words !== undefined) return words;
-  if (command === 'open') return [...(await sessionIds(request)), ...(await sandboxIds(request))];
-  return TAKES_SANDBOX.has(command) ? sandboxIds(request) : [];
+  if (command === 'open') return [...(await sessionIds(request)), ...(await sandboxNames(request))];
+  return TAKES_SANDBOX.has(command) ? sandboxNames(request) : [];
 }
 
 async function sessionIds({ services }: CompletionRequest): Promise<readonly string[]> {
@@ -99,4 +99,11 @@ async function sessionIds({ services }: CompletionRequest): Promise<readonly str
 async function sandboxIds({ services, signal }: CompletionRequest): Promise<readonly string[]> {
   const { sandboxes } = await services();
   return (await sandboxes.list({}, signal)).map(({ id }) => id);
+}
+
+/** Commands take names too. */
+async function sandboxNames({ services, signal }: CompletionRequest): Promise<readonly string[]> {
+  const { sandboxes } = await services();
+  const living = await sandboxes.list({}, signal);
+  return [...new Set(living.flatMap(({ id, name }) => [id, name]))];
 }

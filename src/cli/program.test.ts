@@ -140,6 +140,8 @@ describe('completion', () => {
     expect(await complete('tool', 'gr')).toEqual(['greet_person']);
     expect(await complete('tool', 'greet_person', '--w')).toEqual(['--who']);
     expect(await complete('stop', '')).toEqual(['local-lab']);
+    expect(await complete('keep-alive', '')).toEqual(['local-lab']);
+    expect(await complete('keep-alive', '--w')).toEqual(['--without-files']);
     expect(await complete('exec', '1', '--session', 's')).toEqual(['s-abc']);
     expect(await complete('open', '')).toEqual(['s-abc', 'local-lab']);
     expect(await complete('run', '')).toEqual([]);

@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { createServer, type IncomingMessage } from 'node:http';
+import { createServer, request as ask, type IncomingMessage } from 'node:http';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { WebSocket, WebSocketServer } from 'ws';
 import { startBrowserView, type BrowserView } from './browser-view.ts';
@@ -98,6 +98,41 @@ describe('SEC8: the view for a browser', () => {
     answer?.resume();
     expect(answer?.statusCode).toBe(403);
     expect(seen).toEqual([]);
+  });
+
+  it('outlives a request for what is no address', async () => {
+    const { hostname, port } = new URL(view.url);
+    for (const path of ['//', '//[', '/a//b']) {
+      const asked = ask({ hostname, port, path });
+      const [answer]: IncomingMessage[] = await once(asked.end(), 'response');
+      expect(answer?.statusCode).toBe(403);
+      answer?.resume();
+    }
+  });
+
+  it('asks no other host, whatever the path looks like: the headers would go along', async () => {
+    const { hostname, port } = new URL(view.url);
+    const cookie = await enter();
+    const paths = [
+      '//',
+      '//a.test/x',
+      '/.//a.test/x',
+      'http://a.test/x',
+      'http://a.test//a.test/x',
+    ];
+    for (const path of paths) {
+      const asked = ask({ hostname, port, path, headers: { cookie } });
+      const [answer]: IncomingMessage[] = await once(asked.end(), 'response');
+      expect(answer?.statusCode).toBe(200);
+      answer?.resume();
+    }
+    expect(seen.map(({ url }) => url)).toEqual([
+      '//',
+      '//a.test/x',
+      '//a.test/x',
+      '/x',
+      '//a.test/x',
+    ]);
   });
 
   it('keeps the browser here: redirects and cookies of the server become those of the view', async () => {

@@ -76,10 +76,12 @@ export async function startBrowserView(
   const onward = (incoming: IncomingMessage, { baseUrl, headers }: Endpoint): ClientRequest => {
     const there = new URL(baseUrl);
     // By its path only: an address of another host in the first line leads nowhere else.
-    const asked = new URL(incoming.url ?? '/', here);
+    const place = (incoming.url ?? '/').replace(/^[a-z]+:\/\/[^/]*/i, '');
+    const asked = new URL(`${here}${place.startsWith('/') ? place : '/'}`);
     // JupyterLab knows the token of its server; it is sent in a header, which nobody logs.
     if (asked.searchParams.has('token')) asked.searchParams.delete('token');
-    const url = new URL(`${asked.pathname}${asked.search}`, there.origin);
+    // Not relative to it: a path that begins with two slashes would name another host, and our headers go along.
+    const url = new URL(`${there.origin}${asked.pathname}${asked.search}`);
     const sent = headersFor(incoming.headers, gate.foreignCookies(incoming), there.origin);
     const ours = new Set(Object.keys(headers).map((name) => name.toLowerCase()));
     const cookies = besides(sent['cookie'], headers['Cookie']);
@@ -207,8 +209,8 @@ function headersBack(
   const { location, 'set-cookie': cookies } = given;
   if (location !== undefined) {
     const { origin } = new URL(baseUrl);
-    const to = new URL(location, baseUrl);
-    back['location'] = to.origin === origin ? `${here}${to.pathname}${to.search}` : here;
+    const to = URL.canParse(location, baseUrl) ? new URL(location, baseUrl) : undefined;
+    back['location'] = to?.origin === origin ? `${here}${to.pathname}${to.search}` : here;
   }
   const own = headers['Cookie'];
   if (cookies !== undefined)

@@ -250,7 +250,9 @@ function collect(stream: NodeJS.ReadableStream, onLine: CommandOptions['onLine']
   let line = '';
   stream.setEncoding('utf8');
   stream.on('data', (chunk: string) => {
-    text = (text + chunk).slice(-MAX_OUTPUT_CHARS);
+    text += chunk;
+    // Not for every chunk: a copy of all of it is made here.
+    if (text.length > 2 * MAX_OUTPUT_CHARS) text = text.slice(-MAX_OUTPUT_CHARS);
     if (onLine === undefined) return;
     const lines = (line + chunk).split('\n');
     line = lines.pop() ?? '';
@@ -259,7 +261,7 @@ function collect(stream: NodeJS.ReadableStream, onLine: CommandOptions['onLine']
   stream.on('end', () => {
     if (line !== '') onLine?.(line);
   });
-  return () => text;
+  return () => text.slice(-MAX_OUTPUT_CHARS);
 }
 
 function overdue(program: string, timeoutMs: number): GloveboxError {

@@ -37,8 +37,8 @@ export function createViewGate(port: number): ViewGate {
       const { origin } = headers;
       if (origin !== undefined && !hosts.some((host) => origin === `http://${host}`))
         return refuse('asked by a page of another site');
-      const given = new URL(url, 'http://view').searchParams.get('code') ?? '';
-      if (url.startsWith(`${ENTER}?`) && isSame(given, code)) {
+      const query = url.startsWith(`${ENTER}?`) ? url.slice(ENTER.length + 1) : '';
+      if (isSame(new URLSearchParams(query).get('code') ?? '', code)) {
         if (isUsed) return refuse('the address was used already');
         isUsed = true;
         // Lax: the page that leads here is a file.

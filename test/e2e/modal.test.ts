@@ -277,6 +277,16 @@ sorted(place for place, text in texts.items() if any(word in text for word in wo
     expect(stdout).toContain('"ready"');
     expect(fake.alive()).toHaveLength(1);
     expect(JSON.stringify(fake.lastRequest('sandboxCreateV2'))).toContain('"timeoutSecs":600');
+    // M17: what another one would cost; unasked, nothing happens.
+    const keepAlive = [bundle.file('cli.mjs'), 'keep-alive', '--json'];
+    const plan = await promisify(execFile)(process.execPath, keepAlive, {
+      cwd: bundle.project,
+      env: { PATH: process.env['PATH'] ?? '', HOME: bundle.home, ...env },
+    });
+    expect(JSON.parse(plan.stdout)).toMatchObject({
+      replacement: { files: 'snapshot', usd_per_hour: expect.any(Number) },
+    });
+    expect(fake.alive()).toHaveLength(1);
   });
 
   it('the script for a real account asks all its questions, and leaves nothing', async () => {
