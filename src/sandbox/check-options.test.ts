@@ -17,7 +17,6 @@ import {
   hasTags,
   modeOf,
   outputsOf,
-  parseTags,
   preloadLimitMs,
 } from './common-options.ts';
 import { equipmentOptions } from './equipment.ts';
@@ -385,8 +384,6 @@ describe('options', () => {
       600_000,
     ]);
     expect(outputsOf({ outputs: null })).toBeUndefined();
-    expect(parseTags(['a=b', 'c=d=e'])).toEqual({ a: 'b', c: 'd=e' });
-    expect(() => parseTags(['a'])).toThrow('is not written name=value');
     expect(hasTags({ tags: { a: 'b', c: 'd' } }, { a: 'b' })).toBe(true);
     expect([hasTags({}, { a: 'b' }), hasTags({ tags: 3 }, {})]).toEqual([false, true]);
     expect(mistakes(localOptions, { outputs: '../up', ports: [80, 80] })).toEqual([

@@ -1,6 +1,5 @@
 /** Options that mean the same on every back end, because what honours them lies above all of them. */
 import * as z from 'zod';
-import { GloveboxError } from '#core/errors.ts';
 import { isRecord } from '#core/json.ts';
 
 /**
@@ -141,16 +140,6 @@ export function tagsOf({ tags }: Options): Readonly<Record<string, string>> {
   const parsed = tagsOption.safeParse(tags);
   return parsed.success ? (parsed.data ?? {}) : {};
 }
-
-/** As people write them in one line, `name=value` each. @throws `input/invalid`. */
-export const parseTags = (texts: readonly string[]): Readonly<Record<string, string>> =>
-  Object.fromEntries(
-    texts.map((text) => {
-      const [, name, value] = /^([^=]+)=(.+)$/.exec(text) ?? [];
-      if (name !== undefined && value !== undefined) return [name, value];
-      throw new GloveboxError('input/invalid', `The tag "${text}" is not written name=value.`);
-    }),
-  );
 
 /** Whether a sandbox has all of these. */
 export const hasTags = (options: Options, wanted: Readonly<Record<string, string>>): boolean => {

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import type { CellView } from '#notebook/contract.ts';
 import { outline } from './answers.ts';
-import { offerLines, sandboxSummary } from './sandbox-answers.ts';
+import { offerLines, parseTags, sandboxSummary } from './sandbox-answers.ts';
 
 const cell: CellView = {
   id: 'ab12cd34',
@@ -68,4 +68,9 @@ it('says once where prices come from, and with each where they come from differe
     'a: d, no GPU, $1.00/h (the list)',
     'b: d, no GPU, $1.00/h (you)',
   ]);
+});
+
+it('reads tags as people write them in one line', () => {
+  expect(parseTags(['a=b', 'c=d=e'])).toEqual({ a: 'b', c: 'd=e' });
+  expect(() => parseTags(['a'])).toThrow('is not written name=value');
 });

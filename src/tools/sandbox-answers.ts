@@ -1,4 +1,5 @@
 /** How a sandbox is shown in answers. */
+import { GloveboxError } from '#core/errors.ts';
 import { renderDuration } from '#core/units.ts';
 import type { Offer, Quote } from '#sandbox/backend.ts';
 import { PAID_BACKENDS } from '#sandbox/admission.ts';
@@ -35,6 +36,16 @@ export function sandboxSummary(view: SandboxView, nowMs: number): string {
         ]),
   ].join('\n');
 }
+
+/** Tags as people write them in one line, `name=value` each. @throws `input/invalid`. */
+export const parseTags = (texts: readonly string[]): Readonly<Record<string, string>> =>
+  Object.fromEntries(
+    texts.map((text) => {
+      const [, name, value] = /^([^=]+)=(.+)$/.exec(text) ?? [];
+      if (name !== undefined && value !== undefined) return [name, value];
+      throw new GloveboxError('input/invalid', `The tag "${text}" is not written name=value.`);
+    }),
+  );
 
 const tagWords = ({ options }: SandboxView): string =>
   Object.entries(tagsOf(options))

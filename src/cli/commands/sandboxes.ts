@@ -1,6 +1,5 @@
 /** `glovebox sandboxes`: everything that runs, of all projects. */
-import { parseTags } from '#sandbox/common-options.ts';
-import { sandboxLine } from '#tools/sandbox-answers.ts';
+import { parseTags, sandboxLine } from '#tools/sandbox-answers.ts';
 import type { CliCommand } from '../command.ts';
 import { EXIT } from '../exit-codes.ts';
 import { sandboxJson } from '../sandbox-choice.ts';

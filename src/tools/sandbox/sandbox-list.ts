@@ -1,10 +1,9 @@
 /** sandbox_list: what runs, or one of them in detail. */
 import * as z from 'zod';
 import { BACKEND_IDS } from '#sandbox/backend.ts';
-import { parseTags } from '#sandbox/common-options.ts';
 import { sessionLine } from '../answers.ts';
 import { defineTool, textResult } from '../define-tool.ts';
-import { sandboxLine, sandboxMeta, sandboxSummary } from '../sandbox-answers.ts';
+import { parseTags, sandboxLine, sandboxMeta, sandboxSummary } from '../sandbox-answers.ts';
 
 const LOG_LINES = 20;
 
