@@ -24,7 +24,7 @@ import { publicConfig } from './public-config.ts';
 import { BackendRegistry } from './registry.ts';
 import { containersOf } from './repositories.ts';
 import { resolveConfig } from './sandbox-config.ts';
-import { inProgramNames, programName, respell } from './spelling.ts';
+import { programName } from './spelling.ts';
 
 const SCHEMAS = {
   local: localOptions,
@@ -242,30 +242,6 @@ describe('mistakes', () => {
     expect(elsewhere).toContain(
       'ports: the slurm back end cannot do this; local, modal, huggingface can',
     );
-  });
-});
-
-describe('names', () => {
-  it.each(backends)('of %s are taken as programs write them', (_id, schema) => {
-    for (const name of Object.keys(schema.shape)) {
-      expect(programName(name)).toMatch(/^[a-z]+([A-Z0-9][A-Za-z0-9]*)*$/);
-      expect(respell(schema, { [programName(name)]: null })).toEqual({ [name]: null });
-    }
-  });
-
-  it('of records are those of their writer, at every depth', () => {
-    const program = {
-      env: { memoryMiB: '1', myName: 'x' },
-      models: [{ id: 'a/b', varName: 'm', peft: { kind: 'empty', adapterName: 'one' } }],
-      network: { domains: ['x'] },
-    };
-    const schema = {
-      env: { memoryMiB: '1', myName: 'x' },
-      models: [{ id: 'a/b', var_name: 'm', peft: { kind: 'empty', adapter_name: 'one' } }],
-      network: { domains: ['x'] },
-    };
-    expect(respell(modalOptions, program)).toEqual(schema);
-    expect(inProgramNames(modalOptions, schema)).toEqual(program);
   });
 });
 

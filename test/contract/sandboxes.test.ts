@@ -72,14 +72,12 @@ async function told(program: Program): Promise<Record<string, unknown>> {
 /** A server that waits in its start until a file is there. */
 async function slowPython(): Promise<{ pythonDir: string; readonly release: () => Promise<void> }> {
   const pythonDir = path.join(rig.projectDir, 'slow');
-  const gate = path.join(pythonDir, 'go');
-  await writePythonDir(
-    pythonDir,
-    `import os, runpy, time
+  const [gate, real] = [path.join(pythonDir, 'go'), path.join(rig.settings.pythonDir, 'serve.py')];
+  const code = `import os, runpy, time
 while not os.path.exists(${JSON.stringify(gate)}): time.sleep(0.02)
-runpy.run_path(${JSON.stringify(path.join(rig.settings.pythonDir, 'serve.py'))}, run_name="__main__")
-`,
-  );
+runpy.run_path(${JSON.stringify(real)}, run_name="__main__")
+`;
+  await writePythonDir(pythonDir, code);
   return { pythonDir, release: () => writeFile(gate, '') };
 }
 

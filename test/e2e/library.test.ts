@@ -1,9 +1,8 @@
 /** The built library and set-up scripts, as a project has them that installed nothing. */
-import { execFile, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { cpSync, mkdirSync, readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import { argumentsOf, listProcesses } from '#platform/process-list.ts';
 import { call, callError, idOf } from '../mcp/call.ts';
@@ -383,30 +382,5 @@ describe.skipIf(withoutCertificate)('glovebox run SCRIPT with the fake Modal', (
     const started = await cli('sandbox', 'create', '--config', 'config.json', '--json');
     expect(started.json()).toMatchObject({ state: 'ready', name: 'third-door' });
     expect(fake.alive()).toHaveLength(1);
-  });
-});
-
-describe('a plain program', () => {
-  it('imports the library, ends by itself, and leaves its notebook', async () => {
-    const { bundle, env } = project();
-    const installed = path.join(bundle.project, 'node_modules/glovebox');
-    mkdirSync(path.join(installed, 'plugin'), { recursive: true });
-    cpSync(path.join(root, 'package.json'), path.join(installed, 'package.json'));
-    cpSync(bundle.file(''), path.join(installed, 'plugin/dist'), { recursive: true });
-    cpSync(path.join(root, 'examples/program.mjs'), path.join(bundle.project, 'program.mjs'));
-    const { stdout } = await promisify(execFile)(process.execPath, ['program.mjs'], {
-      cwd: bundle.project,
-      env: { PATH: process.env['PATH'] ?? '', HOME: bundle.home, ...env },
-    });
-    const said: { values: number[]; notebook: string } = JSON.parse(stdout);
-    expect(said.values).toHaveLength(3);
-    expect(readFileSync(said.notebook, 'utf8')).toContain('max(values) - min(values)');
-    // Its types need no package that a project would have to install.
-    const types = readFileSync(path.join(installed, 'plugin/dist/index.d.mts'), 'utf8');
-    expect([...types.matchAll(/^import .* from "(.*)";$/gm)].map(([, from]) => from)).toEqual([
-      'node:buffer',
-    ]);
-    expect(types).toContain('declare class Sandbox');
-    expect(types).not.toMatch(/from "#|import\("/);
   });
 });

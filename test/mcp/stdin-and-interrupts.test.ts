@@ -1,4 +1,4 @@
-/** Questions of running code, and code that ignores interrupts, through MCP on a real Jupyter with short limits. */
+/** Questions of running code, code that would end its kernel, and code that ignores interrupts, through MCP on a real Jupyter with short limits. */
 import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import type { Client } from '@modelcontextprotocol/client';
@@ -154,4 +154,23 @@ it('R3: only a limit of the caller interrupts, and the answer says so', async ()
   const late = await call(mcp, 'execute_code', { session_id, code, timeout_s: 0.5, wait_s: 30 });
   expect(late.meta).toMatchObject({ state: 'interrupted' });
   expect(late.text).toContain('its timeout_s of 0.5 s was over');
+});
+
+it('exit() ends the cell and those after it, and no variable is lost', async () => {
+  const mcp = await clientOf(patient);
+  const session_id = await newSession(mcp, 'exit');
+  await call(mcp, 'execute_code', { session_id, code: 'kept = 7' });
+  await call(mcp, 'execute_code', { session_id, code: 'exit()' });
+  await call(mcp, 'execute_code', { session_id, code: 'import nosuchmodule' });
+  const both = await call(mcp, 'run_cell', { session_id, cells: [1, 0] });
+  expect(both.text).toMatch(/ · error · /);
+  expect(both.text).toContain('Exit: exit() ends the cell here and not the kernel');
+  expect(both.text).toContain('nothing of this one was executed');
+  const after = await call(mcp, 'execute_code', { session_id, code: 'kept' });
+  expect([after.text, after.text.includes('Note:')]).toEqual([
+    expect.stringMatching(/\n7$/),
+    false,
+  ]);
+  const missing = await call(mcp, 'run_cell', { session_id, cell: 2 });
+  expect(missing.text).toContain('Next: %pip install nosuchmodule');
 });

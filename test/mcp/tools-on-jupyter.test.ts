@@ -387,25 +387,6 @@ describe('bad input', () => {
     );
   });
 
-  it('exit() ends the cell and those after it, and no variable is lost', async () => {
-    const mcp = await clientOf(app);
-    const { session_id } = await newNotebook(mcp, 'exit');
-    await call(mcp, 'execute_code', { session_id, code: 'kept = 7' });
-    await call(mcp, 'execute_code', { session_id, code: 'exit()' });
-    await call(mcp, 'execute_code', { session_id, code: 'import nosuchmodule' });
-    const both = await call(mcp, 'run_cell', { session_id, cells: [1, 0] });
-    expect(both.text).toMatch(/ · error · /);
-    expect(both.text).toContain('Exit: exit() ends the cell here and not the kernel');
-    expect(both.text).toContain('nothing of this one was executed');
-    const after = await call(mcp, 'execute_code', { session_id, code: 'kept' });
-    expect([after.text, after.text.includes('Note:')]).toEqual([
-      expect.stringMatching(/\n7$/),
-      false,
-    ]);
-    const missing = await call(mcp, 'run_cell', { session_id, cell: 2 });
-    expect(missing.text).toContain('Next: %pip install nosuchmodule');
-  });
-
   it('X27, F16, acceptance 11: input() fails at once with an explanation', async () => {
     const mcp = await clientOf(app);
     const { session_id } = await newNotebook(mcp, 'stdin');
