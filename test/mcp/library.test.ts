@@ -199,15 +199,13 @@ describe('a sandbox', () => {
       backend: 'local',
       idleH: -1,
       kernelTransport: 'smoke',
-      gpuCount: 2,
+      cpuLimit: 2,
       nothing: 1,
     };
     const failure = await Sandbox.create(JSON.parse(JSON.stringify(wrong))).catch(String);
     expect(failure).toContain('idleH: ');
     expect(failure).toContain('kernelTransport: ');
-    expect(failure).toContain(
-      'gpuCount: the local back end cannot do this; slurm, modal, huggingface can',
-    );
+    expect(failure).toContain('cpuLimit: the local back end cannot do this; slurm, modal can');
     expect(failure).toContain('nothing: is not an option.');
     expect(await living()).toEqual([sandbox.id]);
   });
