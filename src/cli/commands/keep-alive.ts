@@ -119,7 +119,8 @@ function explain(plan: ReplacementPlan, nowMs: number): readonly string[] {
 }
 
 function filesWords({ files, old }: ReplacementPlan): string {
-  if (files === 'snapshot') return 'a snapshot of its disk, kept for 30 days; volumes are the same';
+  if (files === 'snapshot')
+    return 'a snapshot of its disk, taken first and kept for 30 days: what is written there after it is lost; volumes are the same';
   if (files === 'shared') return 'stay where they are, and the new one sees them';
   return `NOT taken along: ${old.backend} cannot keep a disk. outputs come home first, volumes are the same, and the rest is lost`;
 }

@@ -36,6 +36,12 @@ describe('names a repository', () => {
       { type: 'dataset', id: 'org/name', revision: 'dev', path: 'a/b' },
     ],
     ['hf://org/name', { type: 'model', id: 'org/name' }],
+    ['hf://org/name/a/b', { type: 'model', id: 'org/name', path: 'a/b' }],
+    ['hf://org/name@refs/pr/1', { type: 'model', id: 'org/name', revision: 'refs/pr/1' }],
+    [
+      'hf://datasets/org/name@refs%2Fconvert%2Fparquet/a/b',
+      { type: 'dataset', id: 'org/name', revision: 'refs/convert/parquet', path: 'a/b' },
+    ],
   ])('%s', (text, expected) => {
     expect(parseRepo(text, HUB, 'model')).toEqual(expected);
   });

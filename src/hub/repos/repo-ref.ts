@@ -61,7 +61,8 @@ function fromScheme(rest: string, given: string): ParsedRepo {
   const named = typeOfPrefix(first);
   const [owner = '', nameAndRevision = '', ...path] = named === undefined ? parts : parts.slice(1);
   const [name = '', revision] = nameAndRevision.split('@');
-  return withPlace(repoOf(named ?? 'model', [owner, name], given), revision, path);
+  const repo = repoOf(named ?? 'model', [owner, name], given);
+  return withPlace(repo, [revision === undefined ? '' : decoded(revision), ...path]);
 }
 
 function fromAddress(given: string, hub: string, type: RepoType): ParsedRepo {
@@ -86,11 +87,7 @@ function fromAddress(given: string, hub: string, type: RepoType): ParsedRepo {
   const id = at < 0 ? rest.slice(0, 2) : rest.slice(0, at);
   const repo = repoOf(named ?? (id.length === 1 ? type : 'model'), id, given);
   if (at < 0) return repo;
-  const after = rest.slice(at + 1);
-  // A pull request is three parts of the path, when a browser has decoded it.
-  const isPull = after[0] === 'refs' && (after[1] === 'pr' || after[1] === 'convert');
-  const revision = isPull ? after.slice(0, 3).join('/') : after[0];
-  return withPlace(repo, revision, after.slice(isPull ? 3 : 1));
+  return withPlace(repo, rest.slice(at + 1));
 }
 
 const decoded = (part: string): string => {
@@ -101,17 +98,16 @@ const decoded = (part: string): string => {
   }
 };
 
-function withPlace(
-  repo: ParsedRepo,
-  revision: string | undefined,
-  path: readonly string[],
-): ParsedRepo {
-  const joined = path.filter((part) => part !== '').join('/');
-  return {
-    ...repo,
-    ...(revision !== undefined && revision !== '' && { revision }),
-    ...(joined !== '' && { path: joined }),
-  };
+/** @param after a revision, empty for none, and a path; a pull request is three parts, when a browser has decoded it. */
+function withPlace(repo: ParsedRepo, after: readonly string[]): ParsedRepo {
+  const isPull = after[0] === 'refs' && (after[1] === 'pr' || after[1] === 'convert');
+  const length = isPull ? 3 : 1;
+  const revision = after.slice(0, length).join('/');
+  const path = after
+    .slice(length)
+    .filter((part) => part !== '')
+    .join('/');
+  return { ...repo, ...(revision !== '' && { revision }), ...(path !== '' && { path }) };
 }
 
 const typeOfPrefix = (word: string): RepoType | undefined =>
