@@ -27,8 +27,9 @@ const withPython = {
 
 export default defineConfig({
   test: {
-    // CI has two cores. Tests of servers, kernels and clusters mostly wait.
-    maxWorkers: 4,
+    // CI has two cores. Tests of servers, kernels and clusters mostly wait: two at a time left more than half of them idle, and four took as
+    // long as three, with more tests that ran out of their time.
+    maxWorkers: 3,
     sequence: { sequencer: LongestFirst },
     projects: [
       { test: { name: 'unit', include: ['src/**/*.test.ts'], ...watched, ...together } },
@@ -47,6 +48,9 @@ export default defineConfig({
           name: 'slurm',
           include: ['test/slurm/**/*.test.ts'],
           ...withPython,
+          // After all others: clusters, servers and kernels are many processes, which mostly wait.
+          maxWorkers: 4,
+          sequence: { groupOrder: 1 },
         },
       },
       { test: { name: 'repository', include: ['test/*.test.ts'], ...slow } },

@@ -11,8 +11,8 @@ import { makeScenario } from './scenario.ts';
 import { NetworkEvents } from './strike.ts';
 import { summaryOf } from './summary.ts';
 
-/** Each has a Jupyter server. Other tests go on beside them. */
-const LANES = 2;
+/** Each has a Jupyter server. More of them than cores, because a script waits much: for kernels, for connections. */
+const LANES = 3;
 const PER_SEED_MS = 120_000;
 const ENOUGH_FAULTS = 30;
 
