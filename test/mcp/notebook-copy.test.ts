@@ -11,7 +11,7 @@ import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { Client } from '@modelcontextprotocol/client';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import { isRecord } from '#core/json.ts';
 import { createContents, type Contents } from '#jupyter/contents.ts';
 import type { App } from '#main/app.ts';
@@ -71,15 +71,18 @@ async function stageOf(session_id: string, copy: string): Promise<Stage> {
   const readCopy: Stage['readCopy'] = async () => {
     const model: unknown = await (await fetch(`${url}?type=notebook`, { headers })).json();
     const content = isRecord(model) ? model['content'] : undefined;
-    return isRecord(content) ? content : {};
+    if (!isRecord(content)) throw new Error(JSON.stringify(model));
+    return content;
   };
+  // Jupyter writes in place: who reads in that moment gets an error, and asks again.
+  const readWhole = () => vi.waitFor(readCopy, { timeout: 20_000, interval: 50 });
   return {
     session_id,
     file: record.notebookPath,
     contents,
-    readCopy,
+    readCopy: readWhole,
     async editCopy(change) {
-      const notebook = await readCopy();
+      const notebook = await readWhole();
       await saveWhole(session_id, copy, { ...notebook, cells: change(cellsOf(notebook)) });
     },
   };

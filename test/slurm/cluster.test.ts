@@ -158,8 +158,9 @@ describe.skipIf(isSlurmMissing('netns'))('a cluster with networks of its own', (
     expect(await isReachable('login', '127.0.0.1')).toBe(false);
     expect(await isReachable('laptop', '10.77.0.12')).toBe(false);
     const inside = ['srun', `--jobid=${first}`, '--overlap', '-n1', '-N1', 'bash', '-c'];
-    const step = await cluster.run([...inside, 'exec 3<>/dev/tcp/127.0.0.1/7070']);
-    expect(step).toMatchObject({ code: 0 });
+    // A job that runs may not listen yet.
+    const step = () => cluster.run([...inside, 'exec 3<>/dev/tcp/127.0.0.1/7070']);
+    await expect.poll(async () => (await step()).code, { timeout: 20_000 }).toBe(0);
     await cluster.admin(['scancel', `${first}`, `${second}`]);
   });
 
