@@ -29,7 +29,9 @@ describe.each(['v1', 'legacy'] as const)('framing %s', (framing) => {
       'import sys\nprint("grüße 🧪", flush=True)\nprint("oh", file=sys.stderr, flush=True)\n1/0',
     );
     expect([textOf(messages), textOf(messages, 'stderr')]).toEqual(['grüße 🧪\n', 'oh\n']);
-    expect(outputsOf(messages)).toEqual(['stream', 'stream', 'error']);
+    // A kernel may send a line in two pieces.
+    const kinds = outputsOf(messages).filter((kind, at, all) => kind !== all[at - 1]);
+    expect(kinds).toEqual(['stream', 'error']);
     expect(reply).toMatchObject({
       status: 'error',
       error: { name: 'ZeroDivisionError', value: 'division by zero' },
