@@ -4,7 +4,7 @@ import path from 'node:path';
 import { GloveboxError } from '#core/errors.ts';
 import type { Layout } from '#sandbox/layout.ts';
 import type { ModalOptions } from './options.ts';
-import type { ModalSdk } from './sdk.ts';
+import { runInside, type Inside } from './run-inside.ts';
 
 /** By the machine, as Python's `platform.machine()` names it. */
 export type CodeServerArchives = Readonly<
@@ -27,15 +27,6 @@ export const CODE_SERVER: CodeServerArchives = {
 
 const LIMIT_MS = 600_000;
 
-interface Place {
-  readonly modalId: string;
-  readonly layout: Layout;
-  readonly pythonDir: string;
-  readonly sdk: Pick<ModalSdk, 'exec'>;
-  readonly signal: AbortSignal;
-  readonly report: (progress: { readonly message: string }) => void;
-}
-
 /** What opens code-server, in a file that only the sandbox's server reads: `python/code_server.py` writes it. */
 export const codeServerCookie = ({ state }: Layout): string =>
   `${state}/code-server/private/cookie`;
@@ -43,20 +34,22 @@ export const codeServerCookie = ({ state }: Layout): string =>
 /** @throws `sandbox/start-failed` with what was printed; also when the archive is not the one that was pinned. */
 export async function startCodeServer(
   options: Pick<ModalOptions, 'code_server' | 'code_server_port'>,
-  { modalId, layout, pythonDir, sdk, signal, report }: Place,
+  place: Inside,
   archives: CodeServerArchives = CODE_SERVER,
 ): Promise<void> {
   if (!options.code_server) return;
+  const { layout, pythonDir, report } = place;
   report({ message: 'fetching and starting code-server' });
   const program = await readFile(path.join(pythonDir, 'code_server.py'), 'utf8');
   const { state, workspace } = layout;
   const wanted = { state, workspace, port: options.code_server_port, archives };
-  const { code, stdout, stderr } = await sdk.exec(modalId, ['python3', '-I', '-c', program], {
-    stdin: Buffer.from(JSON.stringify(wanted)),
+  const failed = await runInside(place, {
+    what: 'code-server',
+    program,
+    wanted,
     timeoutMs: LIMIT_MS,
-    signal,
   });
-  if (code === 0) return;
-  const why = stderr.trim() === '' ? `code-server: exit code ${code}` : stderr.trim();
-  throw new GloveboxError('sandbox/start-failed', [why, stdout.trim().slice(-2000)].join('\n'));
+  if (failed === undefined) return;
+  const words = [failed.why, failed.printed.slice(-2000)];
+  throw new GloveboxError('sandbox/start-failed', words.join('\n'));
 }

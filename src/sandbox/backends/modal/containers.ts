@@ -5,7 +5,7 @@ import { GloveboxError } from '#core/errors.ts';
 import type { Layout } from '#sandbox/layout.ts';
 import { containersOf, type WantedContainer } from '#sandbox/repositories.ts';
 import type { ModalOptions } from './options.ts';
-import type { ModalSdk } from './sdk.ts';
+import { runInside, type Inside } from './run-inside.ts';
 
 /** What the image needs for it. */
 export const DOCKER_PACKAGES = ['ca-certificates', 'docker.io'] as const;
@@ -16,15 +16,6 @@ export const containersPlace = ({ state }: Layout): string => `${state}/docker`;
 const ENGINE_LIMIT_S = 120;
 const TAIL_LINES = 40;
 
-interface Place {
-  readonly modalId: string;
-  readonly layout: Layout;
-  readonly pythonDir: string;
-  readonly sdk: Pick<ModalSdk, 'exec'>;
-  readonly signal: AbortSignal;
-  readonly report: (progress: { readonly message: string }) => void;
-}
-
 /**
  * Starts the engine, builds and starts one container after the other. What is there already stays.
  *
@@ -32,7 +23,7 @@ interface Place {
  */
 export async function startContainers(
   options: Pick<ModalOptions, 'docker' | 'repos'>,
-  place: Place,
+  place: Inside,
 ): Promise<void> {
   if (!options.docker) return;
   const { layout, report } = place;
@@ -61,25 +52,26 @@ interface Programs {
 
 async function inside(
   { program, module }: Programs,
-  { modalId, layout, sdk, signal, limitS }: Place & { readonly limitS: number },
+  { limitS, ...place }: Inside & { readonly limitS: number },
   container: WantedContainer | undefined,
 ): Promise<void> {
+  const { state, workspace } = place.layout;
   const wanted = {
-    state: layout.state,
-    workspace: layout.workspace,
+    state,
+    workspace,
     module,
     ...(container !== undefined && { container: { ...container, limit_s: container.limitS } }),
   };
-  const { code, stdout, stderr } = await sdk.exec(modalId, ['python3', '-I', '-c', program], {
-    stdin: Buffer.from(JSON.stringify(wanted)),
+  const failed = await runInside(place, {
+    what: 'Docker',
+    program,
+    wanted,
     timeoutMs: limitS * 1000,
-    signal,
   });
-  if (code === 0) return;
-  const why = stderr.trim() === '' ? `exit code ${code}` : stderr.trim();
+  if (failed === undefined) return;
   throw new GloveboxError(
     'sandbox/image-failed',
-    [why, ...stdout.trimEnd().split('\n').slice(-TAIL_LINES)].join('\n'),
+    [failed.why, ...failed.printed.split('\n').slice(-TAIL_LINES)].join('\n'),
     {
       hint: 'Correct the Dockerfile, or give it more time with install_timeout_seconds of the repository. Docker inside is experimental at Modal.',
     },
