@@ -14,6 +14,7 @@ import path from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
 import { systemClock as clock } from '#platform/clock.ts';
 import { currentIdentity } from '#platform/process-identity.ts';
+import { sessionRecord } from '../../test/rigs/session-record.ts';
 import type { RunRecord, SessionRecord } from './contract.ts';
 import { RunJournal, type StoredMessage } from './journal.ts';
 import { createSessionRecords, removeLongEnded } from './records.ts';
@@ -178,24 +179,7 @@ it('what is on record of a session goes 30 days after its end, and of one that h
   };
   const records = createSessionRecords(newFolder(), clock, fail);
   const add = (id: string, change: Partial<SessionRecord>): Promise<SessionRecord> =>
-    records.create(id, {
-      id,
-      sandboxId: 'local-a',
-      projectDir: '/p',
-      notebookPath: '/p/a.ipynb',
-      kernelId: 'k',
-      kernel: { name: 'python3', display_name: 'Python 3', language: 'python' },
-      interruptMode: 'signal',
-      connectionId: 'c',
-      process: null,
-      loss: null,
-      generation: 1,
-      serverGeneration: 1,
-      ownsKernel: true,
-      owner: currentIdentity(),
-      createdMs: 0,
-      ...change,
-    });
+    records.create(id, sessionRecord({ id, owner: currentIdentity(), ...change }));
   await add('s-lives', {});
   await add('s-old', { endedMs: 0 });
   await add('s-open', { endedMs: 0 });

@@ -5,7 +5,8 @@ import { GloveboxError } from '#core/errors.ts';
 import type { Admit } from '#sandbox/admission.ts';
 import { defineBackend, type Backend, type BackendId } from '#sandbox/backend.ts';
 import type { SandboxView } from '#sandbox/sandboxes.ts';
-import type { SessionRecord, SessionView } from './contract.ts';
+import { sessionRecord } from '../../test/rigs/session-record.ts';
+import type { SessionView } from './contract.ts';
 import { Replacements } from './replace-sandbox.ts';
 
 const never = (): AbortSignal => new AbortController().signal;
@@ -37,23 +38,7 @@ function viewOf(id: string, backend: BackendId, view: Partial<SandboxView> = {})
   return { ...base, options: { files: ['a'] }, status, ...view };
 }
 
-const record: SessionRecord = {
-  id: 's-1',
-  sandboxId: 'old',
-  projectDir: '/p',
-  notebookPath: '/p/a.ipynb',
-  kernelId: 'k',
-  kernel: { name: 'python3', display_name: 'Python 3', language: 'python' },
-  interruptMode: 'signal',
-  connectionId: 'c',
-  process: null,
-  loss: null,
-  generation: 1,
-  serverGeneration: 1,
-  ownsKernel: true,
-  owner: { host: 'h', bootId: 'b', pid: 1, startTime: 's', uid: 1 },
-  createdMs: 0,
-};
+const record = sessionRecord({ sandboxId: 'old' });
 const session: SessionView = {
   id: 's-1',
   sandboxId: 'old',

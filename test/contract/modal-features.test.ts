@@ -6,19 +6,19 @@ import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { WebSocket } from 'ws';
 import { ResultStatus, ServerError, Status, type FakeSandbox } from '../fakes/modal/fake-modal.mjs';
-import { MARKED, makeModalRig, testCertificate, type ModalRig } from '../rigs/modal-backend.ts';
+import {
+  isCertificateMissing,
+  makeModalRig,
+  MARKED,
+  type ModalRig,
+} from '../rigs/modal-backend.ts';
 import { startRawKernel, type RawKernel } from '../rigs/raw-kernel.ts';
 import { MARK } from '../rigs/reaper.mjs';
-import { isMissing } from '../rigs/require.ts';
 import { serverRoutes } from '../rigs/server-routes.ts';
 import { isWhole } from '../rigs/variables.ts';
 import { Caller, failureOf, never } from './contract-rig.ts';
 
-const withoutCertificate = isMissing(
-  'openssl',
-  testCertificate() !== undefined,
-  'Install openssl: tunnels of the fake Modal are real TLS.',
-);
+const withoutCertificate = isCertificateMissing();
 
 let rig: ModalRig;
 beforeEach(async () => {

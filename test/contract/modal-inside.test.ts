@@ -5,16 +5,16 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { FakeSandbox } from '../fakes/modal/fake-modal.mjs';
 import { serveCodeServer } from '../rigs/code-server.ts';
 import { freePort } from '../rigs/free-port.ts';
-import { MARKED, makeModalRig, testCertificate, type ModalRig } from '../rigs/modal-backend.ts';
+import {
+  isCertificateMissing,
+  makeModalRig,
+  MARKED,
+  type ModalRig,
+} from '../rigs/modal-backend.ts';
 import { startRawKernel } from '../rigs/raw-kernel.ts';
-import { isMissing } from '../rigs/require.ts';
 import { Caller, never } from './contract-rig.ts';
 
-const withoutCertificate = isMissing(
-  'openssl',
-  testCertificate() !== undefined,
-  'Install openssl: tunnels of the fake Modal are real TLS.',
-);
+const withoutCertificate = isCertificateMissing();
 
 let rig: ModalRig;
 beforeEach(async () => {

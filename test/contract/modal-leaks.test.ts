@@ -7,18 +7,18 @@ import { silentLog } from '#platform/log.ts';
 import type { Admit } from '#sandbox/admission.ts';
 import { BackendRegistry } from '#sandbox/registry.ts';
 import { Sandboxes } from '#sandbox/sandboxes.ts';
-import { MARKED, makeModalRig, testCertificate, type ModalRig } from '../rigs/modal-backend.ts';
+import {
+  isCertificateMissing,
+  makeModalRig,
+  MARKED,
+  type ModalRig,
+} from '../rigs/modal-backend.ts';
 import { createModalWorld } from '../rigs/modal-world.ts';
 import { runProgram } from '../rigs/program.ts';
-import { isMissing } from '../rigs/require.ts';
 import { ServerError, Status } from '../fakes/modal/fake-modal.mjs';
 import { ask, Caller, codeOf, failureOf, never } from './contract-rig.ts';
 
-const withoutCertificate = isMissing(
-  'openssl',
-  testCertificate() !== undefined,
-  'Install openssl: tunnels of the fake Modal are real TLS.',
-);
+const withoutCertificate = isCertificateMissing();
 
 let rig: ModalRig;
 afterEach(() => rig.dispose());

@@ -4,16 +4,16 @@ import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { countToFetch } from '../../src/sandbox/backends/modal/models/fetch-machine.ts';
 import { commitOf, startModelHub, type ModelHub } from '../fakes/model-hub.ts';
-import { MARKED, makeModalRig, testCertificate, type ModalRig } from '../rigs/modal-backend.ts';
+import {
+  isCertificateMissing,
+  makeModalRig,
+  MARKED,
+  type ModalRig,
+} from '../rigs/modal-backend.ts';
 import { startRawKernel } from '../rigs/raw-kernel.ts';
-import { isMissing } from '../rigs/require.ts';
 import { Caller, failureOf, never } from './contract-rig.ts';
 
-const withoutCertificate = isMissing(
-  'openssl',
-  testCertificate() !== undefined,
-  'Install openssl: tunnels of the fake Modal are real TLS.',
-);
+const withoutCertificate = isCertificateMissing();
 
 const TINY = 'tiny/Llama-2.5-7B';
 const SECRET = 'made-up-lab/Covert-9B';

@@ -1,6 +1,5 @@
 /** The Modal back end fulfils the contract, with both generations of sandboxes, on a fake control plane that starts real Jupyter servers. */
-import { isMissing } from '../rigs/require.ts';
-import { MARKED, makeModalRig, testCertificate } from '../rigs/modal-backend.ts';
+import { isCertificateMissing, makeModalRig, MARKED } from '../rigs/modal-backend.ts';
 import { describeBackendContract } from './backend-contract.ts';
 import type { BackendRig } from './contract-rig.ts';
 import { execFile } from 'node:child_process';
@@ -16,11 +15,7 @@ import { testPython } from '../rigs/python.ts';
 import { startRawKernel } from '../rigs/raw-kernel.ts';
 import { Caller, failureOf, never } from './contract-rig.ts';
 
-const withoutCertificate = isMissing(
-  'openssl',
-  testCertificate() !== undefined,
-  'Install openssl: tunnels of the fake Modal are real TLS.',
-);
+const withoutCertificate = isCertificateMissing();
 
 const rigWith = (options: object) => async (): Promise<BackendRig> => {
   const rig = await makeModalRig();

@@ -8,15 +8,15 @@ import { reconcile } from '#sandbox/reconcile.ts';
 import { BackendRegistry } from '#sandbox/registry.ts';
 import { Sandboxes } from '#sandbox/sandboxes.ts';
 import { ServerError, Status } from '../fakes/modal/fake-modal.mjs';
-import { MARKED, makeModalRig, testCertificate, type ModalRig } from '../rigs/modal-backend.ts';
-import { isMissing } from '../rigs/require.ts';
+import {
+  isCertificateMissing,
+  makeModalRig,
+  MARKED,
+  type ModalRig,
+} from '../rigs/modal-backend.ts';
 import { failureOf, never } from './contract-rig.ts';
 
-const withoutCertificate = isMissing(
-  'openssl',
-  testCertificate() !== undefined,
-  'Install openssl: tunnels of the fake Modal are real TLS.',
-);
+const withoutCertificate = isCertificateMissing();
 
 let rig: ModalRig;
 beforeEach(async () => {

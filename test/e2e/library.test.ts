@@ -8,19 +8,13 @@ import { argumentsOf, listProcesses } from '#platform/process-list.ts';
 import { call, callError, idOf } from '../mcp/call.ts';
 import { prepareForKernels, startServer, unpackBundle, type Bundle } from '../rigs/bundle.ts';
 import { createCli, type Cli } from '../rigs/cli.ts';
-import { freePort, testCertificate } from '../rigs/modal-backend.ts';
+import { freePort, isCertificateMissing } from '../rigs/modal-backend.ts';
 import { startModalWithModel, type ModalPlace } from '../rigs/modal-place.ts';
 import { testPython } from '../rigs/python.ts';
 import { MARK } from '../rigs/reaper.mjs';
-import { isMissing } from '../rigs/require.ts';
 
 const root = path.resolve(import.meta.dirname, '../..');
-const certificate = testCertificate();
-const withoutCertificate = isMissing(
-  'openssl',
-  certificate !== undefined,
-  'Install openssl: tunnels of the fake Modal are real TLS.',
-);
+const withoutCertificate = isCertificateMissing();
 
 type Variables = Readonly<Record<string, string>>;
 

@@ -7,17 +7,11 @@ import { describe, expect, it } from 'vitest';
 import { call, callError, idOf } from '../mcp/call.ts';
 import { ResultStatus, type FakeModal } from '../fakes/modal/fake-modal.mjs';
 import { prepareForKernels, startServer, unpackBundle, type Bundle } from '../rigs/bundle.ts';
-import { freePort, testCertificate } from '../rigs/modal-backend.ts';
+import { freePort, isCertificateMissing } from '../rigs/modal-backend.ts';
 import { COVERT, startModalWithModel } from '../rigs/modal-place.ts';
 import { MARK } from '../rigs/reaper.mjs';
-import { isMissing } from '../rigs/require.ts';
 
-const certificate = testCertificate();
-const withoutCertificate = isMissing(
-  'openssl',
-  certificate !== undefined,
-  'Install openssl: tunnels of the fake Modal are real TLS.',
-);
+const withoutCertificate = isCertificateMissing();
 
 interface Place {
   readonly bundle: Bundle;

@@ -6,16 +6,11 @@ import { describe, expect, it } from 'vitest';
 import { call, callError, idOf } from '../mcp/call.ts';
 import { ERAS, type Era } from '../mcp/harness.ts';
 import { prepareForKernels, startServer, unpackBundle, type Bundle } from '../rigs/bundle.ts';
-import { freePort, testCertificate } from '../rigs/modal-backend.ts';
+import { freePort, isCertificateMissing } from '../rigs/modal-backend.ts';
 import { startModalPlace } from '../rigs/modal-place.ts';
 import { MARK } from '../rigs/reaper.mjs';
-import { isMissing } from '../rigs/require.ts';
 
-const isWithoutCertificate = isMissing(
-  'openssl',
-  testCertificate() !== undefined,
-  'Install openssl: tunnels of the fake Modal are real TLS.',
-);
+const isWithoutCertificate = isCertificateMissing();
 
 const GPU = { gpu: 'T4', env: { [MARK]: 'of the fake' }, kernel_packages: 'minimal' };
 

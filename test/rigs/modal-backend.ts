@@ -13,6 +13,7 @@ import type { Layout } from '#sandbox/layout.ts';
 import { startFakeModal, type FakeModal, type Faults } from '../fakes/modal/fake-modal.mjs';
 import { testPython } from './python.ts';
 import { MARK } from './reaper.mjs';
+import { isMissing } from './require.ts';
 
 export interface ModalRig {
   readonly fake: FakeModal;
@@ -40,6 +41,14 @@ export function testCertificate(): { cert: Buffer; key: Buffer } | undefined {
   if (cert === undefined || key === undefined) return undefined;
   return { cert: readFileSync(cert), key: readFileSync(key) };
 }
+
+/** For `describe.skipIf`, of tests with the fake Modal. As `isMissing`. */
+export const isCertificateMissing = (): boolean =>
+  isMissing(
+    'openssl',
+    testCertificate() !== undefined,
+    'Install openssl: tunnels of the fake Modal are real TLS.',
+  );
 
 export async function makeModalRig(faults: Partial<Faults> = {}): Promise<ModalRig> {
   const certificate = testCertificate();
